@@ -1,0 +1,67 @@
+"""What an analyzer is: it finds hands (later faces) and says where (floor 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.base import Hand, Image, Modality
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerInfo:
+    """What an analyzer says about itself; copied into every record."""
+
+    name: str
+    version: str
+    """Raised whenever its output for the same image changes."""
+    modality: Modality
+    description: str
+    licence: str
+    citation: str
+    weights: tuple[str, ...] = ()
+    """Names of the weight files it reads; their hashes enter the digest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HandAnalysis:
+    """One detected hand. Coordinates in px of the analysed image, x right, y down."""
+
+    box: NDArray[np.float32]
+    """(4,) x0 y0 x1 y1 around the hand."""
+    score: float
+    """Confidence that this is a hand, 0..1."""
+    handedness: Hand
+    """Which hand of the person it is (not mirrored)."""
+    keypoints_2d: NDArray[np.float32]
+    """(21, 2): 0 wrist, 1-4 thumb, 5-8 index, 9-12 middle, 13-16 ring, 17-20 little."""
+    keypoints_3d: NDArray[np.float32]
+    """(21, 3) in metres, origin near the hand's centre."""
+    roi: NDArray[np.float32]
+    """(4, 2) corners of the palm square in ROI order: top-left, top-right, bottom-right, bottom-left.
+
+    Top is the finger side. Left and right are such that all hands come out alike: a ROI warped from these corners
+    has the index finger at its left, for either hand (one of the two is thereby mirrored).
+    """
+    mask: NDArray[np.bool_]
+    """(H, W), the hand's pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing was found; `reason` is a short sentence without file names, so that reasons can be counted."""
+
+    reason: str
+
+
+@runtime_checkable
+class Analyzer(Protocol):
+    """Finds the hand in an image. One result per image, in order; never raises for what the image shows."""
+
+    info: ClassVar[AnalyzerInfo]
+
+    def analyze(self, images: Sequence[Image]) -> list[HandAnalysis | Missing]: ...

@@ -1,0 +1,27 @@
+"""Content digests: the same plain data gives the same digest, on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def digest(data: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON form of plain data.
+
+    Raises:
+        TypeError, ValueError: the data is not plain JSON data, or holds NaN.
+    """
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def seed_from(root_seed: int, method_digest: str, sample_id: str, repetition: int) -> int:
+    """The seed of one (method, sample, repetition): the first 8 bytes of a SHA-256, so that it depends on nothing else.
+
+    Returns:
+        A whole number, 0 <= seed < 2**64.
+    """
+    text = json.dumps([root_seed, method_digest, sample_id, repetition], separators=(",", ":"))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
