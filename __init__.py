@@ -1,3 +1,39 @@
-"""deid-bench: how well does a de-identification method hide who someone is, and what does it cost the image?"""
+"""deid-bench: how well does a de-identification method hide who someone is, and what does it cost the image?
+
+    from deid_bench import create, run, load_records
+
+Everything else is private until someone needs it, except the contracts in `deid_bench.datasets.base`,
+`deid_bench.analyzers.base`, `deid_bench.recognizers.base` and `deid_bench.deidentifiers.base`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .benchmark.contracts import parametrize_with_checks as parametrize_with_checks
+    from .benchmark.plan import RunOptions as RunOptions
+    from .benchmark.records import load_records as load_records
+    from .benchmark.run import Execution as Execution
+    from .benchmark.run import run as run
+    from .plugins import create as create
 
 __version__ = "0.1.0"
+
+# Imported on first use: the command line has to start at once.
+_LAZY = {
+    "Execution": "benchmark.run",
+    "RunOptions": "benchmark.plan",
+    "create": "plugins",
+    "load_records": "benchmark.records",
+    "parametrize_with_checks": "benchmark.contracts",
+    "run": "benchmark.run",
+}
+__all__ = ["Execution", "RunOptions", "create", "load_records", "parametrize_with_checks", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

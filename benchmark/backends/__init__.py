@@ -1,0 +1,56 @@
+"""Back-ends: where tasks are carried out. They get digests and references, never pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..tasks import Task, TaskResult
+
+Chunk = tuple[Task, ...]
+"""Tasks of one stage and one plug-in, carried out in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every back-end needs to know."""
+
+    store: Path
+    seconds_per_image: float
+    jobs: int
+
+
+class Backend(Protocol):
+    """Carries out chunks and hands back one result per task, in any order."""
+
+    def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]: ...
+
+    def close(self) -> None: ...
+
+
+NAMES = ("serial", "process")
+
+
+def default_jobs() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_backend(name: str, settings: Settings) -> Backend:
+    """The back-end of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name == "serial":
+        from .serial import SerialBackend
+
+        return SerialBackend(settings)
+    if name == "process":
+        from .process import ProcessBackend
+
+        return ProcessBackend(settings)
+    raise ValueError(f"there is no back-end {name!r}; known are {', '.join(NAMES)}")

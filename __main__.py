@@ -1,0 +1,5 @@
+"""`python -m deid_bench`."""
+
+from .cli import console
+
+console()

@@ -1,0 +1,131 @@
+"""The built-in hand analyzer: MediaPipe's published networks, run without MediaPipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from ..datasets.base import Hand, Image
+from ..weights import weight
+from .base import AnalyzerInfo, HandAnalysis, Missing
+from .palm_roi import ROIS, RoiName, palm_width, roi_share_inside
+
+if TYPE_CHECKING:
+    from .hand_pipeline import HandPipeline, RawHand
+
+MIN_PALM_WIDTH = 8.0
+"""px between index and little MCP; below, there is no palm texture to speak of."""
+MIN_ROI_INSIDE = 0.5
+BOX_MARGIN = 0.25
+"""The box is the keypoints' box grown by this many L on each side: fingertips end beyond their last joint."""
+
+MaskMethod = Literal["grabcut"]
+
+
+class MediapipeHands:
+    """MediaPipe Hands (palm detection full + hand landmark full, version 0.10.21).
+
+    An image with several hands yields the one whose palm is detected best. `score` is the landmark network's presence
+    score. Handedness is the person's own hand when the palm faces the camera (the network itself answers for a mirrored
+    selfie). The box is the keypoints' box grown by 0.25 L on each side and not clipped to the image; L is the distance
+    index MCP - little MCP.
+
+    Args:
+        min_detection_confidence: palms below this score are not looked at, 0..1.
+        min_presence: hands whose landmarks have a lower presence score are dropped, 0..1.
+        roi: which published palm square to report (`palm_roi.valley_square` or `palm_roi.mcp_square`).
+        mask: how the hand's pixels are found; `grabcut` is seeded by the keypoints.
+
+    Raises:
+        ValueError: a parameter is out of its range.
+    """
+
+    info: ClassVar[AnalyzerInfo] = AnalyzerInfo(
+        name="mediapipe_hands",
+        version="1",
+        modality="palm",
+        description="palm detector and 21 hand landmarks of MediaPipe 0.10.21; GrabCut hand mask",
+        licence="Apache-2.0",
+        citation="Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking, arXiv:2006.10214, 2020",
+        weights=("mediapipe-palm-detection", "mediapipe-hand-landmark"),
+    )
+
+    def __init__(
+        self,
+        min_detection_confidence: float = 0.5,
+        min_presence: float = 0.5,
+        roi: RoiName = "valley",
+        mask: MaskMethod = "grabcut",
+    ) -> None:
+        for name, value in (("min_detection_confidence", min_detection_confidence), ("min_presence", min_presence)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} must be in 0..1, got {value}")
+        if roi not in ROIS:
+            raise ValueError(f"roi must be one of {', '.join(ROIS)}, got {roi!r}")
+        if mask not in get_args(MaskMethod):
+            raise ValueError(f"mask must be one of {', '.join(get_args(MaskMethod))}, got {mask!r}")
+        self.min_detection_confidence = min_detection_confidence
+        self.min_presence = min_presence
+        self.roi: RoiName = roi
+        self.mask: MaskMethod = mask
+        self._pipeline: HandPipeline | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pipeline": None}  # interpreters stay in their process
+
+    def analyze(self, images: Sequence[Image]) -> list[HandAnalysis | Missing]:
+        """Analyse each image on its own.
+
+        Args:
+            images: (H, W, 3) uint8 RGB each, of any size.
+
+        Returns:
+            One `HandAnalysis` or `Missing` per image, in order.
+
+        Raises:
+            TypeError: something is not an image as this toolkit defines it.
+            WeightsError: the networks' files are absent and cannot be fetched.
+        """
+        for image in images:
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise TypeError(f"expected an (H, W, 3) uint8 RGB image, got shape {image.shape}, {image.dtype}")
+        return [self._analyze_one(image) for image in images]
+
+    def _analyze_one(self, image: Image) -> HandAnalysis | Missing:
+        if image.size == 0:
+            return Missing("the image has no pixels")
+        hand = self._ready().best_hand(image, self.min_detection_confidence, self.min_presence)
+        if isinstance(hand, str):
+            return Missing(hand)
+        if not np.isfinite(hand.keypoints_2d).all() or palm_width(hand.keypoints_2d) < MIN_PALM_WIDTH:
+            return Missing("the hand is too small")
+        roi = ROIS[self.roi](hand.keypoints_2d)
+        if roi_share_inside(roi, *image.shape[:2]) < MIN_ROI_INSIDE:
+            return Missing("the palm lies mostly outside the image")
+        return self._result(image, hand, roi)
+
+    def _result(self, image: Image, hand: RawHand, roi: np.ndarray[Any, np.dtype[np.float32]]) -> HandAnalysis:
+        from .hand_mask import hand_mask
+
+        points = hand.keypoints_2d
+        grow = np.float32(BOX_MARGIN * palm_width(points))
+        handedness: Hand = "right" if hand.left_score >= 0.5 else "left"
+        return HandAnalysis(
+            box=np.concatenate([points.min(axis=0) - grow, points.max(axis=0) + grow]).astype(np.float32),
+            score=hand.presence,
+            handedness=handedness,
+            keypoints_2d=points,
+            keypoints_3d=hand.keypoints_3d,
+            roi=roi,
+            mask=hand_mask(image, points),
+        )
+
+    def _ready(self) -> HandPipeline:
+        if self._pipeline is None:
+            from .hand_pipeline import HandPipeline
+
+            palm, landmark = (weight(name) for name in self.info.weights)
+            self._pipeline = HandPipeline(palm, landmark)
+        return self._pipeline

@@ -1,0 +1,24 @@
+"""Everything in this process, one after the other: the slow, obvious back-end that the others must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..stages import Context, run_tasks
+from ..store import Store
+from ..tasks import TaskResult
+from . import Chunk, Settings
+
+
+class SerialBackend:
+    """Runs tasks here."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._context = Context(Store(settings.store), settings.seconds_per_image)
+
+    def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]:
+        for chunk in chunks:
+            yield from run_tasks(chunk, self._context)
+
+    def close(self) -> None:
+        return None

@@ -1,0 +1,65 @@
+"""A fence around code that is not ours: time limit per image, and every exception turned into a reason."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class TimeLimitExceeded(BaseException):
+    """Raised inside a call that takes too long; not an `Exception`, so that `except Exception` does not swallow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A call did not come to its end. Never stored: the next run tries again."""
+
+    reason: str
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the block after `seconds`, where the platform can (POSIX, main thread).
+
+    Code that never returns to Python cannot be interrupted from inside; the process back-end kills such a worker.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise TimeLimitExceeded
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def guarded(call: Callable[[], T], seconds: float) -> T | Crash:
+    """The call's result, or why there is none."""
+    try:
+        with time_limit(seconds):
+            return call()
+    except TimeLimitExceeded:
+        return Crash(time_limit_reason(seconds))
+    except MemoryError:
+        return Crash("out of memory")
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        return Crash(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def time_limit_reason(seconds: float) -> str:
+    """The one wording of a time-out, whoever notices it."""
+    return f"took longer than the limit of {seconds:g} s for an image"

@@ -1,0 +1,276 @@
+"""The result record: what a run leaves behind, and all that reports read.
+
+Numbers and everything they depend on stand in the record itself. Times, machine and library versions stand apart in
+`host`, so that two runs of the same work can be compared field by field without it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..plugins import Scalar
+from .store import write_atomically
+
+SCHEMA_VERSION = 1
+FILE_NAME = "run.json"
+
+
+class RecordError(ValueError):
+    """A file is not a record that this version can read."""
+
+    exit_code = 2
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Value(_Model):
+    """One number, or the reason why there is none."""
+
+    metric: str
+    """Name in the catalogue of metrics (`deid-bench list metrics`)."""
+    recognizer: str | None = None
+    """Specification of the recogniser it was measured with; null for numbers that need none."""
+    value: float | None
+    """In the metric's unit; null when it cannot be had."""
+    std: float | None = None
+    """Population standard deviation over the samples, where the number is a mean."""
+    n: int
+    """How many comparisons or images stand behind it."""
+    reason: str | None = None
+    """Why there is no value, or what is to be known about it."""
+
+
+class Plugin(_Model):
+    """A plug-in as it was used."""
+
+    spec: str
+    """As a user would type it."""
+    name: str
+    """Registry name."""
+    version: str
+    """Its own version."""
+    params: dict[str, Scalar]
+    """Every parameter as used, defaults included."""
+    origin: str
+    """Distribution and version, or file, that it came from."""
+    source_sha256: str
+    """Digest of the file that defines it."""
+    description: str
+    """One line by its author."""
+    licence: str
+    """Licence of code and weights."""
+    citation: str
+    """What to cite."""
+    training_data: str = "none"
+    """What its weights were trained on."""
+    weights: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each weight file it reads."""
+
+
+class Method(Plugin):
+    """The de-identifier."""
+
+    family: str
+    """Facet: classical, diffusion, adversarial, sanity, …"""
+    knowledge: str
+    """`black box`, or the surrogate it looks into."""
+    stochastic: bool
+    """Whether its output depends on the seed."""
+
+
+class Dataset(Plugin):
+    """The dataset."""
+
+    digest: str
+    """Digest of its manifest: ids, identities and the hash of every file."""
+    samples: int
+    """Images."""
+    identities: int
+    """Palms or faces."""
+    subjects: int
+    """People."""
+    rendered: bool
+    """Computer graphics, not photographs."""
+    redistributable: bool
+    """Whether its images may be shown in boards and packs."""
+    limited: bool
+    """Only its first identities were taken (`--limit`): a smoke test, not comparable with anything."""
+
+
+class ProtocolRef(_Model):
+    """The rules."""
+
+    id: str
+    """Name and version."""
+    digest: str
+    """Digest of the protocol file."""
+    title: str
+    """Name for people."""
+    summary: str
+    """What it does."""
+
+
+class Counts(_Model):
+    """What became of the planned work. Every planned image is in exactly one of done, failed, skipped."""
+
+    planned: int
+    """De-identified images that were asked for."""
+    done: int
+    """De-identified."""
+    failed: int
+    """The method could not, crashed, or took too long. Scored as if the original had been published."""
+    skipped: int
+    """Never given to the method, because no hand was found in the original."""
+    reasons: dict[str, int]
+    """How often each reason occurred, over all stages."""
+    retry: int = 0
+    """Of the failures, those that the same command tries again (crashes and time-outs, not refusals)."""
+
+
+class Curve(_Model):
+    """A curve in points."""
+
+    name: Literal["det", "cmc_with_source", "cmc_without_source"]
+    """DET: x = FMR, y = FNMR of the originals. CMC: x = rank, y = identification rate of the de-identified images."""
+    recognizer: str
+    """Specification of the recogniser."""
+    x: list[float]
+    """Abscissa."""
+    y: list[float]
+    """Ordinate."""
+
+
+class SampleRow(_Model):
+    """One planned image."""
+
+    sample_id: str
+    """Id in the dataset."""
+    repetition: int
+    """Which of the versions (`--seeds`)."""
+    status: Literal["done", "failed", "skipped"]
+    """What became of it."""
+    reason: str | None = None
+    """Why it is not done."""
+    survived: bool | None = None
+    """Whether the analyzer still finds the hand; null when there is no image."""
+    measures: dict[str, float | None] = Field(default_factory=dict)
+    """Quality and drift of this image by metric name."""
+    distances: dict[str, float | None] = Field(default_factory=dict)
+    """Distance to its own original by recogniser."""
+
+
+class Host(_Model):
+    """Where, when and how fast. Nothing in here is a result."""
+
+    created: str
+    """UTC time, ISO 8601."""
+    backend: str
+    """Back-end of the run that finished this record."""
+    jobs: int
+    """Worker processes."""
+    machine: dict[str, str]
+    """Processor, operating system, Python."""
+    packages: dict[str, str]
+    """Versions of the libraries that compute."""
+    seconds: dict[str, float]
+    """Mean seconds per task by stage, over the tasks of this record that were timed."""
+    wall_seconds: float
+    """Of the command that finished this record."""
+    peak_memory_mb: float
+    """Largest resident size of the command's process or any of its workers, in MiB."""
+
+
+class RunRecord(_Model):
+    """One row of a board."""
+
+    schema_version: Literal[1] = 1
+    """Version of this layout."""
+    digest: str
+    """Digest of everything the numbers depend on; also in the folder's name."""
+    toolkit: str
+    """deid-bench version."""
+    protocol: ProtocolRef
+    dataset: Dataset
+    method: Method
+    analyzer: Plugin
+    recognizers: list[Plugin]
+    repetitions: int
+    """De-identified versions per image."""
+    root_seed: int
+    """Seed that all others come from."""
+    counts: Counts
+    values: list[Value]
+    """All numbers."""
+    curves: list[Curve]
+    samples: list[SampleRow]
+    host: Host
+
+    def value(self, metric: str, recognizer: str | None = None) -> Value | None:
+        """The number of that name, or None when the record has none."""
+        for each in self.values:
+            if each.metric == metric and each.recognizer == recognizer:
+                return each
+        return None
+
+
+def schema() -> str:
+    """The JSON Schema of a record, as it is committed."""
+    return json.dumps(RunRecord.model_json_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def save_record(record: RunRecord, folder: Path) -> Path:
+    """Write `run.json` into a folder, whole or not at all.
+
+    Raises:
+        StoreError: the disk is full or may not be written.
+    """
+    path = folder / FILE_NAME
+    write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
+    return path
+
+
+def load_record(path: Path) -> RunRecord:
+    """Read one `run.json`.
+
+    Raises:
+        RecordError: it is not a record, or of a version that this toolkit does not know.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data.get("schema_version") if isinstance(data, dict) else None
+        if version != SCHEMA_VERSION:
+            raise RecordError(f"{path}: expected a record of schema version {SCHEMA_VERSION}, got {version!r}")
+        return RunRecord.model_validate(data)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+        first = " ".join(str(error).split())[:300]
+        raise RecordError(f"{path} is not a deid-bench record: {first}") from error
+
+
+def find_records(path: Path) -> Iterator[Path]:
+    """All `run.json` below a folder (or the file itself), in order of name.
+
+    Raises:
+        RecordError: there is nothing there.
+    """
+    if path.is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise RecordError(f"there is no file or folder {path}")
+    yield from sorted(each for each in path.rglob(FILE_NAME) if ".store" not in each.parts)
+
+
+def load_records(path: str | Path) -> list[RunRecord]:
+    """All records below a folder, or the one in a file.
+
+    Raises:
+        RecordError: one of them cannot be read.
+    """
+    return [load_record(each) for each in find_records(Path(path))]

@@ -1,0 +1,236 @@
+"""The run: dataset -> analyzer -> method -> recogniser -> scores -> record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.base import Sample
+from .backends import Settings, default_jobs, make_backend
+from .execute import CHUNK, Executor, Progress
+from .host import machine, packages, peak_memory_mb
+from .plan import Cell, RunOptions, Tasks, Version, make_cells
+from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
+from .score import CellResults, Distances, build_record
+from .store import Store, write_atomically
+from .tasks import Plugin, Stage, compare_tasks
+
+STORE_FOLDER = ".store"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How, not what: nothing in here changes a number."""
+
+    out: Path = Path("results")
+    backend: str = "process"
+    jobs: int = 0
+    """Worker processes; 0 = one per core."""
+    seconds_per_image: float = 60.0
+    """A method that takes longer for an image has failed on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished cell."""
+
+    record: RunRecord
+    folder: Path
+    from_store: bool
+    """The record was there already; nothing was computed."""
+
+
+def run(
+    options: RunOptions,
+    execution: Execution | None = None,
+    progress: Progress | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
+    prepare_progress: Callable[[str, int, int], None] | None = None,
+) -> list[Outcome]:
+    """Run every cell that the options name; finished work is taken from the results folder.
+
+    Args:
+        options: what to run.
+        execution: where and how.
+        progress: is told about the stages.
+        on_outcome: called with each cell as soon as its record is written.
+        prepare_progress: called with (dataset, done, total) while a dataset is prepared.
+
+    Raises:
+        PluginError, ProtocolError, DatasetError, WeightsError: something asked for cannot be used.
+        StoreError: the results folder cannot be written.
+    """
+    execution = execution or Execution()
+    jobs = execution.jobs or default_jobs()
+    cells = make_cells(options, jobs, prepare_progress)
+    outcomes = []
+    with _executor(execution, jobs, progress) as executor:
+        for cell in cells:
+            outcome = finished(cell, execution.out) or _run_cell(cell, execution, jobs, executor())
+            outcomes.append(outcome)
+            if on_outcome:
+                on_outcome(outcome)
+    return outcomes
+
+
+def finished(cell: Cell, out: Path) -> Outcome | None:
+    """The cell's record, if an earlier run completed it and left nothing to try again."""
+    folder = out / cell.name
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        record = load_record(path)
+    except RecordError:
+        return None
+    if record.digest != cell.digest or record.counts.retry:
+        return None
+    return Outcome(record, folder, from_store=True)
+
+
+@contextmanager
+def _executor(execution: Execution, jobs: int, progress: Progress | None):  # type: ignore[no-untyped-def]
+    """An executor that is only started when something has to be computed."""
+    made: list[tuple[Executor, Callable[[], None]]] = []
+
+    def start() -> Executor:
+        if not made:
+            store = Store(execution.out / STORE_FOLDER)
+            store.open()
+            backend = make_backend(execution.backend, Settings(store.root, execution.seconds_per_image, jobs))
+            made.append((Executor(store, backend, progress), backend.close))
+        return made[0][0]
+
+    try:
+        yield start
+    finally:
+        for _, close in made:
+            close()
+
+
+def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -> Outcome:
+    start = time.monotonic()
+    results = compute(cell, executor)
+    host = Host(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        backend=execution.backend,
+        jobs=1 if execution.backend == "serial" else jobs,
+        machine=machine(),
+        packages=packages(),
+        seconds=results.seconds,
+        wall_seconds=round(time.monotonic() - start, 3),
+        peak_memory_mb=peak_memory_mb(),
+    )
+    record, arrays = build_record(cell, results, host)
+    folder = execution.out / cell.name
+    write_atomically(folder / "scores.npz", arrays)
+    _write_previews(cell, results, folder, executor)
+    save_record(record, folder)
+    return Outcome(record, folder, from_store=False)
+
+
+def compute(cell: Cell, executor: Executor) -> CellResults:
+    """Carry out a cell, stage by stage; everything but the scores."""
+    tasks = Tasks(cell)
+    executor.make("find hands", tasks.originals.values())
+    missing = {sample_id: executor.reason(task) for sample_id, task in tasks.originals.items()}
+    versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
+    executor.make("de-identify", [each.deidentify for each in versions], getattr(cell.method.info, "batch_size", CHUNK))
+    failed = {each.deidentify.digest: executor.reason(each.deidentify) for each in versions}
+    made = [each for each in versions if failed[each.deidentify.digest] is None]
+    executor.make("find hands again", [each.analyze for each in made])
+    executor.make("measure", [each.measure for each in made if executor.read(each.analyze)])
+    usable = [each for each in cell.dataset.samples if missing[each.sample_id] is None]
+    distances = {
+        recognizer.resolved.text: _distances(tasks, usable, made, recognizer, executor)
+        for recognizer in cell.recognizers
+    }
+    return CellResults(
+        missing=missing,
+        versions=versions,
+        failed=failed,
+        crashed=frozenset(executor.problems),
+        analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
+        measures={each.deidentify.digest: executor.read(each.measure) for each in made},
+        coverage={each.deidentify.digest: _coverage(each, executor) for each in made},
+        usable=usable,
+        distances=distances,
+        seconds=_mean_seconds(cell, tasks, versions, executor),
+        problems=dict(executor.problems),
+    )
+
+
+def _coverage(version: Version, executor: Executor) -> float | None:
+    payload = executor.read(version.deidentify)
+    return payload.meta.get("roi_coverage") if payload else None
+
+
+def _distances(
+    tasks: Tasks, usable: list[Sample], made: list[Version], recognizer: Plugin, executor: Executor
+) -> Distances:
+    """Originals x originals and de-identified x originals, NaN where a template could not be had."""
+    name = recognizer.resolved.text
+    embeds = tasks.original_embeds(recognizer)
+    originals = [embeds[each.sample_id] for each in usable]
+    probes = [tasks.version_embed(each, recognizer) for each in made]
+    executor.make(f"embed ({name})", [*originals, *probes])
+    columns = [None if executor.reason(each) else each.digest for each in originals]
+    rows = [None if executor.reason(each) else each.digest for each in probes]
+    blocks = [compare_tasks(name, each, columns, recognizer) for each in (columns, rows)]
+    executor.make(f"compare ({name})", [task for block in blocks for task in block])
+    matrices: list[NDArray[np.float32]] = []
+    for block in blocks:
+        parts = [executor.read(task) for task in block]
+        filled = [
+            part.arrays["distances"] if part else np.full((task.split, len(columns)), np.nan, np.float32)
+            for task, part in zip(block, parts, strict=True)
+        ]
+        matrices.append(np.concatenate(filled) if filled else np.zeros((0, len(columns)), np.float32))
+    reasons = {each.label: executor.reason(each) for each in (*originals, *probes)}
+    return Distances(matrices[0], matrices[1], {label: why for label, why in reasons.items() if why})
+
+
+def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor) -> dict[str, float]:
+    timed = executor.seconds()
+    groups = {
+        Stage.ANALYZE.value: [each.digest for each in tasks.originals.values()],
+        Stage.DEIDENTIFY.value: [each.deidentify.digest for each in versions],
+        Stage.MEASURE.value: [each.measure.digest for each in versions],
+        Stage.EMBED.value: [
+            each.digest for recognizer in cell.recognizers for each in tasks.original_embeds(recognizer).values()
+        ],
+    }
+    means = {}
+    for name, digests in groups.items():
+        known = [timed[each] for each in digests if each in timed]
+        if known:
+            means[name] = round(float(np.mean(known)), 5)
+    return means
+
+
+def _write_previews(cell: Cell, results: CellResults, folder: Path, executor: Executor) -> None:
+    """A few pairs for the board: the first image of each of the first identities."""
+    if not cell.dataset.plugin.info.redistributable:
+        return
+    from .previews import preview_png
+
+    shown: set[str] = set()
+    for version in results.versions:
+        sample = version.sample
+        if sample.identity in shown or version.repetition or results.failed[version.deidentify.digest] is not None:
+            continue
+        payload = executor.read(version.deidentify)
+        if payload is None:
+            continue
+        png = preview_png(sample, payload.blobs["image.png"])
+        write_atomically(folder / "previews" / f"{len(shown)}.png", png)
+        shown.add(sample.identity)
+        if len(shown) == 4:
+            return

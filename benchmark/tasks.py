@@ -1,0 +1,163 @@
+"""Tasks: frozen descriptions of one piece of work, with a digest that covers everything its result depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ..datasets.base import Image, Sample
+from ..plugins import PluginRef, Resolved
+from .digest import digest
+from .store import Store
+
+
+class Stage(StrEnum):
+    """The steps of a run, in order."""
+
+    ANALYZE = "analyze"
+    DEIDENTIFY = "deidentify"
+    EMBED = "embed"
+    MEASURE = "measure"
+    COMPARE = "compare"
+
+
+STAGE_VERSIONS: Mapping[Stage, int] = {
+    Stage.ANALYZE: 1,
+    Stage.DEIDENTIFY: 1,
+    Stage.EMBED: 1,
+    Stage.MEASURE: 1,
+    Stage.COMPARE: 1,
+}
+"""Raised whenever the harness's own part of a stage changes its results."""
+
+COMPARE_ROWS = 256
+"""Rows of a distance matrix that one compare task computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image by reference: a file of a dataset, or `image.png` of a stored object."""
+
+    key: tuple[str, str]
+    """("file", sha256) or ("object", digest): what the image is, not where it lies."""
+    path: str = ""
+
+    @staticmethod
+    def of(sample: Sample) -> ImageRef:
+        return ImageRef(("file", sample.sha256), str(sample.path))
+
+    @staticmethod
+    def stored(task_digest: str) -> ImageRef:
+        return ImageRef(("object", task_digest))
+
+    def load(self, store: Store) -> Image:
+        """Decode the image.
+
+        Raises:
+            ImageError: the file cannot be decoded.
+            LookupError: the object is gone.
+        """
+        from ..datasets.images import decode_png, read_image
+
+        if self.key[0] == "file":
+            return read_image(Path(self.path))
+        payload = store.read(self.key[1])
+        if payload is None or "image.png" not in payload.blobs:
+            raise LookupError(f"object {self.key[1][:12]} holds no image")
+        return decode_png(payload.blobs["image.png"])
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One object to be made."""
+
+    stage: Stage
+    digest: str
+    label: str
+    """What it is about, for messages."""
+    plugin: PluginRef | None = None
+    images: tuple[ImageRef, ...] = ()
+    inputs: tuple[str | None, ...] = ()
+    """Digests of the objects it reads; None for one that could not be made."""
+    seed: int | None = None
+    split: int = 0
+    """Compare tasks: how many of `inputs` are rows; the rest are columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What became of a task. Done means: the object lies in the store."""
+
+    digest: str
+    problem: str | None
+    """None when done; otherwise why not."""
+    seconds: float
+    fatal: str | None = None
+    """The run cannot go on (disk full, store gone)."""
+
+
+class Plugin:
+    """A resolved plug-in with its weights: what digests and tasks need of it."""
+
+    def __init__(self, resolved: Resolved, weights: Mapping[str, str]) -> None:
+        self.resolved = resolved
+        self.weights = dict(weights)
+        self.digest = digest({**resolved.fields(), "weights": self.weights})
+
+    @property
+    def ref(self) -> PluginRef:
+        return self.resolved.ref
+
+    @property
+    def info(self) -> Any:
+        return self.resolved.info
+
+
+def _task(stage: Stage, label: str, key: dict[str, Any], **fields: Any) -> Task:
+    return Task(stage, digest({"stage": stage.value, "version": STAGE_VERSIONS[stage], **key}), label, **fields)
+
+
+def analyze_task(label: str, image: ImageRef, analyzer: Plugin) -> Task:
+    """Find the hand in an image."""
+    key = {"image": image.key, "plugin": analyzer.digest}
+    return _task(Stage.ANALYZE, label, key, plugin=analyzer.ref, images=(image,))
+
+
+def deidentify_task(
+    label: str, image: ImageRef, analysis: str, method: Plugin, seed: int, donor: tuple[ImageRef, str] | None = None
+) -> Task:
+    """De-identify an image; `analysis` and the donor's are digests of analyze tasks."""
+    images, inputs = (image,), (analysis,)
+    if donor is not None:
+        images, inputs = (image, donor[0]), (analysis, donor[1])
+    key = {"images": [each.key for each in images], "inputs": inputs, "plugin": method.digest, "seed": seed}
+    return _task(Stage.DEIDENTIFY, label, key, plugin=method.ref, images=images, inputs=inputs, seed=seed)
+
+
+def embed_task(label: str, image: ImageRef, analyses: tuple[str, ...], recognizer: Plugin) -> Task:
+    """Align and embed; the first of `analyses` that found a hand says where."""
+    key = {"image": image.key, "inputs": analyses, "plugin": recognizer.digest}
+    return _task(Stage.EMBED, label, key, plugin=recognizer.ref, images=(image,), inputs=analyses)
+
+
+def measure_task(label: str, original: ImageRef, deidentified: ImageRef, analyses: tuple[str, str]) -> Task:
+    """Image quality and usability drift of one de-identified image against its original."""
+    images = (original, deidentified)
+    key = {"images": [each.key for each in images], "inputs": analyses}
+    return _task(Stage.MEASURE, label, key, images=images, inputs=analyses)
+
+
+def compare_tasks(
+    label: str, rows: Sequence[str | None], columns: Sequence[str | None], recognizer: Plugin
+) -> list[Task]:
+    """All distances rows x columns, in blocks of rows; both are digests of embed tasks."""
+    tasks = []
+    for start in range(0, len(rows), COMPARE_ROWS):
+        block = tuple(rows[start : start + COMPARE_ROWS])
+        key = {"rows": block, "columns": columns, "plugin": recognizer.digest}
+        fields: dict[str, Any] = {"plugin": recognizer.ref, "inputs": (*block, *columns), "split": len(block)}
+        tasks.append(_task(Stage.COMPARE, label, key, **fields))
+    return tasks

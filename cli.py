@@ -1,0 +1,112 @@
+"""The command line: it parses, calls and prints (floor 6).
+
+Each command lives in a module of its own that is imported when it is called, so that `deid-bench --help` is quick.
+
+Exit codes: 0 done; 1 done, but something failed or a check did not pass; 2 wrong usage, specification or data layout;
+3 data or weights cannot be had; 4 the results folder cannot be written; 70 a bug of ours; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from . import __version__
+
+_COMMANDS = {
+    "run": "Score de-identification methods and write records and a board.",
+    "plan": "Show what a run would do, and what of it is in the store.",
+    "list": "List datasets, analyzers, recognizers, deidentifiers, protocols or metrics.",
+    "info": "Show everything about one plug-in, protocol or metric.",
+    "check": "Run the contract checks on a method.",
+    "new": "Write a working plug-in package to start from.",
+    "weights": "List, fetch, add or verify weight files.",
+    "data": "List, prepare, verify or look for duplicates in datasets.",
+    "board": "Write one offline HTML leaderboard from records.",
+    "doctor": "Check this installation and say what is wrong.",
+}
+
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and one line; imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"deid_bench.commands.{name}_command")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "-V", "--version", prog_name="deid-bench")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    help="Take in the plug-ins of a Python file. Repeatable.",
+)
+def cli(plugins: tuple[str, ...]) -> None:
+    """How well does a de-identification method hide who someone is, and what does it cost the image?
+
+    \b
+    deid-bench run --method blurring            score a method on the built-in palms
+    deid-bench run --method ./my.py:MyMethod    score your own
+    deid-bench list                             what there is
+    """
+    if plugins:
+        from .plugins import registry
+
+        for path in plugins:
+            registry().add_file(path)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    try:
+        result: Any = cli.main(args=args, prog_name="deid-bench", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. What was finished is kept; the same command goes on from there.", err=True)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        click.secho("Error: ", fg="red", nl=False, err=True)
+        click.echo(str(error), err=True)
+        return int(code)
+    return result if isinstance(result, int) else 0
+
+
+def console() -> None:
+    """Script entry point."""
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""`deid-bench info`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from typing import Any
+
+import click
+
+from .options import json_option
+
+
+@click.command("info")
+@click.argument("name")
+@json_option
+def command(name: str, as_json: bool) -> int:
+    """Show everything about one plug-in, protocol or metric.
+
+    \b
+    deid-bench info blurring
+    deid-bench info palm/1.0
+    deid-bench info dir
+    """
+    found = _find(name)
+    if as_json:
+        click.echo(json.dumps(found, indent=1, default=str))
+        return 0
+    for data in found:
+        click.secho(f"{data.pop('kind')} {data.pop('name')}", bold=True)
+        for key, value in data.items():
+            if isinstance(value, dict):
+                click.echo(f"  {key}:")
+                for inner, text in value.items():
+                    click.echo(f"    {inner} {text}")
+            elif value not in ("", (), None):
+                click.echo(f"  {key}: {value}")
+        click.echo()
+    return 0
+
+
+def _find(name: str) -> list[dict[str, Any]]:
+    from ..benchmark.metrics import METRICS
+    from ..benchmark.protocols import protocols
+    from ..plugins import Kind, PluginError, Spec, registry
+
+    found: list[dict[str, Any]] = []
+    if name in protocols():
+        found.append({"kind": "protocol", "name": name, **_without(protocols()[name], "id")})
+    if name in METRICS:
+        found.append({"kind": "metric", "name": name, **_without(METRICS[name], "name")})
+    problems = []
+    known: list[str] = [*protocols(), *METRICS]
+    target = Spec.parse(name).target
+    for kind in Kind:
+        entries = registry().entries(kind)
+        known += entries
+        if target in entries or ".py:" in target:
+            try:
+                found.append(_plugin(kind, target))
+            except PluginError as error:
+                problems.append(error)
+    if found:
+        return found
+    if problems:
+        raise problems[0]
+    raise PluginError(_unknown(name, known))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`deid-bench list` shows what there is"
+    return f"there is no plug-in, protocol or metric {name!r}; {hint}"
+
+
+def _without(data: Any, key: str) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(data).items() if name != key}
+
+
+def _plugin(kind: Any, target: str) -> dict[str, Any]:
+    from ..plugins import parameters, registry
+
+    entry = registry().get(kind, target)
+    cls = entry.load()
+    shown = {
+        name: ("= " + str(each.default) if each.default is not inspect.Parameter.empty else "(required)")
+        for name, each in parameters(cls).items()
+    }
+    info = dataclasses.asdict(cls.info) if dataclasses.is_dataclass(cls.info) else {}
+    info.pop("name", None)
+    text = inspect.getdoc(cls) or ""
+    return {"kind": str(kind), "name": entry.name, "from": entry.origin, **info, "parameters": shown, "about": text}

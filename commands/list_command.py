@@ -1,0 +1,60 @@
+"""`deid-bench list`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from .options import json_option
+
+KINDS = ("datasets", "analyzers", "recognizers", "deidentifiers", "protocols", "metrics")
+
+
+@click.command("list")
+@click.argument("what", required=False, type=click.Choice(KINDS))
+@json_option
+def command(what: str | None, as_json: bool) -> int:
+    """List what there is, where it comes from, and what is broken.
+
+    \b
+    deid-bench list
+    deid-bench list metrics
+    """
+    sections = {name: _rows(name) for name in ([what] if what else KINDS[:5])}
+    if as_json:
+        click.echo(json.dumps(sections, indent=1))
+        return 0
+    for name, rows in sections.items():
+        click.secho(name, bold=True)
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            text = row["description"]
+            if row.get("problem"):
+                text = click.style(f"BROKEN  {row['problem']}", fg="red")
+            click.echo(f"  {row['name']:<{width}}  {text}  {click.style(row['origin'], dim=True)}")
+        click.echo()
+    return 0
+
+
+def _rows(what: str) -> list[dict[str, Any]]:
+    if what == "protocols":
+        from ..benchmark.protocols import protocols
+
+        return [{"name": each.id, "description": each.title, "origin": each.source} for each in protocols().values()]
+    if what == "metrics":
+        from ..benchmark.metrics import METRICS
+
+        return [{"name": each.name, "description": each.title, "origin": each.unit} for each in METRICS.values()]
+    from ..plugins import Kind, PluginError, registry
+
+    rows = []
+    for name, entry in registry().entries(Kind(what.removesuffix("s"))).items():
+        row = {"name": name, "description": "", "origin": entry.origin, "problem": ""}
+        try:
+            row["description"] = str(entry.load().info.description)
+        except PluginError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    return rows

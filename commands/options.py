@@ -1,0 +1,71 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no table.")
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of records and finished work.",
+)
+
+
+def run_options(function: F) -> F:
+    """What to run; the same for `run` and `plan`."""
+    decorators = (
+        click.option(
+            "--method", "-m", "methods", multiple=True, required=True, metavar="SPEC",
+            help="De-identifier: NAME, NAME:key=value,… or FILE.py:Class. Repeatable.",
+        ),
+        click.option(
+            "--dataset", "-d", "datasets", multiple=True, metavar="SPEC",
+            help="Dataset. Repeatable.  [default: palm-mini, controlled and wild]",
+        ),
+        click.option("--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID", help="Rules."),
+        click.option(
+            "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC",
+            help="Recognition system. Repeatable.  [default: those of the protocol]",
+        ),
+        click.option("--analyzer", default="", metavar="SPEC", help="Detector.  [default: that of the protocol]"),
+        click.option(
+            "--seeds", "repetitions", type=click.IntRange(1), default=1, show_default=True,
+            help="De-identified versions of each image (stochastic methods).",
+        ),
+        click.option("--root-seed", type=int, default=0, show_default=True, help="Seed that all others come from."),
+        click.option(
+            "--limit", type=click.IntRange(0), default=0, metavar="N",
+            help="First N identities only: a smoke test, marked as not comparable.",
+        ),
+        out_option,
+        click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Worker processes.  [default: all cores]"),
+    )  # fmt: skip
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def make_run_options(values: dict[str, Any]) -> Any:
+    """`RunOptions` from the values of `run_options`."""
+    from ..benchmark.plan import DEFAULT_DATASETS, RunOptions
+
+    return RunOptions(
+        methods=values["methods"],
+        datasets=values["datasets"] or DEFAULT_DATASETS,
+        protocol=values["protocol"],
+        recognizers=values["recognizers"],
+        analyzer=values["analyzer"],
+        repetitions=values["repetitions"],
+        root_seed=values["root_seed"],
+        limit=values["limit"],
+    )

