@@ -287,8 +287,14 @@ def weight(name: str) -> Path:
     if path is None:
         return fetch(name)
     if fault := _fault(wanted, path):
-        raise _error(wanted, f"{path} is not usable, {fault}; delete it to fetch it again")
+        raise _error(wanted, f"{path} is not usable, {fault}; {_repair(wanted, path)}")
     return path
+
+
+def _repair(wanted: WeightSpec, path: Path) -> str:
+    if path.parent == cache_dir() and wanted.sources:
+        return f"`deid-bench weights fetch {wanted.name}` replaces it"
+    return "replace or remove it"
 
 
 def tensors(name: str) -> dict[str, NDArray[Any]]:
@@ -323,14 +329,18 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         WeightsError: no source delivered; the message lists what each one said.
     """
     wanted, path = spec(name), find(name)
-    if path is not None and _fault(wanted, path, progress) is None:
-        return path
+    if path is not None:
+        fault = _fault(wanted, path, progress)
+        if fault is None:
+            return path
+        if path.parent != cache_dir():  # it would go on standing in front of a good one in the cache
+            raise _error(wanted, f"{path} is not usable, {fault}; {_repair(wanted, path)}")
     if offline():
         raise _error(wanted, "it is not on this machine and DEID_BENCH_OFFLINE forbids downloads")
     said: list[str] = []
     for source in wanted.sources:
         if isinstance(source, Packaged):
-            said.append(f"{describe(source)}: the file is missing or damaged, reinstall deid-bench")
+            said.append(f"{describe(source)}: the file is missing, reinstall deid-bench")
             continue
         try:
             return _fetch_from(wanted, source, progress)
@@ -349,7 +359,7 @@ def _fetch_from(wanted: WeightSpec, source: Source, progress: Progress | None) -
             extract_member(archive, source.member, found, wanted.size or 0)
         elif isinstance(source, Url):
             found = folder / wanted.file
-            download_url(source, found, wanted.sha256 or "", show_bar=progress is not None)
+            download_url(source, found, progress)
         elif isinstance(source, HuggingFace):
             found = download_hugging_face(source, folder)
         else:

@@ -13,6 +13,8 @@ from .palm_roi import Points, palm_width
 PALM_POINTS = (0, 1, 2, 5, 9, 13, 17)
 """Wrist, the thumb's base, and the four MCP joints."""
 _ARC_STEPS = 16
+ROUNDING = 1e-6
+"""px; a pixel whose centre lies on the outline belongs to the polygon."""
 
 
 def palm_polygon(keypoints_2d: Points, points: Sequence[int] = PALM_POINTS, margin: float = 0.0) -> Points:
@@ -68,14 +70,21 @@ def palm_mask(
 
 def fill_polygon(shape: tuple[int, int], polygon: Points) -> NDArray[np.bool_]:
     """(H, W) bool: pixels whose centre lies in a convex polygon; corners may lie far outside the image."""
-    height, width = shape
-    inside = np.ones(shape, dtype=bool)
     corners = polygon.astype(np.float64)
     ahead = np.roll(corners, -1, axis=0)
     area = float((corners[:, 0] * ahead[:, 1] - ahead[:, 0] * corners[:, 1]).sum())
     if area == 0.0:
         return np.zeros(shape, dtype=bool)
-    x, y = np.arange(width)[None, :], np.arange(height)[:, None]
-    for (x0, y0), (x1, y1) in zip(corners, ahead, strict=True):
-        inside &= np.sign(area) * ((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) >= 0
-    return inside
+    rows = np.arange(shape[0], dtype=np.float64)
+    first, last = np.full(shape[0], -np.inf), np.full(shape[0], np.inf)
+    for (xa, ya), (xb, yb) in zip(corners, ahead, strict=True):
+        rise = float(np.sign(area) * (yb - ya))
+        run = np.sign(area) * (xb - xa) * (rows - ya)
+        if rise == 0.0:  # a level edge closes the rows on its outer side
+            last[run < 0] = -np.inf
+        elif rise > 0:
+            last = np.minimum(last, xa + run / rise)
+        else:
+            first = np.maximum(first, xa + run / rise)
+    x = np.arange(shape[1])[None, :]
+    return (x >= first[:, None] - ROUNDING) & (x <= last[:, None] + ROUNDING)

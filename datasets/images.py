@@ -105,6 +105,7 @@ def write_png(image: Image) -> bytes:
 
 def _decode(data: bytes, name: str) -> Image:
     from PIL import Image as PilImage
+    from PIL import UnidentifiedImageError
 
     if not data:
         raise ImageError(f"{name}: expected an image, got an empty file; copy it again")
@@ -115,7 +116,7 @@ def _decode(data: bytes, name: str) -> Image:
             array = _to_rgb(_upright(picture), name)
     except ImageError:
         raise
-    except PilImage.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageError(
             f"{name}: expected one of {', '.join(_FORMATS)}, got something else or a damaged header; convert it to PNG"
         ) from error

@@ -151,7 +151,7 @@ def _hand_shape(rng: np.random.Generator) -> HandShape:
 def _skin_tone(rng: np.random.Generator) -> SkinTone:
     return SkinTone(
         melanin=float(np.clip(rng.beta(1.0, 1.3), 0.02, 0.97)),
-        haemoglobin=float(rng.uniform(0.35, 0.75)),
+        haemoglobin=float(rng.uniform(0.42, 0.85)),
         yellow=float(rng.normal(0, 0.05)),
     )
 

@@ -39,8 +39,6 @@ from .palm_texture import band_noise
 
 SettingName = Literal["controlled", "wild"]
 
-RENDERER_VERSION = "1.0"
-"""Raised whenever the same seeds give other pixels."""
 SAMPLE_TAGS: dict[SettingName, int] = {"controlled": 11, "wild": 12}
 """Last words of the samples' seeds, so that the settings share no pose or texture."""
 

@@ -155,7 +155,7 @@ def skin_albedo(surface: Surface, skin: Skin, tone: SkinTone, rng: np.random.Gen
     blood = 0.9 * tone.haemoglobin * (0.8 + 0.55 * skin.flush + 0.08 * skin.mottling) * (1 - 0.45 * arm)
     blood += 0.50 * skin.deep + 0.50 * skin.fine + 0.04 * skin.net
     blood *= np.float32(np.exp(rng.normal(0, 0.12)))
-    density = melanin[..., None] * MELANIN + blood[..., None] * HAEMOGLOBIN + np.float32(0.25 + tone.yellow) * YELLOW
+    density = melanin[..., None] * MELANIN + blood[..., None] * HAEMOGLOBIN + np.float32(0.4 + tone.yellow) * YELLOW
     return np.asarray(DERMIS * np.exp(-density), np.float32)
 
 

@@ -212,7 +212,8 @@ class Pixelation(_RegionMethod):
         means = np.stack(
             [np.bincount(cell, image[y, x, channel]) / np.maximum(count, 1) for channel in range(3)], axis=1
         )
-        return np.rint(means).astype(np.uint8)[cell]
+        colours: NDArray[np.uint8] = np.rint(means).astype(np.uint8)[cell]
+        return colours
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -20,8 +20,8 @@ POINTS: dict[MaskPoints, tuple[int, ...]] = {"7": (0, 1, 2, 5, 9, 13, 17), "6": 
 """The keypoints behind each choice of `MaskPoints`."""
 
 DEFAULT_MARGIN = 0.1
-"""Growth of the palm polygon, as a share of the palm width. The paper's polygon (0) leaves about 8 % of the recogniser's
-ROI as it was, at its upper corners and sides, which is enough to recognise some palms by; with 0.1 less than 1 % stays."""
+"""Growth of the palm polygon, as a share of the palm width. The paper's polygon (0) leaves about 8 % of the
+recogniser's ROI as it was, which is enough to recognise some palms by; with 0.1 less than 1 % stays."""
 
 _INDEX_KNUCKLE, _LITTLE_KNUCKLE = 5, 17
 

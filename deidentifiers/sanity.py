@@ -150,13 +150,15 @@ def _continued(colour: NDArray[np.float32], hand: NDArray[np.bool_], sigma: floa
     trace = np.float32(1e-4)
     overall = colour[hand].mean(axis=0)
     near = (soft[..., :3] + trace * overall) / (soft[..., 3:] + trace)
-    return np.where(hand[..., None], colour, near).astype(np.float32)
+    filled: NDArray[np.float32] = np.where(hand[..., None], colour, near).astype(np.float32)
+    return filled
 
 
 def _match(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     spread = source.std(axis=0)
     gain = np.clip(target.std(axis=0) / np.maximum(spread, 1e-6), *_CONTRAST_LIMITS)
-    return (source - source.mean(axis=0)) * gain + target.mean(axis=0)
+    matched: NDArray[np.float64] = (source - source.mean(axis=0)) * gain + target.mean(axis=0)
+    return matched
 
 
 def _opacity(mask: NDArray[np.bool_], ramp: float) -> NDArray[np.float64]:
@@ -166,4 +168,5 @@ def _opacity(mask: NDArray[np.bool_], ramp: float) -> NDArray[np.float64]:
     import cv2
 
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return np.clip(depth / ramp, 0.0, 1.0).astype(np.float64)
+    opacity: NDArray[np.float64] = np.clip(depth / ramp, 0.0, 1.0).astype(np.float64)
+    return opacity

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from deid_bench import weights
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 

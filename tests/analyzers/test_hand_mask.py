@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from deid_bench.analyzers.hand_mask import BONES, hand_mask
-from deid_bench.analyzers.palm_roi import palm_width
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from deid_bench.analyzers.hand_mask import BONES, hand_mask
+from deid_bench.analyzers.palm_roi import palm_width
 
 from .hands import left_hand
 

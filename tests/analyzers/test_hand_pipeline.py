@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from deid_bench.analyzers.hand_pipeline import Crop, letterbox, palm_crop
 from deid_bench.analyzers.ssd_anchors import PalmCandidate
 

@@ -7,6 +7,7 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+
 from deid_bench.analyzers.base import Analyzer, HandAnalysis, Missing
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.analyzers.palm_roi import mcp_square, palm_width

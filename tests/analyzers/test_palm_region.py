@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.palm_region import fill_polygon, palm_mask, palm_polygon
 from deid_bench.analyzers.palm_roi import palm_width, valley_square

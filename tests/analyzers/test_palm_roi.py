@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from deid_bench.analyzers.palm_roi import (
     ROIS,
     mcp_square,
@@ -12,8 +15,6 @@ from deid_bench.analyzers.palm_roi import (
     valley_square,
     warp_roi,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .hands import left_hand, right_hand
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from deid_bench.analyzers.ssd_anchors import INPUT_SIZE, anchors, decode, iou
 
 

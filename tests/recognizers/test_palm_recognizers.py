@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.datasets.base import Failure
-from deid_bench.recognizers.base import Recognizer
+from deid_bench.recognizers.base import Recognizer, Templates
+from deid_bench.recognizers.binary_matching import pack_planes
 from deid_bench.recognizers.compcode import CompCode, competitive_code
 from deid_bench.recognizers.mtcc import Mtcc, Variant
 from deid_bench.recognizers.palm_crop import to_grey
@@ -85,6 +86,32 @@ def test_compcode_distance_is_the_angular_distance(random_crops: list[Crop]) -> 
             best = min(best, float(np.minimum(difference, 6 - difference).sum() / (3 * left.size)))
     templates = CompCode().embed(random_crops[:2])
     assert CompCode().distances(templates[:1], templates[1:])[0, 0] == np.float32(best)
+
+
+def _moved(canvas: NDArray[np.bool_], shifts: list[int]) -> Templates:
+    """Templates cut out of a wider canvas, plane i moved by shifts[i] in both directions."""
+    planes = [canvas[i, 8 + s : 40 + s, 8 - s : 40 - s] for i, s in enumerate(shifts)]
+    return pack_planes(np.stack(planes))[None]
+
+
+@pytest.mark.parametrize(
+    ("recognizer", "shifts", "found"),
+    [
+        (Mtcc("yan"), [4] * 12, True),
+        (Mtcc("yan"), [5] * 12, False),
+        (Mtcc("yan"), [-4, 4, 3, -3, 0, 1] * 2, True),
+        (Mtcc("official"), [2] * 6 + [-2] * 6, True),
+        (Mtcc("official"), [3] * 12, False),
+        (Mtcc("official"), [1, 2] * 6, False),
+        (CompCode(), [2, 2, 2], True),
+        (CompCode(), [3, 3, 3], False),
+        (CompCode(), [0, 1, 2], False),
+    ],
+)
+def test_how_far_and_which_planes_may_shift(recognizer: Recognizer, shifts: list[int], found: bool) -> None:
+    canvas = np.random.default_rng(9).random((len(shifts), 48, 48)) < 0.5
+    distance = float(recognizer.distances(_moved(canvas, [0] * len(shifts)), _moved(canvas, shifts))[0, 0])
+    assert distance == 0 if found else distance > 0.1
 
 
 @every_recognizer

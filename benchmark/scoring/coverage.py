@@ -1,0 +1,67 @@
+"""How much of what the recogniser sees a method could repaint, and how much it did."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...datasets.base import Image
+from .values import Undefined
+
+_GRID = 64
+"""Samples a side, laid over the ROI in its own frame."""
+
+
+def roi_coverage(roi: ArrayLike, region: NDArray[np.bool_]) -> float | Undefined:
+    """Share of the palm square that lies in the method's region.
+
+    A low value means that the recogniser still sees untouched skin, whatever the method does inside its region.
+
+    Args:
+        roi: (4, 2) corners in px: top-left, top-right, bottom-right, bottom-left.
+        region: (H, W), the pixels that the method may change.
+
+    Returns:
+        %, over the part of the square inside the image; or why there is none (it lies outside).
+
+    Raises:
+        ValueError: the corners are not four finite points.
+    """
+    return _share(roi, region)
+
+
+def roi_changed(roi: ArrayLike, original: Image, deidentified: Image) -> float | Undefined:
+    """Share of the palm square's pixels that differ in any channel between original and de-identified image.
+
+    Args:
+        roi: (4, 2) corners in px in the original.
+        original: (H, W, 3) uint8.
+        deidentified: same shape.
+
+    Returns:
+        %, over the part of the square inside the image; or why there is none (it lies outside).
+
+    Raises:
+        ValueError: the images' shapes differ or the corners are not four finite points.
+    """
+    if original.shape != deidentified.shape:
+        raise ValueError(f"expected images of one shape, got {original.shape} and {deidentified.shape}; resize neither")
+    return _share(roi, (original != deidentified).any(axis=2))
+
+
+def _share(roi: ArrayLike, marked: NDArray[np.bool_]) -> float | Undefined:
+    corners = np.asarray(roi, dtype=np.float64)
+    if corners.shape != (4, 2) or not np.isfinite(corners).all():
+        raise ValueError(
+            f"expected four finite ROI corners of shape (4, 2), got shape {corners.shape}; pass analysis.roi"
+        )
+    steps = (np.arange(_GRID) + 0.5) / _GRID
+    u, v = steps[None, :, None], steps[:, None, None]
+    top = corners[0] + u * (corners[1] - corners[0])
+    bottom = corners[3] + u * (corners[2] - corners[3])
+    points = np.rint(top + v * (bottom - top)).astype(np.int64).reshape(-1, 2)
+    height, width = marked.shape
+    inside = points[((points >= 0) & (points < [width, height])).all(axis=1)]
+    if not inside.size:
+        return Undefined("the ROI lies outside the image")
+    return 100.0 * float(marked[inside[:, 1], inside[:, 0]].mean())

@@ -1,0 +1,107 @@
+"""One-to-many search: where a probe's own identity ranks among the gallery's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .values import Undefined
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """Closed-set identification of probes against a gallery."""
+
+    cmc: NDArray[np.float64]
+    """(identities,) cumulative match characteristic: entry k-1 is the share of probes found within rank k."""
+    probes: int
+    """Probes behind it."""
+    without_mate: int
+    """Probes left out because no gallery entry of their identity remained."""
+
+    @property
+    def rank1(self) -> float:
+        """Share of probes whose nearest gallery entry is of their own identity, 0..1."""
+        return float(self.cmc[0])
+
+
+def identify(
+    distances: ArrayLike,
+    probe_identities: Sequence[str],
+    gallery_identities: Sequence[str],
+    sources: Sequence[int | None] | None = None,
+) -> Identification | Undefined:
+    """Rank every probe's identity by its nearest gallery entry.
+
+    An identity's distance is that of its nearest entry. Where other identities are exactly as near, the attacker is
+    taken to choose among them at random and the probe counts with the expected share of a hit; a method whose
+    images are all equally far from everything thus scores chance, neither 0 nor 1.
+
+    Args:
+        distances: (probes, gallery), smaller is more alike.
+        probe_identities: identity of each row.
+        gallery_identities: identity of each column.
+        sources: for each row the column of the very image that the probe was made from, or None; these columns are
+            left out for that row. None: nothing is left out.
+
+    Returns:
+        The result, or why there is none (no probe has a mate in the gallery).
+
+    Raises:
+        ValueError: shapes disagree, a distance is not finite, or a source is no column.
+    """
+    table = np.array(distances, dtype=np.float64)
+    probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
+    if table.ndim != 2 or table.shape != (probes.size, gallery.size):
+        raise ValueError(f"expected distances of shape {(probes.size, gallery.size)}, got {table.shape}; match them")
+    if not np.isfinite(table).all():
+        raise ValueError("expected finite distances, got NaN or infinity; leave out what could not be compared")
+    if not gallery.size or not probes.size:
+        return Undefined("no probes or an empty gallery")
+    if sources is not None:
+        _leave_out(table, sources)
+    nearest, identities = _per_identity(table, gallery)
+    own_column = np.searchsorted(identities, probes).clip(max=identities.size - 1)
+    own = np.where(identities[own_column] == probes, nearest[np.arange(probes.size), own_column], np.inf)
+    mated = np.isfinite(own)
+    if not mated.any():
+        return Undefined("no probe has a gallery entry of its own identity")
+    return Identification(
+        cmc=_expected_cmc(nearest[mated], own[mated]),
+        probes=int(mated.sum()),
+        without_mate=int((~mated).sum()),
+    )
+
+
+def _leave_out(table: NDArray[np.float64], sources: Sequence[int | None]) -> None:
+    if len(sources) != table.shape[0]:
+        raise ValueError(f"expected one source per probe ({table.shape[0]}), got {len(sources)}; pass None for none")
+    for row, column in enumerate(sources):
+        if column is None:
+            continue
+        if not 0 <= column < table.shape[1]:
+            raise ValueError(f"expected source columns 0..{table.shape[1] - 1}, got {column}; pass None for none")
+        table[row, column] = np.inf
+
+
+def _per_identity(
+    table: NDArray[np.float64], gallery: NDArray[np.str_]
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """(probes, identities) distance to the nearest entry of each identity, and the sorted identities."""
+    order = np.argsort(gallery, kind="stable")
+    identities, starts = np.unique(gallery[order], return_index=True)
+    return np.minimum.reduceat(table[:, order], starts, axis=1), identities
+
+
+def _expected_cmc(nearest: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over probes of P(rank <= k), ranks being uniform over tied identities."""
+    closer = (nearest < own[:, None]).sum(axis=1)
+    tied = (nearest == own[:, None]).sum(axis=1)  # the own identity among them
+    ranks = np.arange(1, nearest.shape[1] + 1)
+    total = np.zeros(ranks.size)
+    for c, t in zip(closer, tied, strict=True):
+        total += np.clip((ranks - c) / t, 0.0, 1.0)
+    return total / own.size

@@ -1,0 +1,138 @@
+"""What other programs still get out of a de-identified image: does detection survive, how far does its output drift.
+
+The palm paper (section IV-C, Table IV) gives the mean absolute error between the outputs on original and
+de-identified image, "normalised to 0-100 %", and leaves the normalisation open. Our reading: image coordinates are
+divided by the image's width (x) and height (y), 3-D joints by the original hand's largest joint distance, masks count
+the share of image pixels that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...analyzers.base import HandAnalysis, Missing
+from .values import Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far each output moved, in % (0..100, 0 is unmoved)."""
+
+    box: float
+    keypoints_2d: float
+    keypoints_3d: float | Undefined
+    roi: float
+    mask: float
+
+
+def drift(original: HandAnalysis, deidentified: HandAnalysis, shape: tuple[int, ...]) -> Drift:
+    """Drift of every output of one analyzer between an original and its de-identified image.
+
+    Args:
+        original: the analysis of the original.
+        deidentified: the analysis of the de-identified image by the same analyzer.
+        shape: (H, W) or (H, W, 3) of both images.
+
+    Raises:
+        ValueError: a mask does not fit the shape, or keypoint counts differ.
+    """
+    return Drift(
+        box=coordinate_drift(original.box.reshape(2, 2), deidentified.box.reshape(2, 2), shape),
+        keypoints_2d=coordinate_drift(original.keypoints_2d, deidentified.keypoints_2d, shape),
+        keypoints_3d=joint_drift(original.keypoints_3d, deidentified.keypoints_3d),
+        roi=coordinate_drift(original.roi, deidentified.roi, shape),
+        mask=mask_drift(original.mask, deidentified.mask, shape),
+    )
+
+
+def coordinate_drift(original: ArrayLike, deidentified: ArrayLike, shape: tuple[int, ...]) -> float:
+    """Mean absolute difference of image points, x as a share of the width and y of the height.
+
+    Args:
+        original: (n, 2) px.
+        deidentified: (n, 2) px.
+        shape: (H, W) or (H, W, 3) of the image.
+
+    Returns:
+        %, limited to 100.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    a, b = _pair(original, deidentified, 2)
+    return _percent(float(np.mean(np.abs(a - b) / [shape[1], shape[0]])))
+
+
+def joint_drift(original: ArrayLike, deidentified: ArrayLike) -> float | Undefined:
+    """Mean absolute difference of 3-D joints as a share of the original's largest joint distance.
+
+    Args:
+        original: (n, 3) in any length unit.
+        deidentified: (n, 3) in the same unit.
+
+    Returns:
+        %, limited to 100; or why there is none (all joints of the original coincide).
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    a, b = _pair(original, deidentified, 3)
+    extent = float(np.linalg.norm(a[:, None] - a[None], axis=2).max())
+    if extent == 0:
+        return Undefined("the original hand's 3-D joints coincide")
+    return _percent(float(np.mean(np.abs(a - b))) / extent)
+
+
+def mask_drift(original: NDArray[np.bool_], deidentified: NDArray[np.bool_], shape: tuple[int, ...]) -> float:
+    """Share of the image's pixels that are hand in one analysis and not in the other.
+
+    Returns:
+        %, 0..100.
+
+    Raises:
+        ValueError: a mask does not fit the shape.
+    """
+    size = tuple(shape[:2])
+    if original.shape != size or deidentified.shape != size:
+        raise ValueError(
+            f"expected masks of shape {size}, got {original.shape} and {deidentified.shape}; resize neither"
+        )
+    return _percent(float(np.mean(original != deidentified)))
+
+
+def survival(
+    originals: Sequence[HandAnalysis | Missing], deidentified: Sequence[HandAnalysis | Missing | None]
+) -> float | Undefined:
+    """Share of hands found in the originals that are found in the de-identified images too.
+
+    Args:
+        originals: analyses of the originals.
+        deidentified: analyses of the de-identified images in the same order; None where the method gave no image,
+            which counts as not found.
+
+    Returns:
+        0..1, or why there is none (no hand in any original).
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    pairs = list(zip(originals, deidentified, strict=True))
+    found = [isinstance(after, HandAnalysis) for before, after in pairs if isinstance(before, HandAnalysis)]
+    return sum(found) / len(found) if found else Undefined("no hand was found in any original")
+
+
+def _pair(
+    original: ArrayLike, deidentified: ArrayLike, columns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a, b = np.asarray(original, dtype=np.float64), np.asarray(deidentified, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 2 or a.shape[1] != columns or not a.size:
+        raise ValueError(f"expected two (n, {columns}) arrays of one shape, got {a.shape} and {b.shape}; match them")
+    return a, b
+
+
+def _percent(share: float) -> float:
+    return min(100.0, 100.0 * share)

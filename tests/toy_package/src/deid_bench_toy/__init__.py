@@ -1,0 +1,1 @@
+"""A stranger's package of plug-ins, for the tests."""
