@@ -372,7 +372,7 @@ def _suggest(name: str, known: typing.Iterable[str]) -> str:
 
 def parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
     """The keyword parameters of a plug-in's constructor, annotations resolved where possible."""
-    if cls.__init__ is object.__init__:  # type: ignore[misc]
+    if cls.__init__ is object.__init__:
         return {}
     try:
         hints = typing.get_type_hints(cls.__init__)

@@ -19,11 +19,11 @@ BONES = (
 )
 SURE, LIKELY, UNLIKELY = 0.12, 0.34, 0.85
 """Thickness of the bones in units of L: certainly hand, probably hand, probably background; beyond: background."""
-MARGIN = 0.6
+MARGIN = 0.45
 """Background kept around the keypoints for the colour model, in units of L."""
 WORKING_SIDE = 288
 """The longer side of the crop GrabCut works on, in px; larger crops are shrunk."""
-ITERATIONS = 3
+ITERATIONS = 2
 MIN_PIXELS = 16
 """GrabCut clusters hand and background into five colours each and needs pixels for that."""
 
@@ -31,7 +31,7 @@ MIN_PIXELS = 16
 def hand_mask(image: Image, keypoints_2d: Points) -> NDArray[np.bool_]:
     """Segment the hand.
 
-    GrabCut runs on a shrunk crop around the keypoints; the mask is enlarged bilinearly. Pixels farther than 0.6 L from
+    GrabCut runs on a shrunk crop around the keypoints; the mask is enlarged bilinearly. Pixels farther than 0.45 L from
     the keypoints' box are background, so a forearm is cut about half a palm width below the wrist.
 
     Args:

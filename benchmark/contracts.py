@@ -78,9 +78,10 @@ def _hands() -> tuple[tuple[Image, HandAnalysis], ...]:
     from ..datasets.palm_seeds import CONTRACT_SEEDS
 
     made = []
-    for seed in CONTRACT_SEEDS[:3]:
-        image, truth = render(seed, 0, "controlled")
-        made.append((image, _analysis(truth.keypoints_2d, truth.mask, truth.roi)))
+    for seed in CONTRACT_SEEDS:
+        capture = render(seed, 0, "controlled")
+        truth = capture.truth
+        made.append((capture.image(), _analysis(truth.keypoints_2d, truth.mask, truth.roi)))
     return tuple(made)
 
 
@@ -111,7 +112,7 @@ def _scaled(request: Request, size: tuple[int, int]) -> Request:
     image = cv2.resize(np.asarray(request.image), (width, height), interpolation=cv2.INTER_AREA)
     mask = cv2.resize(request.analysis.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     analysis = _analysis(request.analysis.keypoints_2d * factor, mask, request.analysis.roi * factor)
-    return Request(image, analysis, request.seed, request.donor)
+    return Request(np.asarray(image, dtype=np.uint8), analysis, request.seed, request.donor)
 
 
 def _build(spec: str) -> Deidentifier:
@@ -224,7 +225,7 @@ def check_seed_matters_as_declared(spec: str) -> str | None:
 @_check
 def check_leaves_global_random_state_alone(spec: str) -> str | None:
     """All randomness comes from the request's seed."""
-    numpy_before, python_before = np.random.get_state()[1].copy(), random.getstate()  # type: ignore[index,union-attr] # noqa: NPY002
+    numpy_before, python_before = np.random.get_state()[1].copy(), random.getstate()  # type: ignore[index] # noqa: NPY002
     _build(spec).deidentify(_requests())
     numpy_after = np.random.get_state()[1]  # type: ignore[index] # noqa: NPY002
     if not np.array_equal(numpy_before, numpy_after) or random.getstate() != python_before:

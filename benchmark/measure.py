@@ -12,6 +12,9 @@ from .scoring.quality import psnr, ssim
 from .scoring.usability import drift
 from .scoring.values import Undefined
 
+DRIFTS = {name: f"drift_{name}" for name in ("box", "keypoints_2d", "keypoints_3d", "roi", "mask")}
+"""Metric of each part of a `Drift`."""
+
 
 def measure(
     original: Image, deidentified: Image, before: HandAnalysis, after: HandAnalysis | Missing
@@ -29,8 +32,8 @@ def measure(
     found: dict[str, float | Undefined] = {
         "psnr": psnr(original, deidentified),
         "ssim": ssim(original, deidentified),
-        "roi_changed": roi_changed(original, deidentified, before.roi),
-        **drift(before, after),
+        "roi_changed": roi_changed(before.roi, original, deidentified),
+        **_drift(before, after, original.shape),
     }
     values: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
@@ -42,3 +45,10 @@ def measure(
         else:
             values[metric] = float(value)
     return {"values": values, "reasons": reasons}
+
+
+def _drift(before: HandAnalysis, after: HandAnalysis | Missing, shape: tuple[int, ...]) -> dict[str, float | Undefined]:
+    if isinstance(after, Missing):
+        return dict.fromkeys(DRIFTS.values(), Undefined("no hand found in the de-identified image"))
+    found = drift(before, after, shape)
+    return {metric: getattr(found, name) for name, metric in DRIFTS.items()}

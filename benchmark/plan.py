@@ -102,9 +102,9 @@ def _slug(text: str) -> str:
 
 def plugin_of(resolved: Resolved) -> Plugin:
     """A resolved plug-in with the hashes of its weights."""
-    from ..weights import spec
+    from ..weights import digest as weight_digest
 
-    return Plugin(resolved, {name: spec(name).sha256 for name in getattr(resolved.info, "weights", ())})
+    return Plugin(resolved, {name: weight_digest(name) for name in getattr(resolved.info, "weights", ())})
 
 
 def load_dataset(text: str, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
@@ -124,9 +124,7 @@ def load_dataset(text: str, limit: int, jobs: int, progress: Callable[[int, int]
     return LoadedDataset(resolved, samples, manifest_digest(samples))
 
 
-def make_cells(
-    options: RunOptions, jobs: int, progress: Callable[[str, int, int], None] | None = None
-) -> list[Cell]:
+def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int], None] | None = None) -> list[Cell]:
     """Resolve everything that was asked for; every mistake shows here, before any work.
 
     Raises:
@@ -162,7 +160,9 @@ def _resolved_plugin(kind: Kind, text: str) -> Plugin:
 def _method(text: str, protocol: Protocol) -> Plugin:
     method = _resolved_plugin(Kind.DEIDENTIFIER, text)
     if protocol.modality not in method.info.modality:
-        raise PluginError(f"{text} is a method for {', '.join(method.info.modality)}; {protocol.id} needs {protocol.modality}")
+        raise PluginError(
+            f"{text} is a method for {', '.join(method.info.modality)}; {protocol.id} needs {protocol.modality}"
+        )
     return method
 
 
@@ -195,7 +195,7 @@ class Version:
 
 
 class Tasks:
-    """The tasks of a cell. Everything whose digest is known before the work is built here, for `plan` and `run` alike."""
+    """The tasks of a cell: whatever has a digest before the work starts, for `plan` and `run` alike."""
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell

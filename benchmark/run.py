@@ -124,7 +124,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
         jobs=1 if execution.backend == "serial" else jobs,
         machine=machine(),
         packages=packages(),
-        seconds=results.seconds,
+        seconds=dict(results.seconds),
         wall_seconds=round(time.monotonic() - start, 3),
         peak_memory_mb=peak_memory_mb(),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..datasets.base import Sample
 from . import records
+from .measure import DRIFTS
 from .metrics import METRICS
 from .plan import Cell, Version, describe
 from .records import Counts, Curve, Host, RunRecord, SampleRow, Value
+from .scoring.aggregate import summarise
 from .scoring.identification import Identification, identify
 from .scoring.values import Undefined
 from .scoring.verification import (
-    ErrorCurve,
     EerPoint,
+    ErrorCurve,
     d_prime,
     dir_ratio,
     eer,
@@ -102,7 +104,8 @@ class _Board:
         """Record a number in the metric's unit (rates 0..1 become %)."""
         scale = 100.0 if METRICS[metric].unit == "%" and metric not in _ALREADY_PERCENT else 1.0
         if isinstance(value, Undefined):
-            value, reason = None, value.reason
+            reason = value.reason
+            value = None
         if value is not None and not math.isfinite(value):
             value, reason = None, "not finite"
         if value is None and reason is None:
@@ -119,13 +122,7 @@ class _Board:
         )
 
 
-_ALREADY_PERCENT = frozenset({"dir", "dir_cross"}) | {
-    "drift_box",
-    "drift_keypoints_2d",
-    "drift_keypoints_3d",
-    "drift_roi",
-    "drift_mask",
-}
+_ALREADY_PERCENT = frozenset({"dir", "dir_cross", "roi_coverage", "roi_changed", *DRIFTS.values()})
 """Metrics whose functions give % themselves."""
 
 
@@ -329,41 +326,34 @@ def _report_images(board: _Board, results: CellResults, evaluated: frozenset[str
     payloads = [results.measures[each.deidentify.digest] for each in made]
     metas: list[Mapping[str, Any]] = [each.meta for each in payloads if each is not None]
     for metric in MEASURED:
-        _report_mean(board, metric, [meta["values"].get(metric) for meta in metas], _reasons(metas, metric))
+        _report_mean(board, metric, [_measured(meta, metric) for meta in metas])
+    silent = Undefined("the method does not say what it may repaint")
     coverage = [results.coverage[each.deidentify.digest] for each in made]
-    _report_mean(board, "roi_coverage", coverage, "the method does not say what it may repaint")
+    _report_mean(board, "roi_coverage", [silent if each is None else each for each in coverage])
     survived = sum(_survived(results, each) for each in made)
-    board.add("survival", survived / len(versions) if versions else Undefined("no image was de-identified"), len(versions))
+    board.add(
+        "survival", survived / len(versions) if versions else Undefined("no image was de-identified"), len(versions)
+    )
     failures = len(versions) - len(made)
     board.add("failure_rate", failures / len(versions) if versions else Undefined("no hand was found"), len(versions))
 
 
-MEASURED = (
-    "ssim",
-    "psnr",
-    "drift_box",
-    "drift_keypoints_2d",
-    "drift_keypoints_3d",
-    "drift_roi",
-    "drift_mask",
-    "roi_changed",
-)
+MEASURED = ("ssim", "psnr", "roi_changed", *DRIFTS.values())
 """Metrics that the measure stage gives for each image."""
 
 
-def _reasons(metas: Sequence[Mapping[str, Any]], metric: str) -> str:
-    reasons = Counter(meta["reasons"][metric] for meta in metas if metric in meta["reasons"])
-    return "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common(3)) or "no image to measure"
+def _measured(meta: Mapping[str, Any], metric: str) -> float | Undefined:
+    value = meta["values"].get(metric)
+    return Undefined(meta["reasons"].get(metric, "not measured")) if value is None else float(value)
 
 
-def _report_mean(board: _Board, metric: str, values: Sequence[float | None], reason: str) -> None:
-    """Mean and population standard deviation over the images that have a value."""
-    known = [each for each in values if each is not None]
-    if not known:
-        board.add(metric, None, 0, reason=reason)
-        return
-    note = f"{len(values) - len(known)} images without a value" if len(known) < len(values) else None
-    board.add(metric, float(np.mean(known)), len(known), std=float(np.std(known)), reason=note)
+def _report_mean(board: _Board, metric: str, values: Sequence[float | Undefined]) -> None:
+    """Mean and population standard deviation over the images that have a value; the others are counted."""
+    found = summarise(values)
+    note = "; ".join(f"{count} × {reason}" for reason, count in found.left_out.items()) or None
+    if found.mean is None:
+        note = note or "no image to measure"
+    board.add(metric, found.mean, found.count, std=found.std, reason=note)
 
 
 def _survived(results: CellResults, version: Version) -> bool:
@@ -394,9 +384,7 @@ def _counts(cell: Cell, results: CellResults) -> Counts:
     )
 
 
-def _sample_rows(
-    cell: Cell, results: CellResults, own: Mapping[str, Mapping[str, float | None]]
-) -> list[SampleRow]:
+def _sample_rows(cell: Cell, results: CellResults, own: Mapping[str, Mapping[str, float | None]]) -> list[SampleRow]:
     by_sample: dict[str, list[Version]] = {}
     for version in results.versions:
         by_sample.setdefault(version.sample.sample_id, []).append(version)
@@ -412,9 +400,7 @@ def _sample_rows(
     return rows
 
 
-def _version_row(
-    results: CellResults, version: Version, own: Mapping[str, Mapping[str, float | None]]
-) -> SampleRow:
+def _version_row(results: CellResults, version: Version, own: Mapping[str, Mapping[str, float | None]]) -> SampleRow:
     key = version.deidentify.digest
     why = results.failed[key]
     payload = results.measures.get(key)
@@ -448,5 +434,3 @@ def _method(cell: Cell) -> records.Method:
     return records.Method(
         **describe(cell.method), family=info.family, knowledge=info.knowledge, stochastic=info.stochastic
     )
-
-

@@ -169,10 +169,11 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
         return Crash(problem)
     image = cast(Image, output)
     meta: dict[str, Any] = {}
-    if hasattr(method, "region"):
-        region = guarded(lambda: method.region(request.analysis, request.image.shape[:2]), 60.0)
-        if isinstance(region, np.ndarray):
-            meta["roi_coverage"] = roi_coverage(region, request.analysis.roi)
+    if hasattr(method, "repaints"):
+        region = guarded(lambda: method.repaints(request), 60.0)
+        share = roi_coverage(request.analysis.roi, region) if isinstance(region, np.ndarray) else None
+        if isinstance(share, float):
+            meta["roi_coverage"] = share
     return Payload(meta, {}, {"image.png": write_png(image)})
 
 

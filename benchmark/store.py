@@ -11,6 +11,7 @@ import errno
 import io
 import json
 import os
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_END = struct.Struct("<4s8xII2x")
+"""The last record of a zip without comment: signature, size and start of the directory."""
+_END_SIGNATURE = b"PK\x05\x06"
 
 
 class StoreError(RuntimeError):
@@ -90,8 +94,14 @@ class Store:
         return self.root / "objects" / digest[:2] / f"{digest}.zip"
 
     def has(self, digest: str) -> bool:
-        """Whether the object is there."""
-        return self.path(digest).is_file()
+        """Whether the object is there, from its first byte to its last (the content is checked on reading)."""
+        try:
+            with self.path(digest).open("rb") as file:
+                size = file.seek(-_END.size, os.SEEK_END) + _END.size
+                signature, directory_size, directory_start = _END.unpack(file.read(_END.size))
+        except OSError:
+            return False
+        return bool(signature == _END_SIGNATURE and directory_start + directory_size + _END.size == size)
 
     def write(self, digest: str, payload: Payload) -> None:
         """Put an object into its place; writing it twice does no harm.

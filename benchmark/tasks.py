@@ -130,7 +130,8 @@ def deidentify_task(
     label: str, image: ImageRef, analysis: str, method: Plugin, seed: int, donor: tuple[ImageRef, str] | None = None
 ) -> Task:
     """De-identify an image; `analysis` and the donor's are digests of analyze tasks."""
-    images, inputs = (image,), (analysis,)
+    images: tuple[ImageRef, ...] = (image,)
+    inputs: tuple[str, ...] = (analysis,)
     if donor is not None:
         images, inputs = (image, donor[0]), (analysis, donor[1])
     key = {"images": [each.key for each in images], "inputs": inputs, "plugin": method.digest, "seed": seed}

@@ -45,6 +45,7 @@ def _opencv() -> tuple[str, bool]:
 
 def _torch() -> tuple[str, bool]:
     """A CPU build of torch beside the index's torchvision breaks `import torchvision`, and with it much else."""
+    import importlib
     import importlib.util
 
     if importlib.util.find_spec("torch") is None:
@@ -52,7 +53,7 @@ def _torch() -> tuple[str, bool]:
     if importlib.util.find_spec("torchvision") is None:
         return "torch without torchvision: fine for now", True
     try:
-        import torchvision  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+        importlib.import_module("torchvision")
     except Exception as error:
         advice = "torch and torchvision do not match; run `pip install --force-reinstall torch torchvision`"
         return f"{advice} ({type(error).__name__}: {error})", False

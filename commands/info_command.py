@@ -89,7 +89,7 @@ def _plugin(kind: Any, target: str) -> dict[str, Any]:
         name: ("= " + str(each.default) if each.default is not inspect.Parameter.empty else "(required)")
         for name, each in parameters(cls).items()
     }
-    info = dataclasses.asdict(cls.info) if dataclasses.is_dataclass(cls.info) else {}
-    info.pop("name", None)
+    described = dataclasses.is_dataclass(cls.info) and not isinstance(cls.info, type)
+    info = _without(cls.info, "name") if described else {}
     text = inspect.getdoc(cls) or ""
     return {"kind": str(kind), "name": entry.name, "from": entry.origin, **info, "parameters": shown, "about": text}

@@ -1,7 +1,7 @@
 """The generic hand: loading, posing by linear blend skinning, and rasterising.
 
-Hand space: millimetres, x to the right, y from the fingers to the wrist, z towards the viewer; a left hand seen from its
-palm. Right hands are drawn as left ones and mirrored at the end.
+Hand space: millimetres, x to the right, y from the fingers to the wrist, z towards the viewer; a left hand seen from
+its palm. Right hands are drawn as left ones and mirrored at the end.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ def _pose_finger(
         stretch = 1.0 if is_tip or in_palm else shape.finger_lengths[number]
         width = 1.0 + (shape.finger_width - 1.0) * _widening(is_thumb, step)
         projector = np.outer(along, along)
-        _set_bone(bones, joint, turned @ (projector * stretch + (np.eye(3) - projector) * width), joints[joint], position)
+        _set_bone(
+            bones, joint, turned @ (projector * stretch + (np.eye(3) - projector) * width), joints[joint], position
+        )
         posed[joint] = position
         if not is_tip:
             position = position + turned @ (along * length * stretch)

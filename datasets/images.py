@@ -20,7 +20,7 @@ MAX_SIDE = 12_000
 MAX_PIXELS = 80_000_000
 """Largest area in px; keeps one decoded image under 240 MB."""
 
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 """Lower-case file name endings that are taken for images."""
 
@@ -104,8 +104,9 @@ def write_png(image: Image) -> bytes:
 
 
 def _decode(data: bytes, name: str) -> Image:
+    # Pillow registers only its commonest formats by itself.
     from PIL import Image as PilImage
-    from PIL import UnidentifiedImageError
+    from PIL import TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
 
     if not data:
         raise ImageError(f"{name}: expected an image, got an empty file; copy it again")

@@ -77,7 +77,9 @@ def frame_hand(hand: Floats, nuisance: FramingNuisance, rng: np.random.Generator
     return View(turn, distance, distance * zoom, start - low * zoom)
 
 
-def expose(scene: Float32, hand: NDArray[np.bool_], target: float, sensor: SensorNuisance, rng: np.random.Generator) -> Float32:
+def expose(
+    scene: Float32, hand: NDArray[np.bool_], target: float, sensor: SensorNuisance, rng: np.random.Generator
+) -> Float32:
     """Linear light to display values 0..1: auto-exposure on the hand, lens, sensor noise, tone curve, sharpening.
 
     Args:

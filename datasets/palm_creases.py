@@ -43,7 +43,7 @@ def draw_creases(identity: PalmIdentity, nuisance: CreaseNuisance, rng: np.rando
     deep, fine = deep_ink.astype(np.float32) / 255, fine_ink.astype(np.float32) / 255
     narrow, broad = cv2.GaussianBlur(deep, (0, 0), 1.0), cv2.GaussianBlur(deep, (0, 0), 3.2)
     hairline, furrow = cv2.GaussianBlur(fine, (0, 0), 1.1), cv2.GaussianBlur(fine, (0, 0), 3.6)
-    return CreaseMaps(deep=0.62 * narrow + 0.5 * broad, fine=0.8 * hairline + 1.3 * furrow)
+    return CreaseMaps(deep=0.62 * narrow + 0.5 * broad, fine=0.75 * hairline + 1.6 * furrow)
 
 
 def no_creases() -> CreaseMaps:

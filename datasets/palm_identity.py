@@ -1,7 +1,8 @@
 """What makes a synthetic palm a certain person's: creases; and, shared by both hands, skin tone and hand shape.
 
-Strokes are cubic Bezier curves in the chart (hand space, mm). Hand shape varies by about 3 % only, so that a method that
-changes the palm alone is not judged on finger lengths; nothing but the strokes may carry identity in the 2-8 mm band.
+Strokes are cubic Bezier curves in the chart (hand space, mm). Hand shape varies by about 3 % only, so that a method
+that changes the palm alone is not judged on finger lengths; nothing but the strokes may carry identity in the 2-8 mm
+band.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def bezier(control: Floats, points: int) -> Float32:
     """(n, points, 2) along cubic curves with control points (n, 4, 2)."""
     t = np.linspace(0, 1, points)
     basis = np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3], axis=1)
-    return np.einsum("pk,nkd->npd", basis, control).astype(np.float32)
+    return np.asarray(np.einsum("pk,nkd->npd", basis, control), np.float32)
 
 
 def palm_identity(seed: int) -> PalmIdentity:
@@ -150,7 +151,7 @@ def _hand_shape(rng: np.random.Generator) -> HandShape:
 
 def _skin_tone(rng: np.random.Generator) -> SkinTone:
     return SkinTone(
-        melanin=float(np.clip(rng.beta(1.0, 1.3), 0.02, 0.97)),
+        melanin=float(np.clip(rng.beta(0.95, 1.15), 0.02, 0.97)),
         haemoglobin=float(rng.uniform(0.42, 0.85)),
         yellow=float(rng.normal(0, 0.05)),
     )
@@ -242,7 +243,7 @@ def _phalanx_lines(rng: np.random.Generator, fine: _Sketch, start: Floats, end: 
 
 def _wrist_creases(creases: _Sketch) -> None:
     rng = creases.rng
-    for y, strength in ((43, 0.75), (47, 0.5), (53, 0.3)):
+    for y, strength in ((43, 0.6), (47, 0.4), (53, 0.25)):
         if rng.random() < 0.85:
             height = y + rng.normal(0, 1)
             points = [

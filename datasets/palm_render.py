@@ -12,7 +12,6 @@ from .base import GroundTruth, Image
 from .hand_mesh import (
     FINGER_JOINTS,
     KEYPOINT_JOINTS,
-    WRIST_JOINT,
     Float32,
     Floats,
     HandPose,
@@ -22,7 +21,7 @@ from .hand_mesh import (
     vertex_normals,
 )
 from .palm_backgrounds import dark_cloth, everyday, muted_colour
-from .palm_camera import FRAME_SIZE, FramingNuisance, SensorNuisance, View, expose, frame_hand
+from .palm_camera import FRAME_SIZE, FramingNuisance, SensorNuisance, expose, frame_hand
 from .palm_creases import CreaseNuisance, draw_creases, no_creases
 from .palm_identity import PalmIdentity, palm_identity
 from .palm_shading import (
@@ -69,7 +68,7 @@ class Setting:
 
 SETTINGS: dict[SettingName, Setting] = {
     "controlled": Setting(
-        framing=FramingNuisance(roll=5, tilt=2.8, scale=0.04, shift=12),
+        framing=FramingNuisance(roll=5, tilt=2.5, scale=0.04, shift=12),
         creases=CreaseNuisance(jitter=0.20, drop=0.05),
         sensor=SensorNuisance(0.10, 0.025, 0.09, (0.4, 0.8), (0.004, 0.010), (85, 93), 0.0),
         wrist=4,
@@ -81,7 +80,7 @@ SETTINGS: dict[SettingName, Setting] = {
         everyday_background=False,
     ),
     "wild": Setting(
-        framing=FramingNuisance(roll=14, tilt=3.2, scale=0.08, shift=24),
+        framing=FramingNuisance(roll=14, tilt=3.0, scale=0.08, shift=24),
         creases=CreaseNuisance(jitter=0.22, drop=0.06),
         sensor=SensorNuisance(0.20, 0.045, 0.16, (0.5, 1.1), (0.005, 0.016), (72, 92), 0.3),
         wrist=8,
@@ -136,7 +135,7 @@ def render(
     hand, sleeve = _light_hand(surface, skin, identity, light, chosen, rng)
     scene = _compose(hand, surface.covered, light, chosen, rng)
     bare = (surface.covered > 0) & ~sleeve
-    developed = expose(scene, bare, 0.40 - 0.22 * identity.skin.melanin, chosen.sensor, rng)
+    developed = expose(scene, bare, 0.41 - 0.29 * identity.skin.melanin, chosen.sensor, rng)
     pixels = (developed * 255 + 0.5).astype(np.uint8)
     truth = _ground_truth(joints, bare)
     if identity.hand == "right":

@@ -146,14 +146,14 @@ def arm_share(chart_y: Float32) -> Float32:
 def skin_albedo(surface: Surface, skin: Skin, tone: SkinTone, rng: np.random.Generator, ridge_height: float) -> Float32:
     """(H, W, 3) reflectance by the absorbance of melanin and haemoglobin; creases hold more of both."""
     arm = arm_share(surface.chart[..., 1])
-    palm_melanin, arm_melanin = 0.06 + 0.62 * tone.melanin**1.4, 0.08 + 1.7 * tone.melanin**1.3
+    palm_melanin, arm_melanin = 0.06 + 0.95 * tone.melanin**1.6, 0.10 + 2.3 * tone.melanin**1.4
     dorsal = np.clip(0.55 * (1 - skin.facing) + arm, 0, 1) * np.float32(0.8 * (arm_melanin - palm_melanin))
     pigment = np.float32(0.4 + 1.5 * tone.melanin)
     melanin = palm_melanin * (1 + 0.06 * skin.mottling) + dorsal
-    melanin += (0.34 * skin.deep + 0.30 * skin.fine + 0.02 * skin.net) * pigment
+    melanin += (0.40 * skin.deep + 0.46 * skin.fine + 0.02 * skin.net) * pigment
     melanin += 0.02 * ridge_height * (0.3 + tone.melanin) * skin.ridges
     blood = 0.9 * tone.haemoglobin * (0.8 + 0.55 * skin.flush + 0.08 * skin.mottling) * (1 - 0.45 * arm)
-    blood += 0.50 * skin.deep + 0.50 * skin.fine + 0.04 * skin.net
+    blood += 0.42 * skin.deep + 0.30 * skin.fine + 0.04 * skin.net
     blood *= np.float32(np.exp(rng.normal(0, 0.12)))
     density = melanin[..., None] * MELANIN + blood[..., None] * HAEMOGLOBIN + np.float32(0.4 + tone.yellow) * YELLOW
     return np.asarray(DERMIS * np.exp(-density), np.float32)
@@ -171,7 +171,7 @@ def shade(surface: Surface, skin: Skin, albedo: Float32, normals: Float32, light
     fill = 0.45 + 0.45 * (normals @ np.array([-key[0], -0.6, 0.6], np.float32))
     direct = np.dstack(wrapped) * (light.key_share * light.key_colour)
     ambient = fill[..., None] * ((1 - light.key_share) * light.fill_colour)
-    openness = ambient_openness(surface) * (1 - 0.32 * skin.deep) * (1 - 0.12 * skin.fine)
+    openness = ambient_openness(surface) * (1 - 0.32 * skin.deep) * (1 - 0.2 * skin.fine)
     halfway = key + np.array([0, 0, 1], np.float32)
     halfway = (halfway / np.linalg.norm(halfway)).astype(np.float32)
     sheen = gloss * np.clip(normals @ halfway, 0, 1) ** 16 * np.clip(1 + 0.3 * skin.grain + 0.3 * skin.ridges, 0, 2)

@@ -71,7 +71,9 @@ def _pool_member(rng: np.random.Generator) -> Float32:
     ridges_b = band_noise(rng, CHART_SIZE, 2.6, 4.2, direction=tilt - 0.5, elongation=0.25)
     share = 1 / (1 + np.exp(-2 * band_noise(rng, CHART_SIZE, 60, 160)))
     ridges = ridges_a * share + ridges_b * (1 - share)
-    return np.dstack([cv2.GaussianBlur(net.astype(np.float32), (0, 0), 0.6), mottling, grain, ridges]).astype(np.float32)
+    return np.dstack([cv2.GaussianBlur(net.astype(np.float32), (0, 0), 0.6), mottling, grain, ridges]).astype(
+        np.float32
+    )
 
 
 @lru_cache(maxsize=1)

@@ -35,6 +35,8 @@ class MethodInfo:
     """Names of the weight files it reads; their hashes enter the digest."""
     needs: tuple[Need, ...] = ()
     """What the harness has to hand over besides the image and its analysis."""
+    batch_size: int = 8
+    """Requests that the method likes to get in one call."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,9 @@ class Deidentifier(Protocol):
 
     Parameters are the keyword arguments of the constructor. The result for one request depends on that
     request alone: not on its place in the batch, the batch's size, or earlier calls.
+
+    A method may also have `repaints(request) -> (H, W) bool`: the pixels that it may change. The record then says
+    which share of the recogniser's ROI that is.
     """
 
     info: ClassVar[MethodInfo]

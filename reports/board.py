@@ -136,4 +136,3 @@ def _details(record: RunRecord) -> list[tuple[str, str]]:
         )
         rows.append((f"originals, {each.spec}", text or "–"))
     return rows
-

@@ -12,6 +12,9 @@ from ..benchmark.metrics import METRICS
 from ..benchmark.records import RunRecord, Value
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
     from ..benchmark.run import Outcome
 
 PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross")
@@ -52,6 +55,8 @@ class CellText:
     text: str
     order: float | None
     note: str = ""
+    spread: str = ""
+    """± population standard deviation over the images, where the number is a mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,13 @@ class Table:
 
 def group_key(record: RunRecord) -> tuple[str, ...]:
     """Rows with another key are never put into one table."""
-    return (record.protocol.id, record.protocol.digest, record.dataset.spec, record.dataset.digest, record.analyzer.spec)
+    return (
+        record.protocol.id,
+        record.protocol.digest,
+        record.dataset.spec,
+        record.dataset.digest,
+        record.analyzer.spec,
+    )
 
 
 def leaderboards(records: Sequence[RunRecord]) -> list[Table]:
@@ -108,7 +119,7 @@ def _cell(record: RunRecord, column: Column) -> CellText:
         return CellText(NO_VALUE, None, value.reason or "")
     spread = f" ± {value.std:.{digits(column.metric)}f}" if value.std is not None else ""
     note = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
-    return CellText(format_value(column.metric, value.value) + spread, value.value, note)
+    return CellText(format_value(column.metric, value.value), value.value, note, spread)
 
 
 def digits(metric: str) -> int:
@@ -144,29 +155,59 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path) -> None:
     console.print(f"{board}", highlight=False, soft_wrap=True)
 
 
-def _print_table(console, table: Table) -> None:  # type: ignore[no-untyped-def]
+SHORT = {
+    "rr": "RR",
+    "dir": "DIR",
+    "rank1_with_source": "rank-1",
+    "rank1_without_source": "rank-1, other",
+    "rr_cross": "RR, other",
+    "ssim": "SSIM",
+    "psnr": "PSNR",
+    "survival": "found again",
+    "drift_keypoints_2d": "2-D drift",
+    "roi_coverage": "ROI covered",
+    "failure_rate": "failed",
+}
+"""Headings that leave a table of eighty characters; "other" = against other originals of the same palm."""
+
+_ARROWS = {"higher": "↑", "lower": "↓", "target": "→100"}
+
+
+def _heading(metric: str) -> str:
+    unit = METRICS[metric].unit
+    return f"{SHORT[metric]} {_ARROWS[METRICS[metric].better]}" + (f"\n{unit}" if unit else "")
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Privacy with one line per recogniser, then what the image has paid."""
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(table.title)}[/bold]", highlight=False)
+    where = {(each.recognizer, each.metric): index for index, each in enumerate(table.columns)}
+    privacy = _grid("method", "recognizer", *(_heading(metric) for metric in PRIVACY))
+    for row in table.rows:
+        for number, name in enumerate(dict.fromkeys(each.recognizer for each in table.columns if each.recognizer)):
+            cells = [row.cells[where[name, metric]].text if (name, metric) in where else "" for metric in PRIVACY]
+            privacy.add_row(escape(row.record.method.spec) if number == 0 else "", escape(name), *cells)
+    console.print(privacy)
+    shown = [metric for metric in IMAGE if ("", metric) in where]
+    image = _grid("method", *(_heading(metric) for metric in shown))
+    for row in table.rows:
+        image.add_row(escape(row.record.method.spec), *(row.cells[where["", metric]].text for metric in shown))
+    console.print(image)
+
+
+def _grid(*headings: str) -> Grid:
+    from rich import box
     from rich.table import Table as Grid
 
-    grid = Grid(title=table.title, title_justify="left", show_lines=False)
-    grid.add_column("method", no_wrap=True)
-    grid.add_column("recognizer", no_wrap=True)
-    per_recognizer = [each for each in dict.fromkeys(c.metric for c in table.columns if c.recognizer)]
-    general = [index for index, each in enumerate(table.columns) if not each.recognizer]
-    arrows = {"higher": "↑", "lower": "↓", "target": "→100"}
-    for metric in [*per_recognizer, *(table.columns[index].metric for index in general)]:
-        arrow = arrows.get(METRICS[metric].better, "")
-        grid.add_column(f"{METRICS[metric].title} {arrow}".strip(), justify="right")
-    names = list(dict.fromkeys(each.recognizer for each in table.columns if each.recognizer))
-    where = {(each.recognizer, each.metric): index for index, each in enumerate(table.columns)}
-    for row in table.rows:
-        for number, name in enumerate(names):
-            cells = [row.cells[where[name, metric]].text if (name, metric) in where else "" for metric in per_recognizer]
-            rest = [row.cells[index].text if number == 0 else "" for index in general]
-            grid.add_row(row.record.method.spec if number == 0 else "", name, *cells, *rest)
-    console.print(grid)
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        grid.add_column(heading, justify="left" if heading in ("method", "recognizer") else "right")
+    return grid
 
 
-def _print_recognition(console, record: RunRecord) -> None:  # type: ignore[no-untyped-def]
+def _print_recognition(console: Console, record: RunRecord) -> None:
     """How well the recognisers work on the originals: without this, nothing above means anything."""
     for each in record.recognizers:
         parts = []
@@ -178,7 +219,7 @@ def _print_recognition(console, record: RunRecord) -> None:  # type: ignore[no-u
         console.print(f"originals, {each.spec}: {', '.join(parts)}", highlight=False)
 
 
-def _print_problems(console, record: RunRecord) -> None:  # type: ignore[no-untyped-def]
+def _print_problems(console: Console, record: RunRecord) -> None:
     counts = record.counts
     if counts.failed or counts.skipped:
         console.print(

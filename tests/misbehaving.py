@@ -16,8 +16,8 @@ def _info(name: str) -> MethodInfo:
 
 
 def _is_bad_one(request) -> bool:
-    """True for one image of the toy set in about six: its first texture block is dark."""
-    return int(request.image[30, 20].mean()) < 90
+    """True for some images of the toy set: those with a dark spot near the corner."""
+    return int(request.image[28:32, 20:24].mean()) < 120
 
 
 class WrongShape:

@@ -224,7 +224,7 @@ def test_offline_forbids_fetching(serve: Callable[[str, bytes], str], monkeypatc
 
 def test_an_unpinned_file_is_pinned_by_the_first_one_added(tmp_path: Path) -> None:
     weights.register(_spec(sha256=None, size=None, how_to_get="ask the authors"))
-    with pytest.raises(WeightsError, match="no published sha256.*ask the authors"):
+    with pytest.raises(WeightsError, match=r"no published sha256.*ask the authors"):
         weights.digest("test-net")
     given = tmp_path / "given"
     given.write_bytes(DATA)
@@ -369,7 +369,7 @@ def test_a_missing_pip_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(sys, "executable", str(no_pip))
     monkeypatch.setenv("PATH", str(tmp_path))
     weights.register(_spec(PipArtefact("toyweights", "1.0", "x"), NpmArtefact("toy", "1.0", "x")))
-    with pytest.raises(WeightsError, match="pip is missing.*npm is not on the PATH"):
+    with pytest.raises(WeightsError, match=r"pip is missing.*npm is not on the PATH"):
         weights.weight("test-net")
 
 

@@ -90,5 +90,5 @@ class ProcessBackend:
         return f"{type(error).__name__}: {error}"
 
     def close(self) -> None:
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()

@@ -80,7 +80,7 @@ def fmr_fnmr_curve(genuine: ArrayLike, impostor: ArrayLike) -> ErrorCurve | Unde
         return Undefined(f"no {'impostor' if g.size else 'genuine'} comparisons")
     observed = np.unique(np.concatenate([g, i]))
     fmr = np.searchsorted(i, observed, side="right") / i.size
-    fnmr = 1.0 - np.searchsorted(g, observed, side="right") / g.size
+    fnmr = (g.size - np.searchsorted(g, observed, side="right")) / g.size
     return ErrorCurve(
         thresholds=np.concatenate([[-np.inf], observed]),
         fmr=np.concatenate([[0.0], fmr]),

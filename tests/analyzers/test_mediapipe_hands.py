@@ -10,7 +10,7 @@ import pytest
 
 from deid_bench.analyzers.base import Analyzer, HandAnalysis, Missing
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
-from deid_bench.analyzers.palm_roi import mcp_square, palm_width
+from deid_bench.analyzers.palm_roi import mcp_square, palm_width, valley_square
 
 GOLDEN = {
     "left": {0: (141.5, 274.8), 4: (16.1, 144.0), 5: (109.5, 148.4), 12: (156.3, 28.4), 17: (190.3, 176.5)},
@@ -41,6 +41,7 @@ def test_golden_hands(analyzer: MediapipeHands, hand_images: dict[str, np.ndarra
         np.testing.assert_allclose(found.keypoints_2d[index], point, atol=1.0)
     assert found.handedness == side
     assert 0.9 < found.score <= 1.0
+    np.testing.assert_array_equal(found.roi, mcp_square(found.keypoints_2d))
     grow = 0.25 * palm_width(found.keypoints_2d)
     np.testing.assert_allclose(found.box[:2], found.keypoints_2d.min(axis=0) - grow, rtol=1e-5)
     np.testing.assert_allclose(found.box[2:], found.keypoints_2d.max(axis=0) + grow, rtol=1e-5)
@@ -136,9 +137,9 @@ def test_the_better_of_two_hands_is_taken(analyzer: MediapipeHands, hand_images:
 
 
 def test_parameters(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
-    found = MediapipeHands(roi="mcp").analyze([hand_images["left"]])[0]
+    found = MediapipeHands(roi="valley").analyze([hand_images["left"]])[0]
     assert isinstance(found, HandAnalysis)
-    np.testing.assert_array_equal(found.roi, mcp_square(found.keypoints_2d))
+    np.testing.assert_array_equal(found.roi, valley_square(found.keypoints_2d))
     strict = MediapipeHands(min_detection_confidence=1.0).analyze([hand_images["left"]])
     assert strict == [Missing("no hand found")]
     absent = MediapipeHands(min_presence=1.0).analyze([hand_images["left"]])

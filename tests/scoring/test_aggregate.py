@@ -1,0 +1,38 @@
+"""Means and spreads, and what becomes of cells without a number."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.scoring.aggregate import summarise
+from deid_bench.benchmark.scoring.values import Undefined
+
+
+def test_population_standard_deviation():
+    values = [1.0, 2.0, 4.0]
+    summary = summarise(values)
+    assert (summary.mean, summary.std, summary.count) == (pytest.approx(7 / 3), pytest.approx(np.std(values)), 3)
+    assert summary.left_out == {}
+
+
+def test_cells_without_a_number_are_counted_by_reason():
+    summary = summarise([30.0, Undefined("b"), math.inf, Undefined("a"), Undefined("b"), 32.0])
+    assert (summary.mean, summary.count) == (31.0, 2)
+    assert summary.left_out == {"a": 1, "b": 2, "infinite": 1}
+
+
+def test_no_number_at_all():
+    summary = summarise([Undefined("x")])
+    assert (summary.mean, summary.std, summary.count) == (None, None, 0)
+
+
+def test_equal_values_have_no_spread():
+    assert summarise([0.1] * 10).std == 0
+
+
+def test_nan_is_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        summarise([1.0, math.nan])

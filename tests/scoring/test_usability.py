@@ -1,0 +1,84 @@
+"""Drift and survival on hand-made analyses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deid_bench.analyzers.base import HandAnalysis, Missing
+from deid_bench.benchmark.scoring.usability import Drift, coordinate_drift, drift, joint_drift, mask_drift, survival
+from deid_bench.benchmark.scoring.values import Undefined
+
+SHAPE = (200, 100, 3)
+
+
+@pytest.fixture
+def hand() -> HandAnalysis:
+    rng = np.random.default_rng(0)
+    joints = rng.uniform(-0.1, 0.1, (21, 3)).astype(np.float32)
+    joints[0], joints[1] = (0, 0, -0.5), (0, 0, 0.5)  # extent 1
+    return HandAnalysis(
+        box=np.array([10, 20, 60, 90], np.float32),
+        score=0.9,
+        handedness="left",
+        keypoints_2d=rng.uniform(20, 80, (21, 2)).astype(np.float32),
+        keypoints_3d=joints,
+        roi=np.array([[30, 30], [50, 30], [50, 50], [30, 50]], np.float32),
+        mask=np.zeros(SHAPE[:2], bool),
+    )
+
+
+def test_nothing_moved(hand):
+    assert drift(hand, hand, SHAPE) == Drift(0, 0, 0, 0, 0)
+
+
+def test_each_output_is_measured_on_its_own(hand):
+    mask = hand.mask.copy()
+    mask[:50] = True
+    moved = replace(
+        hand,
+        box=hand.box + np.float32([10, 0, 10, 0]),  # 10 % of the width in x, nothing in y
+        keypoints_2d=hand.keypoints_2d + np.float32([0, 20]),  # 10 % of the height in y
+        keypoints_3d=hand.keypoints_3d + np.float32([0.3, 0, 0]),  # a third of 30 % of the extent
+        roi=hand.roi + np.float32([2, 4]),  # 2 % in both
+        mask=mask,
+    )
+    result = drift(hand, moved, SHAPE)
+    assert result.box == pytest.approx(5, abs=1e-4)
+    assert result.keypoints_2d == pytest.approx(5, abs=1e-4)
+    assert result.keypoints_3d == pytest.approx(10, abs=1e-4)
+    assert result.roi == pytest.approx(2, abs=1e-4)
+    assert result.mask == pytest.approx(25)
+    back = drift(moved, hand, SHAPE)
+    assert (back.box, back.roi, back.mask) == pytest.approx((result.box, result.roi, result.mask))
+
+
+def test_drift_is_the_same_at_twice_the_resolution():
+    a, b = np.array([[10.0, 20.0]]), np.array([[13.0, 28.0]])
+    assert coordinate_drift(2 * a, 2 * b, (400, 200)) == pytest.approx(coordinate_drift(a, b, (200, 100)))
+
+
+def test_drift_is_limited_to_100():
+    assert coordinate_drift([[0, 0]], [[5000, 5000]], (10, 10)) == 100
+    assert joint_drift([[0, 0, 0], [1, 0, 0]], [[50, 50, 50], [50, 50, 50]]) == 100
+
+
+def test_joints_without_extent_have_no_drift():
+    assert isinstance(joint_drift(np.zeros((21, 3)), np.ones((21, 3))), Undefined)
+
+
+def test_refuses_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match="arrays of one shape"):
+        coordinate_drift(np.zeros((4, 2)), np.zeros((3, 2)), (9, 9))
+    with pytest.raises(ValueError, match="masks of shape"):
+        mask_drift(np.zeros((5, 5), bool), np.zeros((5, 5), bool), (5, 6))
+
+
+def test_survival_counts_hands_found_before(hand):
+    gone = Missing("no hand was found")
+    assert survival([hand, hand, hand, gone], [hand, gone, None, hand]) == pytest.approx(1 / 3)
+    assert isinstance(survival([gone], [hand]), Undefined)
+    with pytest.raises(ValueError, match="shorter"):
+        survival([hand, hand], [hand])
