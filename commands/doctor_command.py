@@ -63,9 +63,10 @@ def _torch() -> tuple[str, bool]:
 def _weights() -> tuple[str, bool]:
     from ..weights import all_specs, status
 
-    states = {spec.name: status(spec.name) for spec in all_specs()}
-    text = ", ".join(f"{name} {state}" for name, state in states.items())
-    return f"{text} (absent ones are fetched when needed)", not any("damaged" in str(s) for s in states.values())
+    states = [status(spec.name) for spec in all_specs()]
+    text = ", ".join(f"{each.name} {each.state}" for each in states)
+    absent = any(each.state == "absent" for each in states)
+    return text + (" (absent ones are fetched when needed)" * absent), all(each.state != "damaged" for each in states)
 
 
 def _folder() -> tuple[str, bool]:

@@ -38,7 +38,7 @@ def muted_colour(rng: np.random.Generator) -> Float32:
     hue = rng.normal(0.08, 0.03) % 1 if rng.random() < 0.6 else rng.random()
     hsv = [hue * 179, min(1.0, rng.beta(1.2, 4.5)) * 255, rng.uniform(0.12, 0.9) * 255]
     rgb = cv2.cvtColor(np.array([[hsv]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
-    return (rgb.astype(np.float32) / 255) ** 2.2
+    return np.asarray((rgb.astype(np.float32) / 255) ** 2.2, np.float32)
 
 
 def _coarse_noise(
@@ -73,7 +73,8 @@ def _wood(rng: np.random.Generator, size: Size) -> Float32:
     pattern += 0.10 * band_noise(rng, size, 2.5, 9, across, 0.06) + 0.13 * band_noise(rng, size, 8, 30, across, 0.10)
     gaps = np.abs(place % 1 - 0.5) > 0.5 - 1.2 / plank
     light = np.exp(tones + pattern) * (1 - gaps * 0.6 * rng.uniform(0, 1))
-    return cv2.GaussianBlur((light[..., None] * colour).astype(np.float32), (0, 0), rng.uniform(0.5, 2.5))
+    planks = np.asarray(light[..., None] * colour, np.float32)
+    return np.asarray(cv2.GaussianBlur(planks, (0, 0), rng.uniform(0.5, 2.5)), np.float32)
 
 
 def _cloth(rng: np.random.Generator, size: Size) -> Float32:
@@ -83,13 +84,13 @@ def _cloth(rng: np.random.Generator, size: Size) -> Float32:
     light = 1 + 0.12 * weave + 0.25 * _coarse_noise(rng, size, 8, 20, 60)
     if rng.random() < 0.4:
         light = light * (1 + 0.5 / (1 + np.exp(-12 * (np.sin(2 * np.pi / (thread * 9) * u) - 0.3))))
-    return (light[..., None] * muted_colour(rng)).astype(np.float32)
+    return np.asarray(light[..., None] * muted_colour(rng), np.float32)
 
 
 def _plaster(rng: np.random.Generator, size: Size) -> Float32:
     rough = rng.uniform(0.03, 0.13) * band_noise(rng, size, 3, 9)
     light = 1 + 0.12 * _coarse_noise(rng, size, 4, 20, 100) + rough
-    return (light[..., None] * muted_colour(rng)).astype(np.float32)
+    return np.asarray(light[..., None] * muted_colour(rng), np.float32)
 
 
 def _room(rng: np.random.Generator, size: Size) -> Float32:

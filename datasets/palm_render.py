@@ -7,6 +7,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import GroundTruth, Image
 from .hand_mesh import (
@@ -41,8 +42,20 @@ SettingName = Literal["controlled", "wild"]
 SAMPLE_TAGS: dict[SettingName, int] = {"controlled": 11, "wild": 12}
 """Last words of the samples' seeds, so that the settings share no pose or texture."""
 
-WRIST_SHIFT, KNUCKLE_SHIFT, THUMB_SHIFT = 0.28, 0.12, 0.0
-"""Where MediaPipe's wrist and knuckles lie between the mesh's joints; measured as medians over rendered images."""
+KEYPOINT_SHIFTS = {
+    0: (9, 0.155),
+    2: (3, 0.12),
+    3: (4, -0.20),
+    4: (3, -0.15),
+    **{base: (base + 1, 0.15) for base in (5, 9, 13, 17)},
+    **{last: (last + 1, -0.34) for last in (7, 11, 15)},
+    19: (20, -0.24),
+    **{tip: (tip - 1, -0.20) for tip in (8, 12, 16, 20)},
+}
+"""Where MediaPipe sees a keypoint: moved from the mesh's joint by a share of the way to another one's joint.
+
+Medians over rendered images of both settings; the shares differ little from hand to hand.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ SETTINGS: dict[SettingName, Setting] = {
         creases=CreaseNuisance(jitter=0.20, drop=0.05),
         sensor=SensorNuisance(0.10, 0.025, 0.09, (0.4, 0.8), (0.004, 0.010), (85, 93), 0.0),
         wrist=4,
-        spread=3.0,
+        spread=1.8,
         flexion=3.0,
         warp=0.3,
         obliqueness=0.35,
@@ -84,7 +97,7 @@ SETTINGS: dict[SettingName, Setting] = {
         creases=CreaseNuisance(jitter=0.22, drop=0.06),
         sensor=SensorNuisance(0.20, 0.045, 0.16, (0.5, 1.1), (0.005, 0.016), (72, 92), 0.3),
         wrist=8,
-        spread=3.5,
+        spread=2.4,
         flexion=4.0,
         warp=0.4,
         obliqueness=0.65,
@@ -105,7 +118,7 @@ class Capture:
     def image(self) -> Image:
         """(640, 480, 3) uint8 RGB, decoded from the JPEG."""
         bgr = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        return np.ascontiguousarray(bgr[..., ::-1])
+        return np.ascontiguousarray(np.asarray(bgr, np.uint8)[..., ::-1])
 
 
 def render(
@@ -181,10 +194,10 @@ def _capture_geometry(identity: PalmIdentity, setting: Setting, rng: np.random.G
     attributes = np.concatenate(
         [mesh.vertices[:, :2], vertex_normals(turned, mesh.faces), turned[:, 2:]], axis=1, dtype=np.float32
     )
-    fields = np.zeros((height * width, 7), np.float32)
-    fields[raster.pixels, :6] = np.einsum("nka,nk->na", attributes[raster.corners], raster.shares)
-    fields[raster.pixels, 6] = 1
-    fields = fields.reshape(height, width, 7)
+    rows = np.zeros((height * width, 7), np.float32)
+    rows[raster.pixels, :6] = np.einsum("nka,nk->na", attributes[raster.corners], raster.shares)
+    rows[raster.pixels, 6] = 1
+    fields = rows.reshape(height, width, 7)
     normals = fields[..., 2:5]
     normals = normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-6)
     surface = Surface(fields[..., :2], normals, fields[..., 5], fields[..., 6])
@@ -192,20 +205,17 @@ def _capture_geometry(identity: PalmIdentity, setting: Setting, rng: np.random.G
 
 
 def detector_keypoints(joints: Floats) -> Floats:
-    """(21, 3) keypoints as MediaPipe defines them, from the mesh's (25, 3) joints.
-
-    Its wrist lies nearer to the palm and its knuckles nearer to the fingers than the mesh's joints.
-    """
-    points = joints[list(KEYPOINT_JOINTS)].copy()
-    points[0] += WRIST_SHIFT * (points[9] - points[0])
-    for knuckle in (5, 9, 13, 17):
-        points[knuckle] += KNUCKLE_SHIFT * (points[knuckle + 1] - points[knuckle])
+    """(21, 3) keypoints as MediaPipe defines them, from the mesh's (25, 3) joints (see KEYPOINT_SHIFTS)."""
+    anatomical = joints[list(KEYPOINT_JOINTS)]
+    points = anatomical.copy()
+    for keypoint, (other, share) in KEYPOINT_SHIFTS.items():
+        points[keypoint] += share * (anatomical[other] - anatomical[keypoint])
     return points
 
 
 def _light_hand(
     surface: Surface, skin: Skin, identity: PalmIdentity, light: Light, setting: Setting, rng: np.random.Generator
-) -> tuple[Float32, np.typing.NDArray[np.bool_]]:
+) -> tuple[Float32, NDArray[np.bool_]]:
     """Linear light of hand and sleeve (H, W, 3), and where the sleeve is."""
     ridge_height = float(rng.uniform(0.5, 1.0))
     normals = bumpy_normals(surface, skin, ridge_height)
@@ -263,7 +273,7 @@ def palm_square(keypoints: Floats) -> Float32:
     return np.array([centre + half * (sx * across + sy * down) for sx, sy in signs], np.float32)
 
 
-def _ground_truth(keypoints: Floats, bare: np.typing.NDArray[np.bool_]) -> GroundTruth:
+def _ground_truth(keypoints: Floats, bare: NDArray[np.bool_]) -> GroundTruth:
     return GroundTruth(keypoints.astype(np.float32), bare, palm_square(keypoints))
 
 

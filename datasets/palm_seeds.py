@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-IdentityRange = range
-
-MINI_SET: Final[IdentityRange] = range(1_000)
+MINI_SET: Final = range(1_000)
 """The small set inside the package (`palm-mini`) and later editions of it."""
-CONTRACT_SEEDS: Final[IdentityRange] = range(500_000, 500_003)
+CONTRACT_SEEDS: Final = range(500_000, 500_003)
 """The hands that contract checks show to methods."""
-TRAINING_SETS: Final[IdentityRange] = range(1_000_000, 2_000_000)
+TRAINING_SETS: Final = range(1_000_000, 2_000_000)
 """Weights that ship with the toolkit may be trained on these, and on no others."""
-USER_SETS: Final[IdentityRange] = range(1_000_000_000, 2_000_000_000)
+USER_SETS: Final = range(1_000_000_000, 2_000_000_000)
 """`synthetic-palm`; its `seed` parameter chooses a block."""
 
 BLOCK_SIZE: Final = 20_000

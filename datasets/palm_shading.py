@@ -101,13 +101,14 @@ def look_up_skin(
     texture = pool[texture_rng.integers(0, len(pool))]
     flip, offset = texture_rng.choice([-1, 1], 2), texture_rng.uniform(0, 600, 2)
     tx, ty = (x * flip[0] + offset[0]).astype(np.float32), (y * flip[1] + offset[1]).astype(np.float32)
-    net, mottling, grain, ridges = cv2.split(cv2.remap(texture, tx, ty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
+    seen = np.asarray(cv2.remap(texture, tx, ty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
+    net, mottling, grain, ridges = (np.ascontiguousarray(seen[..., k]) for k in range(4))
     on_hand = facing * np.clip((56 - surface.chart[..., 1]) / 14, 0, 1)
     return Skin(
         deep=lines[..., 0] * facing,
         fine=lines[..., 1] * facing,
-        relief=broad[..., 0] * np.clip((64 - surface.chart[..., 1]) / 14, 0, 1),
-        flush=broad[..., 1],
+        relief=np.asarray(broad[..., 0] * np.clip((64 - surface.chart[..., 1]) / 14, 0, 1), np.float32),
+        flush=np.asarray(broad[..., 1], np.float32),
         net=net * on_hand,
         mottling=mottling,
         grain=grain,

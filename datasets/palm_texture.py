@@ -1,7 +1,7 @@
 """Noise fields, and the pool of skin textures that all renders share.
 
-Nothing here belongs to an identity. Whatever lies in the band that palmprint codes look at (2-8 mm) and is not a crease is
-drawn per sample from the pool, so that a recogniser cannot tell two palms apart by their texture.
+Nothing here belongs to an identity. Whatever lies in the band that palmprint codes look at (2-8 mm) and is not a crease
+is drawn per sample from the pool, so that a recogniser cannot tell two palms apart by their texture.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def band_noise(
 
 @lru_cache(maxsize=1)
 def skin_pool() -> tuple[Float32, ...]:
-    """Skin textures over the chart, (height, width, 4): micro-line net 0..1, mottling, grain, ridges (unit variance)."""
+    """Skin textures over the chart, (height, width, 4): micro-line net 0..1, mottling, grain and ridges."""
     rng = np.random.default_rng(POOL_SEED)
     return tuple(_pool_member(rng) for _ in range(POOL_MEMBERS))
 

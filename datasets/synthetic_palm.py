@@ -198,7 +198,8 @@ class SyntheticPalm:
         folder = self.folder
         if jobs == 1 or len(missing) < 2:
             for image in missing:
-                yield render_to_file(folder, image, self.setting)
+                render_to_file(folder, image, self.setting)
+                yield
             return
         from concurrent.futures import ProcessPoolExecutor, as_completed
         from multiprocessing import get_context
@@ -207,7 +208,8 @@ class SyntheticPalm:
             futures = [pool.submit(render_to_file, folder, image, self.setting) for image in missing]
             try:
                 for future in as_completed(futures):
-                    yield future.result()
+                    future.result()
+                    yield
             finally:
                 for future in futures:
                     future.cancel()

@@ -211,6 +211,8 @@ def test_fnmr_at_fmr_allows_exactly_the_share_of_impostors():
     (point,) = fnmr_at_fmr([0.0005, 0.0008, 0.5], impostor, [0.001])
     assert point.fmr == pytest.approx(0.001)
     assert point.fnmr == pytest.approx(1 / 3)
+    (point,) = fnmr_at_fmr([0.5], np.arange(100), [0.29])  # 0.29 * 100 falls short of 29 in floating point
+    assert point.fmr == pytest.approx(0.29)
 
 
 def test_fnmr_at_fmr_refuses_targets_that_are_no_rates():

@@ -1,8 +1,8 @@
 """Builds `datasets/assets/hand_mesh.npz` from the MIT-licensed generic hand in `left.glb`.
 
-The generic hand is welded, turned into millimetres with the palm towards the viewer, smoothed by one Loop subdivision and
-given a forearm: the closed wrist cap is stretched along the arm (cutting it would tear the surface) and gets a bone of its
-own. Run `python training/hand_mesh/build.py`; the result depends on nothing but `left.glb`.
+The generic hand is welded, turned into millimetres with the palm towards the viewer, smoothed by one Loop subdivision
+and given a forearm: the closed wrist cap is stretched along the arm (cutting it would tear the surface) and gets a bone
+of its own. Run `python training/hand_mesh/build.py`; the result depends on nothing but `left.glb`.
 """
 
 from __future__ import annotations

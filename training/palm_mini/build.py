@@ -1,8 +1,8 @@
 """Renders the `palm-mini` dataset into `datasets/assets/palm_mini/` from its reserved seeds.
 
-Run `python training/palm_mini/build.py [jobs]` with deid-bench installed in editable mode. The files depend on nothing but the
-renderer's version and the releases of numpy, SciPy and OpenCV (whose rounding may differ in the last bit); the manifest
-therefore pins what was rendered once, and a test renders one image again and compares it within a tolerance.
+Run `python training/palm_mini/build.py [jobs]` with deid-bench installed in editable mode. The files depend on nothing
+but the renderer's version and the releases of numpy, SciPy and OpenCV (whose rounding may differ in the last bit); the
+manifest therefore pins what was rendered once, and a test renders one image again and compares it within a tolerance.
 """
 
 from __future__ import annotations

@@ -1,0 +1,182 @@
+"""Where a weighted count of sorted comparisons reaches a level, for all rows of weights at once.
+
+A row's weight of a comparison is a product of two entries of the row, so the weight below a cut is a quadratic form
+in the row: with the comparisons below the cut counted by pair of clusters, all rows cost one matrix product. Some
+cuts tell in which short block each row reaches its level, and only this block is looked at one by one. All weights
+are whole numbers; the result is exact, not an approximation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+BLOCKS = 32
+"""Cuts of one round."""
+SHORT = 4096
+"""Blocks up to this length are searched one by one."""
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Comparisons sorted by distance, with the columns whose weights they multiply."""
+
+    distances: Floats
+    """(n,) rising."""
+    first: Indices
+    """(n,) column of one side."""
+    second: Indices
+    """(n,) column of the other side; `columns - 1` holds ones and stands for 'the same cluster, count it once'."""
+    genuine: NDArray[np.bool_]
+    columns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reached:
+    """By row: the tied comparisons [start, stop) with which the level is reached, and the weights up to there."""
+
+    start: Indices
+    """Number of comparisons when the level is never reached."""
+    impostor_before: Floats
+    impostor_after: Floats
+    genuine_before: Floats
+    genuine_after: Floats
+
+
+def totals(table: Table, rows: Floats, low: int, high: int) -> tuple[Floats, Floats]:
+    """Weights of the impostor and of the genuine comparisons in [low, high), by row.
+
+    Args:
+        table: comparisons.
+        rows: (rows, columns) weights, the last column ones.
+        low: first comparison.
+        high: behind the last comparison.
+
+    Returns:
+        Two arrays (rows,).
+    """
+    n = table.columns
+    key = table.first[low:high] * n + table.second[low:high] + table.genuine[low:high] * (n * n)
+    counts = np.bincount(key, minlength=2 * n * n).astype(np.float64).reshape(2, n, n)
+    return quadratic(counts[0], rows), quadratic(counts[1], rows)
+
+
+def quadratic(counts: Floats, rows: Floats) -> Floats:
+    """row @ counts @ row for every row; quick where only the last column is occupied.
+
+    Args:
+        counts: (columns, columns).
+        rows: (rows, columns).
+
+    Returns:
+        (rows,).
+    """
+    single = rows @ counts[:, -1]
+    if not counts[:, :-1].any():
+        return np.asarray(single * rows[:, -1])
+    return np.asarray(np.einsum("rc,rc->r", rows @ counts[:, :-1], rows[:, :-1]) + single * rows[:, -1])
+
+
+def first_reaching(table: Table, rows: Floats, a: Floats, b: Floats, c: Floats) -> Reached:
+    """The first distance at which a * impostor weight + b * genuine weight, both up to it, is at least c.
+
+    Args:
+        table: comparisons.
+        rows: (rows, columns) weights, the last column ones.
+        a: (rows,) at least 0.
+        b: (rows,) at least 0.
+        c: (rows,) above 0.
+
+    Returns:
+        Where it is, by row.
+    """
+    start, stop = 0, table.distances.size
+    base = np.zeros((2, rows.shape[0]))
+    for turn in range(ROUNDS):
+        edges = _edges(table.distances, start, stop)
+        steps = [totals(table, rows, low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        sums = base[None] + np.concatenate([np.zeros((1, *base.shape)), np.cumsum(steps, axis=0)])
+        reached = a * sums[:, 0] + b * sums[:, 1] >= c
+        last = len(edges) - 1
+        block = np.where(reached.any(axis=0), np.argmax(reached, axis=0), last).clip(min=1)
+        longest = int((edges[block] - edges[block - 1]).max())
+        window = int(edges[block - 1].min()), int(edges[block].max())
+        if longest <= SHORT or turn == ROUNDS - 1 or window == (start, stop):
+            break
+        base = sums[int(block.min()) - 1]
+        start, stop = window
+    return _search(table, rows, (a, b, c), edges, sums, block)
+
+
+def _edges(distances: Floats, start: int, stop: int) -> Indices:
+    """Cuts between `start` and `stop` that part no tied comparisons."""
+    wanted = np.linspace(start, stop, min(BLOCKS, max(1, (stop - start) // 64)) + 1).round().astype(np.intp)
+    inner = wanted[1:-1]
+    moved = np.searchsorted(distances, distances[inner], side="left") if inner.size else inner
+    edges = np.unique(np.concatenate([[start], moved, [stop]]))
+    return edges[(edges >= start) & (edges <= stop)].astype(np.intp)
+
+
+def _search(
+    table: Table, rows: Floats, level: tuple[Floats, Floats, Floats], edges: Indices, sums: Floats, block: Indices
+) -> Reached:
+    count = rows.shape[0]
+    begin = np.full(count, table.distances.size, np.intp)
+    before, after = np.empty((2, count)), np.empty((2, count))
+    for row in range(count):
+        k = int(block[row])
+        low, high = int(edges[k - 1]), int(edges[k])
+        at = _within(table, rows[row], (low, high), sums[k - 1, :, row], tuple(float(part[row]) for part in level))
+        if at is None:
+            before[:, row] = after[:, row] = sums[k, :, row]
+        else:
+            begin[row], before[:, row], after[:, row] = at
+    return Reached(begin, before[0], after[0], before[1], after[1])
+
+
+def _within(
+    table: Table, row: Floats, block: tuple[int, int], base: Floats, level: tuple[float, ...]
+) -> tuple[int, Floats, Floats] | None:
+    """Where in the block the level is reached, and the weights before and after the tied comparisons there."""
+    low, high = block
+    a, b, c = level
+    weights = row[table.first[low:high]] * row[table.second[low:high]]
+    sums = np.zeros((2, high - low + 1))
+    genuine = table.genuine[low:high]
+    np.cumsum(np.where(genuine, 0.0, weights), out=sums[0, 1:])
+    np.cumsum(np.where(genuine, weights, 0.0), out=sums[1, 1:])
+    sums += base[:, None]
+    reached = a * sums[0, 1:] + b * sums[1, 1:] >= c
+    if not reached.size or not reached[-1]:
+        return None
+    ties = table.distances[low:high]
+    value = ties[int(np.argmax(reached))]
+    left, right = np.searchsorted(ties, value, side="left"), np.searchsorted(ties, value, side="right")
+    return low + int(left), sums[:, left].copy(), sums[:, right].copy()
+
+
+def last_counted(table: Table, row: Floats, end: int) -> int | None:
+    """The last comparison before `end` that has a weight in this row, or None.
+
+    Args:
+        table: comparisons.
+        row: (columns,) weights.
+        end: behind the last comparison to look at.
+
+    Returns:
+        Its place.
+    """
+    step = 32
+    while end > 0:
+        low = max(0, end - step)
+        found = np.flatnonzero((row[table.first[low:end]] > 0) & (row[table.second[low:end]] > 0))
+        if found.size:
+            return low + int(found[-1])
+        end, step = low, 2 * step
+    return None
