@@ -35,7 +35,8 @@ class MediapipeHands:
     Args:
         min_detection_confidence: palms below this score are not looked at, 0..1.
         min_presence: hands whose landmarks have a lower presence score are dropped, 0..1.
-        roi: which palm square to report, `palm_roi.mcp_square` or the smaller `palm_roi.valley_square`.
+        roi: which palm square to report, see `palm_roi`: `inner` lies inside the palm polygon, `mcp` is larger,
+            `valley` is the published valley frame.
         mask: how the hand's pixels are found; `grabcut` is seeded by the keypoints.
 
     Raises:
@@ -56,7 +57,7 @@ class MediapipeHands:
         self,
         min_detection_confidence: float = 0.5,
         min_presence: float = 0.5,
-        roi: RoiName = "mcp",
+        roi: RoiName = "inner",
         mask: MaskMethod = "grabcut",
     ) -> None:
         for name, value in (("min_detection_confidence", min_detection_confidence), ("min_presence", min_presence)):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Image
 
-RoiName = Literal["valley", "mcp"]
+RoiName = Literal["inner", "mcp", "valley"]
 Points = NDArray[np.float32]
 WRIST, INDEX, MIDDLE, RING, LITTLE = 0, 5, 9, 13, 17
 """Keypoints: the wrist and the four MCP joints."""
@@ -39,6 +39,25 @@ def mcp_square(keypoints_2d: Points) -> Points:
     return _square(first, last, keypoints_2d[WRIST].astype(np.float64), side, top=0.56 / 1.05 * side - side / 2)
 
 
+def inner_square(keypoints_2d: Points) -> Points:
+    """The largest upright palm square that stays inside the palm: 99 % and more of it lie in the paper's polygon.
+
+    Like `mcp_square`, with side 0.85 L, centre 0.48 L towards the wrist and 0.05 L towards the index finger. What a
+    method repaints inside the polygon is then what the recogniser sees.
+
+    Args:
+        keypoints_2d: (21, 2) px.
+
+    Returns:
+        (4, 2) float32 corners in ROI order (see `HandAnalysis.roi`).
+    """
+    first, last = keypoints_2d[INDEX].astype(np.float64), keypoints_2d[LITTLE].astype(np.float64)
+    aside = 0.05 * (first - last)
+    width = float(np.linalg.norm(last - first))
+    wrist = keypoints_2d[WRIST].astype(np.float64)
+    return _square(first + aside, last + aside, wrist, 0.85 * width, top=(0.48 - 0.85 / 2) * width)
+
+
 def valley_square(keypoints_2d: Points) -> Points:
     """The palm square hung on the valleys beside index and little finger, as competitive-coding work places it.
 
@@ -58,7 +77,11 @@ def valley_square(keypoints_2d: Points) -> Points:
     return _square(first, last, points[WRIST], 1.20 * unit, top=0.40 * unit)
 
 
-ROIS: dict[RoiName, Callable[[Points], Points]] = {"valley": valley_square, "mcp": mcp_square}
+ROIS: dict[RoiName, Callable[[Points], Points]] = {
+    "inner": inner_square,
+    "mcp": mcp_square,
+    "valley": valley_square,
+}
 
 
 def _square(

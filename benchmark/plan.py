@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..datasets.base import Dataset, Sample
+from ..datasets.base import Dataset, DatasetInfo, Sample
 from ..datasets.manifest import check_samples, manifest_digest
 from ..plugins import Kind, PluginError, Resolved, registry
 from .digest import digest, seed_from
@@ -52,6 +52,8 @@ class LoadedDataset:
     """A dataset that is ready, with its samples."""
 
     plugin: Resolved
+    info: DatasetInfo
+    """Of the instance: a parameter may decide the modality."""
     samples: tuple[Sample, ...]
     digest: str
 
@@ -121,7 +123,7 @@ def load_dataset(text: str, limit: int, jobs: int, progress: Callable[[int, int]
     if limit:
         kept = set(itertools.islice(dict.fromkeys(each.identity for each in samples), limit))
         samples = tuple(each for each in samples if each.identity in kept)
-    return LoadedDataset(resolved, samples, manifest_digest(samples))
+    return LoadedDataset(resolved, dataset.info, samples, manifest_digest(samples))
 
 
 def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int], None] | None = None) -> list[Cell]:
@@ -170,6 +172,8 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     """One identity or one sample each leaves nothing to compare; say so before an hour of work."""
     identities = {each.identity for each in dataset.samples}
     name = dataset.plugin.text
+    if dataset.info.modality != protocol.modality:
+        raise ProtocolError(f"{name} is a {dataset.info.modality} dataset; {protocol.id} needs a {protocol.modality} one")
     if len(identities) < 2:
         raise ProtocolError(
             f"{name} holds one identity only; recognition needs impostors, so at least two identities. "

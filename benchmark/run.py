@@ -217,7 +217,7 @@ def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: E
 
 def _write_previews(cell: Cell, results: CellResults, folder: Path, executor: Executor) -> None:
     """A few pairs for the board: the first image of each of the first identities."""
-    if not cell.dataset.plugin.info.redistributable:
+    if not cell.dataset.info.redistributable:
         return
     from .previews import preview_png
 

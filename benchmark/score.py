@@ -416,7 +416,7 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
 
 
 def _dataset(cell: Cell) -> records.Dataset:
-    samples, info = cell.dataset.samples, cell.dataset.plugin.info
+    samples, info = cell.dataset.samples, cell.dataset.info
     return records.Dataset(
         **describe(cell.dataset.plugin),
         digest=cell.dataset.digest,

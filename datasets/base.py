@@ -23,6 +23,8 @@ ProgressCallback = Callable[[int, int], None]
 class DatasetError(ValueError):
     """The dataset cannot be used as it is; the message says what was expected, what came and what to do."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -63,7 +63,7 @@ def _turned_axes(rng: np.random.Generator, size: Size) -> tuple[Float32, Float32
 
 
 def _wood(rng: np.random.Generator, size: Size) -> Float32:
-    colour = np.array([0.22, 0.13, 0.07]) * rng.uniform(0.3, 2.0) * np.exp(rng.normal(0, 0.15, 3))
+    colour = np.array([0.20, 0.14, 0.09]) * rng.uniform(0.3, 2.0) * np.exp(rng.normal(0, 0.10, 3))
     _, v, angle = _turned_axes(rng, size)
     plank = rng.uniform(70, 200)
     place = v / plank + rng.uniform(0, 1)

@@ -152,7 +152,7 @@ def _hand_shape(rng: np.random.Generator) -> HandShape:
 def _skin_tone(rng: np.random.Generator) -> SkinTone:
     return SkinTone(
         melanin=float(np.clip(rng.beta(0.95, 1.15), 0.02, 0.97)),
-        haemoglobin=float(rng.uniform(0.42, 0.85)),
+        haemoglobin=float(rng.uniform(0.48, 0.85)),
         yellow=float(rng.normal(0, 0.05)),
     )
 

@@ -93,9 +93,9 @@ SETTINGS: dict[SettingName, Setting] = {
         everyday_background=False,
     ),
     "wild": Setting(
-        framing=FramingNuisance(roll=14, tilt=3.0, scale=0.08, shift=24),
+        framing=FramingNuisance(roll=14, tilt=3.6, scale=0.08, shift=24),
         creases=CreaseNuisance(jitter=0.22, drop=0.06),
-        sensor=SensorNuisance(0.20, 0.045, 0.16, (0.5, 1.1), (0.005, 0.016), (72, 92), 0.3),
+        sensor=SensorNuisance(0.17, 0.032, 0.16, (0.5, 1.1), (0.005, 0.016), (72, 92), 0.3),
         wrist=8,
         spread=2.4,
         flexion=4.0,
@@ -148,7 +148,7 @@ def render(
     hand, sleeve = _light_hand(surface, skin, identity, light, chosen, rng)
     scene = _compose(hand, surface.covered, light, chosen, rng)
     bare = (surface.covered > 0) & ~sleeve
-    developed = expose(scene, bare, 0.41 - 0.29 * identity.skin.melanin, chosen.sensor, rng)
+    developed = expose(scene, bare, 0.41 - 0.26 * identity.skin.melanin, chosen.sensor, rng)
     pixels = (developed * 255 + 0.5).astype(np.uint8)
     truth = _ground_truth(joints, bare)
     if identity.hand == "right":

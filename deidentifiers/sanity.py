@@ -94,12 +94,20 @@ class Other:
         """One image of the same shape per request, or the reason why there is none."""
         return [self._one(request) for request in batch]
 
+    def repaints(self, request: Request) -> NDArray[np.bool_]:
+        """(H, W) pixels that this method may change.
+
+        Raises:
+            RegionError: the analysis gives no region.
+        """
+        return region_mask(request.analysis, request.image.shape, self.region, self.mask_points, self.mask_margin)
+
     def _one(self, request: Request) -> Image | Failure:
         if request.donor is None:
             return Failure("no donor was handed over")
         image, analysis = request.image, request.analysis
         try:
-            mask = region_mask(analysis, image.shape, self.region, self.mask_points, self.mask_margin)
+            mask = self.repaints(request)
             width = palm_width(analysis)
             colours = _carry_over(request.donor, analysis, mask, width)
         except RegionError as error:

@@ -182,7 +182,7 @@ def _print_table(console: Console, table: Table) -> None:
     """Privacy with one line per recogniser, then what the image has paid."""
     from rich.markup import escape
 
-    console.print(f"[bold]{escape(table.title)}[/bold]", highlight=False)
+    console.print(f"[bold]{escape(table.title)}[/bold]", highlight=False, soft_wrap=True)
     where = {(each.recognizer, each.metric): index for index, each in enumerate(table.columns)}
     privacy = _grid("method", "recognizer", *(_heading(metric) for metric in PRIVACY))
     for row in table.rows:

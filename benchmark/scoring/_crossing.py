@@ -83,35 +83,61 @@ def quadratic(counts: Floats, rows: Floats) -> Floats:
     return np.asarray(np.einsum("rc,rc->r", rows @ counts[:, :-1], rows[:, :-1]) + single * rows[:, -1])
 
 
-def first_reaching(table: Table, rows: Floats, a: Floats, b: Floats, c: Floats) -> Reached:
+@dataclass(frozen=True, slots=True, eq=False)
+class Cuts:
+    """Weights up to some cuts, by row."""
+
+    edges: Indices
+    """(cuts,) rising places in the table that part no tied comparisons."""
+    sums: Floats
+    """(cuts, 2, rows) impostor and genuine weights before each cut."""
+
+
+def cut(table: Table, rows: Floats, start: int = 0, stop: int | None = None, base: Floats | None = None) -> Cuts:
+    """Weights up to evenly spread cuts; those over the whole table serve every level that is looked for.
+
+    Args:
+        table: comparisons.
+        rows: (rows, columns) weights, the last column ones.
+        start: first cut.
+        stop: last cut; None: behind the last comparison.
+        base: (2, rows) weights before `start`; None: nothing.
+
+    Returns:
+        The cuts.
+    """
+    edges = _edges(table.distances, start, table.distances.size if stop is None else stop)
+    sums = np.zeros((edges.size, 2, rows.shape[0]))
+    if base is not None:
+        sums[0] = base
+    for k in range(1, edges.size):
+        sums[k] = sums[k - 1] + totals(table, rows, int(edges[k - 1]), int(edges[k]))
+    return Cuts(edges, sums)
+
+
+def first_reaching(table: Table, rows: Floats, level: tuple[Floats, Floats, Floats], cuts: Cuts) -> Reached:
     """The first distance at which a * impostor weight + b * genuine weight, both up to it, is at least c.
 
     Args:
         table: comparisons.
         rows: (rows, columns) weights, the last column ones.
-        a: (rows,) at least 0.
-        b: (rows,) at least 0.
-        c: (rows,) above 0.
+        level: a and b, at least 0, and c, above 0; each (rows,).
+        cuts: of the whole table.
 
     Returns:
         Where it is, by row.
     """
-    start, stop = 0, table.distances.size
-    base = np.zeros((2, rows.shape[0]))
+    a, b, c = level
     for turn in range(ROUNDS):
-        edges = _edges(table.distances, start, stop)
-        steps = [totals(table, rows, low, high) for low, high in zip(edges[:-1], edges[1:], strict=True)]
-        sums = base[None] + np.concatenate([np.zeros((1, *base.shape)), np.cumsum(steps, axis=0)])
+        edges, sums = cuts.edges, cuts.sums
         reached = a * sums[:, 0] + b * sums[:, 1] >= c
-        last = len(edges) - 1
-        block = np.where(reached.any(axis=0), np.argmax(reached, axis=0), last).clip(min=1)
+        block = np.where(reached.any(axis=0), np.argmax(reached, axis=0), edges.size - 1).clip(min=1)
         longest = int((edges[block] - edges[block - 1]).max())
-        window = int(edges[block - 1].min()), int(edges[block].max())
-        if longest <= SHORT or turn == ROUNDS - 1 or window == (start, stop):
+        low, high = int(block.min()) - 1, int(block.max())
+        if longest <= SHORT or turn == ROUNDS - 1 or (low, high) == (0, edges.size - 1):
             break
-        base = sums[int(block.min()) - 1]
-        start, stop = window
-    return _search(table, rows, (a, b, c), edges, sums, block)
+        cuts = cut(table, rows, int(edges[low]), int(edges[high]), sums[low])
+    return _search(table, rows, level, cuts, block)
 
 
 def _edges(distances: Floats, start: int, stop: int) -> Indices:
@@ -123,9 +149,8 @@ def _edges(distances: Floats, start: int, stop: int) -> Indices:
     return edges[(edges >= start) & (edges <= stop)].astype(np.intp)
 
 
-def _search(
-    table: Table, rows: Floats, level: tuple[Floats, Floats, Floats], edges: Indices, sums: Floats, block: Indices
-) -> Reached:
+def _search(table: Table, rows: Floats, level: tuple[Floats, Floats, Floats], cuts: Cuts, block: Indices) -> Reached:
+    edges, sums = cuts.edges, cuts.sums
     count = rows.shape[0]
     begin = np.full(count, table.distances.size, np.intp)
     before, after = np.empty((2, count)), np.empty((2, count))

@@ -10,7 +10,7 @@ import pytest
 
 from deid_bench.analyzers.base import Analyzer, HandAnalysis, Missing
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
-from deid_bench.analyzers.palm_roi import mcp_square, palm_width, valley_square
+from deid_bench.analyzers.palm_roi import inner_square, palm_width, valley_square
 
 GOLDEN = {
     "left": {0: (141.5, 274.8), 4: (16.1, 144.0), 5: (109.5, 148.4), 12: (156.3, 28.4), 17: (190.3, 176.5)},
@@ -41,7 +41,7 @@ def test_golden_hands(analyzer: MediapipeHands, hand_images: dict[str, np.ndarra
         np.testing.assert_allclose(found.keypoints_2d[index], point, atol=1.0)
     assert found.handedness == side
     assert 0.9 < found.score <= 1.0
-    np.testing.assert_array_equal(found.roi, mcp_square(found.keypoints_2d))
+    np.testing.assert_array_equal(found.roi, inner_square(found.keypoints_2d))
     grow = 0.25 * palm_width(found.keypoints_2d)
     np.testing.assert_allclose(found.box[:2], found.keypoints_2d.min(axis=0) - grow, rtol=1e-5)
     np.testing.assert_allclose(found.box[2:], found.keypoints_2d.max(axis=0) + grow, rtol=1e-5)

@@ -175,7 +175,7 @@ def test_the_region_covers_what_it_changes(request_for):
     method = Masking()
     covered = roi_coverage(request.analysis.roi, mask_of(method, request))
     assert roi_changed(request.analysis.roi, request.image, apply(method, request)) == pytest.approx(covered)
-    assert covered > 95
+    assert covered > 90
 
 
 @pytest.mark.parametrize(

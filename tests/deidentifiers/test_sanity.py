@@ -9,7 +9,7 @@ import pytest
 
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Deidentifier, Donor
-from deid_bench.deidentifiers.regions import region_mask
+from deid_bench.deidentifiers.regions import DEFAULT_MARGIN, region_mask
 from deid_bench.deidentifiers.sanity import Identity, Other
 
 
@@ -35,7 +35,7 @@ def test_identity_returns_an_equal_copy(request_for):
 def test_other_shows_the_donor_and_not_the_target(request_for, mirrored):
     request = request_for(0, donor=1, donor_mirrored=mirrored)
     (result,) = Other(feather=0).deidentify([request])
-    inside = palm(request, 0.1)
+    inside = palm(request, DEFAULT_MARGIN)
     donor = request.donor.image[:, ::-1] if mirrored else request.donor.image  # same joints in both, so no other warp
     assert likeness(result, donor, inside) > 0.95
     assert abs(likeness(result, request.image, inside)) < 0.3
@@ -52,7 +52,7 @@ def test_other_takes_over_the_targets_colours(request_for):
     request = request_for(0, donor=1)
     tinted = np.clip(request.donor.image.astype(int) - [80, 20, 0], 0, 255).astype(np.uint8)
     (result,) = Other(feather=0).deidentify([replace(request, donor=Donor(tinted, request.donor.analysis))])
-    inside = palm(request, 0.1)
+    inside = palm(request, DEFAULT_MARGIN)
     assert result[inside].mean(axis=0) == pytest.approx(request.image[inside].mean(axis=0), abs=2)
     assert result[inside].std(axis=0) == pytest.approx(request.image[inside].std(axis=0), abs=3)
 
@@ -72,7 +72,7 @@ def test_other_follows_a_turned_and_scaled_donor(request_for):
         ),
     )
     straight, turned = Other().deidentify([request, replace(request, donor=moved)])
-    assert likeness(straight, turned, palm(request, 0.1)) > 0.9
+    assert likeness(straight, turned, palm(request, DEFAULT_MARGIN)) > 0.9
 
 
 def test_feather_keeps_the_border_and_gives_the_inside_to_the_donor(request_for):
@@ -80,7 +80,7 @@ def test_feather_keeps_the_border_and_gives_the_inside_to_the_donor(request_for)
 
     request = request_for(0, donor=1)
     hard, soft = (Other(feather=f).deidentify([request])[0] for f in (0.0, 0.1))
-    depth = cv2.distanceTransform(palm(request, 0.1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    depth = cv2.distanceTransform(palm(request, DEFAULT_MARGIN).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     ramp = 0.1 * np.hypot(97, 10)
     assert (hard[depth > ramp] == soft[depth > ramp]).all()
     border = (depth > 0) & (depth < 2)
@@ -95,7 +95,7 @@ def test_where_the_donor_ends_its_skin_goes_on_and_the_target_stays_hidden(reque
     image = np.where(short[..., None], request.donor.image, np.uint8(0))
     cut = replace(request, donor=Donor(image, replace(request.donor.analysis, mask=short)))
     (result,) = Other(feather=0).deidentify([cut])
-    beyond = palm(request, 0.1) & ~short
+    beyond = palm(request, DEFAULT_MARGIN) & ~short
     assert beyond.sum() > 200
     assert abs(likeness(result, request.image, beyond)) < 0.4
     assert np.abs(result[beyond].mean(axis=0) - request.image[beyond].mean(axis=0)).max() < 15

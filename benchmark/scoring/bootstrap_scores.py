@@ -1,0 +1,431 @@
+"""Recognition scores on weighted comparisons: each function gives one value per row of weights.
+
+With all weights 1 (row 0 of `Draws`) the values are those of `verification` on the same comparisons. Of a resample
+that holds identity k m_k times, a comparison of two samples of k counts m_k times and one of samples of k and l
+m_k m_l times; copies of one identity are never each other's impostors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._crossing import Cuts, Table, cut, first_reaching, last_counted, quadratic
+from .uncertainty import Draws, Replicates, Weights, split_rows
+from .values import Scores, Undefined, as_scores
+from .verification import DEFAULT_TARGETS
+
+Rows = NDArray[np.float64]
+"""(rows,) one value per row of weights; NaN where the row does not define it."""
+Columns = NDArray[np.intp]
+
+_TIE = 1e-12
+_NO_COLUMNS = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Comparisons of originals with the clusters behind them, sorted once for all resamples."""
+
+    table: Table
+    clusters: int
+    """Columns of weights."""
+    occupied: int
+    """Clusters that have a comparison."""
+
+    @property
+    def genuine(self) -> Scores:
+        """Distances within identities, rising."""
+        return self.table.distances[self.table.genuine]
+
+    @property
+    def impostor(self) -> Scores:
+        """Distances between identities, rising."""
+        return self.table.distances[~self.table.genuine]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clustered:
+    """Numbers of single images or comparisons, each belonging to one column of weights."""
+
+    values: Scores
+    """(n,)."""
+    column: Columns
+    """(n,) cluster, or unit of `draw_repetitions`."""
+    lost: Columns = field(default_factory=lambda: _NO_COLUMNS)
+    """Columns of the comparisons that could not be made and count as rejected; one entry each."""
+
+    def __post_init__(self) -> None:
+        """Check shapes and values."""
+        if self.values.shape != self.column.shape or self.values.ndim != 1:
+            raise ValueError(f"expected one column per value, got {self.values.shape} and {self.column.shape}")
+        as_scores(self.values, "clustered")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EerRows:
+    """Equal error rate and its threshold by row."""
+
+    eer: Rows
+    threshold: Rows
+
+
+def pair_up(
+    distances: ArrayLike, identities: ArrayLike, clusters: ArrayLike | None = None, columns: int | None = None
+) -> Pairs:
+    """All comparisons i < j of a square table of distances.
+
+    Args:
+        distances: (n, n) distances between samples; only entries above the diagonal are read.
+        identities: (n,) labels; equal labels make a genuine comparison.
+        clusters: (n,) whole numbers 0..columns-1, what is drawn: identities, or subjects to be more careful. None:
+            the identities, numbered in sorted order.
+        columns: number of clusters, where some have no sample here.
+
+    Returns:
+        The comparisons, sorted.
+
+    Raises:
+        ValueError: shapes disagree, or a distance is not finite.
+    """
+    table, labels = np.asarray(distances), np.unique(np.asarray(identities), return_inverse=True)[1]
+    if table.shape != (labels.size, labels.size):
+        raise ValueError(f"expected distances of shape {(labels.size, labels.size)}, got {table.shape}")
+    drawn = labels if clusters is None else np.asarray(clusters, dtype=np.intp)
+    if drawn.shape != labels.shape:
+        raise ValueError(f"expected one cluster per sample ({labels.size}), got shape {drawn.shape}")
+    first, second = np.triu_indices(labels.size, 1)
+    total = columns if columns is not None else int(drawn.max(initial=-1)) + 1
+    return sort_pairs(table[first, second], labels[first] == labels[second], drawn[first], drawn[second], total)
+
+
+def sort_pairs(distances: ArrayLike, genuine: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int) -> Pairs:
+    """Comparisons given one by one.
+
+    Args:
+        distances: (n,).
+        genuine: (n,) whether both sides are of one identity.
+        first: (n,) cluster of one side.
+        second: (n,) cluster of the other.
+        columns: number of clusters.
+
+    Returns:
+        The comparisons, sorted.
+
+    Raises:
+        ValueError: a distance is not finite or a cluster is out of range.
+    """
+    d = as_scores(distances, "original")
+    a, b = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
+    for side in (a, b):
+        if side.size and not (side.min() >= 0 and side.max() < columns):
+            raise ValueError(f"expected clusters 0..{columns - 1}, got {side.min()}..{side.max()}")
+    order = np.argsort(d, kind="stable")
+    # Both sides of one cluster: counted as often as the cluster, not as its square.
+    partner = np.where(a == b, columns, b)
+    table = Table(d[order], a[order], partner[order], np.asarray(genuine, dtype=bool)[order], columns + 1)
+    return Pairs(table, columns, np.union1d(a, b).size)
+
+
+def cut_pairs(pairs: Pairs, weights: Weights) -> Cuts:
+    """The work that `eer_rows` and `fnmr_rows` have in common.
+
+    Args:
+        pairs: comparisons of originals.
+        weights: (rows, clusters) whole numbers.
+
+    Returns:
+        What both take as `cuts`.
+
+    Raises:
+        ValueError: the weights have another number of columns.
+    """
+    return cut(pairs.table, _with_ones(pairs, weights))
+
+
+def eer_rows(pairs: Pairs, weights: Weights, cuts: Cuts | None = None) -> EerRows:
+    """`verification.eer` of every row.
+
+    Args:
+        pairs: comparisons of originals.
+        weights: (rows, clusters) whole numbers.
+        cuts: of `cut_pairs` on the same two, to save time where several numbers are asked for.
+
+    Returns:
+        EER (0..1) and threshold; NaN where a row holds no genuine or no impostor comparison.
+
+    Raises:
+        ValueError: the weights have another number of columns.
+    """
+    rows, table = _with_ones(pairs, weights), pairs.table
+    cuts = cut(table, rows) if cuts is None else cuts
+    n_i, n_g = cuts.sums[-1]
+    valid = (n_i > 0) & (n_g > 0)
+    # FMR >= FNMR, cleared of fractions: whole numbers compare exactly. A row without a side is never reached.
+    level = np.where(valid, n_i * n_g, np.inf)
+    at = first_reaching(table, rows, (n_g, n_i, level), cuts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        strict = np.stack([at.impostor_before / n_i, (n_g - at.genuine_before) / n_g])
+        lax = np.stack([at.impostor_after / n_i, (n_g - at.genuine_after) / n_g])
+    gap_strict, gap_lax = np.abs(strict[0] - strict[1]), np.abs(lax[0] - lax[1])
+    both = np.abs(gap_strict - gap_lax) <= _TIE
+    take_strict = both | (gap_strict < gap_lax)
+    rate = np.where(both, (strict.mean(axis=0) + lax.mean(axis=0)) / 2, np.where(take_strict, *_means(strict, lax)))
+    threshold = np.full(rate.shape, np.nan)
+    for row in np.flatnonzero(valid):
+        place: int | None = int(at.start[row])
+        if take_strict[row]:
+            earlier = last_counted(table, rows[row], int(at.start[row]))
+            place = int(at.start[row]) if earlier is None else earlier
+        threshold[row] = table.distances[place]
+    return EerRows(np.where(valid, rate, np.nan), threshold)
+
+
+def fnmr_rows(
+    pairs: Pairs, weights: Weights, targets: Sequence[float] = DEFAULT_TARGETS, cuts: Cuts | None = None
+) -> list[Rows]:
+    """`verification.fnmr_at_fmr` of every row.
+
+    Args:
+        pairs: comparisons of originals.
+        weights: (rows, clusters) whole numbers.
+        targets: limits of the FMR, each above 0 and at most 1.
+        cuts: of `cut_pairs` on the same two, to save time where several numbers are asked for.
+
+    Returns:
+        One array (rows,) per target, 0..1; NaN where the row cannot resolve the limit.
+
+    Raises:
+        ValueError: the weights have another number of columns.
+    """
+    rows, table = _with_ones(pairs, weights), pairs.table
+    cuts = cut(table, rows) if cuts is None else cuts
+    n_i, n_g = cuts.sums[-1]
+    found = []
+    for target in targets:
+        allowed = np.floor(target * n_i + 1e-9)
+        at = first_reaching(table, rows, (np.ones_like(n_i), np.zeros_like(n_i), allowed + 1), cuts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rate = np.where(allowed >= n_i, 0.0, (n_g - at.genuine_before) / n_g)
+        found.append(np.where((n_g > 0) & (allowed >= 1), rate, np.nan))
+    return found
+
+
+def rejection_rows(scores: Clustered, thresholds: Rows, weights: Weights) -> Rows:
+    """`verification.rejection_rate` of every row at the row's own threshold; lost comparisons are rejected.
+
+    Args:
+        scores: distances of de-identified images to originals.
+        thresholds: (rows,), usually of `eer_rows` with the same draws.
+        weights: (rows, columns).
+
+    Returns:
+        (rows,) 0..1; NaN where a row holds no comparison or has no threshold.
+    """
+    order = np.argsort(scores.values, kind="stable")
+    values, column = scores.values[order], scores.column[order]
+    accepted = np.searchsorted(values, thresholds, side="right")
+    lost = weights @ np.bincount(scores.lost, minlength=weights.shape[1])
+    found = np.full(len(thresholds), np.nan)
+    for row in np.flatnonzero(np.isfinite(thresholds)):
+        counted = weights[row][column]
+        total = counted.sum() + lost[row]
+        if total > 0:
+            found[row] = (counted[accepted[row] :].sum() + lost[row]) / total
+    return found
+
+
+def mean_rows(scores: Clustered, weights: Weights) -> Rows:
+    """Weighted mean of every row; the lost are left out.
+
+    Args:
+        scores: numbers, for example SSIM by image or hits of rank 1.
+        weights: (rows, columns).
+
+    Returns:
+        (rows,) NaN where a row holds nothing.
+    """
+    return _clustered_moments(scores, weights)[0]
+
+
+def d_prime_rows(pairs: Pairs, weights: Weights) -> Rows:
+    """`verification.d_prime` of genuine and impostor distances of every row.
+
+    Args:
+        pairs: comparisons of originals.
+        weights: (rows, clusters).
+
+    Returns:
+        (rows,) at least 0; NaN where a side is missing or nothing varies.
+    """
+    (mean_g, var_g), (mean_i, var_i) = _pair_moments(pairs, weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _finite(np.abs(mean_g - mean_i) / np.sqrt((var_g + var_i) / 2))
+
+
+def dir_rows(pairs: Pairs, scores: Clustered, weights: Weights, score_weights: Weights | None = None) -> Rows:
+    """`verification.dir_ratio` of every row.
+
+    Args:
+        pairs: comparisons of originals.
+        scores: distances of de-identified images to originals.
+        weights: (rows, clusters).
+        score_weights: (rows, columns) of the scores, where these differ (`draw_repetitions`).
+
+    Returns:
+        (rows,) %; NaN where a side is missing or nothing varies.
+    """
+    (mean_g, var_g), (mean_i, var_i) = _pair_moments(pairs, weights)
+    mean_d, var_d = _clustered_moments(scores, weights if score_weights is None else score_weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = (mean_g - mean_d) / (mean_g - mean_i) * np.sqrt(var_g + var_i) / np.sqrt(var_g + var_d)
+    return _finite(ratio * 100.0)
+
+
+def share(rows: Rows, draws: Draws, hits: Clustered, clusters: Columns | None = None) -> Replicates | Undefined:
+    """Replicates of a share, with what its interval needs to know.
+
+    Args:
+        rows: the share by row, 0..1.
+        draws: what the weights came from.
+        hits: the single outcomes on the data, 0..1 (the lost count as 1).
+        clusters: (columns,) cluster of each column, where columns are not clusters.
+
+    Returns:
+        Replicates, or why there are none.
+    """
+    values = np.concatenate([hits.values, np.ones(hits.lost.size)])
+    column = np.concatenate([hits.column, hits.lost])
+    cluster = column if clusters is None else clusters[column]
+    size, hit = np.bincount(cluster), np.bincount(cluster, weights=values)
+    carrying = min(np.count_nonzero(hit > 0), np.count_nonzero(hit < size))
+    return split_rows(rows, draws, int(np.count_nonzero(size)), values.size, int(carrying))
+
+
+def recognition_replicates(
+    originals: Pairs,
+    scores: Mapping[str, Clustered],
+    draws: Draws,
+    targets: Mapping[str, float] | None = None,
+    threshold_from: Pairs | None = None,
+) -> dict[str, Replicates | Undefined]:
+    """All recognition numbers of one recogniser, resampled together.
+
+    Args:
+        originals: comparisons of the evaluated originals.
+        scores: distances of de-identified images to originals by suffix: "" for own (`rr`, `dir`), "_cross" for other
+            captures (`rr_cross`, `dir_cross`).
+        draws: of the clusters, shared by all methods that are to be compared.
+        targets: FMR limits by name of the metric, for example {"fnmr_at_fmr_1": 0.01}.
+        threshold_from: comparisons that set the threshold, where not the evaluated ones; then draw with strata.
+
+    Returns:
+        By name of the metric; rates 0..1, DIR in %.
+    """
+    weights = draws.weights
+    cuts = cut_pairs(originals, weights)
+    point = eer_rows(originals, weights, cuts)
+    found: dict[str, Replicates | Undefined] = {"eer": _error_share(point.eer, draws, originals)}
+    setting = originals if threshold_from is None else threshold_from
+    threshold = point.threshold if threshold_from is None else eer_rows(threshold_from, weights).threshold
+    found["eer_threshold"] = split_rows(threshold, draws, setting.occupied)
+    found["d_prime"] = split_rows(d_prime_rows(originals, weights), draws, originals.occupied)
+    for name, rate in zip(targets or {}, fnmr_rows(originals, weights, [*(targets or {}).values()], cuts), strict=True):
+        found[name] = _error_share(rate, draws, originals)
+    for suffix, each in scores.items():
+        rejected = Clustered((each.values > threshold[0]).astype(np.float64), each.column, each.lost)
+        found[f"rr{suffix}"] = share(rejection_rows(each, threshold, weights), draws, rejected)
+        ratio = dir_rows(originals, each, weights)
+        found[f"dir{suffix}"] = split_rows(ratio, draws, np.unique(each.column).size)
+    return found
+
+
+def _error_share(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefined:
+    """An error rate of originals as a share of the genuine comparisons, the scarcer side."""
+    table = pairs.table
+    column = table.first[table.genuine]
+    if not column.size or not np.isfinite(rows[0]):
+        return split_rows(rows, draws, 0)
+    # The genuine comparisons beyond the operating point are the errors.
+    errors = np.zeros(column.size)
+    missed = round(float(rows[0]) * column.size)
+    errors[column.size - missed :] = 1.0
+    return share(rows, draws, Clustered(errors, column))
+
+
+def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed: int = 0) -> Weights:
+    """Second level of the draws: repetitions within each sample.
+
+    Row 0 and the jackknife rows count each unit as often as its cluster. In a resample, a sample whose cluster counts
+    m times and that has r repetitions gets m r draws among them.
+
+    Args:
+        draws: of the clusters.
+        clusters: (units,) cluster of each unit, a unit being one repetition of one sample.
+        samples: (units,) sample of each unit.
+        seed: of the draws.
+
+    Returns:
+        (rows, units) weights, to be used with `Clustered.column` naming units.
+    """
+    cluster = np.asarray(clusters, dtype=np.intp)
+    weights = draws.weights[:, cluster]
+    rng = np.random.default_rng([seed, draws.seed])
+    drawn = slice(1, 1 + draws.resamples)
+    for sample in np.unique(np.asarray(samples)):
+        units = np.flatnonzero(np.asarray(samples) == sample)
+        if units.size > 1:
+            counts = draws.weights[drawn, cluster[units[0]]].astype(np.int64) * units.size
+            weights[drawn, units[:, None]] = rng.multinomial(counts, np.full(units.size, 1 / units.size)).T
+    return weights
+
+
+def _with_ones(pairs: Pairs, weights: Weights) -> Weights:
+    if weights.ndim != 2 or weights.shape[1] != pairs.clusters:
+        raise ValueError(f"expected weights of {pairs.clusters} clusters, got shape {weights.shape}")
+    return np.hstack([weights, np.ones((weights.shape[0], 1))])
+
+
+def _means(strict: Rows, lax: Rows) -> tuple[Rows, Rows]:
+    return strict.mean(axis=0), lax.mean(axis=0)
+
+
+def _finite(rows: Rows) -> Rows:
+    return np.where(np.isfinite(rows), rows, np.nan)
+
+
+def _pair_moments(pairs: Pairs, weights: Weights) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+    """Weighted mean and population variance of genuine and of impostor distances, by row."""
+    rows, table, n = _with_ones(pairs, weights), pairs.table, pairs.clusters + 1
+    # Sums of squares lose digits when the values lie far from 0.
+    centre = float(table.distances.mean()) if table.distances.size else 0.0
+    found = []
+    for kind in (table.genuine, ~table.genuine):
+        key, d = table.first[kind] * n + table.second[kind], table.distances[kind] - centre
+        sums = [
+            quadratic(np.bincount(key, weights=part, minlength=n * n).reshape(n, n), rows)
+            for part in (np.ones_like(d), d, d * d)
+        ]
+        found.append(_moments(*sums, centre))
+    return found[0], found[1]
+
+
+def _clustered_moments(scores: Clustered, weights: Weights) -> tuple[Rows, Rows]:
+    centre = float(scores.values.mean()) if scores.values.size else 0.0
+    d, columns = scores.values - centre, weights.shape[1]
+    sums = [
+        weights @ np.bincount(scores.column, weights=part, minlength=columns) for part in (np.ones_like(d), d, d * d)
+    ]
+    return _moments(sums[0], sums[1], sums[2], centre)
+
+
+def _moments(count: Rows, total: Rows, squares: Rows, centre: float) -> tuple[Rows, Rows]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean, power = total / count, squares / count
+        variance = power - mean**2
+        # What rounding leaves of equal values is no variance.
+        variance = np.where(variance > 1e-12 * np.maximum(power, centre * centre * 1e-6), variance, 0.0)
+    return np.where(count > 0, mean + centre, np.nan), np.where(count > 0, variance, np.nan)

@@ -1,0 +1,217 @@
+"""Learned perceptual image patch similarity, LPIPS v0.1 (Zhang et al., CVPR 2018), with AlexNet or VGG16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.base import Image
+from .changes import Box, Region, changed_box, check_pair
+from .values import Undefined
+
+if TYPE_CHECKING:
+    import torch
+
+    from .feature_networks import Tap, Trunk
+
+Net = Literal["alex", "vgg"]
+
+SMALLEST_SIDE: dict[Net, int] = {"alex": 32, "vgg": 16}
+"""Pixels a side below which a layer is left without a value."""
+
+_EPSILON = 1e-10
+_CHUNK_VALUES = 1 << 19
+"""Feature values worked on at a time, so that they stay in the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perceptual:
+    """LPIPS of one pair."""
+
+    value: float
+    """>= 0, 0 for identical images."""
+    region: float | Undefined
+    """The same over a region of the image."""
+
+
+def missing(net: Net) -> Undefined | None:
+    """Why LPIPS cannot be computed here: torch or the weight file is not there; None when it can."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        return Undefined("unavailable: torch is not installed")
+    return _missing_weights(net)
+
+
+@lru_cache(maxsize=2)
+def _missing_weights(net: Net) -> Undefined | None:
+    from ...weights import WeightsError
+    from .feature_networks import trunk
+
+    try:
+        trunk(net)
+    except WeightsError as error:
+        return Undefined(f"unavailable: weights lpips-{net}: {error}")
+    return None
+
+
+def lpips(
+    originals: Sequence[Image],
+    changed: Sequence[Image],
+    net: Net = "alex",
+    regions: Sequence[Region | None] | None = None,
+    *,
+    device: str = "cpu",
+    batch: int = 1,
+) -> list[Perceptual | Undefined]:
+    """LPIPS of pairs of images: at five layers, squared differences of unit feature vectors, weighted by channel.
+
+    Images enter as x / 127.5 - 1. The value sums the layers' means over positions. The value of a region is the mean,
+    over the region's pixels, of the layers' maps enlarged bilinearly to the image's size and summed (what the reference
+    implementation calls spatial).
+
+    Args:
+        originals: (H, W, 3) uint8, pairs of different sizes may follow each other.
+        changed: as many, each of its original's shape.
+        net: `alex` or `vgg`.
+        regions: as many (H, W) bool, or None.
+        device: torch's name of it, `cpu` or `cuda`.
+        batch: pairs of one shape run together; one is quickest on a processor.
+
+    Returns:
+        For each pair its value, or why there is none: too small an image, torch or the weights not there.
+
+    Raises:
+        ValueError: the shapes or types differ from these.
+    """
+    asked = [None] * len(originals) if regions is None else list(regions)
+    for pair in zip(originals, changed, asked, strict=True):
+        check_pair(*pair)
+    found: list[Perceptual | Undefined] = []
+    for start, end in _runs(originals, batch):
+        variants = [[image] for image in changed[start:end]]
+        found += [row[0] for row in _measured(originals[start:end], variants, asked[start:end], net, device)]
+    return found
+
+
+def lpips_variants(
+    original: Image, variants: Sequence[Image], net: Net = "alex", region: Region | None = None, *, device: str = "cpu"
+) -> list[Perceptual | Undefined]:
+    """`lpips` of one original and several changed images of it; the original goes through the network once."""
+    for variant in variants:
+        check_pair(original, variant, region)
+    return _measured([original], [list(variants)], [region], net, device)[0] if variants else []
+
+
+def _runs(images: Sequence[Image], batch: int) -> Iterable[tuple[int, int]]:
+    """Slices of neighbours of one shape, at most `batch` long."""
+    start = 0
+    for end in range(1, len(images) + 1):
+        if end == len(images) or end - start == batch or images[end].shape != images[start].shape:
+            yield start, end
+            start = end
+
+
+def _measured(
+    originals: Sequence[Image],
+    variants: Sequence[Sequence[Image]],
+    regions: Sequence[Region | None],
+    net: Net,
+    device: str,
+) -> list[list[Perceptual | Undefined]]:
+    """LPIPS of every original (one shape) with each of its variants (as many for every original)."""
+    least, count = min(originals[0].shape[:2]), len(variants[0])
+    why = missing(net)
+    if least < SMALLEST_SIDE[net]:
+        why = Undefined(f"LPIPS ({net}) needs at least {SMALLEST_SIDE[net]} px a side, got {least}")
+    if why is not None:
+        return [[why] * count for _ in originals]
+    import torch
+
+    from .feature_networks import exact_arithmetic, trunk
+
+    boxes = [_common_box(originals, [row[v] for row in variants]) for v in range(count)]
+    values = np.zeros((len(originals), count))
+    shares = np.zeros((len(originals), count))
+    changed = [v for v in range(count) if boxes[v] is not None]
+    if changed:
+        with torch.inference_mode(), exact_arithmetic():
+            network = trunk(net, device)
+            masks = _masks(regions, originals[0], network)
+            starts = [(box, _patch(network, variants, v, box)) for v in changed if (box := boxes[v]) is not None]
+            for tap in network.walk(network.prepared(originals), starts):
+                for v, (value, share) in zip(changed, _layer(tap, masks), strict=True):
+                    values[:, v] += value
+                    shares[:, v] += share
+    return [
+        [Perceptual(float(values[n, v]), _share(regions[n], float(shares[n, v]))) for v in range(count)]
+        for n in range(len(originals))
+    ]
+
+
+def _share(region: Region | None, value: float) -> float | Undefined:
+    if region is None:
+        return Undefined("no region was given")
+    return value if region.any() else Undefined("the region is empty")
+
+
+def _common_box(originals: Sequence[Image], changed: Sequence[Image]) -> Box | None:
+    """Box around all changed pixels of all pairs."""
+    boxes = [box for pair in zip(originals, changed, strict=True) if (box := changed_box(*pair)) is not None]
+    if not boxes:
+        return None
+    return Box(
+        min(b.top for b in boxes), max(b.bottom for b in boxes), min(b.left for b in boxes), max(b.right for b in boxes)
+    )
+
+
+def _patch(network: Trunk, variants: Sequence[Sequence[Image]], which: int, box: Box) -> torch.Tensor:
+    return network.prepared([row[which][box.top : box.bottom, box.left : box.right] for row in variants])
+
+
+def _masks(regions: Sequence[Region | None], image: Image, network: Trunk) -> torch.Tensor | None:
+    """(N, 1, H, W) weights of the pixels that sum to 1 in every non-empty region; None without any region."""
+    import torch
+
+    if all(region is None for region in regions):
+        return None
+    shape = image.shape[:2]
+    stacked = np.stack([np.zeros(shape, bool) if region is None else region for region in regions])
+    masks = torch.from_numpy(stacked).to(network.device).float().unsqueeze(1)
+    return masks / masks.sum(dim=(2, 3), keepdim=True).clamp_min(1.0)
+
+
+def _layer(tap: Tap, masks: torch.Tensor | None) -> Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """For every variant this layer's part of the value and of the region's value, (N,) each."""
+    from torch.nn import functional
+
+    number, _, height, width = tap.before.shape
+    for box, patch in tap.after:
+        local = _distance(tap.before[:, :, box.top : box.bottom, box.left : box.right], patch, tap.head)
+        value = local.sum(dim=(1, 2)).double().cpu().numpy() / (height * width)
+        share = np.zeros(number)
+        if masks is not None:
+            border = (box.left, width - box.right, box.top, height - box.bottom)
+            layer_map = functional.pad(local, border).unsqueeze(1)
+            enlarged = functional.interpolate(layer_map, masks.shape[2:], mode="bilinear", align_corners=False)
+            share = (enlarged * masks).sum(dim=(1, 2, 3)).double().cpu().numpy()
+        yield value, share
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
+    """Weighted squared difference of unit vectors along the channels: (N, C, h, w) twice to (N, h, w)."""
+    import torch
+
+    number, channels, height, width = b.shape
+    result = torch.empty((number, height, width), device=b.device)
+    rows = max(1, _CHUNK_VALUES // max(1, number * channels * width)) if b.device.type == "cpu" else max(1, height)
+    for start in range(0, height, rows):
+        p, q = (t[:, :, start : start + rows].permute(0, 2, 3, 1) for t in (a, b))
+        p, q = (t / (torch.linalg.vector_norm(t, dim=-1, keepdim=True) + _EPSILON) for t in (p, q))
+        result[:, start : start + rows] = p.sub_(q).square_() @ head
+    return result

@@ -1,0 +1,56 @@
+"""Records: the committed schema, round trips, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from deid_bench.benchmark.records import RecordError, find_records, load_record, load_records, schema
+from deid_bench.benchmark.run import Execution, run
+
+SCHEMA = Path(__file__).parents[2] / "benchmark" / "schema" / "run-1.json"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_the_committed_schema_is_the_models() -> None:
+    assert SCHEMA.read_text() == schema(), "the record changed: raise schema_version, write a new schema file"
+
+
+def test_every_field_of_the_schema_says_what_it_is() -> None:
+    for name, definition in json.loads(schema())["$defs"].items():
+        for field, description in definition.get("properties", {}).items():
+            assert "description" in description, f"{name}.{field}"
+
+
+def test_a_real_record_satisfies_the_schema_and_comes_back(toy_options, tmp_path: Path) -> None:
+    outcome = run(toy_options("toy_noise"), Execution(out=tmp_path, backend="serial"))[0]
+    path = outcome.folder / "run.json"
+    jsonschema.validate(json.loads(path.read_text()), json.loads(SCHEMA.read_text()))
+    assert load_record(path) == outcome.record
+    assert load_records(tmp_path) == [outcome.record]
+    assert outcome.record.method.origin.startswith("file ")
+    assert outcome.record.method.params == {"strength": 60.0}
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.name)
+def test_records_of_every_schema_version_stay_readable(path: Path) -> None:
+    record = load_record(path)
+    assert record.values
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1}', "null", "\x00"]
+)
+def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(text)
+    with pytest.raises(RecordError, match=r"run\.json"):
+        load_record(path)
+
+
+def test_looking_where_nothing_is_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="no file or folder"):
+        list(find_records(tmp_path / "nowhere"))

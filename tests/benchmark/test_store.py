@@ -1,0 +1,112 @@
+"""The store: whole or absent, the same bytes for the same payload."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from deid_bench.benchmark.digest import digest, seed_from
+from deid_bench.benchmark.store import Payload, Store, StoreError, decode, encode, write_atomically
+
+DIGEST = digest({"a": 1})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "store")
+    made.open()
+    return made
+
+
+def test_a_payload_comes_back_as_it_was(store: Store) -> None:
+    payload = Payload({"x": [1, None, "é"]}, {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}, {"f.png": b"\x00png"})
+    store.write(DIGEST, payload)
+    found = store.read(DIGEST)
+    assert found is not None
+    assert found.meta == payload.meta
+    np.testing.assert_array_equal(found.arrays["a"], payload.arrays["a"])
+    assert found.blobs == payload.blobs
+
+
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(st.sampled_from([np.uint8, np.float32, np.int64, np.bool_]), hnp.array_shapes(min_side=0)))
+def test_bytes_are_a_function_of_the_payload(array: np.ndarray) -> None:
+    data = encode(Payload({"m": 1}, {"a": array}))
+    assert data == encode(Payload({"m": 1}, {"a": array.copy()}))
+    back = decode(data).arrays["a"]
+    assert back.dtype == array.dtype
+    np.testing.assert_array_equal(back, array)
+
+
+def test_an_absent_object_is_none(store: Store) -> None:
+    assert store.read(DIGEST) is None
+    assert not store.has(DIGEST)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 60, -1, -5])
+def test_a_truncated_object_counts_as_absent(store: Store, cut: int) -> None:
+    store.write(DIGEST, Payload({"x": 1}, {"a": np.zeros(20)}))
+    path = store.path(DIGEST)
+    path.write_bytes(path.read_bytes()[:cut])
+    assert not store.has(DIGEST)
+    assert store.read(DIGEST) is None
+    assert not path.exists()
+
+
+def test_a_flipped_bit_is_noticed_on_reading(store: Store) -> None:
+    store.write(DIGEST, Payload({"x": 1}, {"a": np.zeros(200)}))
+    path = store.path(DIGEST)
+    data = bytearray(path.read_bytes())
+    data[300] ^= 1
+    path.write_bytes(bytes(data))
+    assert store.read(DIGEST) is None
+
+
+def test_pickled_arrays_are_never_read(store: Store) -> None:
+    with pytest.raises(ValueError, match="Object arrays"):
+        store.write(DIGEST, Payload({}, {"a": np.array([{}], dtype=object)}))
+    assert not store.has(DIGEST)
+
+
+def test_leftovers_of_dead_processes_are_swept(store: Store) -> None:
+    dead, mine = store.root / "tmp" / "999999999-x", store.root / "tmp" / f"{os.getpid()}-x"
+    dead.write_bytes(b"half")
+    mine.write_bytes(b"half")
+    store.open()
+    assert not dead.exists()
+    assert mine.exists()
+
+
+def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "file"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in path.parent.iterdir()] == ["file"]
+
+
+def test_a_file_in_the_way_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "sub").write_text("x")
+    with pytest.raises(StoreError, match="choose another folder"):
+        write_atomically(tmp_path / "sub" / "file", b"x")
+
+
+def test_digests_depend_on_content_alone() -> None:
+    assert digest({"b": [1, 2], "a": None}) == digest({"a": None, "b": (1, 2)})
+    assert digest({"a": 1}) != digest({"a": 1.5})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        digest({"a": float("nan")})
+
+
+def test_seeds_are_the_first_eight_bytes_of_a_hash() -> None:
+    import hashlib
+
+    expected = int.from_bytes(hashlib.sha256(b'[3,"m","s/1",2]').digest()[:8], "big")
+    assert seed_from(3, "m", "s/1", 2) == expected
+    assert len({seed_from(0, "m", f"s{index}", 0) for index in range(500)}) == 500

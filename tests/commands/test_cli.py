@@ -1,0 +1,175 @@
+"""The command line as a user meets it: help, mistakes, exit codes, output."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deid_bench.cli import main
+
+
+def call(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """Two records of the toy world."""
+    out = tmp_path_factory.mktemp("results")
+    code = main(_run(out, "toy_noise", "identity"))
+    assert code == 0
+    return out
+
+
+def _run(out: Path, *methods: str) -> list[str]:
+    arguments = ["run", "--quiet", "--out", str(out), "--backend", "serial"]
+    for method in methods:
+        arguments += ["--method", method]
+    arguments += ["--dataset", f"toy-hands:folder={out / 'hands'}"]
+    return [*arguments, "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, deid_bench.cli as c\n"
+        "c.main(['--help'])\n"
+        "heavy = {'numpy', 'cv2', 'torch', 'scipy', 'numba', 'rich', 'pydantic', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Score de-identification methods" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "plan", "list", "info", "check", "new", "weights", "data", "board", "doctor"])
+def test_every_command_has_help(capsys, name: str) -> None:
+    code, out, _ = call(capsys, name, "--help")
+    assert code == 0
+    assert "Usage: deid-bench" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runn"], "Did you mean 'run'"),
+        (["run"], "Missing option '--method'"),
+        (["run", "--method", "blurrin"], "did you mean 'blurring'"),
+        (["run", "--method", "blurring:sigma=wide"], "should be a number"),
+        (["run", "--method", "blurring", "--protocol", "palms"], "there is no protocol"),
+        (["run", "--method", "blurring", "--dataset", "folder:path=/nowhere"], "/nowhere"),
+        (["run", "--method", "blurring", "--recognizer", "mtc"], "did you mean 'mtcc'"),
+        (["run", "--method", "blurring", "--seeds", "0"], "--seeds"),
+        (["run", "--method", "no.py:No"], "there is no file"),
+        (["--plugin", "nowhere.py", "list"], "nowhere.py"),
+        (["info", "blur"], "did you mean blurring"),
+        (["board", "/nowhere"], "/nowhere"),
+        (["list", "metric"], "metrics"),
+    ],
+)
+def test_mistakes_are_explained_and_end_with_two(capsys, arguments: list[str], words: str) -> None:
+    code, _, err = call(capsys, *arguments)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_list_shows_everything_with_its_origin(capsys) -> None:
+    code, out, _ = call(capsys, "list")
+    assert code == 0
+    for name in ("palm-mini", "mediapipe_hands", "mtcc", "blurring", "palm/1.0", "toy_noise"):
+        assert name in out
+    code, out, _ = call(capsys, "list", "--json")
+    assert {row["name"] for row in json.loads(out)["deidentifiers"]} >= {"masking", "toy_noise"}
+
+
+@pytest.mark.parametrize("name", ["blurring", "mtcc", "palm/1.0", "dir", "palm-mini", "mediapipe_hands"])
+def test_info_knows_everything(capsys, name: str) -> None:
+    code, out, _ = call(capsys, "info", name)
+    assert code == 0
+    assert name in out
+    code, out, _ = call(capsys, "info", name, "--json")
+    assert json.loads(out)[0]["name"] == name
+
+
+def test_a_run_writes_a_record_and_a_board(results: Path) -> None:
+    assert len(list(results.rglob("run.json"))) == 2
+    assert "<table" in (results / "board.html").read_text()
+
+
+def test_json_output_is_the_record(results: Path, capsys) -> None:
+    code, out, _ = call(capsys, *_run(results, "toy_noise"), "--json")
+    assert code == 0
+    (path,) = [each for each in results.rglob("run.json") if "toy_noise" in str(each)]
+    assert json.loads(out) == [json.loads(path.read_text())]
+
+
+def test_the_table_shows_the_records_numbers(results: Path, capsys) -> None:
+    code, out, _ = call(capsys, *[each for each in _run(results, "identity") if each != "--quiet"])
+    assert code == 0
+    assert "from the store" in out
+    assert "palm-paper/1.0 on toy-hands" in out
+    record = json.loads(next(each for each in results.rglob("run.json") if "identity" in str(each)).read_text())
+    ratio = next(each["value"] for each in record["values"] if each["metric"] == "dir")
+    assert f"{ratio:.1f}" in out
+
+
+def test_failures_end_with_one(tmp_path: Path, capsys) -> None:
+    assert call(capsys, *_run(tmp_path, "raises_on_some"))[0] == 1
+
+
+def test_plan_counts_without_working(results: Path, capsys, tmp_path: Path) -> None:
+    arguments = ["plan", *[each for each in _run(results, "toy_noise")[1:] if each not in ("--quiet", "serial")]]
+    arguments.remove("--backend")
+    code, out, _ = call(capsys, *arguments, "--json")
+    assert code == 0
+    (row,) = json.loads(out)
+    assert row["finished"] is True
+    assert row["stages"]["de-identify"] == {"tasks": 18, "stored": 18}
+    arguments[arguments.index("toy_noise")] = "toy_noise:strength=10"
+    code, out, _ = call(capsys, *arguments, "--json")
+    (row,) = json.loads(out)
+    assert row["finished"] is False
+    assert row["stages"]["de-identify"] == {"tasks": 18, "stored": 0}
+    assert row["stages"]["analyze originals"] == {"tasks": 18, "stored": 18}
+
+
+def test_a_limited_run_says_that_it_is_a_smoke_test(tmp_path: Path, capsys) -> None:
+    arguments = [each for each in _run(tmp_path, "toy_noise") if each != "--quiet"]
+    code, out, _ = call(capsys, *arguments, "--limit", "3")
+    assert code == 0
+    assert "smoke test" in out
+
+
+def test_data_verify_reports_duplicates_and_unreadable_files(tmp_path: Path, capsys) -> None:
+    from deid_bench.datasets.images import write_png
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    for identity in ("a", "b"):
+        (tmp_path / identity).mkdir()
+        for index in range(2):
+            picture = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+            (tmp_path / identity / f"{index}.png").write_bytes(write_png(picture))
+    (tmp_path / "b" / "2.png").write_bytes((tmp_path / "a" / "0.png").read_bytes())
+    (tmp_path / "b" / "3.png").write_bytes(b"not an image")
+    code, out, _ = call(capsys, "data", "verify", f"folder:path={tmp_path}", "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert len(found["unreadable"]) == 1
+    assert len(found["duplicates"]) == 1
+
+
+def test_interrupting_ends_with_130(monkeypatch, capsys) -> None:
+    def interrupted(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deid_bench.benchmark.run.run", interrupted)
+    code, _, err = call(capsys, "run", "--method", "masking")
+    assert code == 130
+    assert "the same command goes on" in err

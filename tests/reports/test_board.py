@@ -1,0 +1,138 @@
+"""The board: hostile text stays text, no network, tables never mix protocols or datasets."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from deid_bench.benchmark.records import RunRecord, load_record, save_record
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.reports.board import render_board, update_board, write_board
+from deid_bench.reports.tables import leaderboards
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "\" onmouseover='alert(1)'",
+    "{{ 7 * 7 }}",
+    "‮evil‬",
+    "x" * 10_000,
+]
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory) -> RunRecord:
+    from deid_bench.benchmark.plan import RunOptions
+
+    folder = tmp_path_factory.mktemp("board")
+    options = RunOptions(
+        methods=("toy_noise",),
+        datasets=(f"toy-hands:folder={folder / 'hands'}",),
+        analyzer="toy_analyzer",
+        recognizers=("toy_recognizer",),
+    )
+    return run(options, Execution(out=folder, backend="serial"))[0].record
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_come_out_inert(record: RunRecord, text: str) -> None:
+    method = record.method.model_copy(update={"spec": text, "description": text, "citation": text})
+    dataset = record.dataset.model_copy(update={"spec": text})
+    counts = record.counts.model_copy(update={"reasons": {text: 3}})
+    hostile = record.model_copy(update={"method": method, "dataset": dataset, "counts": counts})
+    clean, page = (_Page(render_board([(each, Path("nowhere"))])) for each in (record, hostile))
+    assert page.tags.count("script") == clean.tags.count("script") == 1
+    assert page.tags.count("img") == 0
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+
+
+def test_the_page_asks_nothing_of_the_network(record: RunRecord) -> None:
+    page = render_board([(record, Path("nowhere"))])
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?://|//[a-z]+\.|@import|url\(", page)
+
+
+def test_the_policy_lets_the_pages_own_script_run(record: RunRecord) -> None:
+    import base64
+    import hashlib
+
+    page = render_board([(record, Path("nowhere"))])
+    script = re.search(r"<script>(.*?)</script>", page, re.S).group(1)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = re.search(r'content="(default-src[^"]*)"', page).group(1)
+    assert f"&#39;sha256-{digest}&#39;" in policy or f"'sha256-{digest}'" in policy
+
+
+def test_other_protocols_datasets_and_analyzers_get_tables_of_their_own(record: RunRecord) -> None:
+    changes = [
+        {"protocol": record.protocol.model_copy(update={"digest": "0" * 64})},
+        {"dataset": record.dataset.model_copy(update={"digest": "0" * 64})},
+        {"analyzer": record.analyzer.model_copy(update={"spec": "other"})},
+    ]
+    others = [record.model_copy(update={**change, "digest": f"{index}"}) for index, change in enumerate(changes)]
+    tables = leaderboards([record, *others])
+    assert [len(table.rows) for table in tables] == [1, 1, 1, 1]
+    assert len(leaderboards([record, record.model_copy(update={"root_seed": 1, "digest": "x"})])) == 1
+
+
+def test_a_number_that_cannot_be_had_shows_its_reason(record: RunRecord) -> None:
+    from deid_bench.benchmark.records import Value
+
+    values = [each for each in record.values if each.metric != "ssim"]
+    values.append(Value(metric="ssim", value=None, n=0, reason="the moon was full"))
+    page = render_board([(record.model_copy(update={"values": values}), Path("nowhere"))])
+    assert 'title="the moon was full">–<' in page
+
+
+def test_what_cannot_be_read_is_listed_with_its_reason(record: RunRecord, tmp_path: Path) -> None:
+    save_record(record, tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "run.json").write_text('{"schema_version": 7}')
+    rows, left_out = write_board([tmp_path], tmp_path / "board.html")
+    assert rows == 1
+    assert "schema version" in left_out[0][1]
+    assert "schema version" in (tmp_path / "board.html").read_text()
+
+
+def test_an_unchanged_board_is_not_written_again(record: RunRecord, tmp_path: Path) -> None:
+    save_record(record, tmp_path / "good")
+    path = update_board(tmp_path, changed=True)
+    before = path.stat().st_mtime_ns
+    assert update_board(tmp_path, changed=False).stat().st_mtime_ns == before
+
+
+def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) -> None:
+    import dataclasses
+
+    from deid_bench.benchmark.plan import RunOptions
+    from deid_bench.plugins import Kind, registry
+
+    toy = registry().entries(Kind.DATASET)["toy-hands"].load()
+    options = RunOptions(
+        methods=("masking",),
+        datasets=(f"toy-hands:folder={tmp_path / 'hands'}",),
+        analyzer="toy_analyzer",
+        recognizers=("toy_recognizer",),
+    )
+    shown = run(options, Execution(out=tmp_path / "a", backend="serial"))[0]
+    assert len(list(shown.folder.glob("previews/*.png"))) == 4
+    monkeypatch.setattr(toy, "info", dataclasses.replace(toy.info, redistributable=False))
+    hidden = run(options, Execution(out=tmp_path / "b", backend="serial"))[0]
+    assert not list(hidden.folder.glob("previews/*.png"))
+    assert "data:image" not in (render_board([(hidden.record, hidden.folder)]))
+    assert load_record(hidden.folder / "run.json").dataset.redistributable is False

@@ -1,0 +1,181 @@
+"""How often intervals hold the true value, by simulation: `python tests/scoring/coverage_study.py [--rounds 400]`.
+
+A population of identities is known without end: a centre in a small space for each, samples around it, de-identified
+samples pulled towards a stranger by an amount that differs between identities. Distances of one sample with all
+others are thus dependent, as real ones are. The true numbers come from a large draw of the same population.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deid_bench.benchmark.scoring.bootstrap_scores import (
+    Clustered,
+    Pairs,
+    mean_rows,
+    pair_up,
+    recognition_replicates,
+    share,
+)
+from deid_bench.benchmark.scoring.uncertainty import (
+    Draws,
+    Interval,
+    Replicates,
+    draw_clusters,
+    interval,
+    percentile,
+    split_rows,
+)
+from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.scoring.verification import EerPoint, d_prime, dir_ratio, eer, fnmr_at_fmr, rejection_rate
+
+SAMPLES = 4
+DIMENSIONS = 8
+SPREAD = 0.45
+TARGETS = {"fnmr_at_fmr_1": 0.01}
+
+
+@dataclass(frozen=True)
+class World:
+    """One data set drawn from the population."""
+
+    originals: NDArray[np.float64]
+    identity: NDArray[np.intp]
+    own: NDArray[np.float64]
+    cross: NDArray[np.float64]
+    cross_identity: NDArray[np.intp]
+    similarity: NDArray[np.float64]
+    found: NDArray[np.float64]
+    """1 or 0, mostly 1, much alike within an identity."""
+    failed: NDArray[np.float64]
+    """1 or 0, hardly ever 1, much alike within an identity."""
+
+
+def draw_world(identities: int, rng: np.random.Generator) -> World:
+    identity = np.repeat(np.arange(identities), SAMPLES)
+    n = identity.size
+    centres = rng.normal(size=(identities, DIMENSIONS))
+    x = centres[identity] + SPREAD * rng.normal(size=(n, DIMENSIONS))
+    strength = np.clip(0.6 + 0.2 * rng.normal(size=identities), 0, 1)[identity][:, None]
+    y = (1 - strength) * x + strength * rng.normal(size=(n, DIMENSIONS))
+    originals = distance_table(x, x)
+    crossed = distance_table(y, x)
+    rows, columns = np.nonzero((identity[:, None] == identity[None]) & ~np.eye(n, dtype=bool))
+    return World(
+        originals,
+        identity,
+        np.diagonal(crossed).copy(),
+        crossed[rows, columns],
+        identity[rows],
+        0.8 + 0.05 * rng.normal(size=identities)[identity] - 0.1 * rng.exponential(size=n),
+        (rng.random(n) < rng.beta(0.9 * 1.5, 0.1 * 1.5, size=identities)[identity]).astype(float),
+        (rng.random(n) < rng.beta(0.02 * 1.5, 0.98 * 1.5, size=identities)[identity]).astype(float),
+    )
+
+
+def distance_table(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
+    return np.sqrt(np.maximum(squares, 0))
+
+
+def true_values(seed: int = 99, batches: int = 60, identities: int = 200) -> dict[str, float]:
+    """Numbers of the pooled batches; closed forms where there are any."""
+    rng = np.random.default_rng(seed)
+    parts: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    for _ in range(batches):
+        world = draw_world(identities, rng)
+        pairs = pair_up(world.originals, world.identity)
+        for name, values in (
+            ("g", pairs.genuine),
+            ("i", pairs.impostor[:: 1 + pairs.impostor.size // 40_000]),
+            ("own", world.own),
+            ("cross", world.cross),
+        ):
+            parts[name].append(values)
+    g, i, own, cross = (np.concatenate(parts[name]) for name in ("g", "i", "own", "cross"))
+    point = eer(g, i)
+    assert isinstance(point, EerPoint)
+    at = fnmr_at_fmr(g, i, tuple(TARGETS.values()))[0].fnmr
+    found = {"eer": point.eer, "eer_threshold": point.threshold, "fnmr_at_fmr_1": at, "d_prime": d_prime(g, i)}
+    for suffix, values in (("", own), ("_cross", cross)):
+        found[f"rr{suffix}"] = rejection_rate(values, point.threshold)
+        found[f"dir{suffix}"] = dir_ratio(g, i, values)
+    numbers = {name: float(value) for name, value in found.items() if isinstance(value, float)}
+    return numbers | {"mean": 0.7, "survival": 0.9, "failure_rate": 0.02}
+
+
+def world_replicates(world: World, draws: Draws) -> dict[str, Replicates | Undefined]:
+    own, cross = Clustered(world.own, world.identity), Clustered(world.cross, world.cross_identity)
+    pairs: Pairs = pair_up(world.originals, world.identity)
+    found = recognition_replicates(pairs, {"": own, "_cross": cross}, draws, TARGETS)
+    quality = Clustered(world.similarity, world.identity)
+    found["mean"] = split_rows(mean_rows(quality, draws.weights), draws, draws.clusters)
+    for name, outcomes in (("survival", world.found), ("failure_rate", world.failed)):
+        each = Clustered(outcomes, world.identity)
+        found[name] = share(mean_rows(each, draws.weights), draws, each)
+    return found
+
+
+Method = Callable[[Replicates], Interval | Undefined]
+
+
+def study(
+    identities: int, rounds: int, resamples: int, truth: dict[str, float], methods: dict[str, Method], seed: int = 1
+) -> dict[tuple[str, str], tuple[float, float, float, float, int]]:
+    """By (number, method): share of intervals below, share holding, share above the truth; mean width; how many."""
+    outcomes: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    rng = np.random.default_rng(seed)
+    for turn in range(rounds):
+        world = draw_world(identities, rng)
+        draws = draw_clusters(identities, resamples, seed=turn)
+        assert isinstance(draws, Draws)
+        for name, replicates in world_replicates(world, draws).items():
+            if isinstance(replicates, Undefined):
+                continue
+            for label, method in methods.items():
+                got = method(replicates)
+                if isinstance(got, Interval):
+                    outcomes[name, label].append((got.low, got.high))
+    table = {}
+    for (name, label), bounds in outcomes.items():
+        low, high = np.array(bounds).T
+        below, above = float(np.mean(high < truth[name])), float(np.mean(low > truth[name]))
+        table[name, label] = (below, 1 - below - above, above, float(np.mean(high - low)), len(bounds))
+    return table
+
+
+METHODS: dict[str, Method] = {"percentile": percentile, "chosen": interval}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--resamples", type=int, default=500)
+    parser.add_argument("--identities", type=int, nargs="+", default=[20, 60])
+    options = parser.parse_args()
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=120)
+    truth = true_values()
+    for identities in options.identities:
+        start = time.perf_counter()
+        found = study(identities, options.rounds, options.resamples, truth, METHODS)
+        title = f"{identities} identities x {SAMPLES} samples, {options.rounds} rounds, {options.resamples} resamples"
+        table = Table("number", "truth", "method", "covers", "too low", "too high", "width", "rounds", title=title)
+        for (name, label), (below, covers, above, width, count) in found.items():
+            cells = (f"{covers:.1%}", f"{below:.1%}", f"{above:.1%}", f"{width:.4g}", str(count))
+            table.add_row(name, f"{truth[name]:.4g}", label, *cells)
+        console.print(table)
+        console.print(f"{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
