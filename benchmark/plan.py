@@ -173,7 +173,9 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     identities = {each.identity for each in dataset.samples}
     name = dataset.plugin.text
     if dataset.info.modality != protocol.modality:
-        raise ProtocolError(f"{name} is a {dataset.info.modality} dataset; {protocol.id} needs a {protocol.modality} one")
+        raise ProtocolError(
+            f"{name} is a {dataset.info.modality} dataset; {protocol.id} needs a {protocol.modality} one"
+        )
     if len(identities) < 2:
         raise ProtocolError(
             f"{name} holds one identity only; recognition needs impostors, so at least two identities. "

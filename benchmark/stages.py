@@ -289,9 +289,12 @@ def _image(task: Task, index: int, context: Context) -> Image | Made:
     try:
         image = task.images[index].load(context.store)
     except ImageError as error:
-        return Payload({"failure": f"unreadable image: {error}"})
-    except (OSError, LookupError) as error:
-        return Crash(f"cannot read the image: {error}")
+        # Without the file's name, so that reasons can be counted.
+        return Payload({"failure": f"unreadable image: {str(error).partition(': ')[2]}"})
+    except OSError as error:
+        return Crash(f"cannot read the image: {error.strerror or error}")
+    except LookupError as error:
+        return Crash(str(error))
     image.flags.writeable = False
     return image
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,12 +59,16 @@ class ImageRef:
 
         Raises:
             ImageError: the file cannot be decoded.
-            LookupError: the object is gone.
+            OSError: the file cannot be read.
+            LookupError: the object is gone, or the file is no longer the one that was listed.
         """
-        from ..datasets.images import decode_png, read_image
+        from ..datasets.images import decode_image, decode_png
 
         if self.key[0] == "file":
-            return read_image(Path(self.path))
+            data = Path(self.path).read_bytes()
+            if hashlib.sha256(data).hexdigest() != self.key[1]:
+                raise LookupError("the file has changed since the dataset was listed; run the same command again")
+            return decode_image(data, Path(self.path).name)
         payload = store.read(self.key[1])
         if payload is None or "image.png" not in payload.blobs:
             raise LookupError(f"object {self.key[1][:12]} holds no image")

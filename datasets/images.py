@@ -65,7 +65,7 @@ def read_image(path: str | Path) -> Image:
         raise ImageError(
             f"{path.name}: expected a readable file, got {type(error).__name__}; check the path"
         ) from error
-    return _decode(data, path.name)
+    return decode_image(data, path.name)
 
 
 def decode_png(data: bytes) -> Image:
@@ -79,7 +79,7 @@ def decode_png(data: bytes) -> Image:
     """
     if not data.startswith(_PNG_SIGNATURE):
         raise ImageError(f"PNG data: expected the PNG signature, got {data[:8]!r}; pass the bytes of a PNG file")
-    return _decode(data, "PNG data")
+    return decode_image(data, "PNG data")
 
 
 def write_png(image: Image) -> bytes:
@@ -103,7 +103,16 @@ def write_png(image: Image) -> bytes:
     return buffer.getvalue()
 
 
-def _decode(data: bytes, name: str) -> Image:
+def decode_image(data: bytes, name: str) -> Image:
+    """Decode the bytes of an image file; as `read_image`, which see.
+
+    Args:
+        data: the file's bytes.
+        name: how errors call it.
+
+    Raises:
+        ImageError: the bytes are empty, damaged, too small, too large or of a kind that is not read.
+    """
     # Pillow registers only its commonest formats by itself.
     from PIL import Image as PilImage
     from PIL import TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401

@@ -36,7 +36,7 @@ def _finish(image: Float32) -> Float32:
 def muted_colour(rng: np.random.Generator) -> Float32:
     """Linear RGB of low saturation, warm more often than not."""
     hue = rng.normal(0.08, 0.03) % 1 if rng.random() < 0.6 else rng.random()
-    hsv = [hue * 179, min(1.0, rng.beta(1.2, 4.5)) * 255, rng.uniform(0.12, 0.9) * 255]
+    hsv = [hue * 179, min(0.45, rng.beta(1.2, 4.5)) * 255, rng.uniform(0.12, 0.9) * 255]
     rgb = cv2.cvtColor(np.array([[hsv]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
     return np.asarray((rgb.astype(np.float32) / 255) ** 2.2, np.float32)
 

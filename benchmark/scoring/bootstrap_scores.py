@@ -7,15 +7,15 @@ m_k m_l times; copies of one identity are never each other's impostors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._crossing import Cuts, Table, cut, first_reaching, last_counted, quadratic
-from .uncertainty import Draws, Replicates, Weights, split_rows
-from .values import Scores, Undefined, as_scores
+from .uncertainty import Weights
+from .values import Scores, as_scores
 from .verification import DEFAULT_TARGETS
 
 Rows = NDArray[np.float64]
@@ -285,104 +285,6 @@ def dir_rows(pairs: Pairs, scores: Clustered, weights: Weights, score_weights: W
     return _finite(ratio * 100.0)
 
 
-def share(rows: Rows, draws: Draws, hits: Clustered, clusters: Columns | None = None) -> Replicates | Undefined:
-    """Replicates of a share, with what its interval needs to know.
-
-    Args:
-        rows: the share by row, 0..1.
-        draws: what the weights came from.
-        hits: the single outcomes on the data, 0..1 (the lost count as 1).
-        clusters: (columns,) cluster of each column, where columns are not clusters.
-
-    Returns:
-        Replicates, or why there are none.
-    """
-    values = np.concatenate([hits.values, np.ones(hits.lost.size)])
-    column = np.concatenate([hits.column, hits.lost])
-    cluster = column if clusters is None else clusters[column]
-    size, hit = np.bincount(cluster), np.bincount(cluster, weights=values)
-    carrying = min(np.count_nonzero(hit > 0), np.count_nonzero(hit < size))
-    return split_rows(rows, draws, int(np.count_nonzero(size)), values.size, int(carrying))
-
-
-def recognition_replicates(
-    originals: Pairs,
-    scores: Mapping[str, Clustered],
-    draws: Draws,
-    targets: Mapping[str, float] | None = None,
-    threshold_from: Pairs | None = None,
-) -> dict[str, Replicates | Undefined]:
-    """All recognition numbers of one recogniser, resampled together.
-
-    Args:
-        originals: comparisons of the evaluated originals.
-        scores: distances of de-identified images to originals by suffix: "" for own (`rr`, `dir`), "_cross" for other
-            captures (`rr_cross`, `dir_cross`).
-        draws: of the clusters, shared by all methods that are to be compared.
-        targets: FMR limits by name of the metric, for example {"fnmr_at_fmr_1": 0.01}.
-        threshold_from: comparisons that set the threshold, where not the evaluated ones; then draw with strata.
-
-    Returns:
-        By name of the metric; rates 0..1, DIR in %.
-    """
-    weights = draws.weights
-    cuts = cut_pairs(originals, weights)
-    point = eer_rows(originals, weights, cuts)
-    found: dict[str, Replicates | Undefined] = {"eer": _error_share(point.eer, draws, originals)}
-    setting = originals if threshold_from is None else threshold_from
-    threshold = point.threshold if threshold_from is None else eer_rows(threshold_from, weights).threshold
-    found["eer_threshold"] = split_rows(threshold, draws, setting.occupied)
-    found["d_prime"] = split_rows(d_prime_rows(originals, weights), draws, originals.occupied)
-    for name, rate in zip(targets or {}, fnmr_rows(originals, weights, [*(targets or {}).values()], cuts), strict=True):
-        found[name] = _error_share(rate, draws, originals)
-    for suffix, each in scores.items():
-        rejected = Clustered((each.values > threshold[0]).astype(np.float64), each.column, each.lost)
-        found[f"rr{suffix}"] = share(rejection_rows(each, threshold, weights), draws, rejected)
-        ratio = dir_rows(originals, each, weights)
-        found[f"dir{suffix}"] = split_rows(ratio, draws, np.unique(each.column).size)
-    return found
-
-
-def _error_share(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefined:
-    """An error rate of originals as a share of the genuine comparisons, the scarcer side."""
-    table = pairs.table
-    column = table.first[table.genuine]
-    if not column.size or not np.isfinite(rows[0]):
-        return split_rows(rows, draws, 0)
-    # The genuine comparisons beyond the operating point are the errors.
-    errors = np.zeros(column.size)
-    missed = round(float(rows[0]) * column.size)
-    errors[column.size - missed :] = 1.0
-    return share(rows, draws, Clustered(errors, column))
-
-
-def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed: int = 0) -> Weights:
-    """Second level of the draws: repetitions within each sample.
-
-    Row 0 and the jackknife rows count each unit as often as its cluster. In a resample, a sample whose cluster counts
-    m times and that has r repetitions gets m r draws among them.
-
-    Args:
-        draws: of the clusters.
-        clusters: (units,) cluster of each unit, a unit being one repetition of one sample.
-        samples: (units,) sample of each unit.
-        seed: of the draws.
-
-    Returns:
-        (rows, units) weights, to be used with `Clustered.column` naming units.
-    """
-    cluster = np.asarray(clusters, dtype=np.intp)
-    weights = draws.weights[:, cluster]
-    rng = np.random.default_rng([seed, draws.seed])
-    drawn = slice(1, 1 + draws.resamples)
-    for sample in np.unique(np.asarray(samples)):
-        units = np.flatnonzero(np.asarray(samples) == sample)
-        if units.size > 1:
-            counts = draws.weights[drawn, cluster[units[0]]].astype(np.int64) * units.size
-            weights[drawn, units[:, None]] = rng.multinomial(counts, np.full(units.size, 1 / units.size)).T
-    return weights
-
-
 def _with_ones(pairs: Pairs, weights: Weights) -> Weights:
     if weights.ndim != 2 or weights.shape[1] != pairs.clusters:
         raise ValueError(f"expected weights of {pairs.clusters} clusters, got shape {weights.shape}")
@@ -405,11 +307,11 @@ def _pair_moments(pairs: Pairs, weights: Weights) -> tuple[tuple[Rows, Rows], tu
     found = []
     for kind in (table.genuine, ~table.genuine):
         key, d = table.first[kind] * n + table.second[kind], table.distances[kind] - centre
-        sums = [
-            quadratic(np.bincount(key, weights=part, minlength=n * n).reshape(n, n), rows)
+        count, total, squares = (
+            quadratic(np.asarray(np.bincount(key, weights=part, minlength=n * n), np.float64).reshape(n, n), rows)
             for part in (np.ones_like(d), d, d * d)
-        ]
-        found.append(_moments(*sums, centre))
+        )
+        found.append(_moments(count, total, squares, centre))
     return found[0], found[1]
 
 

@@ -1,4 +1,4 @@
-"""Where two images differ. Most methods touch the palm only; outside, every local measure is known without computing."""
+"""Where two images differ. Most methods touch the palm only; elsewhere every local measure is known beforehand."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from .uncertainty import LEVEL, MIN_CLUSTERS, Interval, Replicates, interval
 from .values import Undefined
 
 Direction = Literal["higher", "lower", "target"]
+
+Key = TypeVar("Key")
 
 MIN_RANKED_IDENTITIES = 10
 """With fewer identities a board gives no ranks: hardly any difference could be told from chance."""
@@ -183,7 +185,7 @@ def rank_ranges(
     fewest = min((each.clusters for each in ranked.values()), default=0)
     if fewest < MIN_RANKED_IDENTITIES:
         why = Undefined(f"ranks need at least {MIN_RANKED_IDENTITIES} identities, got {fewest}")
-        return {name: why if name in ranked else each for name, each in methods.items() if _is_known(each)}
+        return {name: each if isinstance(each, Undefined) else why for name, each in methods.items()}
     sign = 1 if better == "higher" else -1
     above, below = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
     for (a, b), found in compare_all(ranked, target, level).items():
@@ -193,14 +195,8 @@ def rank_ranges(
             below[winner] += 1
     places: dict[str, RankRange | Undefined] = {}
     for name, each in methods.items():
-        places[name] = (
-            each if isinstance(each, Undefined) else RankRange(1 + above[name], len(ranked) - below[name])
-        )
+        places[name] = each if isinstance(each, Undefined) else RankRange(1 + above[name], len(ranked) - below[name])
     return places
-
-
-def _is_known(each: Replicates | Undefined) -> bool:
-    return isinstance(each, Replicates | Undefined)
 
 
 def _off_target(replicates: Replicates, target: float | None) -> Replicates:
@@ -226,7 +222,7 @@ def _p_value(joint: Replicates) -> float:
     return max(2 * float(stdtr(joint.clusters - 1, -abs(joint.estimate) / spread)), least)
 
 
-def _corrected[Key](found: dict[Key, Difference | Undefined]) -> dict[Key, Difference | Undefined]:
+def _corrected(found: dict[Key, Difference | Undefined]) -> dict[Key, Difference | Undefined]:
     """Replace p_holm by the correction over all questions that have an answer."""
     asked = {key: each for key, each in found.items() if isinstance(each, Difference)}
     corrected = dict(zip(asked, holm([each.p for each in asked.values()]), strict=True))

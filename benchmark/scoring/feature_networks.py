@@ -29,6 +29,7 @@ Net = Literal["alex", "vgg"]
 for _spec in QUALITY_WEIGHTS:
     register(_spec)
 
+NOWHERE = Box(0, 0, 0, 0)
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """LPIPS' own normalisation of images in -1..1."""
 
@@ -52,26 +53,32 @@ class Layer:
         return functional.conv2d(x, self.weight, self.bias, self.stride, 0 if padded else self.padding).relu_()
 
     def reach(self, box: Box, shape: torch.Size) -> Box:
-        """Outputs that see the box, of a result of this shape."""
+        """Outputs that see the box, of a result of this shape; the empty box when a stride steps over it."""
+        if box.empty:
+            return NOWHERE
 
         def span(first: int, end: int, size: int) -> tuple[int, int]:
             low = -((self.size - 1 - self.padding - first) // self.stride)
             return max(low, 0), min((end - 1 + self.padding) // self.stride + 1, size)
 
-        return Box(*span(box.top, box.bottom, shape[2]), *span(box.left, box.right, shape[3]))
+        reached = Box(*span(box.top, box.bottom, shape[2]), *span(box.left, box.right, shape[3]))
+        return NOWHERE if reached.empty else reached
 
     def update(self, before: Tensor, box: Box, patch: Tensor, outputs: Box) -> Tensor:
         """Result at `outputs` when the input is `before` with `patch` put in at `box`."""
         height, width = before.shape[2:]
+        if box == Box(0, height, 0, width):
+            return self(patch)
         top, left = outputs.top * self.stride - self.padding, outputs.left * self.stride - self.padding
         bottom = (outputs.bottom - 1) * self.stride - self.padding + self.size
         right = (outputs.right - 1) * self.stride - self.padding + self.size
         rows = slice(max(top, 0), min(bottom, height))
         columns = slice(max(left, 0), min(right, width))
         x = before[:, :, rows, columns].clone(memory_format=torch.channels_last)
-        x[:, :, box.top - rows.start : box.bottom - rows.start, box.left - columns.start : box.right - columns.start] = (
-            patch[:, :, : rows.stop - box.top, : columns.stop - box.left]
-        )
+        # a pool may leave out the last row or column; what of the patch lies there has no effect
+        inside = patch[:, :, : rows.stop - box.top, : columns.stop - box.left]
+        down, right_of = box.top - rows.start, box.left - columns.start
+        x[:, :, down : down + inside.shape[2], right_of : right_of + inside.shape[3]] = inside
         border = (columns.start - left, right - columns.stop, rows.start - top, bottom - rows.stop)
         if any(border):
             x = functional.pad(x, border).contiguous(memory_format=torch.channels_last)
@@ -86,7 +93,7 @@ class Tap:
     before: Tensor
     """(N, C, H, W) of the originals."""
     after: list[tuple[Box, Tensor]]
-    """For every variant the box where it may differ, and its values there."""
+    """For every variant the box where it may differ, and its values there; nothing to be read for an empty box."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,14 +124,12 @@ class Trunk:
         before, after = originals, list(variants)
         for layer in self.layers:
             result = layer(before)
-            moved = []
-            for box, patch in after:
-                reached = layer.reach(box, result.shape)
-                if not reached.empty:
-                    moved.append((reached, layer.update(before, box, patch, reached)))
-                else:  # a stride stepped over it at the image's border
-                    moved.append((reached, patch[:, :, :0, :0]))
-            before, after = result, moved
+            moved = [(layer.reach(box, result.shape), box, patch) for box, patch in after]
+            after = [
+                (reached, patch if reached.empty else layer.update(before, box, patch, reached))
+                for reached, box, patch in moved
+            ]
+            before = result
             if layer.head is not None:
                 yield Tap(layer.head, before, after)
 

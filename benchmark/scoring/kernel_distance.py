@@ -65,8 +65,8 @@ def kernel_distance(
 
 
 def _kernel(x: Matrix, y: Matrix) -> Matrix:
-    inner = x @ y.T / x.shape[1] + 1.0
-    return inner * inner * inner
+    inner: Matrix = x @ y.T / x.shape[1] + 1.0
+    return np.asarray(inner * inner * inner)
 
 
 def _off_diagonal_mean(square: Matrix) -> float:

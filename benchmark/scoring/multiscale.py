@@ -114,7 +114,7 @@ def _mean_similarity(x: Plane, y: Plane, box: Box) -> tuple[NDArray[np.float64],
 def _window() -> NDArray[np.float32]:
     distance = np.arange(_TAPS) - _TAPS // 2
     bell = np.exp(-(distance**2) / (2 * _SIGMA**2))
-    return (bell / bell.sum()).astype(np.float32)
+    return np.asarray(bell / bell.sum(), dtype=np.float32)
 
 
 def _gaussian(plane: Plane) -> Plane:

@@ -192,6 +192,9 @@ def _layer(tap: Tap, masks: torch.Tensor | None) -> Iterable[tuple[NDArray[np.fl
 
     number, _, height, width = tap.before.shape
     for box, patch in tap.after:
+        if box.empty:
+            yield np.zeros(number), np.zeros(number)
+            continue
         local = _distance(tap.before[:, :, box.top : box.bottom, box.left : box.right], patch, tap.head)
         value = local.sum(dim=(1, 2)).double().cpu().numpy() / (height * width)
         share = np.zeros(number)

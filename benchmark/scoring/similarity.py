@@ -60,9 +60,7 @@ def _missing(region: Region | None, pixels: int) -> Undefined | None:
     return None if pixels else Undefined("the region is empty")
 
 
-def _psnr(
-    original: Image, changed: Image, region: Region | None, box: Box | None
-) -> tuple[float, float | Undefined]:
+def _psnr(original: Image, changed: Image, region: Region | None, box: Box | None) -> tuple[float, float | Undefined]:
     in_region = 0 if region is None else int(np.count_nonzero(region))
     missing = _missing(region, in_region)
     if box is None:

@@ -9,7 +9,7 @@ decided by simulation, see `tests/scoring/coverage_study.py`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,6 +41,14 @@ class Interval:
     """`bootstrap-t-bca`, `wilson-clustered` or `wilson`."""
     resamples: int
     """Resamples behind it; 0 when none were needed."""
+
+    def times(self, factor: float) -> Interval:
+        """The same interval in another unit, for example 100 for percent.
+
+        Args:
+            factor: above 0.
+        """
+        return replace(self, low=self.low * factor, high=self.high * factor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,7 +229,7 @@ def effective_trials(replicates: Replicates) -> float:
         replicates: of a share.
 
     Returns:
-        Above 0, at most the number of trials.
+        Above 0; more than the number of trials where outcomes within a cluster balance each other.
 
     Raises:
         ValueError: the statistic is no share.
@@ -234,7 +242,7 @@ def effective_trials(replicates: Replicates) -> float:
     if p * (1 - p) == 0 or spread == 0:
         return n / worst
     seen = n * spread / (p * (1 - p))
-    return n / max(1.0, (replicates.minority * seen + worst) / (replicates.minority + 1))
+    return n * (replicates.minority + 1) / (replicates.minority * seen + worst)
 
 
 def _clustered_wilson(replicates: Replicates, kept: NDArray[np.float64], level: float) -> Interval:

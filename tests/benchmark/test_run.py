@@ -333,3 +333,23 @@ def test_a_stopped_run_goes_on_where_it_was(
     resumed = load_record(next(out.rglob("run.json")))
     whole = run_one(toy_options(f"{slow}:Slow"), tmp_path / "whole")
     assert numbers(resumed) == numbers(whole)
+
+
+def test_a_file_that_vanishes_or_changes_is_tried_again(toy_options, tmp_path: Path, monkeypatch) -> None:
+    import deid_bench.benchmark.run as module
+
+    options, out = toy_options("masking"), tmp_path / "out"
+    cells = make_cells(options, 1)
+    gone, changed = tmp_path / "hands" / "00_0.png", tmp_path / "hands" / "00_1.png"
+    kept, other = gone.read_bytes(), changed.read_bytes()
+    gone.unlink()
+    changed.write_bytes(kept)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make_cells", lambda *_: cells)
+        record = run_one(options, out)
+    assert record.counts.skipped == record.counts.retry == 2
+    assert any("has changed since" in each for each in record.counts.reasons)
+    assert any("cannot read the image" in each for each in record.counts.reasons)
+    gone.write_bytes(kept)
+    changed.write_bytes(other)
+    assert run_one(options, out).counts.done == 18

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deid_bench import weights
+from deid_bench.analyzers.base import HandAnalysis
+from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.datasets import palm_mini
 from deid_bench.datasets.base import Dataset, DatasetError
 from deid_bench.datasets.manifest import check_samples
@@ -89,3 +92,17 @@ def test_damage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage:
 def test_unknown_setting() -> None:
     with pytest.raises(DatasetError, match="studio"):
         PalmMini("studio")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_truth_agrees_with_the_detector(setting: palm_mini.SettingName) -> None:
+    if any(weights.find(name) is None for name in MediapipeHands.info.weights):
+        pytest.skip("the hand networks' weight files are not here; deid-bench weights fetch gets them")
+    dataset = PalmMini(setting)
+    samples = dataset.samples()[::32]
+    for sample, found in zip(samples, MediapipeHands().analyze([sample.image() for sample in samples]), strict=True):
+        assert isinstance(found, HandAnalysis)
+        assert found.handedness == sample.hand
+        truth = dataset.truth(sample.sample_id)
+        length = np.linalg.norm(truth.keypoints_2d[5] - truth.keypoints_2d[17])
+        assert np.linalg.norm(found.keypoints_2d - truth.keypoints_2d, axis=1).mean() < 0.08 * length

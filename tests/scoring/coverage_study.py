@@ -16,14 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.scoring.bootstrap_scores import (
-    Clustered,
-    Pairs,
-    mean_rows,
-    pair_up,
+from deid_bench.benchmark.scoring.bootstrap_replicates import (
+    draw_repetitions,
+    mean_replicates,
     recognition_replicates,
-    share,
+    share_replicates,
 )
+from deid_bench.benchmark.scoring.bootstrap_scores import Clustered, mean_rows, pair_up
 from deid_bench.benchmark.scoring.uncertainty import (
     Draws,
     Interval,
@@ -39,6 +38,8 @@ from deid_bench.benchmark.scoring.verification import EerPoint, d_prime, dir_rat
 SAMPLES = 4
 DIMENSIONS = 8
 SPREAD = 0.45
+STRENGTH = 0.6
+"""How far de-identified samples are pulled towards a stranger, on average: 0 not at all, 1 all the way."""
 TARGETS = {"fnmr_at_fmr_1": 0.01}
 
 
@@ -58,13 +59,13 @@ class World:
     """1 or 0, hardly ever 1, much alike within an identity."""
 
 
-def draw_world(identities: int, rng: np.random.Generator) -> World:
+def draw_world(identities: int, rng: np.random.Generator, strength: float = STRENGTH) -> World:
     identity = np.repeat(np.arange(identities), SAMPLES)
     n = identity.size
     centres = rng.normal(size=(identities, DIMENSIONS))
     x = centres[identity] + SPREAD * rng.normal(size=(n, DIMENSIONS))
-    strength = np.clip(0.6 + 0.2 * rng.normal(size=identities), 0, 1)[identity][:, None]
-    y = (1 - strength) * x + strength * rng.normal(size=(n, DIMENSIONS))
+    pull = np.clip(strength + 0.2 * rng.normal(size=identities), 0, 1)[identity][:, None]
+    y = (1 - pull) * x + pull * rng.normal(size=(n, DIMENSIONS))
     originals = distance_table(x, x)
     crossed = distance_table(y, x)
     rows, columns = np.nonzero((identity[:, None] == identity[None]) & ~np.eye(n, dtype=bool))
@@ -85,12 +86,14 @@ def distance_table(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np
     return np.sqrt(np.maximum(squares, 0))
 
 
-def true_values(seed: int = 99, batches: int = 60, identities: int = 200) -> dict[str, float]:
+def true_values(
+    seed: int = 99, batches: int = 60, identities: int = 200, strength: float = STRENGTH
+) -> dict[str, float]:
     """Numbers of the pooled batches; closed forms where there are any."""
     rng = np.random.default_rng(seed)
     parts: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     for _ in range(batches):
-        world = draw_world(identities, rng)
+        world = draw_world(identities, rng, strength)
         pairs = pair_up(world.originals, world.identity)
         for name, values in (
             ("g", pairs.genuine),
@@ -113,13 +116,11 @@ def true_values(seed: int = 99, batches: int = 60, identities: int = 200) -> dic
 
 def world_replicates(world: World, draws: Draws) -> dict[str, Replicates | Undefined]:
     own, cross = Clustered(world.own, world.identity), Clustered(world.cross, world.cross_identity)
-    pairs: Pairs = pair_up(world.originals, world.identity)
+    pairs = pair_up(world.originals, world.identity)
     found = recognition_replicates(pairs, {"": own, "_cross": cross}, draws, TARGETS)
-    quality = Clustered(world.similarity, world.identity)
-    found["mean"] = split_rows(mean_rows(quality, draws.weights), draws, draws.clusters)
-    for name, outcomes in (("survival", world.found), ("failure_rate", world.failed)):
-        each = Clustered(outcomes, world.identity)
-        found[name] = share(mean_rows(each, draws.weights), draws, each)
+    found["mean"] = mean_replicates(Clustered(world.similarity, world.identity), draws)
+    found["survival"] = share_replicates(Clustered(world.found, world.identity), draws)
+    found["failure_rate"] = share_replicates(Clustered(world.failed, world.identity), draws)
     return found
 
 
@@ -127,13 +128,19 @@ Method = Callable[[Replicates], Interval | Undefined]
 
 
 def study(
-    identities: int, rounds: int, resamples: int, truth: dict[str, float], methods: dict[str, Method], seed: int = 1
+    identities: int,
+    rounds: int,
+    resamples: int,
+    truth: dict[str, float],
+    methods: dict[str, Method],
+    strength: float = STRENGTH,
+    seed: int = 1,
 ) -> dict[tuple[str, str], tuple[float, float, float, float, int]]:
     """By (number, method): share of intervals below, share holding, share above the truth; mean width; how many."""
     outcomes: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     rng = np.random.default_rng(seed)
     for turn in range(rounds):
-        world = draw_world(identities, rng)
+        world = draw_world(identities, rng, strength)
         draws = draw_clusters(identities, resamples, seed=turn)
         assert isinstance(draws, Draws)
         for name, replicates in world_replicates(world, draws).items():
@@ -151,6 +158,36 @@ def study(
     return table
 
 
+def repetition_study(
+    identities: int, rounds: int, resamples: int, spreads: tuple[float, float, float], repetitions: int = 3
+) -> tuple[float, float]:
+    """Coverage of the mean over repetitions, drawing identities only and drawing repetitions within samples too.
+
+    Args:
+        identities: of each data set.
+        rounds: data sets.
+        resamples: of each.
+        spreads: standard deviations between identities, between samples and between repetitions.
+        repetitions: of each sample.
+    """
+    identity = np.repeat(np.arange(identities), SAMPLES * repetitions)
+    sample = np.repeat(np.arange(identities * SAMPLES), repetitions)
+    units = np.arange(sample.size)
+    held = np.zeros(2)
+    for turn in range(rounds):
+        rng = np.random.default_rng([5, turn])
+        values = spreads[0] * rng.normal(size=identities)[identity] + spreads[2] * rng.normal(size=sample.size)
+        values += spreads[1] * rng.normal(size=identities * SAMPLES)[sample]
+        draws = draw_clusters(identities, resamples, seed=turn)
+        assert isinstance(draws, Draws)
+        below = draw_repetitions(draws, identity, sample)
+        rows = mean_rows(Clustered(values, identity), draws.weights), mean_rows(Clustered(values, units), below)
+        for level, row in enumerate(rows):
+            got = interval(split_rows(row, draws, identities))
+            held[level] += isinstance(got, Interval) and got.low <= 0 <= got.high
+    return float(held[0] / rounds), float(held[1] / rounds)
+
+
 METHODS: dict[str, Method] = {"percentile": percentile, "chosen": interval}
 
 
@@ -159,15 +196,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument("--resamples", type=int, default=500)
     parser.add_argument("--identities", type=int, nargs="+", default=[20, 60])
+    parser.add_argument("--strength", type=float, default=STRENGTH)
     options = parser.parse_args()
     from rich.console import Console
     from rich.table import Table
 
     console = Console(width=120)
-    truth = true_values()
+    truth = true_values(strength=options.strength)
     for identities in options.identities:
         start = time.perf_counter()
-        found = study(identities, options.rounds, options.resamples, truth, METHODS)
+        found = study(identities, options.rounds, options.resamples, truth, METHODS, options.strength)
         title = f"{identities} identities x {SAMPLES} samples, {options.rounds} rounds, {options.resamples} resamples"
         table = Table("number", "truth", "method", "covers", "too low", "too high", "width", "rounds", title=title)
         for (name, label), (below, covers, above, width, count) in found.items():
@@ -175,6 +213,9 @@ def main() -> None:
             table.add_row(name, f"{truth[name]:.4g}", label, *cells)
         console.print(table)
         console.print(f"{time.perf_counter() - start:.0f} s")
+    for spreads in ((1.0, 0.5, 0.5), (0.0, 0.0, 1.0)):
+        one, two = repetition_study(60, options.rounds, options.resamples, spreads)
+        console.print(f"repetitions, spreads {spreads}: one level {one:.1%}, two levels {two:.1%}")
 
 
 if __name__ == "__main__":

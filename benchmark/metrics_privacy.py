@@ -1,0 +1,121 @@
+"""Descriptions of the privacy numbers that look at whole distributions: unlinkability, legal risks, diversity."""
+
+from __future__ import annotations
+
+from .metric import Metric
+from .scoring.singling_out import PEOPLE
+
+_UNLINKABILITY = "Gomez-Barrero et al., IEEE TIFS 13(6), 2018"
+_WP216 = "Article 29 Working Party, Opinion 05/2014 (WP216)"
+_PALM_DIVERSITY = "Yan et al., arXiv:2504.08272, 2025, section IV-D (distributions); number by deid-bench"
+_OTHER_CAPTURES = "An image is never compared with its own original, only with other captures of the palm."
+
+PRIVACY_METRICS = (
+    Metric(
+        name="eer_effective",
+        title="Effective EER",
+        group="privacy",
+        unit="%",
+        better="higher",
+        low=0.0,
+        high=50.0,
+        definition=(
+            "EER of recognising de-identified images by originals, or what is left to 100 % where it is above 50 %, "
+            f"since an attacker may as well accept what is far. 50 % is as good as guessing. {_OTHER_CAPTURES}"
+        ),
+        formula="min(EER, 100 % - EER)",
+        citation="ISO/IEC 19795-1:2021; folding by deid-bench",
+    ),
+    Metric(
+        name="d_sys",
+        title="Linkability D_sys",
+        group="privacy",
+        unit="",
+        better="lower",
+        low=0.0,
+        high=1.0,
+        definition=(
+            "Global linkability of de-identified images and originals from the likelihood ratio of their distances: "
+            f"0 unlinkable, 1 linkable without doubt. Read it beside its null value. {_OTHER_CAPTURES}"
+        ),
+        formula="sum over bins of p(bin | mated) max(0, (p - q) / (p + q)); p, q shares of mated, non-mated in the bin",
+        citation=_UNLINKABILITY,
+    ),
+    Metric(
+        name="d_sys_null",
+        title="D_sys of chance",
+        group="privacy",
+        unit="",
+        better="lower",
+        low=0.0,
+        high=1.0,
+        definition=(
+            "What D_sys comes out at on average with as many comparisons when mated and non-mated distances follow one "
+            "distribution; a D_sys near it shows no linkability."
+        ),
+        formula="mean of D_sys over random relabellings",
+        citation="deid-bench",
+    ),
+    Metric(
+        name="linkability",
+        title=f"Linkability of {PEOPLE}",
+        group="privacy",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            f"Chance that a de-identified image is nearest to its own palm among {PEOPLE} palms, the others drawn at "
+            f"random; guessing gives {100 / PEOPLE:g} %. {_OTHER_CAPTURES}"
+        ),
+        formula=f"mean over images of C(K - 1 - c, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); c of K - 1 palms nearer",
+        citation=f"{_WP216}; our reading",
+    ),
+    Metric(
+        name="singling_out",
+        title=f"Singling out of {PEOPLE}",
+        group="privacy",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            "Chance that 'published image within the EER threshold of my original of the target' holds for images of "
+            f"the target and of none of {PEOPLE - 1} others drawn at random; a predicate that knows nothing reaches "
+            f"{100 / PEOPLE * (1 - 1 / PEOPLE) ** (PEOPLE - 1):.1f} %. {_OTHER_CAPTURES}"
+        ),
+        formula=f"mean of [d_own <= t] C(K - 1 - f, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); f of K - 1 palms within t",
+        citation=f"{_WP216}; our reading",
+    ),
+    Metric(
+        name="dprime_diversity",
+        title="Diversity d'",
+        group="privacy",
+        unit="",
+        better="lower",
+        low=0.0,
+        high=None,
+        definition=(
+            "Decidability between distances of versions of one image made with different seeds and distances of "
+            "originals of different palms; 0 when versions are as unlike as strangers."
+        ),
+        formula="|mu_v - mu_i| / sqrt((s_v^2 + s_i^2) / 2)",
+        citation=_PALM_DIVERSITY,
+    ),
+    Metric(
+        name="overlap_diversity",
+        title="Diversity overlap",
+        group="privacy",
+        unit="%",
+        better="higher",
+        low=0.0,
+        high=100.0,
+        definition=(
+            "Overlap of the same two distributions: 100 % when versions of one image are as unlike as strangers, 0 % "
+            "when they are always nearer to each other (or always further apart)."
+        ),
+        formula="sum over common bins of the smaller share",
+        citation=_PALM_DIVERSITY,
+    ),
+)
+"""In the order of tables, to follow the other privacy metrics."""

@@ -1,0 +1,178 @@
+"""Numbers of a record on all resamples at once, ready for intervals and for comparisons of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .bootstrap_scores import (
+    Clustered,
+    Columns,
+    Pairs,
+    Rows,
+    cut_pairs,
+    d_prime_rows,
+    dir_rows,
+    eer_rows,
+    fnmr_rows,
+    mean_rows,
+    rejection_rows,
+)
+from .uncertainty import LEVEL, Draws, Interval, Replicates, Weights, interval, split_rows
+from .values import Undefined
+
+MIN_CARRYING = 3
+"""Clusters with errors from which on the spread of the resamples says how sure an EER or FNMR is."""
+
+
+def mean_replicates(scores: Clustered, draws: Draws) -> Replicates | Undefined:
+    """A mean over images, such as SSIM, PSNR or a drift.
+
+    Args:
+        scores: one number per image; images without one are left out, as from the mean itself.
+        draws: of the clusters.
+
+    Returns:
+        Replicates, or why there are none (no image).
+    """
+    return split_rows(mean_rows(scores, draws.weights), draws, np.unique(scores.column).size)
+
+
+def share_replicates(outcomes: Clustered, draws: Draws) -> Replicates | Undefined:
+    """A share of images, such as rank-1 or survival.
+
+    Args:
+        outcomes: 1 or 0 per image, or the chance of 1 where ties leave it open. The gallery of an identification
+            stays as it is: only probes are drawn, so the interval is that of other probes before this gallery.
+        draws: of the clusters.
+
+    Returns:
+        Replicates, 0..1, or why there are none (no image).
+    """
+    return share(mean_rows(outcomes, draws.weights), draws, outcomes)
+
+
+def effective_eer_interval(pairs: Pairs, draws: Draws, level: float = LEVEL) -> Interval | Undefined:
+    """Interval of `singling_out.effective_eer`.
+
+    Folded resamples never lie above 50 % and would deny a true value of 50 %; so the interval of the EER itself is
+    folded instead.
+
+    Args:
+        pairs: de-identified images against originals (`sort_pairs`: mated ones as genuine, first the cluster of the
+            image, second that of the original).
+        draws: of the clusters.
+        level: nominal coverage.
+
+    Returns:
+        Within 0..0.5, or why there is none.
+    """
+    found = interval(_error_rate(eer_rows(pairs, draws.weights).eer, draws, pairs), level)
+    if isinstance(found, Undefined):
+        return found
+    low, high = sorted((min(found.low, 1 - found.low), min(found.high, 1 - found.high)))
+    return replace(found, low=low, high=0.5 if found.low <= 0.5 <= found.high else high)
+
+
+def share(rows: Rows, draws: Draws, hits: Clustered, clusters: Columns | None = None) -> Replicates | Undefined:
+    """Replicates of a share, with what its interval needs to know.
+
+    Args:
+        rows: the share by row, 0..1.
+        draws: what the weights came from.
+        hits: the single outcomes on the data, 0..1 (the lost count as 1).
+        clusters: (columns,) cluster of each column, where columns are not clusters.
+
+    Returns:
+        Replicates, or why there are none.
+    """
+    values = np.concatenate([hits.values, np.ones(hits.lost.size)])
+    column = np.concatenate([hits.column, hits.lost])
+    cluster = column if clusters is None else clusters[column]
+    size, hit = np.bincount(cluster), np.bincount(cluster, weights=values)
+    carrying = min(np.count_nonzero(hit > 0), np.count_nonzero(hit < size))
+    return split_rows(rows, draws, int(np.count_nonzero(size)), values.size, int(carrying))
+
+
+def recognition_replicates(
+    originals: Pairs,
+    scores: Mapping[str, Clustered],
+    draws: Draws,
+    targets: Mapping[str, float] | None = None,
+    threshold_from: Pairs | None = None,
+) -> dict[str, Replicates | Undefined]:
+    """All recognition numbers of one recogniser, resampled together.
+
+    Args:
+        originals: comparisons of the evaluated originals.
+        scores: distances of de-identified images to originals by suffix: "" for own (`rr`, `dir`), "_cross" for other
+            captures (`rr_cross`, `dir_cross`).
+        draws: of the clusters, shared by all methods that are to be compared.
+        targets: FMR limits by name of the metric, for example {"fnmr_at_fmr_1": 0.01}.
+        threshold_from: comparisons that set the threshold, where not the evaluated ones; then draw with strata.
+
+    Returns:
+        By name of the metric; rates 0..1, DIR in %.
+    """
+    weights = draws.weights
+    cuts = cut_pairs(originals, weights)
+    point = eer_rows(originals, weights, cuts)
+    found: dict[str, Replicates | Undefined] = {"eer": _error_rate(point.eer, draws, originals)}
+    setting = originals if threshold_from is None else threshold_from
+    threshold = point.threshold if threshold_from is None else eer_rows(threshold_from, weights).threshold
+    found["eer_threshold"] = split_rows(threshold, draws, setting.occupied)
+    found["d_prime"] = split_rows(d_prime_rows(originals, weights), draws, originals.occupied)
+    for name, rate in zip(targets or {}, fnmr_rows(originals, weights, [*(targets or {}).values()], cuts), strict=True):
+        found[name] = _error_rate(rate, draws, originals)
+    for suffix, each in scores.items():
+        rejected = Clustered((each.values > threshold[0]).astype(np.float64), each.column, each.lost)
+        found[f"rr{suffix}"] = share(rejection_rows(each, threshold, weights), draws, rejected)
+        ratio = dir_rows(originals, each, weights)
+        found[f"dir{suffix}"] = split_rows(ratio, draws, np.unique(each.column).size)
+    return found
+
+
+def _error_rate(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefined:
+    """An error rate of originals; as a share of the genuine comparisons where hardly any error was seen.
+
+    The EER varies less than a share of as many trials, because its threshold gives way; but where no resample shows
+    an error, only the interval of a share has a width.
+    """
+    column = pairs.table.first[pairs.table.genuine]
+    if not column.size or not np.isfinite(rows[0]):
+        return split_rows(rows, draws, 0)
+    errors = np.zeros(column.size)
+    errors[column.size - round(float(rows[0]) * column.size) :] = 1.0  # the genuine comparisons of largest distance
+    found = share(rows, draws, Clustered(errors, column))
+    seen = isinstance(found, Replicates) and found.minority >= MIN_CARRYING
+    return split_rows(rows, draws, pairs.occupied) if seen else found
+
+
+def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed: int = 0) -> Weights:
+    """Second level of the draws: repetitions within each sample.
+
+    Row 0 and the jackknife rows count each unit as often as its cluster. In a resample, a sample whose cluster counts
+    m times and that has r repetitions gets m r draws among them.
+
+    Args:
+        draws: of the clusters.
+        clusters: (units,) cluster of each unit, a unit being one repetition of one sample.
+        samples: (units,) sample of each unit.
+        seed: of the draws.
+
+    Returns:
+        (rows, units) weights, to be used with `Clustered.column` naming units.
+    """
+    cluster = np.asarray(clusters, dtype=np.intp)
+    weights = draws.weights[:, cluster]
+    rng = np.random.default_rng([seed, draws.seed])
+    drawn = slice(1, 1 + draws.resamples)
+    for sample in np.unique(np.asarray(samples)):
+        units = np.flatnonzero(np.asarray(samples) == sample)
+        if units.size > 1:
+            counts = draws.weights[drawn, cluster[units[0]]].astype(np.int64) * units.size
+            weights[drawn][:, units] = rng.multinomial(counts, np.full(units.size, 1 / units.size))
+    return weights

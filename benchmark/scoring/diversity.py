@@ -1,0 +1,146 @@
+"""How different the de-identified versions of one image are, by the distances of four and more kinds of pairs.
+
+A method that always paints the same palm can be undone by learning that palm; versions of one image should be as
+unlike as strangers (palm paper, section IV-D, shows the distributions; the numbers here are ours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .values import Scores, Undefined, as_scores
+from .verification import d_prime
+
+MAX_BINS = 100
+MIN_OVERLAP = 20
+"""Fewer distances on a side have no histogram."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiversityScores:
+    """Distances by kind of pair."""
+
+    genuine: Scores
+    """Two originals of one identity."""
+    impostor: Scores
+    """Two originals of two identities."""
+    own: Scores
+    """An original and a version of itself."""
+    versions: Scores
+    """Two versions of one original: the diversity."""
+    siblings: Scores
+    """Versions of two originals of one identity."""
+    strangers: Scores
+    """Versions of originals of two identities."""
+
+    def by_name(self) -> dict[str, Scores]:
+        """All kinds by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """How far two kinds of pairs are apart."""
+
+    first: str
+    second: str
+    d_prime: float | Undefined
+    overlap: float | Undefined
+
+
+def diversity_scores(
+    originals: ArrayLike,
+    to_originals: ArrayLike,
+    between_versions: ArrayLike,
+    identities: ArrayLike,
+    sources: ArrayLike,
+) -> DiversityScores:
+    """Sort the distances of originals and versions by kind.
+
+    Args:
+        originals: (n, n) distances between originals.
+        to_originals: (m, n) distances of versions to originals.
+        between_versions: (m, m) distances between versions; only entries above the diagonal are read.
+        identities: (n,) label of each original.
+        sources: (m,) row of the original that each version was made from.
+
+    Returns:
+        The distances; NaN entries (what could not be compared) are left out.
+
+    Raises:
+        ValueError: shapes disagree or a source is no original.
+    """
+    oo, vo, vv = (np.asarray(each, dtype=np.float64) for each in (originals, to_originals, between_versions))
+    labels = np.unique(np.asarray(identities), return_inverse=True)[1]
+    source = np.asarray(sources, dtype=np.intp)
+    n, m = labels.size, source.size
+    if (oo.shape, vo.shape, vv.shape) != ((n, n), (m, n), (m, m)):
+        raise ValueError(f"expected {(n, n)}, {(m, n)} and {(m, m)} distances, got {oo.shape}, {vo.shape}, {vv.shape}")
+    if m and not (source.min() >= 0 and source.max() < n):
+        raise ValueError(f"expected sources 0..{n - 1}, got {source.min()}..{source.max()}")
+    a, b = np.triu_indices(n, 1)
+    c, d = np.triu_indices(m, 1)
+    same, alike = labels[a] == labels[b], labels[source[c]] == labels[source[d]]
+    twins = source[c] == source[d]
+    return DiversityScores(
+        genuine=_finite(oo[a, b][same]),
+        impostor=_finite(oo[a, b][~same]),
+        own=_finite(vo[np.arange(m), source]),
+        versions=_finite(vv[c, d][twins]),
+        siblings=_finite(vv[c, d][alike & ~twins]),
+        strangers=_finite(vv[c, d][~alike]),
+    )
+
+
+def separations(kinds: Mapping[str, ArrayLike]) -> list[Separation]:
+    """d' and overlap of every two kinds.
+
+    Args:
+        kinds: distances by name, for example `DiversityScores.by_name()`.
+
+    Returns:
+        One entry per pair, in order.
+
+    Raises:
+        ValueError: a distance is not finite.
+    """
+    return [
+        Separation(a, b, d_prime(kinds[a], kinds[b]), overlap(kinds[a], kinds[b])) for a, b in combinations(kinds, 2)
+    ]
+
+
+def overlap(first: ArrayLike, second: ArrayLike) -> float | Undefined:
+    """Overlapping coefficient of two samples: the sum over bins of the smaller share.
+
+    Bins have one width over the range of both samples; there are min(sqrt(smaller sample), 100) of them. Two samples
+    of one distribution overlap a little less than wholly, the less the larger they are.
+
+    Args:
+        first: distances of one kind.
+        second: distances of another kind.
+
+    Returns:
+        0 (apart) .. 1 (alike), or why there is none (fewer than `MIN_OVERLAP` distances on a side).
+
+    Raises:
+        ValueError: a distance is not finite.
+    """
+    a, b = as_scores(first, "first"), as_scores(second, "second")
+    fewest = min(a.size, b.size)
+    if fewest < MIN_OVERLAP:
+        return Undefined(f"needs at least {MIN_OVERLAP} distances of each kind, got {fewest}")
+    low, high = min(a.min(), b.min()), max(a.max(), b.max())
+    if low == high:
+        return 1.0
+    edges = np.linspace(low, high, min(int(np.sqrt(fewest)), MAX_BINS) + 1)
+    shares = [np.histogram(each, edges)[0] / each.size for each in (a, b)]
+    return float(np.minimum(shares[0], shares[1]).sum())
+
+
+def _finite(values: NDArray[np.float64]) -> Scores:
+    return values[np.isfinite(values)]

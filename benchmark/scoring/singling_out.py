@@ -1,0 +1,270 @@
+"""Two of the three risks that make data personal (Article 29 Working Party, Opinion 05/2014, WP216): linking, and
+singling out. Inference, the third, is not measured.
+
+Our reading. *Linkability*: given a published de-identified image and a gallery of originals of n people, the attacker
+names the person whose originals are nearest; the risk is the chance of being right. *Singling out*: given an original
+of a target and the published images of n people, the attacker states a predicate, "within distance t of my original";
+it succeeds when the target's images satisfy it and nobody else's do. Both are given as functions of n, as expected
+values over all choices of the n - 1 others, without sampling. Chance is 1 / n for linking. For singling out a predicate
+that knows nothing but holds for a share w of people isolates the target with probability w (1 - w)^(n - 1), at most
+(1 / n) (1 - 1 / n)^(n - 1), at w = 1 / n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .values import Scores, Undefined, as_scores
+from .verification import EerPoint, eer
+
+Floats = NDArray[np.float64]
+
+PEOPLE = 10
+"""Number of people for which one number stands in tables; the curves have all of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """For each probe, how near its own identity and all the others are."""
+
+    own: Scores
+    """(probes,) distance to the nearest entry of the probe's identity."""
+    others: Floats
+    """(probes, others) distances to the nearest entry of every other identity, rising along a row."""
+    probe: NDArray[np.intp]
+    """(probes,) row of the table that each came from."""
+    without_mate: int
+    """Probes left out because no entry of their identity remained."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskCurve:
+    """A risk as a function of the number of people."""
+
+    sizes: NDArray[np.intp]
+    """(k,) n, rising, from 2."""
+    risk: Floats
+    """(k,) 0..1."""
+    chance: Floats
+    """(k,) the same for an attacker who knows nothing."""
+    by_probe: Floats
+    """(k, probes) chance of success for each probe; `risk` is its mean over probes."""
+    thresholds: Floats
+    """(k,) distance of the predicate; NaN for linkability."""
+
+
+def nearest_by_identity(
+    distances: ArrayLike,
+    probe_identities: Sequence[str],
+    gallery_identities: Sequence[str],
+    leave_out: ArrayLike | None = None,
+) -> Nearest | Undefined:
+    """Reduce a table of distances to one entry per identity.
+
+    For linkability the rows are de-identified images and the columns originals; for singling out the other way round.
+
+    Args:
+        distances: (probes, gallery).
+        probe_identities: identity of each row.
+        gallery_identities: identity of each column.
+        leave_out: (probes, gallery) true where a pair must not be used, such as an image and its own source. None:
+            all are used.
+
+    Returns:
+        The nearest, or why there are none (no probe has a mate, or there is only one identity).
+
+    Raises:
+        ValueError: shapes disagree or a distance is not finite.
+    """
+    table = np.array(distances, dtype=np.float64)
+    probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
+    if table.ndim != 2 or table.shape != (probes.size, gallery.size):
+        raise ValueError(f"expected distances of shape {(probes.size, gallery.size)}, got {table.shape}; match them")
+    if not np.isfinite(table).all():
+        raise ValueError("expected finite distances, got NaN or infinity; leave out what could not be compared")
+    if leave_out is not None:
+        hidden = np.asarray(leave_out, dtype=bool)
+        if hidden.shape != table.shape:
+            raise ValueError(f"expected leave_out of shape {table.shape}, got {hidden.shape}")
+        table[hidden] = np.inf
+    if not probes.size or not gallery.size:
+        return Undefined("no probes or an empty gallery")
+    order = np.argsort(gallery, kind="stable")
+    enrolled, starts = np.unique(gallery[order], return_index=True)
+    if enrolled.size < 2:
+        return Undefined("needs at least 2 identities")
+    nearest = np.minimum.reduceat(table[:, order], starts, axis=1)
+    place = np.searchsorted(enrolled, probes).clip(max=enrolled.size - 1)
+    rows = np.arange(probes.size)
+    own = np.where(enrolled[place] == probes, nearest[rows, place], np.inf)
+    mated = np.isfinite(own)
+    if not mated.any():
+        return Undefined("no probe has a gallery entry of its own identity")
+    kept = np.ones_like(nearest, dtype=bool)
+    kept[rows, place] = False
+    others = nearest[mated][kept[mated]].reshape(int(mated.sum()), enrolled.size - 1)
+    return Nearest(own[mated], np.sort(others, axis=1), rows[mated], int((~mated).sum()))
+
+
+def linkability(nearest: Nearest, sizes: Sequence[int] | None = None) -> RiskCurve:
+    """Chance that a de-identified image is nearest to its own identity among n, for every n.
+
+    With c of K - 1 others nearer than the own identity, n - 1 others drawn without replacement hold none of these
+    with probability C(K - 1 - c, n - 1) / C(K - 1, n - 1). Ties are broken at random. At n = K this is rank-1.
+
+    Args:
+        nearest: de-identified images against originals.
+        sizes: numbers of people, 2..K. None: `default_sizes`.
+
+    Returns:
+        The curve; chance is 1 / n.
+
+    Raises:
+        ValueError: a size is out of range.
+    """
+    people = nearest.others.shape[1] + 1
+    chosen = _sizes(people, sizes)
+    nearer = (nearest.others < nearest.own[:, None]).sum(axis=1)
+    tied = (nearest.others == nearest.own[:, None]).sum(axis=1)
+    by_probe = np.empty((chosen.size, nearest.own.size))
+    for k, n in enumerate(chosen):
+        sums = np.concatenate([[0.0], np.cumsum(_none_of(people - 1, int(n) - 1))])
+        # The own identity stands anywhere among those tied with it.
+        by_probe[k] = (sums[nearer + tied + 1] - sums[nearer]) / (tied + 1)
+    return RiskCurve(chosen, by_probe.mean(axis=1), 1.0 / chosen, by_probe, np.full(chosen.size, np.nan))
+
+
+def singling_out(nearest: Nearest, threshold: float | None = None, sizes: Sequence[int] | None = None) -> RiskCurve:
+    """Chance that "within t of my original" holds for the target's published images and nobody else's, for every n.
+
+    Args:
+        nearest: originals against published de-identified images.
+        threshold: t, for example that of the EER of originals, which does not look at the result. None: for each n
+            the t of greatest success on these very data, which no attacker could beat and which is a little too high.
+        sizes: numbers of people, 2..K. None: `default_sizes`.
+
+    Returns:
+        The curve; chance is that of the best predicate that knows nothing.
+
+    Raises:
+        ValueError: a size is out of range or the threshold is NaN.
+    """
+    if threshold is not None and np.isnan(threshold):
+        raise ValueError("expected a threshold, got NaN; take the one of eer(), or None for the most successful one")
+    people = nearest.others.shape[1] + 1
+    chosen = _sizes(people, sizes)
+    by_probe, thresholds = np.empty((chosen.size, nearest.own.size)), np.empty(chosen.size)
+    # Success only changes for the better where a target's own distance is reached.
+    tried = np.unique(nearest.own) if threshold is None else np.array([threshold])
+    accepted = _accepted(nearest.others, tried)
+    reached = nearest.own[:, None] <= tried[None]
+    for k, n in enumerate(chosen):
+        success = _none_of(people - 1, int(n) - 1)[accepted] * reached
+        best = int(np.argmax(success.mean(axis=0)))
+        by_probe[k], thresholds[k] = success[:, best], tried[best]
+    chance = (1 / chosen) * (1 - 1 / chosen) ** (chosen - 1)
+    return RiskCurve(chosen, by_probe.mean(axis=1), chance, by_probe, thresholds)
+
+
+def default_sizes(people: int) -> list[int]:
+    """2, 5, 10, 20, 50 … below the number of people, and that number.
+
+    Args:
+        people: identities at hand, at least 2.
+
+    Returns:
+        Rising sizes.
+    """
+    steps = [base * 10**power for power in range(8) for base in (1, 2, 5)]
+    return [n for n in steps if 2 <= n < people] + [people]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatedScores:
+    """Distances of de-identified images to originals."""
+
+    mated: Scores
+    """Originals of the same identity."""
+    non_mated: Scores
+    """Originals of other identities."""
+    with_source: bool
+    """Whether each image's own original is among the mated."""
+
+
+def mated_scores(
+    distances: ArrayLike,
+    probe_identities: Sequence[str],
+    gallery_identities: Sequence[str],
+    sources: ArrayLike,
+    with_source: bool = False,
+) -> MatedScores:
+    """Part the distances of de-identified images to originals; NaN entries are left out.
+
+    Args:
+        distances: (images, originals).
+        probe_identities: identity of each de-identified image.
+        gallery_identities: identity of each original.
+        sources: (images,) column of the original that each image was made from.
+        with_source: whether that very pair is a mated comparison, or none at all.
+
+    Returns:
+        The distances.
+
+    Raises:
+        ValueError: shapes disagree.
+    """
+    table = np.asarray(distances, dtype=np.float64)
+    probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
+    source = np.asarray(sources, dtype=np.intp)
+    if table.shape != (probes.size, gallery.size) or source.shape != (probes.size,):
+        raise ValueError(
+            f"expected {(probes.size, gallery.size)} distances and {probes.size} sources, "
+            f"got {table.shape} and {source.shape}"
+        )
+    same = probes[:, None] == gallery[None]
+    used = np.isfinite(table)
+    if not with_source:
+        used[np.arange(probes.size), source] = False
+    return MatedScores(table[same & used], table[~same & used], with_source)
+
+
+def effective_eer(mated: ArrayLike, non_mated: ArrayLike) -> float | Undefined:
+    """min(EER, 1 - EER) of recognising de-identified images by originals.
+
+    A method that makes images systematically unlike their own identity has an EER above 50 % and yet gives the
+    identity away: the attacker accepts what is far. 50 % is the best a method can reach.
+
+    Args:
+        mated: distances of de-identified images to originals of the same identity.
+        non_mated: distances to originals of other identities.
+
+    Returns:
+        0..0.5, or why there is none (a side is empty).
+
+    Raises:
+        ValueError: a distance is not finite.
+    """
+    point = eer(as_scores(mated, "mated"), as_scores(non_mated, "non-mated"))
+    return min(point.eer, 1 - point.eer) if isinstance(point, EerPoint) else point
+
+
+def _sizes(people: int, sizes: Sequence[int] | None) -> NDArray[np.intp]:
+    chosen = np.unique(np.asarray(default_sizes(people) if sizes is None else sizes, dtype=np.intp))
+    if not chosen.size or chosen[0] < 2 or chosen[-1] > people:
+        raise ValueError(f"expected numbers of people 2..{people}, got {chosen.tolist()}")
+    return chosen
+
+
+def _none_of(others: int, drawn: int) -> Floats:
+    """(others + 1,) chance that `drawn` of `others` hold none of c marked ones, for c = 0..others."""
+    c = np.arange(others)
+    return np.concatenate([[1.0], np.cumprod(np.maximum(others - c - drawn, 0) / (others - c))])
+
+
+def _accepted(others: Floats, tried: Scores) -> NDArray[np.intp]:
+    """(probes, thresholds) how many others lie within each threshold."""
+    return np.stack([np.searchsorted(row, tried, side="right") for row in others]).astype(np.intp)
