@@ -148,7 +148,7 @@ class SyntheticPalm:
         return cache_folder() / "datasets" / "synthetic-palm" / digest
 
     def prepare(self, jobs: int = 1, progress: ProgressCallback | None = None) -> None:
-        """Render what is missing; a killed run is taken up where it stopped.
+        """Render what is missing or damaged; a killed run is taken up where it stopped.
 
         Args:
             jobs: number of processes; the files do not depend on it.
@@ -161,9 +161,10 @@ class SyntheticPalm:
             raise DatasetError(f"jobs must be at least 1, got {jobs}")
         manifest = self.folder / "manifest.csv"
         plan = self._plan()
-        if manifest.is_file() and all((self.folder / image.file).is_file() for image in plan):
+        known = {s.sample_id: s.sha256 for s in read_manifest(manifest)} if manifest.is_file() else {}
+        missing = [image for image in plan if not self._is_intact(image, known.get(image.sample_id))]
+        if known and not missing:
             return
-        missing = [image for image in plan if not (self.folder / image.file).is_file()]
         done = len(plan) - len(missing)
         for _ in self._render_all(missing, jobs):
             done += 1
@@ -190,6 +191,10 @@ class SyntheticPalm:
             if image.sample_id == sample_id:
                 return _capture(image, self.setting).truth
         raise DatasetError(f"expected a sample id of this set such as s0000-left-00, got {sample_id!r}")
+
+    def _is_intact(self, image: PlannedImage, sha256: str | None) -> bool:
+        path = self.folder / image.file
+        return path.is_file() and sha256 in (None, file_sha256(path))
 
     def _plan(self) -> list[PlannedImage]:
         return list(plan_palms(self._start, self.identities, self.samples_per_identity))

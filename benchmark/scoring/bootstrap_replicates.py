@@ -157,6 +157,10 @@ def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed
     Row 0 and the jackknife rows count each unit as often as its cluster. In a resample, a sample whose cluster counts
     m times and that has r repetitions gets m r draws among them.
 
+    Not needed for the intervals of a record: drawing identities alone already carries the spread of repetitions along,
+    and in the coverage study held the truth in 95 % of the cases. With both levels it is 95 % where identities
+    differ more than repetitions, and up to 98 to 99 % where only repetitions differ: safe, but wider.
+
     Args:
         draws: of the clusters.
         clusters: (units,) cluster of each unit, a unit being one repetition of one sample.

@@ -19,15 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ..._weight_specs_quality import QUALITY_WEIGHTS
 from ...datasets.base import Image
-from ...weights import register, tensors
+from ...weights import tensors
 from .changes import Box
 
 Net = Literal["alex", "vgg"]
-
-for _spec in QUALITY_WEIGHTS:
-    register(_spec)
 
 NOWHERE = Box(0, 0, 0, 0)
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

@@ -88,11 +88,16 @@ def test_second_prepare_renders_nothing(cache: Path, monkeypatch: pytest.MonkeyP
     assert len(SyntheticPalm(identities=1, samples=1).samples()) == 1
 
 
-def test_a_lost_file_is_rendered_again(cache: Path) -> None:
+@pytest.mark.parametrize("damage", ["lost", "cut short"])
+def test_a_damaged_file_is_rendered_again(cache: Path, damage: str) -> None:
     dataset = SyntheticPalm(identities=1, samples=2)
     dataset.prepare()
     before = [s.sha256 for s in dataset.samples()]
-    dataset.samples()[1].path.unlink()
+    victim = dataset.samples()[1].path
+    if damage == "lost":
+        victim.unlink()
+    else:
+        victim.write_bytes(victim.read_bytes()[:1000])
     dataset.prepare()
     assert [file_sha256(s.path) for s in dataset.samples()] == before
 

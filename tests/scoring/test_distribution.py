@@ -26,9 +26,7 @@ def random_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     state = model.state_dict()
     for name, value in state.items():
-        if name.endswith("running_var"):
-            value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
-        elif name.endswith("bn.weight"):
+        if name.endswith(("running_var", "bn.weight")):
             value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
         elif name.endswith("conv.weight"):
             value.copy_(torch.randn(value.shape, generator=generator) * (2 / value[0].numel()) ** 0.5)
@@ -57,9 +55,8 @@ def test_the_inception_network_is_pytorch_fids(monkeypatch):
 
 
 def test_vgg_features_are_the_mean_of_the_last_compared_layer(monkeypatch):
-    rng = np.random.default_rng(0)
-    kernels = {f"{i}": rng.normal(0, 0.3, (4, 3)).astype(np.float32) for i in range(1)}
-    weight = torch.from_numpy(np.tile(kernels["0"], (128, 1))).reshape(512, 3, 1, 1)
+    kernel = np.random.default_rng(0).normal(0, 0.3, (512, 3, 1, 1)).astype(np.float32)
+    weight = torch.from_numpy(kernel)
     layer = feature_networks.Layer(1, 1, 0, weight, torch.zeros(512), torch.ones(512))
     small = feature_networks.Trunk((layer,), torch.device("cpu"))
     monkeypatch.setattr(feature_networks, "trunk", lambda *_: small)
@@ -67,7 +64,7 @@ def test_vgg_features_are_the_mean_of_the_last_compared_layer(monkeypatch):
     found = set_features(given, "vgg16")
     assert found.shape == (3, 512)
     with torch.inference_mode():
-        expected = [torch.relu(layer(small.prepared([image]))).mean(dim=(2, 3))[0].numpy() for image in given]
+        expected = [layer(small.prepared([image])).mean(dim=(2, 3))[0].numpy() for image in given]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,8 @@ from deid_bench.benchmark.scoring import feature_networks, perceptual
 from deid_bench.benchmark.scoring.image_quality import image_quality
 from deid_bench.benchmark.scoring.perceptual import Perceptual, lpips, lpips_variants
 from deid_bench.benchmark.scoring.values import Undefined
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torchvision.models._utils")
 
 NETS = ("alex", "vgg")
 CONVOLUTIONS = {
@@ -30,6 +34,7 @@ CONVOLUTIONS = {
 HEADS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 
 
+@lru_cache(maxsize=2)
 def random_arrays(name: str) -> dict[str, np.ndarray]:
     """Arrays like those of a weight file, from a generator."""
     net = name.removeprefix("lpips-")
@@ -51,8 +56,12 @@ def forget() -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh():
+    """No network of another test, and one thread: the tests may share their cores."""
     forget()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
+    torch.set_num_threads(threads)
     forget()
 
 

@@ -13,7 +13,15 @@ from deid_bench.benchmark.scoring.image_quality import image_quality
 from deid_bench.benchmark.scoring.similarity import similarity
 from deid_bench.benchmark.scoring.values import Undefined
 
-BOXES = [(0, 60, 0, 80), (0, 1, 0, 1), (59, 60, 79, 80), (20, 31, 40, 44), (0, 9, 70, 80), (3, 4, 2, 60), (50, 60, 0, 80)]
+BOXES = [
+    (0, 60, 0, 80),
+    (0, 1, 0, 1),
+    (59, 60, 79, 80),
+    (20, 31, 40, 44),
+    (0, 9, 70, 80),
+    (3, 4, 2, 60),
+    (50, 60, 0, 80),
+]
 
 
 def pair(box: tuple[int, int, int, int], noise: float = 40.0, shape: tuple[int, int] = (60, 80)):

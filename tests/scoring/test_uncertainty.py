@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
 
 from deid_bench.benchmark.scoring.bootstrap_replicates import mean_replicates, share_replicates
 from deid_bench.benchmark.scoring.bootstrap_scores import Clustered
@@ -175,6 +176,19 @@ def test_interval_follows_skewness():
     assert high - values.mean() > values.mean() - low
     assert low > plain.low
     assert high > plain.high
+
+
+@pytest.mark.parametrize(("bias", "pulls"), [(0.0, [0]), (0.3, [0]), (0.0, [-1, -1, 2]), (-0.2, [1, 1, 1, -3])])
+def test_interval_is_the_corrected_quantile(bias, pulls):
+    """Resamples on the quantiles of a standard normal: the interval's ends are the corrected normal deviates."""
+    grid = norm.ppf((np.arange(40_001) + 0.5) / 40_001)
+    left_out = np.tile(-np.array(pulls, float), 12)
+    found = interval(Replicates(bias, grid, left_out, clusters=12))
+    cubes, squares = 12 * sum(p**3 for p in pulls), 12 * sum(p**2 for p in pulls)
+    skew = cubes / (6 * squares**1.5) if squares else 0.0
+    z = student.ppf(0.975, 11) * math.sqrt(12 / 11)
+    expected = [bias + (bias + side) / (1 - skew * (bias + side)) for side in (-z, z)]
+    assert bounds(found) == pytest.approx(expected, abs=0.01)
 
 
 def test_times_changes_the_unit():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deid_bench.benchmark.scoring import _crossing
 from deid_bench.benchmark.scoring.bootstrap_replicates import (
@@ -94,6 +96,32 @@ def test_all_rows_equal_the_written_out_multiset(identities, samples, decimals, 
         assert apart[row] == pytest.approx(d_prime(genuine, impostor), rel=1e-9)
         assert ratio[row] == pytest.approx(dir_ratio(genuine, impostor, kept), rel=1e-9)
         assert means[row] == pytest.approx(kept.mean(), rel=1e-12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=14),
+    st.lists(st.integers(0, 3), min_size=4, max_size=4),
+)
+def test_ties_between_rates_and_distances(comparisons, counts):
+    """Few comparisons on few levels: equal gaps on both sides of the crossing are the rule."""
+    d, first, second = (np.array(each) for each in zip(*comparisons, strict=True))
+    pairs = sort_pairs(d / 4, first == second, first, second, 4)
+    weights = np.array([np.ones(4), counts], dtype=float)
+    found, rates = eer_rows(pairs, weights), fnmr_rows(pairs, weights, [0.3, 1.0])
+    for row, count in enumerate(weights.astype(int)):
+        times = np.where(first == second, count[first], count[first] * count[second])
+        genuine, impostor = (np.repeat(d / 4, times * kind) for kind in (first == second, first != second))
+        expected = eer(genuine, impostor)
+        if isinstance(expected, Undefined):
+            assert np.isnan(found.eer[row])
+            assert np.isnan(found.threshold[row])
+            continue
+        assert found.eer[row] == pytest.approx(expected.eer, abs=1e-12)
+        assert found.threshold[row] == expected.threshold
+        for operating, rate in zip(fnmr_at_fmr(genuine, impostor, [0.3, 1.0]), rates, strict=True):
+            assert (operating.fnmr is None) == np.isnan(rate[row])
+            assert operating.fnmr is None or rate[row] == pytest.approx(operating.fnmr, abs=1e-12)
 
 
 def test_refined_cuts_change_nothing():

@@ -63,6 +63,12 @@ def test_null_is_the_bias_of_identical_distributions(mated, low, high):
     assert np.mean([each.null for each in values]) == pytest.approx(bias, rel=0.1)
 
 
+def test_null_knows_both_sizes():
+    few = [np.random.default_rng(seed).normal(size=(2, 400)) for seed in range(40)]
+    values = [found(mated, non_mated, permutations=20) for mated, non_mated in few]
+    assert np.mean([each.null for each in values]) == pytest.approx(np.mean([each.d_sys for each in values]), rel=0.1)
+
+
 def test_null_repeats_with_the_seed():
     rng = np.random.default_rng(3)
     mated, non_mated = rng.normal(size=200), rng.normal(size=900)

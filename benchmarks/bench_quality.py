@@ -1,0 +1,179 @@
+"""How quick the quality metrics are: `python benchmarks/bench_quality.py [--images 20] [--threads 2]`.
+
+PSNR, SSIM, MS-SSIM and LPIPS with both networks, of pairs of 480 x 640 px, beside scikit-image, piq and lpips called
+pair by pair, in turns and on the same pairs, so that a busy machine slows down both. Needs the extras of these packages
+and the two LPIPS weight files. FID is not part of it: its time is the networks'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from deid_bench import weights
+from deid_bench.benchmark.scoring.image_quality import image_quality
+from deid_bench.benchmark.scoring.perceptual import lpips, lpips_variants
+
+U8Array = NDArray[np.uint8]
+Values = dict[str, float]
+SHAPE = (480, 640)
+PALM = 200
+"""Side of the changed square in the palm row: a palm takes about this much of a hand that fills the image."""
+
+
+def make_pair(seed: int, *, palm_only: bool, noise: float = 25.0) -> tuple[U8Array, U8Array]:
+    """A smooth image with grain, and the image with another grain everywhere or in the middle."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    smooth = cv2.resize(coarse, SHAPE[::-1], interpolation=cv2.INTER_CUBIC)
+    original = np.clip(smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
+    changed = original.copy()
+    top, left = (SHAPE[0] - PALM) // 2, (SHAPE[1] - PALM) // 2
+    part = changed[top : top + PALM, left : left + PALM] if palm_only else changed
+    part[:] = np.clip(part + rng.normal(0, noise, part.shape), 0, 255).astype(np.uint8)
+    return original, changed
+
+
+class Reference:
+    """The outside packages, with the same weights."""
+
+    def __init__(self) -> None:
+        import lpips as package
+        import torch
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.models = {net: package.LPIPS(net=net, pnet_rand=True, verbose=False) for net in ("alex", "vgg")}
+        for net, model in self.models.items():
+            arrays = weights.tensors(f"lpips-{net}")
+            prefix = next(name.split(".")[0] for name in arrays if not name.startswith("NetLin"))
+            convolutions = [module for module in model.net.modules() if isinstance(module, torch.nn.Conv2d)]
+            for index, module in enumerate(convolutions):
+                kernel = torch.from_numpy(arrays[f"{prefix}.Conv_{index}.kernel"])
+                module.weight.data = kernel.permute(3, 2, 0, 1).contiguous()
+                module.bias = torch.nn.Parameter(torch.from_numpy(arrays[f"{prefix}.Conv_{index}.bias"]))
+
+    def pixels(self, a: U8Array, b: U8Array) -> Values:
+        import piq
+        import torch
+        from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+        x, y = (torch.from_numpy(v).permute(2, 0, 1)[None].float() / 255 for v in (a, b))
+        return {
+            "psnr": float(peak_signal_noise_ratio(a, b, data_range=255)),
+            "ssim": float(structural_similarity(a, b, channel_axis=-1, data_range=255)),
+            "ms_ssim": piq.multi_scale_ssim(x, y).item(),
+        }
+
+    def perceptual(self, a: U8Array, b: U8Array, net: str) -> Values:
+        import torch
+
+        x, y = (torch.from_numpy(v).permute(2, 0, 1)[None].float() / 127.5 - 1 for v in (a, b))
+        with torch.inference_mode():
+            return {f"lpips_{net}": self.models[net](x, y).item()}
+
+    def all(self, a: U8Array, b: U8Array) -> Values:
+        return self.pixels(a, b) | self.perceptual(a, b, "alex") | self.perceptual(a, b, "vgg")
+
+
+def own(a: U8Array, b: U8Array, nets: Sequence[Any] = ("alex", "vgg")) -> Values:
+    """The project's values that the reference has too."""
+    found = image_quality(a, b, nets=nets)
+    return {name: value for name, value in found.items() if isinstance(value, float) and "region" not in name}
+
+
+def own_perceptual(a: U8Array, b: U8Array, net: Any) -> Values:
+    found = lpips([a], [b], net)[0]
+    return {f"lpips_{net}": getattr(found, "value", float("nan"))}
+
+
+def paired(
+    pairs: Sequence[tuple[U8Array, U8Array]],
+    ours: Callable[[U8Array, U8Array], Values],
+    theirs: Callable[[U8Array, U8Array], Values],
+) -> tuple[float, float, float, float]:
+    """Median seconds a pair of both, median ratio, and the largest difference of a value."""
+    ours(*pairs[0])
+    theirs(*pairs[0])
+    seconds: list[tuple[float, float]] = []
+    worst = 0.0
+    for a, b in pairs:
+        start = time.perf_counter()
+        mine = ours(a, b)
+        middle = time.perf_counter()
+        reference = theirs(a, b)
+        seconds.append((middle - start, time.perf_counter() - middle))
+        worst = max(worst, *(abs(mine[name] - value) for name, value in reference.items()))
+    mine_s, theirs_s = zip(*seconds, strict=True)
+    ratio = statistics.median(t / m for m, t in seconds)
+    return statistics.median(mine_s), statistics.median(theirs_s), ratio, worst
+
+
+def table_for(threads: int, images: int, reference: Reference) -> Table:
+    """One row for what changes and one column for what is computed."""
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    table = Table(
+        "changed", "metrics", "images/s", "reference", "ratio", "largest difference", title=f"{threads} thread(s)"
+    )
+    for label, palm_only in (("palm square", True), ("whole image", False)):
+        pairs = [make_pair(seed, palm_only=palm_only) for seed in range(images)]
+        rows: list[tuple[str, Callable[..., Values], Callable[..., Values]]] = [
+            ("all", own, reference.all),
+            ("PSNR, SSIM, MS-SSIM", lambda a, b: own(a, b, ()), reference.pixels),
+            (
+                "LPIPS alex",
+                lambda a, b: own_perceptual(a, b, "alex"),
+                lambda a, b: reference.perceptual(a, b, "alex"),
+            ),
+        ]
+        for metrics, ours, theirs in rows:
+            mine, other, ratio, worst = paired(pairs, ours, theirs)
+            table.add_row(label, metrics, f"{1 / mine:.2f}", f"{1 / other:.2f}", f"{ratio:.2f}", f"{worst:.1e}")
+    return table
+
+
+def variants_row(count: int, reference: Reference) -> str:
+    """One original and the results of several methods, VGG16 alone."""
+    original, _ = make_pair(0, palm_only=True)
+    variants = [make_pair(0, palm_only=True, noise=10.0 * (i + 1))[1] for i in range(count)]
+    start = time.perf_counter()
+    found = lpips_variants(original, variants, "vgg")
+    middle = time.perf_counter()
+    expected = [reference.perceptual(original, variant, "vgg")["lpips_vgg"] for variant in variants]
+    end = time.perf_counter()
+    worst = max(abs(getattr(f, "value", float("nan")) - e) for f, e in zip(found, expected, strict=True))
+    ratio = (end - middle) / (middle - start)
+    return (
+        f"LPIPS vgg of {count} methods' palm squares on one original at once: ratio {ratio:.2f}, difference {worst:.1e}"
+    )
+
+
+def main() -> None:
+    """Measure and show."""
+    parser = argparse.ArgumentParser(description="Speed of the quality metrics.")
+    parser.add_argument("--images", type=int, default=20, help="pairs of every row (default 20)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of the second table")
+    options = parser.parse_args()
+    console = Console()
+    reference = Reference()
+    for threads in sorted({1, options.threads}):
+        console.print(table_for(threads, options.images, reference))
+        console.print(variants_row(4, reference))
+
+
+if __name__ == "__main__":
+    main()
