@@ -81,7 +81,7 @@ class Setting:
 
 SETTINGS: dict[SettingName, Setting] = {
     "controlled": Setting(
-        framing=FramingNuisance(roll=5, tilt=3.0, scale=0.04, shift=12),
+        framing=FramingNuisance(roll=5, tilt=4.2, scale=0.04, shift=12),
         creases=CreaseNuisance(jitter=0.20, drop=0.05),
         sensor=SensorNuisance(0.10, 0.025, 0.09, (0.4, 0.8), (0.004, 0.010), (85, 93), 0.0),
         wrist=4,
@@ -93,7 +93,7 @@ SETTINGS: dict[SettingName, Setting] = {
         everyday_background=False,
     ),
     "wild": Setting(
-        framing=FramingNuisance(roll=14, tilt=3.9, scale=0.08, shift=24),
+        framing=FramingNuisance(roll=14, tilt=4.9, scale=0.08, shift=24),
         creases=CreaseNuisance(jitter=0.22, drop=0.06),
         sensor=SensorNuisance(0.17, 0.032, 0.16, (0.5, 1.1), (0.005, 0.016), (72, 92), 0.3),
         wrist=8,

@@ -76,13 +76,13 @@ def _halved(plane: Plane) -> Plane:
 
 
 def _halved_box(box: Box, shape: tuple[int, ...]) -> Box:
-    """Pixels of the next scale that a pixel of the box, or a copy of one at the border, has part in."""
+    """Pixels of the next scale that a pixel of the box has part in; copies at the border share the first one's."""
     extra = max(shape[0] % 2, shape[1] % 2)
     rows, columns = (shape[0] + extra) // 2, (shape[1] + extra) // 2
     return Box(
-        0 if box.top == 0 else (box.top + extra) // 2,
+        (box.top + extra) // 2,
         min((box.bottom - 1 + extra) // 2 + 1, rows),
-        0 if box.left == 0 else (box.left + extra) // 2,
+        (box.left + extra) // 2,
         min((box.right - 1 + extra) // 2 + 1, columns),
     )
 
