@@ -30,7 +30,8 @@ class Execution:
     """How, not what: nothing in here changes a number."""
 
     out: Path = Path("results")
-    backend: str = "process"
+    backend: str = "serial"
+    """`process` starts worker processes; a script that asks for it needs the usual `if __name__ == "__main__":`."""
     jobs: int = 0
     """Worker processes; 0 = one per core."""
     seconds_per_image: float = 60.0
@@ -68,7 +69,7 @@ def run(
         StoreError: the results folder cannot be written.
     """
     execution = execution or Execution()
-    jobs = execution.jobs or default_jobs()
+    jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)
     outcomes = []
     with _executor(execution, jobs, progress) as executor:
@@ -121,7 +122,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
     host = Host(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         backend=execution.backend,
-        jobs=1 if execution.backend == "serial" else jobs,
+        jobs=jobs,
         machine=machine(),
         packages=packages(),
         seconds=dict(results.seconds),
