@@ -21,6 +21,7 @@ _COMMANDS = {
     "plan": "Show what a run would do, and what of it is in the store.",
     "list": "List datasets, analyzers, recognizers, deidentifiers, protocols or metrics.",
     "info": "Show everything about one plug-in, protocol or metric.",
+    "explain": "Say what a number means, how it is computed and what to beware of.",
     "check": "Run the contract checks on a method.",
     "new": "Write a working plug-in package to start from.",
     "weights": "List, fetch, add or verify weight files.",

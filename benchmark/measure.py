@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..analyzers.base import HandAnalysis, Missing
 from ..datasets.base import Image
 from .scoring.coverage import roi_changed
-from .scoring.quality import psnr, ssim
+from .scoring.image_quality import image_quality
+from .scoring.perceptual import Net, Perceptual, lpips
 from .scoring.usability import drift
 from .scoring.values import Undefined
 
 DRIFTS = {name: f"drift_{name}" for name in ("box", "keypoints_2d", "keypoints_3d", "roi", "mask")}
 """Metric of each part of a `Drift`."""
+PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region")
+"""Metrics on pixels alone."""
+NETS: tuple[Net, ...] = ("alex", "vgg")
+PERCEPTUAL = tuple(f"lpips_{net}{suffix}" for net in NETS for suffix in ("", "_region"))
+"""Metrics that need a network; measured with `--quality full`."""
 
 
 def measure(
-    original: Image, deidentified: Image, before: HandAnalysis, after: HandAnalysis | Missing
+    original: Image,
+    deidentified: Image,
+    before: HandAnalysis,
+    after: HandAnalysis | Missing,
+    region: NDArray[np.bool_] | None,
 ) -> dict[str, Any]:
     """Values by metric name, and the reason for each that has none.
 
@@ -25,16 +39,40 @@ def measure(
         original, deidentified: two images of one shape.
         before: the hand in the original.
         after: the hand in the de-identified image, or that none was found.
+        region: (H, W), what the method may repaint, where it says so.
 
     Returns:
         `{"values": {metric: number or None}, "reasons": {metric: why}}`, plain JSON data.
     """
-    found: dict[str, float | Undefined] = {
-        "psnr": psnr(original, deidentified),
-        "ssim": ssim(original, deidentified),
-        "roi_changed": roi_changed(before.roi, original, deidentified),
-        **_drift(before, after, original.shape),
-    }
+    return plain(
+        {
+            **image_quality(original, deidentified, region, nets=()),
+            "roi_changed": roi_changed(before.roi, original, deidentified),
+            **drifts(before, after, original.shape),
+        }
+    )
+
+
+def perceive(original: Image, deidentified: Image, region: NDArray[np.bool_] | None) -> dict[str, Any]:
+    """LPIPS with every net, on the whole image and on the region; as `measure`."""
+    found: dict[str, float | Undefined] = {}
+    for net in NETS:
+        seen = lpips([original], [deidentified], net, [region])[0]
+        whole, part = (seen.value, seen.region) if isinstance(seen, Perceptual) else (seen, seen)
+        found[f"lpips_{net}"], found[f"lpips_{net}_region"] = whole, part
+    return plain(found)
+
+
+def drifts(before: HandAnalysis, after: HandAnalysis | Missing, shape: tuple[int, ...]) -> dict[str, float | Undefined]:
+    """Drift of every output of the analyzer by metric name, in %."""
+    if isinstance(after, Missing):
+        return dict.fromkeys(DRIFTS.values(), Undefined("no hand found in the de-identified image"))
+    found = drift(before, after, shape)
+    return {metric: getattr(found, name) for name, metric in DRIFTS.items()}
+
+
+def plain(found: Mapping[str, float | Undefined]) -> dict[str, Any]:
+    """Numbers and reasons as JSON data."""
     values: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for metric, value in found.items():
@@ -47,8 +85,7 @@ def measure(
     return {"values": values, "reasons": reasons}
 
 
-def _drift(before: HandAnalysis, after: HandAnalysis | Missing, shape: tuple[int, ...]) -> dict[str, float | Undefined]:
-    if isinstance(after, Missing):
-        return dict.fromkeys(DRIFTS.values(), Undefined("no hand found in the de-identified image"))
-    found = drift(before, after, shape)
-    return {metric: getattr(found, name) for name, metric in DRIFTS.items()}
+def measured(meta: Mapping[str, Any], metric: str) -> float | Undefined:
+    """A number that `plain` put down."""
+    value = meta["values"].get(metric)
+    return Undefined(meta["reasons"].get(metric, "not measured")) if value is None else float(value)

@@ -1,4 +1,4 @@
-"""The shape of a metric's description; the descriptions themselves are in `metrics` and `metrics_privacy`."""
+"""The shape of a metric's description; the descriptions themselves are in `metrics` and the modules it gathers."""
 
 from __future__ import annotations
 
@@ -32,3 +32,7 @@ class Metric:
     citation: str
     target: float | None = None
     """The best value when `better` is `target`."""
+    how: str = ""
+    """What the protocols compute it over, and where they differ."""
+    caveat: str = ""
+    """What it must not be read as; empty when the definition says it all."""

@@ -8,6 +8,12 @@ from .scoring.singling_out import PEOPLE
 _UNLINKABILITY = "Gomez-Barrero et al., IEEE TIFS 13(6), 2018"
 _WP216 = "Article 29 Working Party, Opinion 05/2014 (WP216)"
 _PALM_DIVERSITY = "Yan et al., arXiv:2504.08272, 2025, section IV-D (distributions); number by deid-bench"
+_EVERY = (
+    "palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects; failed images count as their originals, "
+    "images that the recogniser cannot process are left out."
+)
+_SEEDS = "Only for methods run with several seeds; palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects."
+_PREDICATE = "palm-paper/1.0 sets the threshold on everybody, palm/1.0 on the dev subjects."
 _OTHER_CAPTURES = "An image is never compared with its own original, only with other captures of the palm."
 
 PRIVACY_METRICS = (
@@ -25,6 +31,8 @@ PRIVACY_METRICS = (
         ),
         formula="min(EER, 100 % - EER)",
         citation="ISO/IEC 19795-1:2021; folding by deid-bench",
+        how=_EVERY,
+        caveat="50 % holds against this recogniser; another one may still see who it is.",
     ),
     Metric(
         name="d_sys",
@@ -40,6 +48,8 @@ PRIVACY_METRICS = (
         ),
         formula="sum over bins of p(bin | mated) max(0, (p - q) / (p + q)); p, q shares of mated, non-mated in the bin",
         citation=_UNLINKABILITY,
+        how=_EVERY,
+        caveat="Histograms of few comparisons show linkability by themselves, which is why the null value is given.",
     ),
     Metric(
         name="d_sys_null",
@@ -55,6 +65,8 @@ PRIVACY_METRICS = (
         ),
         formula="mean of D_sys over random relabellings",
         citation="deid-bench",
+        how=_EVERY,
+        caveat="Comparisons count as independent, so that it is a little too low where identities have many images.",
     ),
     Metric(
         name="linkability",
@@ -70,6 +82,8 @@ PRIVACY_METRICS = (
         ),
         formula=f"mean over images of C(K - 1 - c, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); c of K - 1 palms nearer",
         citation=f"{_WP216}; our reading",
+        how=_EVERY,
+        caveat="A reading of the opinion, not the law. The attacker has the recogniser and nothing else.",
     ),
     Metric(
         name="singling_out",
@@ -86,6 +100,8 @@ PRIVACY_METRICS = (
         ),
         formula=f"mean of [d_own <= t] C(K - 1 - f, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); f of K - 1 palms within t",
         citation=f"{_WP216}; our reading",
+        how=f"{_PREDICATE} {_EVERY}",
+        caveat="A reading of the opinion, not the law. It falls too when the predicate accepts everybody.",
     ),
     Metric(
         name="dprime_diversity",
@@ -101,6 +117,8 @@ PRIVACY_METRICS = (
         ),
         formula="|mu_v - mu_i| / sqrt((s_v^2 + s_i^2) / 2)",
         citation=_PALM_DIVERSITY,
+        how=_SEEDS,
+        caveat="Means and variances only; versions further apart than strangers raise it too.",
     ),
     Metric(
         name="overlap_diversity",
@@ -116,6 +134,25 @@ PRIVACY_METRICS = (
         ),
         formula="sum over common bins of the smaller share",
         citation=_PALM_DIVERSITY,
+        how=_SEEDS,
+        caveat="Two samples of one distribution overlap a little less than wholly, the less the larger they are.",
+    ),
+    Metric(
+        name="lpips_between_seeds",
+        title="LPIPS between seeds",
+        group="privacy",
+        unit="",
+        better="higher",
+        low=0.0,
+        high=None,
+        definition=(
+            "Mean perceptual distance (LPIPS, AlexNet) between de-identified versions of one image made with different "
+            "seeds; 0 when the method always paints the same."
+        ),
+        formula="mean over images of the mean LPIPS over pairs of versions",
+        citation="Zhang et al., CVPR 2018 (LPIPS v0.1); deid-bench",
+        how=_SEEDS,
+        caveat="Versions that look different may show one identity: read it beside the diversity by the recogniser.",
     ),
 )
-"""In the order of tables, to follow the other privacy metrics."""
+"""In the order of tables, to follow those of `metrics_reidentification`."""

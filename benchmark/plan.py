@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from ..datasets.base import Dataset, DatasetInfo, Sample
 from ..datasets.manifest import check_samples, manifest_digest
@@ -25,6 +25,9 @@ from .tasks import (
     measure_task,
 )
 
+Quality = Literal["basic", "full"]
+SCORE_VERSION = 1
+"""Raised whenever the same distances and measures give other numbers."""
 DEFAULT_PROTOCOL = "palm-paper/1.0"
 DEFAULT_DATASETS = ("palm-mini:setting=controlled", "palm-mini:setting=wild")
 
@@ -43,6 +46,8 @@ class RunOptions:
     repetitions: int = 1
     """De-identified versions per image (`--seeds`)."""
     root_seed: int = 0
+    quality: Quality = "basic"
+    """`full` adds LPIPS, distances between sets of images and the analyzer's noise floor: minutes, not seconds."""
     limit: int = 0
     """Take the first so many identities only; 0 = all. A limited run is a smoke test and never comparable."""
 
@@ -70,6 +75,7 @@ class Cell:
     repetitions: int
     root_seed: int
     limit: int
+    quality: Quality = "basic"
 
     @cached_property
     def digest(self) -> str:
@@ -83,6 +89,7 @@ class Cell:
                 "recognizers": [each.digest for each in self.recognizers],
                 "repetitions": self.repetitions,
                 "root_seed": self.root_seed,
+                "score_version": SCORE_VERSION,
             }
         )
 
@@ -148,7 +155,17 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
         for method in methods:
             repetitions = options.repetitions if method.info.stochastic else 1
             cells.append(
-                Cell(protocol, dataset, method, analyzer, recognizers, repetitions, options.root_seed, options.limit)
+                Cell(
+                    protocol,
+                    dataset,
+                    method,
+                    analyzer,
+                    recognizers,
+                    repetitions,
+                    options.root_seed,
+                    options.limit,
+                    options.quality,
+                )
             )
     return cells
 
@@ -237,7 +254,7 @@ class Tasks:
         seed = cell.seed(sample, repetition)
         deidentify = deidentify_task(label, image, before, cell.method, seed, donor)
         after = analyze_task(label, ImageRef.stored(deidentify.digest), cell.analyzer)
-        measure = measure_task(label, image, ImageRef.stored(deidentify.digest), (before, after.digest))
+        measure = measure_task(label, image, deidentify.digest, (before, after.digest))
         return Version(sample, repetition, deidentify, after, measure)
 
     def _donor(self, samples: Sequence[Sample], index: int) -> tuple[ImageRef, str]:

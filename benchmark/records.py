@@ -30,6 +30,19 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
+class Interval(_Model):
+    """Between which values the number lies with the given confidence, had other people of the same kind been taken."""
+
+    low: float
+    """Lower bound, in the metric's unit."""
+    high: float
+    """Upper bound."""
+    level: float
+    """Nominal coverage, 0..1."""
+    method: str
+    """How it was computed."""
+
+
 class Value(_Model):
     """One number, or the reason why there is none."""
 
@@ -41,6 +54,8 @@ class Value(_Model):
     """In the metric's unit; null when it cannot be had."""
     std: float | None = None
     """Population standard deviation over the samples, where the number is a mean."""
+    interval: Interval | None = None
+    """Confidence interval; null where none can be given."""
     n: int
     """How many comparisons or images stand behind it."""
     reason: str | None = None
@@ -205,9 +220,13 @@ class RunRecord(_Model):
     """De-identified versions per image."""
     root_seed: int
     """Seed that all others come from."""
+    quality: Literal["basic", "full"]
+    """`full` adds LPIPS, distances between sets of images and the analyzer's noise floor."""
     counts: Counts
     values: list[Value]
     """All numbers."""
+    alarms: list[str] = Field(default_factory=list)
+    """What looks implausible or too small to be trusted; empty when nothing does."""
     curves: list[Curve]
     samples: list[SampleRow]
     host: Host

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Sample
 from .backends import Settings, default_jobs, make_backend
+from .closer_look import NO_CLOSER_LOOK, look_closely
 from .execute import CHUNK, Executor, Progress
 from .host import machine, packages, peak_memory_mb
 from .plan import Cell, RunOptions, Tasks, Version, make_cells
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
-from .score import CellResults, Distances, build_record
+from .results import CellResults
+from .score import build_record
+from .score_recognition import Distances
 from .store import Store, write_atomically
-from .tasks import Plugin, Stage, compare_tasks
+from .tasks import Plugin, Stage, Task, compare_tasks
 
 STORE_FOLDER = ".store"
 
@@ -91,7 +94,7 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
         record = load_record(path)
     except RecordError:
         return None
-    if record.digest != cell.digest or record.counts.retry:
+    if record.digest != cell.digest or record.counts.retry or (cell.quality == "full" and record.quality == "basic"):
         return None
     return Outcome(record, folder, from_store=True)
 
@@ -148,6 +151,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
     made = [each for each in versions if failed[each.deidentify.digest] is None]
     executor.make("find hands again", [each.analyze for each in made])
     executor.make("measure", [each.measure for each in made if executor.read(each.analyze)])
+    extra = look_closely(cell, tasks, made, executor) if cell.quality == "full" else NO_CLOSER_LOOK
     usable = [each for each in cell.dataset.samples if missing[each.sample_id] is None]
     distances = {
         recognizer.resolved.text: _distances(tasks, usable, made, recognizer, executor)
@@ -160,11 +164,14 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         crashed=frozenset(executor.problems),
         analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
         measures={each.deidentify.digest: executor.read(each.measure) for each in made},
+        perceived=extra.perceived,
         coverage={each.deidentify.digest: _coverage(each, executor) for each in made},
         usable=usable,
         distances=distances,
+        features=extra.features,
+        floors=extra.floors,
+        seed_lpips=extra.seed_lpips,
         seconds=_mean_seconds(cell, tasks, versions, executor),
-        problems=dict(executor.problems),
     )
 
 
@@ -184,18 +191,25 @@ def _distances(
     executor.make(f"embed ({name})", [*originals, *probes])
     columns = [None if executor.reason(each) else each.digest for each in originals]
     rows = [None if executor.reason(each) else each.digest for each in probes]
-    blocks = [compare_tasks(name, each, columns, recognizer) for each in (columns, rows)]
+    sides = [(columns, columns), (rows, columns)]
+    if any(each.repetition for each in made):
+        sides.append((rows, rows))  # between versions of one image
+    blocks = [compare_tasks(name, a, b, recognizer) for a, b in sides]
     executor.make(f"compare ({name})", [task for block in blocks for task in block])
-    matrices: list[NDArray[np.float32]] = []
-    for block in blocks:
-        parts = [executor.read(task) for task in block]
-        filled = [
-            part.arrays["distances"] if part else np.full((task.split, len(columns)), np.nan, np.float32)
-            for task, part in zip(block, parts, strict=True)
-        ]
-        matrices.append(np.concatenate(filled) if filled else np.zeros((0, len(columns)), np.float32))
+    matrices = [_matrix(block, len(b), executor) for block, (_, b) in zip(blocks, sides, strict=True)]
     reasons = {each.label: executor.reason(each) for each in (*originals, *probes)}
-    return Distances(matrices[0], matrices[1], {label: why for label, why in reasons.items() if why})
+    problems = {label: why for label, why in reasons.items() if why}
+    return Distances(matrices[0], matrices[1], matrices[2] if len(matrices) > 2 else None, problems)
+
+
+def _matrix(block: list[Task], columns: int, executor: Executor) -> NDArray[np.float32]:
+    """The blocks of a distance matrix, one below the other; NaN where one could not be computed."""
+    parts = [executor.read(task) for task in block]
+    filled = [
+        part.arrays["distances"] if part else np.full((task.split, columns), np.nan, np.float32)
+        for task, part in zip(block, parts, strict=True)
+    ]
+    return np.concatenate(filled) if filled else np.zeros((0, columns), np.float32)
 
 
 def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor) -> dict[str, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,17 @@ from ..deidentifiers.base import Deidentifier, Donor, Request
 from ..plugins import PluginRef, load_ref
 from ..recognizers.base import Recognizer
 from .guard import Crash, guarded
+from .scoring.values import Undefined
 from .store import Payload, Store, StoreError
 from .tasks import Stage, Task, TaskResult
 
 Made = Payload | Crash
 
 _load_plugin = lru_cache(maxsize=4)(load_ref)
+
+FLOOR_JPEG_QUALITY = 95
+NETWORK_SECONDS = 600.0
+"""Limit for a network of ours on one image, its loading included."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +67,9 @@ def _single_thread() -> None:
 
     cv2.setNumThreads(1)
     threadpool_limits(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch reads it when it is imported
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 # ------------------------------------------------------------------------------------------------ analyze
@@ -169,12 +179,14 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
         return Crash(problem)
     image = cast(Image, output)
     meta: dict[str, Any] = {}
-    if hasattr(method, "repaints"):
-        region = guarded(lambda: method.repaints(request), 60.0)
-        share = roi_coverage(request.analysis.roi, region) if isinstance(region, np.ndarray) else None
+    arrays: dict[str, NDArray[Any]] = {}
+    region = guarded(lambda: method.repaints(request), 60.0) if hasattr(method, "repaints") else None
+    if isinstance(region, np.ndarray) and region.shape == request.image.shape[:2]:
+        arrays["region"] = np.packbits(region.astype(np.bool_))
+        share = roi_coverage(request.analysis.roi, region.astype(np.bool_))
         if isinstance(share, float):
             meta["roi_coverage"] = share
-    return Payload(meta, {}, {"image.png": write_png(image)})
+    return Payload(meta, arrays, {"image.png": write_png(image)})
 
 
 def image_problem(output: object, shape: tuple[int, ...]) -> str | None:
@@ -264,13 +276,84 @@ def _measure_one(task: Task, context: Context) -> Made:
     from .measure import measure
 
     original, deidentified = _image(task, 0, context), _image(task, 1, context)
-    before, after = (_analysis(item, context) for item in task.inputs)
+    before, after = (_analysis(item, context) for item in task.inputs[:2])
     if not isinstance(original, np.ndarray) or not isinstance(deidentified, np.ndarray):
         return Crash("an image to measure is gone; run the same command again")
     if not isinstance(before, HandAnalysis) or after is None:
         return Crash("an analysis to measure is gone; run the same command again")
-    made = guarded(lambda: measure(original, deidentified, before, after), context.seconds_per_image)
+    region = _region(task.inputs[2], original, context)
+    made = guarded(lambda: measure(original, deidentified, before, after, region), context.seconds_per_image)
     return made if isinstance(made, Crash) else Payload(made)
+
+
+def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
+    from .measure import perceive
+
+    return [_pair(task, context, lambda a, b, region: Payload(perceive(a, b, region))) for task in tasks]
+
+
+def _between(tasks: Sequence[Task], context: Context) -> list[Made]:
+    from .measure import plain
+    from .scoring.perceptual import Perceptual, lpips
+
+    def compare(first: Image, second: Image, region: NDArray[np.bool_] | None) -> Payload:
+        seen = lpips([first], [second], "alex")[0]
+        return Payload(plain({"lpips": seen.value if isinstance(seen, Perceptual) else seen}))
+
+    return [_pair(task, context, compare) for task in tasks]
+
+
+def _pair(task: Task, context: Context, compute: Callable[[Image, Image, NDArray[np.bool_] | None], Payload]) -> Made:
+    first, second = _image(task, 0, context), _image(task, 1, context)
+    if not isinstance(first, np.ndarray) or not isinstance(second, np.ndarray):
+        return Crash("an image to measure is gone; run the same command again")
+    region = _region(task.inputs[0], first, context) if task.inputs else None
+    return guarded(lambda: compute(first, second, region), NETWORK_SECONDS)
+
+
+def _features(tasks: Sequence[Task], context: Context) -> list[Made]:
+    return [_features_one(task, context) for task in tasks]
+
+
+def _features_one(task: Task, context: Context) -> Made:
+    from .scoring.distribution import set_features
+
+    image = _image(task, 0, context)
+    if not isinstance(image, np.ndarray):
+        return image
+    network: Literal["inception", "vgg16"] = "inception" if task.network == "inception" else "vgg16"
+    found = guarded(lambda: set_features([image], network), NETWORK_SECONDS)
+    if isinstance(found, Crash):
+        return found
+    if isinstance(found, Undefined):
+        # Weights may come later, so that this is not a fact about the image.
+        return Crash(found.reason) if found.reason.startswith("unavailable") else Payload({"failure": found.reason})
+    return Payload({}, {"features": found[0]})
+
+
+def _floor(tasks: Sequence[Task], context: Context) -> list[Made]:
+    analyzer = _plugin(tasks[0].plugin)
+    if isinstance(analyzer, Crash):
+        return [analyzer for _ in tasks]
+    return [_floor_one(task, cast(Analyzer, analyzer), context) for task in tasks]
+
+
+def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
+    import cv2
+
+    from .measure import drifts, plain
+
+    image, before = _image(task, 0, context), _analysis(task.inputs[0], context)
+    if not isinstance(image, np.ndarray) or not isinstance(before, HandAnalysis):
+        return Crash("the image or its analysis is gone; run the same command again")
+
+    def again() -> Payload:
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, FLOOR_JPEG_QUALITY])
+        saved = cast(Image, np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]))  # type: ignore[index]
+        (after,) = analyzer.analyze([saved])
+        return Payload(plain(drifts(before, after, image.shape)))
+
+    return guarded(again, context.seconds_per_image)
 
 
 # ------------------------------------------------------------------------------------------------ helpers
@@ -299,6 +382,15 @@ def _image(task: Task, index: int, context: Context) -> Image | Made:
     return image
 
 
+def _region(item: str | None, image: Image, context: Context) -> NDArray[np.bool_] | None:
+    """What the method may repaint, where it says so."""
+    payload = context.store.read(item) if item else None
+    if payload is None or "region" not in payload.arrays:
+        return None
+    height, width = image.shape[:2]
+    return np.unpackbits(payload.arrays["region"], count=height * width).astype(np.bool_).reshape(height, width)
+
+
 def _analysis(item: str | None, context: Context) -> HandAnalysis | Missing | None:
     payload = context.store.read(item) if item else None
     return analysis_of(payload) if payload else None
@@ -309,5 +401,9 @@ _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.DEIDENTIFY: _deidentify,
     Stage.EMBED: _embed,
     Stage.MEASURE: _measure,
+    Stage.PERCEIVE: _perceive,
+    Stage.BETWEEN: _between,
+    Stage.FEATURES: _features,
+    Stage.FLOOR: _floor,
     Stage.COMPARE: _compare,
 }

@@ -22,16 +22,14 @@ class Stage(StrEnum):
     DEIDENTIFY = "deidentify"
     EMBED = "embed"
     MEASURE = "measure"
+    PERCEIVE = "perceive"
+    BETWEEN = "between"
+    FEATURES = "features"
+    FLOOR = "floor"
     COMPARE = "compare"
 
 
-STAGE_VERSIONS: Mapping[Stage, int] = {
-    Stage.ANALYZE: 1,
-    Stage.DEIDENTIFY: 1,
-    Stage.EMBED: 1,
-    Stage.MEASURE: 1,
-    Stage.COMPARE: 1,
-}
+STAGE_VERSIONS: Mapping[Stage, int] = dict.fromkeys(Stage, 1)
 """Raised whenever the harness's own part of a stage changes its results."""
 
 COMPARE_ROWS = 256
@@ -90,6 +88,8 @@ class Task:
     seed: int | None = None
     split: int = 0
     """Compare tasks: how many of `inputs` are rows; the rest are columns."""
+    network: str = ""
+    """Features tasks: which network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,37 @@ def embed_task(label: str, image: ImageRef, analyses: tuple[str, ...], recognize
     return _task(Stage.EMBED, label, key, plugin=recognizer.ref, images=(image,), inputs=analyses)
 
 
-def measure_task(label: str, original: ImageRef, deidentified: ImageRef, analyses: tuple[str, str]) -> Task:
-    """Image quality and usability drift of one de-identified image against its original."""
-    images = (original, deidentified)
-    key = {"images": [each.key for each in images], "inputs": analyses}
-    return _task(Stage.MEASURE, label, key, images=images, inputs=analyses)
+def measure_task(label: str, original: ImageRef, deidentify: str, analyses: tuple[str, str]) -> Task:
+    """Image quality and usability drift of one de-identified image (made by task `deidentify`) against its original."""
+    images, inputs = (original, ImageRef.stored(deidentify)), (*analyses, deidentify)
+    key = {"images": [each.key for each in images], "inputs": inputs}
+    return _task(Stage.MEASURE, label, key, images=images, inputs=inputs)
+
+
+def perceive_task(label: str, original: ImageRef, deidentify: str, weights: Mapping[str, str]) -> Task:
+    """LPIPS of one de-identified image against its original; `weights` are the hashes of the networks."""
+    images = (original, ImageRef.stored(deidentify))
+    key = {"images": [each.key for each in images], "weights": dict(weights)}
+    return _task(Stage.PERCEIVE, label, key, images=images, inputs=(deidentify,))
+
+
+def between_task(label: str, first: str, second: str, weights: Mapping[str, str]) -> Task:
+    """LPIPS between two de-identified versions of one image, by the digests of the tasks that make them."""
+    images = (ImageRef.stored(first), ImageRef.stored(second))
+    key = {"images": [each.key for each in images], "weights": dict(weights)}
+    return _task(Stage.BETWEEN, label, key, images=images)
+
+
+def features_task(label: str, image: ImageRef, network: str, weights: Mapping[str, str]) -> Task:
+    """Features of one image by one network, for distances between sets of images."""
+    key = {"image": image.key, "network": network, "weights": dict(weights)}
+    return _task(Stage.FEATURES, label, key, images=(image,), network=network)
+
+
+def floor_task(label: str, image: ImageRef, analysis: str, analyzer: Plugin) -> Task:
+    """The analyzer's own noise: drift after the image was saved once as JPEG."""
+    key = {"image": image.key, "inputs": (analysis,), "plugin": analyzer.digest}
+    return _task(Stage.FLOOR, label, key, plugin=analyzer.ref, images=(image,), inputs=(analysis,))
 
 
 def compare_tasks(

@@ -42,6 +42,10 @@ def run_options(function: F) -> F:
             "--seeds", "repetitions", type=click.IntRange(1), default=1, show_default=True,
             help="De-identified versions of each image (stochastic methods).",
         ),
+        click.option(
+            "--quality", type=click.Choice(["basic", "full"]), default="basic", show_default=True,
+            help="full: also LPIPS, distances between sets of images, noise floor of the detector (minutes).",
+        ),
         click.option("--root-seed", type=int, default=0, show_default=True, help="Seed that all others come from."),
         click.option(
             "--limit", type=click.IntRange(0), default=0, metavar="N",
@@ -68,4 +72,5 @@ def make_run_options(values: dict[str, Any]) -> Any:
         repetitions=values["repetitions"],
         root_seed=values["root_seed"],
         limit=values["limit"],
+        quality=values["quality"],
     )

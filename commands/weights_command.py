@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
@@ -42,7 +43,7 @@ def list_weights(as_json: bool) -> int:
         return 0
     colours = {"ready": "green", "absent": "yellow", "damaged": "red"}
     for row in rows:
-        size = f"{row['size'] / 1e6:.1f} MB" if row["size"] else "size unknown"
+        size = f"{float(row['size']) / 1e6:.1f} MB" if row["size"] else "size unknown"
         click.echo(f"{row['name']}  {click.style(str(row['state']), fg=colours[str(row['state'])])}  {size}")
         for key in ("description", "where", "licence", "training_data", "sha256"):
             if row[key]:
@@ -70,7 +71,7 @@ def fetch_weights(names: tuple[str, ...], quiet: bool) -> int:
             continue
         try:
             with Bars(quiet) as bars:
-                path = fetch(name, lambda done, total, name=name, bars=bars: bars.prepare(name, done, total))
+                path = fetch(name, partial(bars.prepare, name))
             click.echo(f"{name}: {path}")
         except WeightsError as error:
             problems += 1

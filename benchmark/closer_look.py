@@ -1,0 +1,141 @@
+"""The stages of `--quality full`: LPIPS, distances between sets of images, the analyzer's noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.base import Sample
+from .execute import Executor
+from .measure import DRIFTS, measured
+from .plan import Cell, Tasks, Version
+from .results import SetFeatures
+from .scoring.values import Undefined
+from .store import Payload
+from .tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
+
+Network = Literal["inception", "vgg16"]
+NETWORK_WEIGHTS: dict[Network, str] = {"vgg16": "lpips-vgg", "inception": "fid-inception"}
+LPIPS_WEIGHTS = ("lpips-alex", "lpips-vgg")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloserLook:
+    """What these stages found; see `CellResults`."""
+
+    perceived: Mapping[str, Payload | None] | Undefined
+    features: Sequence[SetFeatures] = ()
+    floors: Mapping[str, Mapping[str, float | Undefined]] = field(default_factory=dict)
+    seed_lpips: Mapping[str, Sequence[float | Undefined]] = field(default_factory=dict)
+
+
+NO_CLOSER_LOOK = CloserLook(Undefined("not measured: --quality basic"))
+
+
+def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Executor) -> CloserLook:
+    """Carry out the stages; what lacks its weights is left without a value, with the reason."""
+    samples = {each.sample_id: each for each in cell.dataset.samples}
+    sources = [samples[name] for name in dict.fromkeys(each.sample.sample_id for each in made)]
+    return CloserLook(
+        _perceive(made, executor),
+        [_features(network, sources, made, executor) for network in NETWORK_WEIGHTS],
+        _floors(cell, tasks, sources, executor),
+        _between(made, executor) if cell.repetitions > 1 else {},
+    )
+
+
+def _weights(*names: str) -> dict[str, str] | Undefined:
+    """Hashes of weight files that are here or can be fetched, or why not."""
+    from ..weights import WeightsError, digest, weight
+
+    try:
+        for name in names:
+            weight(name)
+        return {name: digest(name) for name in names}
+    except WeightsError as error:
+        return Undefined(f"unavailable: {error}")
+
+
+def _perceive(made: Sequence[Version], executor: Executor) -> dict[str, Payload | None] | Undefined:
+    weights = _weights(*LPIPS_WEIGHTS)
+    if isinstance(weights, Undefined):
+        return weights
+    found = {
+        each.deidentify.digest: perceive_task(
+            each.analyze.label, ImageRef.of(each.sample), each.deidentify.digest, weights
+        )
+        for each in made
+    }
+    executor.make("LPIPS", found.values())
+    return {digest: executor.read(task) for digest, task in found.items()}
+
+
+def _features(network: Network, sources: Sequence[Sample], made: Sequence[Version], executor: Executor) -> SetFeatures:
+    weights = _weights(NETWORK_WEIGHTS[network])
+    if isinstance(weights, Undefined):
+        return SetFeatures(network, weights, weights)
+    sides = (
+        [(each.sample_id, ImageRef.of(each)) for each in sources],
+        [(each.analyze.label, ImageRef.stored(each.deidentify.digest)) for each in made],
+    )
+    tasks = [[features_task(label, image, network, weights) for label, image in side] for side in sides]
+    executor.make(f"features ({network})", [task for side in tasks for task in side])
+    originals, deidentified = (_stacked(side, executor) for side in tasks)
+    return SetFeatures(network, originals, deidentified)
+
+
+def _stacked(tasks: Sequence[Task], executor: Executor) -> NDArray[np.float64] | Undefined:
+    reasons = [why for why in map(executor.reason, tasks) if why]
+    if reasons:
+        return Undefined(f"{len(reasons)} images have no features: {reasons[0]}")
+    payloads = [executor.read(task) for task in tasks]
+    rows = [payload.arrays["features"] for payload in payloads if payload is not None]
+    return np.stack(rows).astype(np.float64) if rows else Undefined("no image")
+
+
+def _floors(
+    cell: Cell, tasks: Tasks, sources: Sequence[Sample], executor: Executor
+) -> dict[str, dict[str, float | Undefined]]:
+    floors = {
+        each.sample_id: floor_task(
+            each.sample_id, ImageRef.of(each), tasks.originals[each.sample_id].digest, cell.analyzer
+        )
+        for each in sources
+    }
+    executor.make("noise floor", floors.values())
+    found: dict[str, dict[str, float | Undefined]] = {}
+    for name, task in floors.items():
+        payload = executor.read(task)
+        if payload is not None:
+            found[name] = {metric: measured(payload.meta, metric) for metric in DRIFTS.values()}
+    return found
+
+
+def _between(made: Sequence[Version], executor: Executor) -> dict[str, list[float | Undefined]]:
+    """LPIPS between neighbouring versions of each image: k - 1 pairs of k versions."""
+    weights = _weights("lpips-alex")
+    by_sample: dict[str, list[Version]] = {}
+    for each in made:
+        by_sample.setdefault(each.sample.sample_id, []).append(each)
+    if isinstance(weights, Undefined):
+        return {name: [weights] for name in by_sample}
+    tasks = {
+        name: [
+            between_task(name, first.deidentify.digest, second.deidentify.digest, weights)
+            for first, second in pairwise(versions)
+        ]
+        for name, versions in by_sample.items()
+    }
+    executor.make("LPIPS between seeds", [task for pairs in tasks.values() for task in pairs])
+    found: dict[str, list[float | Undefined]] = {}
+    for name, pairs in tasks.items():
+        payloads = [executor.read(task) for task in pairs]
+        found[name] = [
+            measured(payload.meta, "lpips") if payload else Undefined("could not be measured") for payload in payloads
+        ]
+    return found

@@ -1,0 +1,48 @@
+"""Alarms: numbers that look wrong, or too small a basis to be trusted. They never change a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .records import Counts, Value
+from .scoring.uncertainty import Draws
+from .scoring.values import Undefined
+
+MAX_DIR = 130.0
+MAX_EER = 20.0
+MIN_GENUINE = 30
+MAX_SKIPPED = 0.1
+
+
+def alarms(values: Sequence[Value], counts: Counts, draws: Draws | Undefined) -> list[str]:
+    """What a reader has to know before trusting a record.
+
+    Args:
+        values: the record's numbers.
+        counts: what became of the images.
+        draws: of the identities, or why there are none.
+
+    Returns:
+        Sentences; empty when nothing is conspicuous.
+    """
+    found = []
+    for each in values:
+        if each.value is None:
+            continue
+        if each.metric in ("dir", "dir_cross") and each.value > MAX_DIR:
+            found.append(
+                f"{each.recognizer}: {each.metric} is {each.value:.0f} %, above {MAX_DIR:.0f}: the images lie further "
+                "off than impostors do, outside of what the recogniser was made for"
+            )
+        if each.metric == "eer" and each.value > MAX_EER:
+            found.append(
+                f"{each.recognizer}: EER of the originals is {each.value:.1f} %, above {MAX_EER:.0f}: it hardly "
+                "recognises anybody, so failing to recognise de-identified images shows little"
+            )
+        if each.metric == "rr_cross" and each.n < MIN_GENUINE:
+            found.append(f"{each.recognizer}: only {each.n} comparisons with other images of the same identity")
+    if isinstance(draws, Undefined):
+        found.append(f"no intervals: {draws.reason}")
+    if counts.planned and counts.skipped / counts.planned > MAX_SKIPPED:
+        found.append(f"{counts.skipped} of {counts.planned} images were skipped: the rest may not be representative")
+    return found

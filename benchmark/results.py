@@ -1,0 +1,62 @@
+"""What the stages of a cell leave behind, before it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.base import Sample
+from .plan import Version
+from .score_recognition import Distances
+from .scoring.values import Undefined
+from .store import Payload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetFeatures:
+    """Features of originals and de-identified images by one network."""
+
+    network: Literal["inception", "vgg16"]
+    originals: NDArray[np.float64] | Undefined
+    deidentified: NDArray[np.float64] | Undefined
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellResults:
+    """Everything that a cell's stages produced. Mappings of versions go by the digest of the de-identify task."""
+
+    missing: Mapping[str, str | None]
+    """By sample id: why no hand was found in the original, or None."""
+    versions: Sequence[Version]
+    failed: Mapping[str, str | None]
+    """Why there is no image, or None."""
+    crashed: frozenset[str]
+    """Digests of tasks that were not stored and are tried again."""
+    analyses: Mapping[str, Payload | None]
+    measures: Mapping[str, Payload | None]
+    perceived: Mapping[str, Payload | None] | Undefined
+    """LPIPS, or why there is none."""
+    coverage: Mapping[str, float | None]
+    usable: Sequence[Sample]
+    distances: Mapping[str, Distances]
+    """By specification of the recogniser."""
+    features: Sequence[SetFeatures]
+    floors: Mapping[str, Mapping[str, float | Undefined]]
+    """By sample id: the analyzer's own noise, by metric of drift."""
+    seed_lpips: Mapping[str, Sequence[float | Undefined]]
+    """By sample id: LPIPS between its versions."""
+    seconds: Mapping[str, float]
+
+    @property
+    def made(self) -> list[Version]:
+        """Versions that exist, in the order of the rows of `Distances.deidentified`."""
+        return [each for each in self.versions if self.failed[each.deidentify.digest] is None]
+
+    def survived(self, version: Version) -> bool:
+        """Whether the analyzer still finds the hand."""
+        payload = self.analyses.get(version.deidentify.digest)
+        return payload is not None and payload.failure is None

@@ -1,0 +1,372 @@
+"""What one recogniser makes of the originals and of the de-identified images.
+
+What could not be done is never left out of a privacy number:
+
+* a sample that the method failed on is scored as if its original had been published;
+* a de-identified image that the recogniser cannot process counts as rejected and as not identified, and is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.base import Sample
+from .plan import Cell, Version
+from .records import Curve
+from .score_values import Values, Vector, clustered
+from .scoring.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
+from .scoring.bootstrap_scores import Clustered, Pairs, pair_up, sort_pairs
+from .scoring.identification import Identification, identify
+from .scoring.singling_out import (
+    PEOPLE,
+    Nearest,
+    effective_eer,
+    linkability,
+    mated_scores,
+    nearest_by_identity,
+    singling_out,
+)
+from .scoring.uncertainty import Draws, Interval, Replicates
+from .scoring.unlinkability import unlinkability
+from .scoring.values import Undefined
+from .scoring.verification import EerPoint, ErrorCurve, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
+
+Matrix = NDArray[np.float32]
+
+CMC_RANKS = 20
+CURVE_POINTS = 200
+FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distances:
+    """Distances of one recogniser; NaN where a template could not be had."""
+
+    originals: Matrix
+    """(usable samples, usable samples)."""
+    deidentified: Matrix
+    """(de-identified images, usable samples)."""
+    versions: Matrix | None
+    """(de-identified images, de-identified images), where there are several of each original."""
+    problems: Mapping[str, str]
+    """Why a template could not be had, by label of the image."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """One de-identified image before the recogniser."""
+
+    version: Version
+    column: int
+    """Its original, among the usable samples."""
+    row: Matrix | None
+    """(usable samples,) its distances; None when it could not be processed."""
+
+
+class Recognition:
+    """Scores of one recogniser under one protocol.
+
+    Args:
+        cell: what was run.
+        usable: samples whose hand was found; rows and columns of `distances.originals`.
+        versions: de-identified versions that were asked for.
+        made: digests of those that exist, in the order of the rows of `distances.deidentified`.
+        distances: of this recogniser.
+        name: its specification.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        usable: Sequence[Sample],
+        versions: Sequence[Version],
+        made: Sequence[str],
+        distances: Distances,
+        name: str,
+    ) -> None:
+        self.name = name
+        self._distances = distances
+        self._identities = np.array([each.identity for each in usable], dtype=object)
+        people = sorted({each.identity for each in cell.dataset.samples})
+        self._people = len(people)
+        place = {identity: index for index, identity in enumerate(people)}
+        self._cluster = np.array([place[each.identity] for each in usable], dtype=np.intp)
+        everyone = [each.subject for each in cell.dataset.samples]
+        dev, evaluated = cell.protocol.dev_subjects(everyone), cell.protocol.eval_subjects(everyone)
+        # A sample without a template was not acquired: no comparison with it exists.
+        enrolled = np.isfinite(np.diagonal(distances.originals)) if len(usable) else np.zeros(0, bool)
+        self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
+        dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
+        self._dev = dev_rows if cell.protocol.threshold_from == "dev" else None
+        self.genuine, self.impostor = self._pairs(self._eval)
+        column = {each.sample_id: index for index, each in enumerate(usable)}
+        self.probes = self._find_probes(versions, made, column)
+
+    def _pairs(self, chosen: NDArray[np.intp]) -> tuple[Vector, Vector]:
+        """Genuine and impostor distances of all pairs i < j."""
+        first, second = np.triu_indices(len(chosen), 1)
+        values = self._distances.originals[np.ix_(chosen, chosen)][first, second].astype(np.float64)
+        same = self._identities[chosen][first] == self._identities[chosen][second]
+        return values[same], values[~same]
+
+    def _find_probes(self, versions: Sequence[Version], made: Sequence[str], columns: Mapping[str, int]) -> list[Probe]:
+        rows = {digest: row for row, digest in enumerate(made)}
+        members, probes = set(self._eval.tolist()), []
+        for version in versions:
+            column = columns[version.sample.sample_id]
+            if column not in members:
+                continue
+            row = rows.get(version.deidentify.digest)
+            # Failed: as if the original had been published.
+            found = self._distances.originals[column] if row is None else self._distances.deidentified[row]
+            processed = bool(np.isfinite(found[self._eval]).all())
+            probes.append(Probe(version, column, found if processed else None))
+        return probes
+
+    @property
+    def processed(self) -> list[Probe]:
+        """Probes that the recogniser could process."""
+        return [each for each in self.probes if each.row is not None]
+
+    @property
+    def _lost(self) -> list[int]:
+        """Clusters of the probes that it could not."""
+        return [int(self._cluster[each.column]) for each in self.probes if each.row is None]
+
+    def report(self, values: Values) -> None:
+        """Add all numbers of this recogniser."""
+        genuine, impostor = self._pairs(self._eval if self._dev is None else self._dev)
+        point = eer(genuine, impostor)
+        threshold = point.threshold if isinstance(point, EerPoint) else math.nan
+        own, cross = self.own(), self.cross()
+        within = self._replicates(values.draws, own, cross)
+        self._report_originals(values, within)
+        found = point.threshold if isinstance(point, EerPoint) else point
+        values.add("eer_threshold", found, len(genuine) + len(impostor), self.name, within=within.get("eer_threshold"))
+        for suffix, scores in (("", own), ("_cross", cross)):
+            share, total = _rejected(scores, threshold)
+            note = _lost_note(scores.lost.size)
+            values.add(f"rr{suffix}", share, total, self.name, reason=note, within=within.get(f"rr{suffix}"))
+            ratio = dir_ratio(self.genuine, self.impostor, scores.values)
+            values.add(f"dir{suffix}", ratio, scores.values.size, self.name, within=within.get(f"dir{suffix}"))
+        for metric, with_source in (("rank1_with_source", True), ("rank1_without_source", False)):
+            self._report_identification(values, metric, with_source)
+        self._report_linking(values, threshold)
+
+    def _replicates(
+        self, draws: Draws | Undefined, own: Clustered, cross: Clustered
+    ) -> dict[str, Replicates | Undefined]:
+        """Replicates of all recognition numbers, by metric; empty where none can be drawn."""
+        if isinstance(draws, Undefined) or not (self.genuine.size and self.impostor.size):
+            return {}
+        setting = None
+        if self._dev is not None:
+            genuine, impostor = self._pairs(self._dev)
+            if not (genuine.size and impostor.size):
+                return {}
+            setting = self._paired(self._dev)
+        scores = {"": own, "_cross": cross}
+        kept = {suffix: each for suffix, each in scores.items() if each.values.size + each.lost.size}
+        return recognition_replicates(self._paired(self._eval), kept, draws, FNMR_METRICS, setting)
+
+    def _paired(self, chosen: NDArray[np.intp]) -> Pairs:
+        table = self._distances.originals[np.ix_(chosen, chosen)].astype(np.float64)
+        labels = self._identities[chosen].astype(str)
+        return pair_up(table, labels, self._cluster[chosen], self._people)
+
+    def _report_originals(self, values: Values, within: Mapping[str, Replicates | Undefined]) -> None:
+        pairs = len(self.genuine) + len(self.impostor)
+        point = eer(self.genuine, self.impostor)
+        rate = point.eer if isinstance(point, EerPoint) else point
+        values.add("eer", rate, pairs, self.name, within=within.get("eer"))
+        separation = d_prime(self.genuine, self.impostor)
+        values.add("d_prime", separation, pairs, self.name, within=within.get("d_prime"))
+        operating = fnmr_at_fmr(self.genuine, self.impostor, tuple(FNMR_METRICS.values()))
+        for name, each in zip(FNMR_METRICS, operating, strict=True):
+            values.add(name, each.fnmr, each.impostors, self.name, reason=each.reason or None, within=within.get(name))
+        curve = fmr_fnmr_curve(self.genuine, self.impostor)
+        if isinstance(curve, ErrorCurve):
+            values.curves.append(_curve("det", self.name, curve.fmr, curve.fnmr))
+
+    def own(self) -> Clustered:
+        """Distance of each de-identified image to its own original."""
+        kept = [(float(each.row[each.column]), each.column) for each in self.probes if each.row is not None]
+        clusters = [int(self._cluster[column]) for _, column in kept]
+        return clustered([value for value, _ in kept], clusters, self._lost)
+
+    def cross(self) -> Clustered:
+        """Distances of each de-identified image to the other originals of the same identity."""
+        distances: list[float] = []
+        clusters: list[int] = []
+        lost: list[int] = []
+        for each in self.probes:
+            own = self._identities[each.column]
+            others = [int(column) for column in self._eval if column != each.column and self._identities[column] == own]
+            cluster = int(self._cluster[each.column])
+            if each.row is None:
+                lost += [cluster] * len(others)
+            else:
+                distances += [float(each.row[column]) for column in others]
+                clusters += [cluster] * len(others)
+        return clustered(distances, clusters, lost)
+
+    def _table(self) -> tuple[NDArray[np.float64], list[str], list[str], NDArray[np.intp]]:
+        """(probes, gallery) distances, identities of both, and the column of each probe's source."""
+        processed = self.processed
+        rows = [each.row[self._eval] for each in processed if each.row is not None]
+        place = {int(column): index for index, column in enumerate(self._eval)}
+        return (
+            np.stack(rows).astype(np.float64) if rows else np.zeros((0, len(self._eval))),
+            [str(self._identities[each.column]) for each in processed],
+            [str(each) for each in self._identities[self._eval]],
+            np.array([place[each.column] for each in processed], dtype=np.intp),
+        )
+
+    def _report_identification(self, values: Values, metric: str, with_source: bool) -> None:
+        table, probes, gallery, sources = self._table()
+        if not len(table):
+            values.add(metric, Undefined("no de-identified image could be processed"), 0, self.name)
+            return
+        found = identify(table, probes, gallery, None if with_source else sources.tolist())
+        if not isinstance(found, Identification):
+            values.add(metric, found, 0, self.name)
+            return
+        total = found.probes + len(self._lost)
+        share = found.probes / total  # an image that cannot be processed is not identified
+        within = self._hit_replicates(values.draws, table, probes, gallery, None if with_source else sources)
+        note = _lost_note(len(self._lost))
+        values.add(metric, found.rank1 * share, total, self.name, reason=note, within=within)
+        ranks = np.arange(1, min(CMC_RANKS, len(found.cmc)) + 1, dtype=np.float64)
+        name: Literal["cmc_with_source", "cmc_without_source"] = (
+            "cmc_with_source" if with_source else "cmc_without_source"
+        )
+        values.curves.append(_curve(name, self.name, ranks, found.cmc[: len(ranks)] * share))
+
+    def _hit_replicates(
+        self,
+        draws: Draws | Undefined,
+        table: NDArray[np.float64],
+        probes: list[str],
+        gallery: list[str],
+        sources: NDArray[np.intp] | None,
+    ) -> Replicates | Undefined | None:
+        """Replicates of rank-1: the gallery stays, probes are drawn."""
+        nearest = nearest_by_identity(table, probes, gallery, _hidden(table, sources))
+        if isinstance(nearest, Undefined) or isinstance(draws, Undefined):
+            return None
+        hits = linkability(nearest, [nearest.others.shape[1] + 1]).by_probe[0]
+        clusters = [int(self._cluster[self.processed[row].column]) for row in nearest.probe]
+        outcomes = [*hits.tolist(), *([0.0] * len(self._lost))]
+        return share_replicates(clustered(outcomes, [*clusters, *self._lost]), draws)
+
+    def _report_linking(self, values: Values, threshold: float) -> None:
+        """Unlinkability and the risks of WP216; an image is never compared with its own original."""
+        table, probes, gallery, sources = self._table()
+        scores = mated_scores(table, probes, gallery, sources)
+        pairs = scores.mated.size + scores.non_mated.size
+        rate = effective_eer(scores.mated, scores.non_mated)
+        within = self._linking_interval(values.draws, table, probes, gallery, sources)
+        values.add("eer_effective", rate, pairs, self.name, within=within)
+        unlinkable = unlinkability(scores.mated, scores.non_mated)
+        for metric, attribute in (("d_sys", "d_sys"), ("d_sys_null", "null")):
+            number = unlinkable if isinstance(unlinkable, Undefined) else float(getattr(unlinkable, attribute))
+            values.add(metric, number, pairs, self.name)
+        hidden = _hidden(table, sources)
+        self._report_risk(values, "linkability", nearest_by_identity(table, probes, gallery, hidden), math.nan)
+        turned = nearest_by_identity(table.T, gallery, probes, None if hidden is None else hidden.T)
+        self._report_risk(values, "singling_out", turned, threshold)
+
+    def _report_risk(self, values: Values, metric: str, nearest: Nearest | Undefined, threshold: float) -> None:
+        if isinstance(nearest, Undefined):
+            values.add(metric, nearest, 0, self.name)
+            return
+        people = nearest.others.shape[1] + 1
+        if people < PEOPLE:
+            values.add(metric, Undefined(f"needs {PEOPLE} palms, got {people}"), 0, self.name)
+            return
+        if metric == "linkability":
+            outcomes = linkability(nearest, [PEOPLE]).by_probe[0]
+            rows = [self.processed[row].column for row in nearest.probe]
+        else:
+            if math.isnan(threshold):
+                values.add(metric, Undefined("no threshold"), 0, self.name)
+                return
+            outcomes = singling_out(nearest, threshold, [PEOPLE]).by_probe[0]
+            rows = [int(self._eval[row]) for row in nearest.probe]
+        clusters = [int(self._cluster[row]) for row in rows]
+        lost = self._lost if metric == "linkability" else []
+        values.add_share(metric, [*outcomes.tolist(), *([0.0] * len(lost))], [*clusters, *lost], self.name)
+
+    def _linking_interval(
+        self,
+        draws: Draws | Undefined,
+        table: NDArray[np.float64],
+        probes: list[str],
+        gallery: list[str],
+        sources: NDArray[np.intp],
+    ) -> Interval | Undefined | None:
+        if isinstance(draws, Undefined) or not table.size:
+            return None
+        used = np.ones(table.shape, dtype=bool)
+        used[np.arange(len(table)), sources] = False
+        same = (np.array(probes)[:, None] == np.array(gallery)[None])[used]
+        if not same.any() or same.all():
+            return None
+        rows, columns = np.nonzero(used)
+        image = self._cluster[[each.column for each in self.processed]]
+        pairs = sort_pairs(table[used], same, image[rows], self._cluster[self._eval][columns], self._people)
+        return effective_eer_interval(pairs, draws)
+
+    def own_by_version(self) -> dict[str, float | None]:
+        """Distance to the own original by digest of the de-identify task."""
+        return {
+            each.version.deidentify.digest: None if each.row is None else float(each.row[each.column])
+            for each in self.probes
+        }
+
+    def arrays(self) -> dict[str, Vector]:
+        """The score arrays, for figures."""
+        return {
+            "genuine": self.genuine,
+            "impostor": self.impostor,
+            "own": self.own().values,
+            "cross": self.cross().values,
+        }
+
+
+def _hidden(table: NDArray[np.float64], sources: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:
+    if sources is None:
+        return None
+    hidden = np.zeros(table.shape, dtype=bool)
+    hidden[np.arange(len(table)), sources] = True
+    return hidden
+
+
+def _rejected(scores: Clustered, threshold: float) -> tuple[float | Undefined, int]:
+    """Share rejected; what could not be processed is rejected."""
+    total = scores.values.size + scores.lost.size
+    if not total:
+        return Undefined("no comparisons"), 0
+    if math.isnan(threshold):
+        return Undefined("no threshold: the originals give no genuine or no impostor pairs"), total
+    return (float(np.count_nonzero(scores.values > threshold)) + scores.lost.size) / total, total
+
+
+def _lost_note(lost: int) -> str | None:
+    return f"{lost} could not be processed by the recogniser and count as rejected" if lost else None
+
+
+def _curve(
+    name: Literal["det", "cmc_with_source", "cmc_without_source"], recognizer: str, x: Vector, y: Vector
+) -> Curve:
+    """A curve in at most `CURVE_POINTS` points; ends are kept."""
+    if len(x) > CURVE_POINTS:
+        keep = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).round().astype(int))
+        x, y = x[keep], y[keep]
+    return Curve(name=name, recognizer=recognizer, x=[float(v) for v in x], y=[float(v) for v in y])

@@ -1,0 +1,126 @@
+"""Collects the numbers of a record: unit, interval, and the reason where there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import records
+from .measure import DRIFTS
+from .metrics import METRICS
+from .records import Curve, Value
+from .scoring.aggregate import summarise
+from .scoring.bootstrap_replicates import mean_replicates, share_replicates
+from .scoring.bootstrap_scores import Clustered
+from .scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
+from .scoring.values import Undefined
+
+Vector = NDArray[np.float64]
+
+RESAMPLES = 1000
+DRAW_SEED = 20250408
+"""One seed for all records: methods on the same dataset share their draws and can be compared in pairs."""
+
+_ALREADY_PERCENT = frozenset(
+    {"dir", "dir_cross", "roi_coverage", "roi_changed", *DRIFTS.values()}
+    | {metric.replace("drift_", "floor_") for metric in DRIFTS.values()}
+)
+"""Metrics whose functions give % themselves; the others give shares 0..1."""
+
+
+@dataclass(slots=True)
+class Values:
+    """Values, curves and alarms as they come."""
+
+    draws: Draws | Undefined
+    values: list[Value] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        metric: str,
+        value: float | Undefined | None,
+        n: int,
+        recognizer: str | None = None,
+        *,
+        std: float | None = None,
+        reason: str | None = None,
+        within: Replicates | Interval | Undefined | None = None,
+    ) -> None:
+        """Record a number in the metric's unit, with the interval of its replicates."""
+        scale = 100.0 if METRICS[metric].unit == "%" and metric not in _ALREADY_PERCENT else 1.0
+        if isinstance(value, Undefined):
+            reason = value.reason
+            value = None
+        if value is not None and not math.isfinite(value):
+            value, reason = None, "not finite"
+        if value is None and reason is None:
+            reason = "not measured"
+        self.values.append(
+            Value(
+                metric=metric,
+                recognizer=recognizer,
+                value=None if value is None else float(value) * scale,
+                std=None if std is None or value is None else float(std) * scale,
+                interval=None if value is None else _interval(within, scale),
+                n=n,
+                reason=reason,
+            )
+        )
+
+    def add_mean(self, metric: str, values: Sequence[float | Undefined], clusters: Sequence[int]) -> None:
+        """Record mean, population standard deviation and interval over the images that have a value."""
+        found = summarise(values)
+        note = "; ".join(f"{count} × {reason}" for reason, count in found.left_out.items()) or None
+        if found.mean is None:
+            note = note or "no image to measure"
+        kept = [
+            (float(value), cluster)
+            for value, cluster in zip(values, clusters, strict=True)
+            if not isinstance(value, Undefined) and math.isfinite(value)
+        ]
+        within = None
+        if kept and isinstance(self.draws, Draws):
+            within = mean_replicates(clustered(*zip(*kept, strict=True)), self.draws)
+        self.add(metric, found.mean, found.count, std=found.std, reason=note, within=within)
+
+    def add_share(
+        self,
+        metric: str,
+        outcomes: Sequence[float],
+        clusters: Sequence[int],
+        recognizer: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Record a share of images: outcomes are 1 or 0, or the chance of 1."""
+        if not len(outcomes):
+            self.add(metric, Undefined(reason or "no image"), 0, recognizer)
+            return
+        within = share_replicates(clustered(outcomes, clusters), self.draws) if isinstance(self.draws, Draws) else None
+        self.add(metric, float(np.mean(outcomes)), len(outcomes), recognizer, reason=reason, within=within)
+
+
+def clustered(values: Sequence[float], clusters: Sequence[int], lost: Sequence[int] = ()) -> Clustered:
+    """Numbers with the identity that each belongs to."""
+    return Clustered(
+        np.asarray(values, dtype=np.float64), np.asarray(clusters, dtype=np.intp), np.asarray(lost, dtype=np.intp)
+    )
+
+
+def draw_identities(identities: Sequence[str], dev: frozenset[str], evaluated: frozenset[str]) -> Draws | Undefined:
+    """The draws of a dataset: identities in sorted order; dev and eval are drawn each for itself."""
+    names = sorted(set(identities))
+    strata = [name in dev for name in names] if dev != evaluated else None
+    return draw_clusters(len(names), RESAMPLES, DRAW_SEED, strata)
+
+
+def _interval(within: Replicates | Interval | Undefined | None, scale: float) -> records.Interval | None:
+    found = interval(within) if isinstance(within, Replicates) else within
+    if not isinstance(found, Interval) or not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return None
+    return records.Interval(low=found.low * scale, high=found.high * scale, level=found.level, method=found.method)

@@ -1,0 +1,91 @@
+"""`deid-bench explain`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import json_option
+
+if TYPE_CHECKING:
+    from ..benchmark.metric import Metric
+
+_WIDTH = 100
+_LABEL = 11
+
+
+@click.command("explain")
+@click.argument("names", nargs=-1, metavar="METRIC…")
+@click.option("--all", "everything", is_flag=True, help="Every metric.")
+@click.option("--markdown", is_flag=True, help="Print Markdown; with --all the page docs/metrics.md.")
+@json_option
+def command(names: tuple[str, ...], everything: bool, markdown: bool, as_json: bool) -> int:
+    """Say what a number means: definition, formula, range, source, what protocols do, and what to beware of.
+
+    \b
+    deid-bench explain dir
+    deid-bench explain rr rr_cross
+    deid-bench explain --all --markdown
+    """
+    from ..benchmark.metrics import METRICS
+    from ..benchmark.metrics_page import metric_section, metrics_page
+
+    if everything == bool(names):
+        raise click.UsageError("Name one or more metrics, or say --all; `deid-bench list metrics` shows them.")
+    if markdown and as_json:
+        raise click.UsageError("Choose one of --markdown and --json.")
+    chosen = list(METRICS.values()) if everything else [_find(name) for name in names]
+    if as_json:
+        click.echo(json.dumps([_plain(each) for each in chosen], indent=1, ensure_ascii=False))
+    elif markdown:
+        click.echo(metrics_page() if everything else "\n\n".join(map(metric_section, chosen)), nl=not everything)
+    else:
+        for metric in chosen:
+            _show(metric)
+    return 0
+
+
+def _find(name: str) -> Metric:
+    """The metric of that name, however it is written; its title will do too."""
+    from ..benchmark.metrics import METRICS
+    from ..plugins import PluginError
+
+    titles = {_key(each.title): each for each in METRICS.values()}
+    known = titles | {_key(each.name): each for each in METRICS.values()}
+    if _key(name) in known:
+        return known[_key(name)]
+    import difflib
+
+    close = [known[each].name for each in difflib.get_close_matches(_key(name), known, n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else "`deid-bench list metrics` shows them"
+    raise PluginError(f"there is no metric {name!r}; {hint}")
+
+
+def _key(text: str) -> str:
+    return text.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _show(metric: Metric) -> None:
+    from textwrap import TextWrapper
+
+    from ..benchmark.metrics_page import facts
+
+    def wrapped(text: str, first: str, others: str) -> str:
+        wrapper = TextWrapper(_WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+        return wrapper.fill(text)
+
+    click.secho(metric.name, bold=True, nl=False)
+    click.echo(f"  {metric.title}")
+    click.echo(wrapped(metric.definition, "  ", "  "))
+    for label, text in facts(metric).items():
+        first, others = f"  {label:<{_LABEL}}", " " * (_LABEL + 2)
+        click.echo(f"{first}{text}" if label == "formula" else wrapped(text, first, others))
+    click.echo()
+
+
+def _plain(metric: Metric) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(metric)
