@@ -53,12 +53,12 @@ def _weights(*names: str) -> dict[str, str] | Undefined:
     """Hashes of weight files that are here or can be fetched, or why not."""
     from ..weights import WeightsError, digest, weight
 
-    try:
-        for name in names:
+    for name in names:
+        try:
             weight(name)
-        return {name: digest(name) for name in names}
-    except WeightsError as error:
-        return Undefined(f"unavailable: {error}")
+        except WeightsError:
+            return Undefined(f"unavailable: weights {name} (`deid-bench weights fetch {name}` says why)")
+    return {name: digest(name) for name in names}
 
 
 def _perceive(made: Sequence[Version], executor: Executor) -> dict[str, Payload | None] | Undefined:

@@ -33,6 +33,8 @@ class Executor:
         self.store = store
         self.problems: dict[str, str] = {}
         """Digest of a task that could not be done, and why."""
+        self.peak_mb = 0.0
+        """Largest resident size of any process that carried out tasks."""
         self._backend = backend
         self._progress = progress
         self._timings = store.root / "timings.jsonl"
@@ -56,6 +58,7 @@ class Executor:
                     self.problems[result.digest] = result.problem
                 else:
                     self._log(result.digest, result.seconds)
+                    self.peak_mb = max(self.peak_mb, result.peak_mb)
                 if self._progress:
                     self._progress.advance(1)
         finally:

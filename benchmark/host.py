@@ -43,14 +43,13 @@ def packages() -> dict[str, str]:
 
 
 def peak_memory_mb() -> float:
-    """Largest resident size so far of this process or any of its finished children, in MiB; 0 where unknown."""
+    """Largest resident size so far of this process, in MiB; 0 where unknown."""
     try:
         import resource
     except ImportError:
         return 0.0
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return round(max(resource.getrusage(each).ru_maxrss for each in who) / unit, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
 
 
 def _processor() -> str:

@@ -130,7 +130,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
         packages=packages(),
         seconds=dict(results.seconds),
         wall_seconds=round(time.monotonic() - start, 3),
-        peak_memory_mb=peak_memory_mb(),
+        peak_memory_mb=max(peak_memory_mb(), executor.peak_mb),
     )
     record, arrays = build_record(cell, results, host)
     folder = execution.out / cell.name

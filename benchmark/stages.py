@@ -19,6 +19,7 @@ from ..deidentifiers.base import Deidentifier, Donor, Request
 from ..plugins import PluginRef, load_ref
 from ..recognizers.base import Recognizer
 from .guard import Crash, guarded
+from .host import peak_memory_mb
 from .scoring.values import Undefined
 from .store import Payload, Store, StoreError
 from .tasks import Stage, Task, TaskResult
@@ -56,7 +57,7 @@ def _put(task: Task, made: Made, seconds: float, store: Store) -> TaskResult:
         store.write(task.digest, made)
     except StoreError as error:
         return TaskResult(task.digest, str(error), seconds, fatal=str(error))
-    return TaskResult(task.digest, None, seconds)
+    return TaskResult(task.digest, None, seconds, peak_mb=peak_memory_mb())
 
 
 @lru_cache(maxsize=1)

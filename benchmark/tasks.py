@@ -102,6 +102,8 @@ class TaskResult:
     seconds: float
     fatal: str | None = None
     """The run cannot go on (disk full, store gone)."""
+    peak_mb: float = 0.0
+    """Largest resident size so far of the process that did it."""
 
 
 class Plugin:

@@ -26,6 +26,7 @@ from .options import json_option, make_run_options, quiet_option, run_options
     show_default=True,
     help="Seconds a method may take for one image.",
 )
+@click.option("--intervals", is_flag=True, help="Show 95 % intervals in place of standard deviations.")
 @quiet_option
 @json_option
 def command(**values: Any) -> int:
@@ -40,7 +41,8 @@ def command(**values: Any) -> int:
     """
     from ..benchmark.run import Execution, run
     from ..reports.board import update_board
-    from ..reports.tables import print_outcomes, records_json
+    from ..reports.tables import records_json
+    from ..reports.terminal import print_outcomes
     from .progress import Bars
 
     execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"])
@@ -50,5 +52,5 @@ def command(**values: Any) -> int:
     if values["as_json"]:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:
-        print_outcomes(outcomes, board)
+        print_outcomes(outcomes, board, values["intervals"])
     return 1 if any(each.record.counts.failed for each in outcomes) else 0

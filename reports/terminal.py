@@ -1,0 +1,164 @@
+"""Tables for a terminal: the layout of the palm paper's Tables II, III and IV, one block per protocol and dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..benchmark.metrics import METRICS
+from ..benchmark.records import RunRecord
+from .tables import NO_VALUE, QUALITY, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from ..benchmark.run import Outcome
+
+PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross")
+RECOGNITION = ("eer", "d_prime", "fnmr_at_fmr_1")
+
+SHORT = {
+    "rr": "RR",
+    "dir": "DIR",
+    "rank1_with_source": "Acc.",
+    "rank1_without_source": "Acc., other",
+    "rr_cross": "RR, other",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "psnr": "PSNR",
+    "lpips_vgg": "LPIPS",
+    "fid": "FID",
+    "survival": "found again",
+    "drift_box": "hand",
+    "drift_keypoints_2d": "2-D keyp.",
+    "drift_keypoints_3d": "3-D keyp.",
+    "drift_roi": "ROI",
+    "drift_mask": "mask",
+    "roi_coverage": "ROI covered",
+    "failure_rate": "failed",
+}
+"""Headings for eighty characters; Acc. is rank-1, "other" is against other originals of the same identity."""
+
+_ARROWS = {"higher": "↑", "lower": "↓", "target": "→100"}
+
+
+def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) -> None:
+    """The tables of a run.
+
+    Args:
+        outcomes: the finished cells.
+        board: where the HTML board is.
+        intervals: show [low, high] in place of ± standard deviation.
+    """
+    from rich.console import Console
+
+    console = Console()
+    for table in leaderboards([each.record for each in outcomes]):
+        _print_table(console, table, intervals)
+        _print_recognition(console, table.rows[0].record)
+        for row in table.rows:
+            _print_problems(console, row.record)
+        console.print()
+    for outcome in outcomes:
+        state = "from the store" if outcome.from_store else f"{outcome.record.host.wall_seconds:.0f} s"
+        console.print(f"{outcome.folder / 'run.json'}  ({state})", highlight=False, soft_wrap=True)
+    console.print(f"{board}", highlight=False, soft_wrap=True)
+
+
+def _heading(metric: str) -> str:
+    unit = METRICS[metric].unit
+    return f"{SHORT[metric]} {_ARROWS[METRICS[metric].better]}" + (f"\n{unit}" if unit else "")
+
+
+def _text(cell: CellText, intervals: bool) -> str:
+    if intervals:
+        return f"{cell.text} {cell.interval}".strip()
+    return cell.text + cell.spread
+
+
+def _print_table(console: Console, table: Table, intervals: bool) -> None:
+    """De-identification with one line per recogniser, then image quality, then usability."""
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(table.title)}[/bold]", highlight=False, soft_wrap=True)
+    where = {(each.recognizer, each.metric): index for index, each in enumerate(table.columns)}
+    names = list(dict.fromkeys(each.recognizer for each in table.columns if each.recognizer))
+    shown = [metric for metric in PRIVACY if any((name, metric) in where for name in names)]
+    privacy = _grid("method", "recognizer", *(_heading(metric) for metric in shown))
+    for row in table.rows:
+        for number, name in enumerate(names):
+            cells = [
+                _text(row.cells[where[name, metric]], intervals) if (name, metric) in where else "" for metric in shown
+            ]
+            privacy.add_row(escape(row.record.method.spec) if number == 0 else "", escape(name), *cells)
+    console.print("De-identification", style="italic")
+    console.print(privacy)
+    for title, metrics in (("Image quality", QUALITY), ("Usability drift, %", USABILITY), ("Images, %", WHOLE)):
+        _print_part(
+            console, title, [metric for metric in metrics if _measured(table, metric)], table.rows, where, intervals
+        )
+
+
+def _measured(table: Table, metric: str) -> bool:
+    return any(value.value is not None for row in table.rows if (value := row.record.value(metric)))
+
+
+def _print_part(
+    console: Console,
+    title: str,
+    metrics: Sequence[str],
+    rows: Sequence[Row],
+    where: dict[tuple[str, str], int],
+    intervals: bool,
+) -> None:
+    from rich.markup import escape
+
+    if not metrics:
+        return
+    grid = _grid("method", *(_heading(metric) for metric in metrics))
+    for row in rows:
+        cells = [_text(row.cells[where["", metric]], intervals) for metric in metrics]
+        grid.add_row(escape(row.record.method.spec), *cells)
+    console.print(title, style="italic")
+    console.print(grid)
+
+
+def _grid(*headings: str) -> Grid:
+    from rich import box
+    from rich.table import Table as Grid
+
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        grid.add_column(heading, justify="left" if heading in ("method", "recognizer") else "right")
+    return grid
+
+
+def _print_recognition(console: Console, record: RunRecord) -> None:
+    """How well the recognisers work on the originals: without this, nothing above means anything."""
+    for each in record.recognizers:
+        parts = []
+        for metric in RECOGNITION:
+            value = record.value(metric, each.spec)
+            if value is not None:
+                text = NO_VALUE if value.value is None else format_value(metric, value.value)
+                parts.append(f"{METRICS[metric].title} {text}{METRICS[metric].unit if value.value is not None else ''}")
+        console.print(f"originals, {each.spec}: {', '.join(parts)}", highlight=False)
+
+
+def _print_problems(console: Console, record: RunRecord) -> None:
+    counts = record.counts
+    if counts.failed or counts.skipped:
+        console.print(
+            f"{record.method.spec}: {counts.done} of {counts.planned} images done, {counts.failed} failed, "
+            f"{counts.skipped} skipped",
+            style="yellow",
+            highlight=False,
+        )
+        for reason, count in sorted(counts.reasons.items(), key=lambda item: -item[1])[:5]:
+            console.print(f"  {count} × {reason}", style="yellow", highlight=False, markup=False)
+    if counts.retry:
+        console.print(f"  the same command tries {counts.retry} of them again", style="yellow", highlight=False)
+    for alarm in record.alarms:
+        console.print(f"  {record.method.spec}: {alarm}", style="yellow", highlight=False, markup=False)
