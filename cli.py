@@ -26,6 +26,7 @@ _COMMANDS = {
     "new": "Write a working plug-in package to start from.",
     "weights": "List, fetch, add or verify weight files.",
     "data": "List, prepare, verify or look for duplicates in datasets.",
+    "compare": "Compare two methods on the same samples, number by number.",
     "board": "Write one offline HTML leaderboard from records.",
     "doctor": "Check this installation and say what is wrong.",
 }

@@ -51,6 +51,22 @@ class HandAnalysis:
     """(H, W), the hand's pixels."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceAnalysis:
+    """One detected face. Coordinates in px of the analysed image, x right, y down."""
+
+    box: NDArray[np.float32]
+    """(4,) x0 y0 x1 y1 around the face."""
+    score: float
+    """Confidence that this is a face, 0..1."""
+    landmarks_5: NDArray[np.float32]
+    """(5, 2): left eye, right eye, nose tip, left and right mouth corner, as seen in the image."""
+    landmarks_68: NDArray[np.float32] | None
+    """(68, 2) in the iBUG 300-W order; None where the analyzer has no such model."""
+    mask: NDArray[np.bool_] | None
+    """(H, W), the face's pixels; None where the analyzer does not segment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """Nothing was found; `reason` is a short sentence without file names, so that reasons can be counted."""

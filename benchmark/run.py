@@ -132,9 +132,10 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
         wall_seconds=round(time.monotonic() - start, 3),
         peak_memory_mb=max(peak_memory_mb(), executor.peak_mb),
     )
-    record, arrays = build_record(cell, results, host)
+    record, files = build_record(cell, results, host)
     folder = execution.out / cell.name
-    write_atomically(folder / "scores.npz", arrays)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
     _write_previews(cell, results, folder, executor)
     save_record(record, folder)
     return Outcome(record, folder, from_store=False)

@@ -15,6 +15,7 @@ from .measure import DRIFTS, PERCEPTUAL, PIXELS, measured
 from .plan import Cell, Version, describe
 from .plausibility import alarms
 from .records import Counts, Host, RunRecord, SampleRow
+from .replicates import REPLICATES_NAME, encode_replicates
 from .results import CellResults
 from .score_diversity import report_diversity
 from .score_recognition import Recognition
@@ -25,8 +26,8 @@ from .scoring.values import Undefined
 from .store import Payload
 
 
-def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, bytes]:
-    """The record of a cell, and the score arrays behind it (`scores.npz`)."""
+def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, dict[str, bytes]]:
+    """The record of a cell, and the files that go with it: the score arrays and the replicates behind the intervals."""
     samples = cell.dataset.samples
     everyone = [each.subject for each in samples]
     dev, evaluated = cell.protocol.dev_subjects(everyone), cell.protocol.eval_subjects(everyone)
@@ -41,7 +42,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         scored.report(values)
         own[name] = scored.own_by_version()
         kinds = {**scored.arrays(), **report_diversity(values, cell, results, distances, name)}
-        arrays |= {f"{kind}_{index}": scores for kind, scores in kinds.items()}
+        arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
     _report_images(values, cell, results, evaluated)
     counts = _counts(cell, results)
     record = RunRecord(
@@ -62,9 +63,9 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         samples=_sample_rows(cell, results, own),
         host=host,
     )
-    buffer = io.BytesIO()
-    np.savez(buffer, **{name: scores.astype(np.float32) for name, scores in arrays.items()})  # type: ignore[arg-type]
-    return record, buffer.getvalue()
+    scores = io.BytesIO()
+    np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
+    return record, {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
 
 
 # ------------------------------------------------------------------------------------------------ images

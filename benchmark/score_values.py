@@ -32,14 +32,20 @@ _ALREADY_PERCENT = frozenset(
 """Metrics whose functions give % themselves; the others give shares 0..1."""
 
 
+def scale_of(metric: str) -> float:
+    """What a number as its function gives it is multiplied by to stand in the metric's unit."""
+    return 100.0 if METRICS[metric].unit == "%" and metric not in _ALREADY_PERCENT else 1.0
+
+
 @dataclass(slots=True)
 class Values:
-    """Values, curves and alarms as they come."""
+    """Values, curves and replicates as they come."""
 
     draws: Draws | Undefined
     values: list[Value] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
-    alarms: list[str] = field(default_factory=list)
+    replicates: dict[tuple[str, str], Replicates] = field(default_factory=dict)
+    """By metric and recogniser ("" for none), for comparing methods in pairs."""
 
     def add(
         self,
@@ -53,7 +59,9 @@ class Values:
         within: Replicates | Interval | Undefined | None = None,
     ) -> None:
         """Record a number in the metric's unit, with the interval of its replicates."""
-        scale = 100.0 if METRICS[metric].unit == "%" and metric not in _ALREADY_PERCENT else 1.0
+        if isinstance(within, Replicates) and value is not None:
+            self.replicates[metric, recognizer or ""] = within
+        scale = scale_of(metric)
         if isinstance(value, Undefined):
             reason = value.reason
             value = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..benchmark.metrics import METRICS
 from ..benchmark.records import RecordError, RunRecord, find_records, load_record
 from ..benchmark.store import write_atomically
+from .ranking import table_ranks
 from .tables import Table, leaderboards
 
 BOARD_NAME = "board.html"
@@ -72,6 +73,7 @@ def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[t
         script_hash=_csp_hash(script),
         style_hash=_csp_hash(style),
         details=_details,
+        ranks={table.key: table_ranks(table, folders) for table in tables},
     )
 
 
@@ -103,6 +105,16 @@ def _column_groups(table: Table) -> list[tuple[str, int]]:
     return groups
 
 
+def _noise(record: RunRecord) -> list[tuple[str, str]]:
+    """The analyzer's own noise beside the drift."""
+    parts = []
+    for metric in METRICS:
+        value = record.value(metric) if metric.startswith("floor_") else None
+        if value is not None and value.value is not None:
+            parts.append(f"{METRICS[metric].title} {value.value:.2f} %")
+    return [("noise floor", ", ".join(parts))] if parts else []
+
+
 def _previews(folder: Path) -> list[str]:
     """Small pictures as data addresses; a dataset that may not be shown has none."""
     found = sorted((folder / "previews").glob("*.png"))[:4]
@@ -127,6 +139,8 @@ def _details(record: RunRecord) -> list[tuple[str, str]]:
         ("seeds", f"{record.repetitions} per image, root seed {record.root_seed}"),
         ("time", ", ".join(f"{name} {value:.3f} s" for name, value in record.host.seconds.items()) or "–"),
         ("machine", f"{record.host.machine.get('processor', '')}, {record.host.created}"),
+        *(("note", text) for text in record.alarms),
+        *_noise(record),
         ("record", f"{record.digest[:16]}, deid-bench {record.toolkit}"),
     ]
     for each in record.recognizers:

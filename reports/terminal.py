@@ -121,8 +121,19 @@ def _print_part(
     for row in rows:
         cells = [_text(row.cells[where["", metric]], intervals) for metric in metrics]
         grid.add_row(escape(row.record.method.spec), *cells)
+    floor = [_floor(rows[0].record, metric) for metric in metrics]
+    if any(floor):
+        grid.add_row("(detector's own noise)", *floor, style="dim")
     console.print(title, style="italic")
     console.print(grid)
+
+
+def _floor(record: RunRecord, metric: str) -> str:
+    """The analyzer's own noise, to read a drift by."""
+    value = record.value(metric.replace("drift_", "floor_")) if metric.startswith("drift_") else None
+    if value is None or value.value is None:
+        return ""
+    return f"{format_value(metric, value.value)} ± {format_value(metric, value.std or 0.0)}"
 
 
 def _grid(*headings: str) -> Grid:

@@ -32,7 +32,9 @@ def problems(wheel: Path) -> list[str]:
         names = archive.namelist()
     found = [f"lacks {name}" for name in NEEDED if name not in names]
     tops = {name.split("/")[0] for name in names}
-    found += [f"installs {top!r} at top level" for top in tops if top != "deid_bench" and not top.endswith(".dist-info")]
+    found += [
+        f"installs {top!r} at top level" for top in tops if top != "deid_bench" and not top.endswith(".dist-info")
+    ]
     found += [f"holds {name}" for name in names if name.startswith(FORBIDDEN) or "__pycache__" in name]
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...analyzers.base import HandAnalysis, Missing
+from ...analyzers.base import FaceAnalysis, HandAnalysis, Missing
 from .values import Undefined
 
 
@@ -46,6 +46,41 @@ def drift(original: HandAnalysis, deidentified: HandAnalysis, shape: tuple[int, 
         keypoints_3d=joint_drift(original.keypoints_3d, deidentified.keypoints_3d),
         roi=coordinate_drift(original.roi, deidentified.roi, shape),
         mask=mask_drift(original.mask, deidentified.mask, shape),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDrift:
+    """How far each output moved, in % (0..100, 0 is unmoved)."""
+
+    box: float
+    landmarks_5: float
+    landmarks_68: float | Undefined
+    mask: float | Undefined
+
+
+def face_drift(original: FaceAnalysis, deidentified: FaceAnalysis, shape: tuple[int, ...]) -> FaceDrift:
+    """As `drift`, for faces; what the analyzer does not give has no number.
+
+    Args:
+        original: the analysis of the original.
+        deidentified: the analysis of the de-identified image by the same analyzer.
+        shape: (H, W) or (H, W, 3) of both images.
+
+    Raises:
+        ValueError: a mask does not fit the shape, or landmark counts differ.
+    """
+    dense: float | Undefined = Undefined("the analyzer gives no 68 landmarks")
+    if original.landmarks_68 is not None and deidentified.landmarks_68 is not None:
+        dense = coordinate_drift(original.landmarks_68, deidentified.landmarks_68, shape)
+    masks: float | Undefined = Undefined("the analyzer gives no mask")
+    if original.mask is not None and deidentified.mask is not None:
+        masks = mask_drift(original.mask, deidentified.mask, shape)
+    return FaceDrift(
+        box=coordinate_drift(original.box.reshape(2, 2), deidentified.box.reshape(2, 2), shape),
+        landmarks_5=coordinate_drift(original.landmarks_5, deidentified.landmarks_5, shape),
+        landmarks_68=dense,
+        mask=masks,
     )
 
 

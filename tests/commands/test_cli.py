@@ -147,8 +147,9 @@ def test_a_limited_run_says_that_it_is_a_smoke_test(tmp_path: Path, capsys) -> N
 
 
 def test_data_verify_reports_duplicates_and_unreadable_files(tmp_path: Path, capsys) -> None:
-    from deid_bench.datasets.images import write_png
     import numpy as np
+
+    from deid_bench.datasets.images import write_png
 
     rng = np.random.default_rng(0)
     for identity in ("a", "b"):

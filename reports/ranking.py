@@ -1,0 +1,134 @@
+"""What can be told apart: rank ranges of the rows of a table, and paired differences of two records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..benchmark.metrics import METRICS
+from ..benchmark.records import RunRecord
+from ..benchmark.replicates import load_replicates
+from ..benchmark.score_values import scale_of
+from ..benchmark.scoring.comparison import Difference, RankRange, compare, rank_ranges
+from ..benchmark.scoring.uncertainty import Interval, Replicates
+from ..benchmark.scoring.values import Undefined
+from .tables import Column, Row, Table, group_key
+
+SIGNIFICANT = 0.05
+
+
+class NotComparable(ValueError):
+    """Two records were made under different rules or on different data."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One number of two methods."""
+
+    metric: str
+    recognizer: str
+    first: float
+    second: float
+    difference: Difference | Undefined
+    verdict: str
+    """`first better`, `second better`, `differs` (no direction), `no difference shown`, or why nothing can be said."""
+
+
+def table_ranks(table: Table, folders: Mapping[str, Path]) -> dict[tuple[str, Column], str]:
+    """Rank ranges such as `1–3` by (record digest, column); sanity rows do not compete.
+
+    Args:
+        table: rows of one protocol and dataset.
+        folders: of the records, by digest.
+
+    Returns:
+        Only cells that have a rank: enough identities, and at least two rivals.
+    """
+    rivals = {row.record.digest: load_replicates(folders[row.record.digest]) for row in _competing(table, folders)}
+    if len(rivals) < 2:
+        return {}
+    ranks: dict[tuple[str, Column], str] = {}
+    for column in table.columns:
+        metric = METRICS[column.metric]
+        methods: dict[str, Replicates | Undefined] = {
+            digest: each[column.metric, column.recognizer]
+            for digest, each in rivals.items()
+            if (column.metric, column.recognizer) in each
+        }
+        sizes = {each.resampled.size for each in methods.values() if isinstance(each, Replicates)}
+        if len(methods) < 2 or len(sizes) != 1:
+            continue
+        for digest, rank in rank_ranges(methods, metric.better, _target(column.metric)).items():
+            if isinstance(rank, RankRange):
+                ranks[digest, column] = str(rank)
+    return ranks
+
+
+def _competing(table: Table, folders: Mapping[str, Path]) -> list[Row]:
+    return [row for row in table.rows if row.record.method.family != "sanity" and row.record.digest in folders]
+
+
+def _target(metric: str) -> float | None:
+    """Best value in the unit of the replicates (DIR is in %)."""
+    return METRICS[metric].target if METRICS[metric].better == "target" else None
+
+
+def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path]) -> list[Compared]:
+    """Paired differences of two methods on the same samples, Holm-corrected over all numbers compared.
+
+    Args:
+        first, second: record and its folder.
+
+    Raises:
+        NotComparable: other protocol, dataset or analyzer, or no replicates beside a record.
+    """
+    if group_key(first[0]) != group_key(second[0]):
+        raise NotComparable(
+            f"expected two records of one protocol, dataset and analyzer, got {' / '.join(_where(first[0]))} and "
+            f"{' / '.join(_where(second[0]))}; run both methods with the same options"
+        )
+    replicates = [load_replicates(folder) for _, folder in (first, second)]
+    for found, (_, folder) in zip(replicates, (first, second), strict=True):
+        if not found:
+            raise NotComparable(f"{folder} holds no replicates: it has too few identities, or is of an older version")
+    left, right = ({f"{metric}|{name}": each for (metric, name), each in found.items()} for found in replicates)
+    targets = {key: target for key in left if (target := _target(key.split("|")[0])) is not None}
+    rows = []
+    for key, difference in compare(left, right, targets).items():
+        metric, recognizer = key.split("|", 1)
+        a, b = (_number(record, metric, recognizer) for record, _ in (first, second))
+        if a is not None and b is not None:
+            rows.append(Compared(metric, recognizer, a, b, difference, _verdict(metric, difference)))
+    return rows
+
+
+def _number(record: RunRecord, metric: str, recognizer: str) -> float | None:
+    found = record.value(metric, recognizer or None)
+    return found.value if found else None
+
+
+def _where(record: RunRecord) -> tuple[str, str, str]:
+    return record.protocol.id, record.dataset.spec, record.analyzer.spec
+
+
+def _verdict(metric: str, found: Difference | Undefined) -> str:
+    if isinstance(found, Undefined):
+        return found.reason
+    if math.isnan(found.p_holm) or found.p_holm > SIGNIFICANT:
+        return "no difference shown"
+    better = METRICS[metric].better
+    # For a target the difference is that of the distances from it: smaller is better.
+    first_wins = found.value > 0 if better == "higher" else found.value < 0
+    return "first better" if first_wins else "second better"
+
+
+def interval_text(found: Difference | Undefined, metric: str) -> str:
+    """[low, high] of a difference in the metric's unit."""
+    if isinstance(found, Undefined) or not isinstance(found.interval, Interval):
+        return "–"
+    scale = scale_of(metric)
+    return f"[{found.interval.low * scale:.3g}, {found.interval.high * scale:.3g}]"

@@ -1,0 +1,143 @@
+"""What stands in a record beside the plain numbers: intervals, alarms, quality levels, diversity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark import closer_look
+from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.plausibility import alarms
+from deid_bench.benchmark.records import Counts, RunRecord, Value
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.scoring.uncertainty import draw_clusters
+from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.weights import status
+
+
+def run_one(options, out: Path) -> RunRecord:
+    return run(options, Execution(out=out, backend="serial"))[0].record
+
+
+def value(record: RunRecord, metric: str, recognizer: str | None = None) -> Value:
+    found = record.value(metric, recognizer)
+    assert found is not None, metric
+    return found
+
+
+def test_intervals_hold_their_number_and_stay_in_range(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("toy_noise:strength=30", dataset="identities=10"), tmp_path / "out")
+    with_interval = [each for each in record.values if each.interval]
+    assert {"rr", "dir", "eer", "rank1_with_source", "ssim", "survival", "rr_cross"} <= {
+        each.metric for each in with_interval
+    }
+    for each in with_interval:
+        metric, interval = METRICS[each.metric], each.interval
+        assert interval.low <= each.value + 1e-9, each.metric
+        assert interval.high >= each.value - 1e-9, each.metric
+        assert interval.low < interval.high or metric.unit != "%", each.metric
+        if metric.low is not None:
+            assert interval.low >= metric.low - 1e-9, each.metric
+        if metric.high is not None:
+            assert interval.high <= metric.high + 1e-9, each.metric
+
+
+def test_a_rate_at_its_bound_is_not_certain(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("identity", dataset="identities=10"), tmp_path / "out")
+    rate = value(record, "rr", "toy_recognizer")
+    assert rate.value == 0
+    assert rate.interval.low == pytest.approx(0, abs=1e-9)
+    assert rate.interval.high > 5
+
+
+def test_four_identities_give_no_interval_and_an_alarm(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("toy_noise", dataset="identities=4"), tmp_path / "out")
+    assert all(each.interval is None for each in record.values)
+    assert any("no intervals" in each for each in record.alarms)
+
+
+@pytest.mark.parametrize(
+    ("metric", "number", "n", "words"),
+    [
+        ("dir", 140.0, 100, "further off than impostors"),
+        ("eer", 25.0, 100, "hardly recognises anybody"),
+        ("rr_cross", 90.0, 12, "only 12 comparisons"),
+    ],
+)
+def test_implausible_numbers_raise_an_alarm(metric: str, number: float, n: int, words: str) -> None:
+    counts = Counts(planned=100, done=100, failed=0, skipped=0, reasons={})
+    draws = draw_clusters(20)
+    found = alarms([Value(metric=metric, recognizer="r", value=number, n=n)], counts, draws)
+    assert len(found) == 1
+    assert words in found[0]
+    assert alarms([Value(metric=metric, recognizer="r", value=19.0, n=100)], counts, draws) == []
+
+
+def test_many_skipped_images_raise_an_alarm() -> None:
+    counts = Counts(planned=100, done=80, failed=0, skipped=20, reasons={})
+    assert "skipped" in alarms([], counts, draw_clusters(20))[0]
+
+
+def test_basic_says_what_it_left_out(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("toy_noise"), tmp_path / "out")
+    assert record.quality == "basic"
+    assert "--quality basic" in value(record, "lpips_vgg").reason
+    assert record.value("fd_vgg16") is None
+
+
+def test_full_replaces_basic_and_answers_for_it(toy_options, tmp_path: Path) -> None:
+    if any(status(name).state == "absent" for name in closer_look.LPIPS_WEIGHTS):
+        pytest.skip("LPIPS weights are not on this machine: deid-bench weights fetch lpips-alex lpips-vgg")
+    execution = Execution(out=tmp_path / "out", backend="serial")
+    basic = run(toy_options("toy_noise"), execution)[0]
+    full = run(toy_options("toy_noise", quality="full"), execution)[0]
+    assert not full.from_store
+    assert full.folder == basic.folder
+    for each in basic.record.values:
+        if each.value is not None:
+            assert value(full.record, each.metric, each.recognizer).value == each.value
+    assert 0 < value(full.record, "lpips_alex").value < 2
+    assert value(full.record, "fd_vgg16").value > 0
+    assert "rank-deficient" in value(full.record, "fd_vgg16").reason
+    assert value(full.record, "floor_keypoints_2d").value >= 0
+    assert run(toy_options("toy_noise"), execution)[0].from_store
+
+
+def test_lacking_weights_are_a_reason_not_an_error(toy_options, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(closer_look, "_weights", lambda *names: Undefined(f"unavailable: weights {names[0]}"))
+    record = run_one(toy_options("toy_noise", quality="full"), tmp_path / "out")
+    assert "unavailable: weights lpips-alex" in value(record, "lpips_alex").reason
+    assert "unavailable: weights fid-inception" in value(record, "fid").reason
+    assert record.counts.failed == record.counts.retry == 0
+
+
+def test_versions_of_one_image_are_compared(toy_options, tmp_path: Path) -> None:
+    options = toy_options("toy_noise:strength=120", dataset="identities=8", repetitions=3)
+    outcome = run(options, Execution(out=tmp_path / "out", backend="serial"))[0]
+    assert value(outcome.record, "dprime_diversity", "toy_recognizer").n == 24 * 3
+    assert 0 <= value(outcome.record, "overlap_diversity", "toy_recognizer").value <= 100
+    with np.load(outcome.folder / "scores.npz", allow_pickle=False) as scores:
+        assert len(scores["versions_0"]) == 24 * 3
+        assert len(scores["own_0"]) == 24 * 3
+
+
+def test_one_version_has_no_diversity(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("toy_noise"), tmp_path / "out")
+    assert record.value("dprime_diversity", "toy_recognizer") is None
+
+
+def test_linking_among_ten_is_measured_where_there_are_ten(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("identity", dataset="identities=12"), tmp_path / "out")
+    assert value(record, "linkability", "toy_recognizer").value == pytest.approx(100)
+    assert value(record, "d_sys", "toy_recognizer").value > 0.9
+    assert value(record, "eer_effective", "toy_recognizer").value < 5
+    small = run_one(toy_options("identity", dataset="identities=5"), tmp_path / "small")
+    assert "needs 10 palms" in value(small, "linkability", "toy_recognizer").reason
+
+
+def test_the_regions_own_quality_is_lower_than_the_whole_images(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("blurring"), tmp_path / "out")
+    assert value(record, "psnr_region").value < value(record, "psnr").value
+    assert value(record, "ssim_region").value < value(record, "ssim").value
