@@ -41,9 +41,12 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
     """Carry out the stages; what lacks its weights is left without a value, with the reason."""
     samples = {each.sample_id: each for each in cell.dataset.samples}
     sources = [samples[name] for name in dict.fromkeys(each.sample.sample_id for each in made)]
+    evaluated = cell.protocol.eval_subjects([each.subject for each in cell.dataset.samples])
+    counted = [each for each in sources if each.subject in evaluated]
+    versions = [each for each in made if each.sample.subject in evaluated]
     return CloserLook(
         _perceive(made, executor),
-        [_features(network, sources, made, executor) for network in NETWORK_WEIGHTS],
+        [_features(network, counted, versions, executor) for network in NETWORK_WEIGHTS],
         _floors(cell, tasks, sources, executor),
         _between(made, executor) if cell.repetitions > 1 else {},
     )

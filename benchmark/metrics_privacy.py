@@ -12,7 +12,14 @@ _EVERY = (
     "palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects; failed images count as their originals, "
     "images that the recogniser cannot process are left out."
 )
-_SEEDS = "Only for methods run with several seeds; palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects."
+_SEEDS = (
+    "Only in runs with several seeds (--seeds); palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects. "
+    "Failed images are left out."
+)
+_PEOPLE = (
+    f"Given from {PEOPLE} palms on; palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects. Failed images "
+    "count as their originals."
+)
 _PREDICATE = "palm-paper/1.0 sets the threshold on everybody, palm/1.0 on the dev subjects."
 _OTHER_CAPTURES = "An image is never compared with its own original, only with other captures of the palm."
 
@@ -82,7 +89,7 @@ PRIVACY_METRICS = (
         ),
         formula=f"mean over images of C(K - 1 - c, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); c of K - 1 palms nearer",
         citation=f"{_WP216}; our reading",
-        how=_EVERY,
+        how=f"{_PEOPLE} Images that the recogniser cannot process count as not linked.",
         caveat="A reading of the opinion, not the law. The attacker has the recogniser and nothing else.",
     ),
     Metric(
@@ -100,7 +107,7 @@ PRIVACY_METRICS = (
         ),
         formula=f"mean of [d_own <= t] C(K - 1 - f, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); f of K - 1 palms within t",
         citation=f"{_WP216}; our reading",
-        how=f"{_PREDICATE} {_EVERY}",
+        how=f"{_PEOPLE} {_PREDICATE} Images that the recogniser cannot process are left out.",
         caveat="A reading of the opinion, not the law. It falls too when the predicate accepts everybody.",
     ),
     Metric(
@@ -149,10 +156,13 @@ PRIVACY_METRICS = (
             "Mean perceptual distance (LPIPS, AlexNet) between de-identified versions of one image made with different "
             "seeds; 0 when the method always paints the same."
         ),
-        formula="mean over images of the mean LPIPS over pairs of versions",
+        formula="mean of LPIPS over neighbouring versions (1 and 2, 2 and 3, …) of every image",
         citation="Zhang et al., CVPR 2018 (LPIPS v0.1); deid-bench",
         how=_SEEDS,
-        caveat="Versions that look different may show one identity: read it beside the diversity by the recogniser.",
+        caveat=(
+            "Versions that look different may show one identity: read it beside the diversity by the "
+            "recogniser. Given only in runs with --quality full where the weights are at hand."
+        ),
     ),
 )
 """In the order of tables, to follow those of `metrics_reidentification`."""

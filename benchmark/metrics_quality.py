@@ -23,11 +23,11 @@ _REGION = (
     "palm/1.0 takes the evaluated subjects only."
 )
 _SETS = (
-    "One number for the set of originals and the set of de-identified images of the same samples; palm/1.0 takes the "
-    "evaluated subjects only."
+    "One number for all images that were made and the set of their originals; palm/1.0 takes the evaluated subjects "
+    "only."
 )
 _SIZE = "A method that repaints a small region is near the best value on the whole image whatever it paints there."
-_WEIGHTS = "Given only where torch and the weight file are at hand."
+_WEIGHTS = "Given only in runs with --quality full, where torch and the weight file are at hand."
 _NETWORKS = (("alex", "AlexNet"), ("vgg", "VGG16"))
 
 _WHOLE = (

@@ -80,7 +80,10 @@ def _floor(part: str, title: str, what: str, formula: str) -> Metric:
         ),
         formula=formula,
         citation=_HOUSE,
-        how="Over the originals that drift is measured on; no method has a part in it, so every method has the same.",
+        how=(
+            "In runs with --quality full, over the originals of the images that were made; no method has a part in it, "
+            "so that methods without failures share it. palm/1.0 counts the evaluated subjects only."
+        ),
         caveat="It belongs to the dataset and the analyzer; there is nothing to gain in it.",
     )
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 
 from ..datasets.base import Image, Sample
-from ..datasets.images import decode_png, write_png
+from ..datasets.images import decode_png
 
 HEIGHT = 220
 """Pixels."""
 
 
-def preview_png(sample: Sample, deidentified_png: bytes) -> bytes:
-    """PNG of original | de-identified, `HEIGHT` px high."""
+def preview_jpeg(sample: Sample, deidentified_png: bytes) -> bytes:
+    """JPEG of original | de-identified, `HEIGHT` px high: to look at, never to measure."""
+    from PIL import Image as PilImage
+
     pair = [_small(each) for each in (sample.image(), decode_png(deidentified_png))]
-    return write_png(np.concatenate(pair, axis=1))
+    buffer = io.BytesIO()
+    PilImage.fromarray(np.concatenate(pair, axis=1)).save(buffer, format="JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def _small(image: Image) -> Image:

@@ -235,7 +235,7 @@ def _write_previews(cell: Cell, results: CellResults, folder: Path, executor: Ex
     """A few pairs for the board: the first image of each of the first identities."""
     if not cell.dataset.info.redistributable:
         return
-    from .previews import preview_png
+    from .previews import preview_jpeg
 
     shown: set[str] = set()
     for version in results.versions:
@@ -245,8 +245,8 @@ def _write_previews(cell: Cell, results: CellResults, folder: Path, executor: Ex
         payload = executor.read(version.deidentify)
         if payload is None:
             continue
-        png = preview_png(sample, payload.blobs["image.png"])
-        write_atomically(folder / "previews" / f"{len(shown)}.png", png)
+        picture = preview_jpeg(sample, payload.blobs["image.png"])
+        write_atomically(folder / "previews" / f"{len(shown)}.jpg", picture)
         shown.add(sample.identity)
         if len(shown) == 4:
             return

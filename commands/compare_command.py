@@ -47,13 +47,15 @@ def command(first: Path, second: Path, as_json: bool) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    names = [record.method.spec for record, _ in records]
-    table = Table(box=None)
-    for heading in ("number", "recognizer", *names, "95 % of difference", "p (Holm)", "verdict"):
-        table.add_column(heading, no_wrap=heading in ("number", "verdict"), overflow="fold")
+    console = Console()
+    for letter, (record, _) in zip("AB", records, strict=True):
+        console.print(f"{letter} = {record.method.spec}", highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("number", "recognizer", "A", "B", "A - B, 95 %", "p (Holm)", "better"):
+        table.add_column(heading, justify="left" if heading in ("number", "recognizer", "better") else "right")
     for row in rows:
-        p = f"{row.difference.p_holm:.2g}" if isinstance(row.difference, Difference) else "–"
+        p = f"{row.difference.p_holm:.1g}" if isinstance(row.difference, Difference) else "–"
         interval = interval_text(row.difference, row.metric)
-        table.add_row(row.metric, row.recognizer, f"{row.first:.4g}", f"{row.second:.4g}", interval, p, row.verdict)
-    Console().print(table)
+        table.add_row(row.metric, row.recognizer, f"{row.first:.3g}", f"{row.second:.3g}", interval, p, row.verdict)
+    console.print(table)
     return 0

@@ -117,8 +117,8 @@ def _noise(record: RunRecord) -> list[tuple[str, str]]:
 
 def _previews(folder: Path) -> list[str]:
     """Small pictures as data addresses; a dataset that may not be shown has none."""
-    found = sorted((folder / "previews").glob("*.png"))[:4]
-    return ["data:image/png;base64," + base64.b64encode(each.read_bytes()).decode() for each in found]
+    found = sorted((folder / "previews").glob("*.jpg"))[:4]
+    return ["data:image/jpeg;base64," + base64.b64encode(each.read_bytes()).decode() for each in found]
 
 
 def _details(record: RunRecord) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from ..benchmark.scoring.values import Undefined
 from .tables import Column, Row, Table, group_key
 
 SIGNIFICANT = 0.05
+NO_DIFFERENCE = "–"
 
 
 class NotComparable(ValueError):
@@ -35,7 +36,7 @@ class Compared:
     second: float
     difference: Difference | Undefined
     verdict: str
-    """`first better`, `second better`, `differs` (no direction), `no difference shown`, or why nothing can be said."""
+    """`A` or `B` (first or second), `–` where no difference shows, or why nothing can be said."""
 
 
 def table_ranks(table: Table, folders: Mapping[str, Path]) -> dict[tuple[str, Column], str]:
@@ -78,7 +79,7 @@ def _target(metric: str) -> float | None:
 
 
 def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path]) -> list[Compared]:
-    """Paired differences of two methods on the same samples, Holm-corrected over all numbers compared.
+    """Paired differences of two methods on the same samples, Holm-corrected over all their numbers.
 
     Args:
         first, second: record and its folder.
@@ -100,6 +101,8 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
     rows = []
     for key, difference in compare(left, right, targets).items():
         metric, recognizer = key.split("|", 1)
+        if METRICS[metric].group == "recognition":
+            continue  # about the originals, which both share
         a, b = (_number(record, metric, recognizer) for record, _ in (first, second))
         if a is not None and b is not None:
             rows.append(Compared(metric, recognizer, a, b, difference, _verdict(metric, difference)))
@@ -119,11 +122,11 @@ def _verdict(metric: str, found: Difference | Undefined) -> str:
     if isinstance(found, Undefined):
         return found.reason
     if math.isnan(found.p_holm) or found.p_holm > SIGNIFICANT:
-        return "no difference shown"
+        return NO_DIFFERENCE
     better = METRICS[metric].better
     # For a target the difference is that of the distances from it: smaller is better.
     first_wins = found.value > 0 if better == "higher" else found.value < 0
-    return "first better" if first_wins else "second better"
+    return "A" if first_wins else "B"
 
 
 def interval_text(found: Difference | Undefined, metric: str) -> str:

@@ -130,9 +130,9 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) 
         recognizers=("toy_recognizer",),
     )
     shown = run(options, Execution(out=tmp_path / "a", backend="serial"))[0]
-    assert len(list(shown.folder.glob("previews/*.png"))) == 4
+    assert len(list(shown.folder.glob("previews/*.jpg"))) == 4
     monkeypatch.setattr(toy, "info", dataclasses.replace(toy.info, redistributable=False))
     hidden = run(options, Execution(out=tmp_path / "b", backend="serial"))[0]
-    assert not list(hidden.folder.glob("previews/*.png"))
+    assert not list(hidden.folder.glob("previews/*.jpg"))
     assert "data:image" not in (render_board([(hidden.record, hidden.folder)]))
     assert load_record(hidden.folder / "run.json").dataset.redistributable is False

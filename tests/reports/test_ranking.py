@@ -12,7 +12,7 @@ from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring.comparison import Difference
 from deid_bench.cli import main
 from deid_bench.reports.board import render_board
-from deid_bench.reports.ranking import NotComparable, compare_records, table_ranks
+from deid_bench.reports.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_ranks
 from deid_bench.reports.tables import leaderboards
 
 METHODS = ("toy_noise:strength=5", "toy_noise:strength=6", "toy_noise:strength=120", "identity")
@@ -55,17 +55,17 @@ def test_too_few_people_give_no_rank(tmp_path: Path) -> None:
 def test_a_clear_difference_has_a_direction(outcomes: dict[str, Outcome]) -> None:
     weak, strong = outcomes["toy_noise:strength=5"], outcomes["toy_noise:strength=120"]
     rows = {row.metric: row for row in compare_records((weak.record, weak.folder), (strong.record, strong.folder))}
-    assert rows["ssim"].verdict == "first better"
+    assert rows["ssim"].verdict == "A"
     assert isinstance(rows["ssim"].difference, Difference)
     assert rows["ssim"].difference.interval.low > 0  # type: ignore[union-attr]
-    assert rows["rr"].verdict == "second better"
-    assert rows["dir"].verdict == "second better"
+    assert rows["rr"].verdict == "B"
+    assert rows["dir"].verdict == "B"
 
 
 def test_a_method_does_not_differ_from_itself(outcomes: dict[str, Outcome]) -> None:
     same = outcomes["toy_noise:strength=5"]
     for row in compare_records((same.record, same.folder), (same.record, same.folder)):
-        assert row.verdict == "no difference shown", row.metric
+        assert row.verdict == NO_DIFFERENCE, row.metric
 
 
 def test_other_rules_are_never_compared(outcomes: dict[str, Outcome]) -> None:
@@ -98,5 +98,6 @@ def test_the_command_prints_both_numbers_and_a_verdict(outcomes: dict[str, Outco
     weak, strong = outcomes["toy_noise:strength=5"], outcomes["toy_noise:strength=120"]
     assert main(["compare", str(weak.folder), str(strong.folder / "run.json")]) == 0
     out = capsys.readouterr().out
-    assert "second better" in out
+    assert "A = toy_noise:strength=5" in out
+    assert "rank1_without_source" in out
     assert main(["compare", str(weak.folder), str(weak.folder / "nowhere")]) == 2
