@@ -52,7 +52,9 @@ def command(first: Path, second: Path, as_json: bool) -> int:
         console.print(f"{letter} = {record.method.spec}", highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "recognizer", "A", "B", "A - B, 95 %", "p (Holm)", "better"):
-        table.add_column(heading, justify="left" if heading in ("number", "recognizer", "better") else "right")
+        table.add_column(
+            heading, justify="left" if heading in ("number", "recognizer", "better") else "right", overflow="fold"
+        )
     for row in rows:
         p = f"{row.difference.p_holm:.1g}" if isinstance(row.difference, Difference) else "–"
         interval = interval_text(row.difference, row.metric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -99,5 +100,9 @@ def test_the_command_prints_both_numbers_and_a_verdict(outcomes: dict[str, Outco
     assert main(["compare", str(weak.folder), str(strong.folder / "run.json")]) == 0
     out = capsys.readouterr().out
     assert "A = toy_noise:strength=5" in out
-    assert "rank1_without_source" in out
+    assert "failure_rate" in out
+    assert main(["compare", str(weak.folder), str(strong.folder), "--json"]) == 0
+    rows = {row["metric"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["ssim"]["verdict"] == "A"
+    assert rows["rr"]["first"] < rows["rr"]["second"]
     assert main(["compare", str(weak.folder), str(weak.folder / "nowhere")]) == 2
