@@ -1,0 +1,1 @@
+"""Hand detection, keypoints, masks and palm squares (floor 2)."""

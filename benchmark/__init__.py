@@ -1,0 +1,1 @@
+"""Protocols, plan, stages, store, scoring and records (floor 4)."""

@@ -13,6 +13,7 @@ from ..analyzers.base import HandAnalysis, Missing
 from ..datasets.base import Image
 from .scoring.coverage import roi_changed
 from .scoring.image_quality import image_quality
+from .scoring.paper_preset import paper_lpips, paper_similarity, reduced
 from .scoring.perceptual import Net, Perceptual, lpips
 from .scoring.usability import drift
 from .scoring.values import Undefined
@@ -22,8 +23,10 @@ DRIFTS = {name: f"drift_{name}" for name in ("box", "keypoints_2d", "keypoints_3
 PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region")
 """Metrics on pixels alone."""
 NETS: tuple[Net, ...] = ("alex", "vgg")
-PERCEPTUAL = tuple(f"lpips_{net}{suffix}" for net in NETS for suffix in ("", "_region"))
-"""Metrics that need a network; measured with `--quality full`."""
+PAPER = ("psnr_paper", "ssim_paper", "ms_ssim_paper", "lpips_paper")
+"""Metrics by the palm paper's own evaluation scripts."""
+PERCEPTUAL = (*(f"lpips_{net}{suffix}" for net in NETS for suffix in ("", "_region")), *PAPER)
+"""Metrics that need a network or go with them; measured with `--quality full`."""
 
 
 def measure(
@@ -54,12 +57,17 @@ def measure(
 
 
 def perceive(original: Image, deidentified: Image, region: NDArray[np.bool_] | None) -> dict[str, Any]:
-    """LPIPS with every net, on the whole image and on the region; as `measure`."""
+    """LPIPS with every net, on the whole image and on the region, and the paper's evaluation; as `measure`."""
     found: dict[str, float | Undefined] = {}
     for net in NETS:
         seen = lpips([original], [deidentified], net, [region])[0]
         whole, part = (seen.value, seen.region) if isinstance(seen, Perceptual) else (seen, seen)
         found[f"lpips_{net}"], found[f"lpips_{net}_region"] = whole, part
+    for name, value in paper_similarity(original, deidentified).items():
+        found[f"{name}_paper"] = value
+    # The paper's LPIPS differs from ours on images that it reduces, and nowhere else.
+    as_it_is = reduced(original) is original
+    found["lpips_paper"] = found["lpips_vgg"] if as_it_is else paper_lpips(original, deidentified)
     return plain(found)
 
 

@@ -42,6 +42,24 @@ PRIVACY_METRICS = (
         caveat="50 % holds against this recogniser; another one may still see who it is.",
     ),
     Metric(
+        name="eer_deidentified",
+        title="EER among de-identified",
+        group="privacy",
+        unit="%",
+        better="higher",
+        low=0.0,
+        high=100.0,
+        definition=(
+            "EER of telling de-identified images of one identity from those of others, both sides de-identified: an "
+            "attacker who enrols the method's own output. Low where the method leaves, or puts in, what links the "
+            "images of a person."
+        ),
+        formula="EER of distances between de-identified images of different originals",
+        citation="VoicePrivacy, lazy-informed attacker; ISO/IEC 19795-1:2021",
+        how=f"{_EVERY} One version of each image; images the method failed on are left out.",
+        caveat="A method that gives each person a new, constant identity has a low value by design.",
+    ),
+    Metric(
         name="d_sys",
         title="Linkability D_sys",
         group="privacy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .metric import Metric
+from .metric import Direction, Metric
 
 _PALM_PAPER = "Yan et al., arXiv:2504.08272, 2025"
 _SSIM = "Wang et al., IEEE TIP 13(4), 2004"
@@ -213,10 +213,41 @@ def _kernel(name: str, title: str, network: str, citation: str) -> Metric:
     )
 
 
+_RULES = (
+    "As the paper's evaluation scripts: images of more than 2000 px a side are reduced to that (Lanczos), and, except "
+    "for LPIPS, images with a side below 161 px become squares of 200 px."
+)
+
+
+def _paper(name: str, title: str, unit: str, better: Direction, of: str) -> Metric:
+    return Metric(
+        name=name,
+        title=title,
+        group="quality",
+        unit=unit,
+        better=better,
+        low=None if name == "ssim_paper" else 0.0,
+        high=None,
+        definition=f"{of} by the palm paper's own evaluation, to be put beside its Table III.",
+        formula=f"as {name.removesuffix('_paper').replace('lpips', 'lpips_vgg')}, after resizing",
+        citation=f"{_PALM_PAPER}, Table III",
+        how=_RULES,
+        caveat=f"Between 161 and 2000 px a side it is the same number as ours. {_WEIGHTS}",
+    )
+
+
+_PAPER = (
+    _paper("psnr_paper", "PSNR (paper)", "dB", "higher", "PSNR"),
+    _paper("ssim_paper", "SSIM (paper)", "", "higher", "SSIM"),
+    _paper("ms_ssim_paper", "MS-SSIM (paper)", "", "higher", "MS-SSIM"),
+    _paper("lpips_paper", "LPIPS (paper)", "", "lower", "LPIPS with VGG16"),
+)
+
 QUALITY_METRICS = (
     *_WHOLE,
     *(_lpips(*network) for network in _NETWORKS),
     *_OF_THE_REGION,
+    *_PAPER,
     _frechet("fid", "FID", _INCEPTION, _FID),
     _kernel("kid", "KID", _INCEPTION, _KID),
     _frechet("fd_vgg16", "FD-VGG16", _VGG, f"{_HOUSE}; {_FID}"),

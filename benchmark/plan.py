@@ -294,8 +294,9 @@ def count_tasks(cell: Cell, store: Store) -> list[tuple[str, int, int]]:
         probes = [tasks.version_embed(each, recognizer) for each in versions]
         groups["embed"] += originals + probes
         columns = [each.digest for each in originals]
-        for rows in (columns, [each.digest for each in probes]):
-            groups["compare"] += compare_tasks(recognizer.resolved.text, rows, columns, recognizer)
+        rows = [each.digest for each in probes]
+        for a, b in ((columns, columns), (rows, columns), (rows, rows)):
+            groups["compare"] += compare_tasks(recognizer.resolved.text, a, b, recognizer)
     return [(name, len(each), sum(store.has(task.digest) for task in each)) for name, each in groups.items()]
 
 

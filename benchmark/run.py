@@ -192,15 +192,13 @@ def _distances(
     executor.make(f"embed ({name})", [*originals, *probes])
     columns = [None if executor.reason(each) else each.digest for each in originals]
     rows = [None if executor.reason(each) else each.digest for each in probes]
-    sides = [(columns, columns), (rows, columns)]
-    if any(each.repetition for each in made):
-        sides.append((rows, rows))  # between versions of one image
+    sides = [(columns, columns), (rows, columns), (rows, rows)]
     blocks = [compare_tasks(name, a, b, recognizer) for a, b in sides]
     executor.make(f"compare ({name})", [task for block in blocks for task in block])
     matrices = [_matrix(block, len(b), executor) for block, (_, b) in zip(blocks, sides, strict=True)]
     reasons = {each.label: executor.reason(each) for each in (*originals, *probes)}
     problems = {label: why for label, why in reasons.items() if why}
-    return Distances(matrices[0], matrices[1], matrices[2] if len(matrices) > 2 else None, problems)
+    return Distances(matrices[0], matrices[1], matrices[2], problems)
 
 
 def _matrix(block: list[Task], columns: int, executor: Executor) -> NDArray[np.float32]:

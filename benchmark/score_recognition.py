@@ -52,8 +52,8 @@ class Distances:
     """(usable samples, usable samples)."""
     deidentified: Matrix
     """(de-identified images, usable samples)."""
-    versions: Matrix | None
-    """(de-identified images, de-identified images), where there are several of each original."""
+    versions: Matrix
+    """(de-identified images, de-identified images)."""
     problems: Mapping[str, str]
     """Why a template could not be had, by label of the image."""
 
@@ -106,7 +106,8 @@ class Recognition:
         self._dev = dev_rows if cell.protocol.threshold_from == "dev" else None
         self.genuine, self.impostor = self._pairs(self._eval)
         column = {each.sample_id: index for index, each in enumerate(usable)}
-        self.probes = self._find_probes(versions, made, column)
+        self._made = {digest: row for row, digest in enumerate(made)}
+        self.probes = self._find_probes(versions, column)
 
     def _pairs(self, chosen: NDArray[np.intp]) -> tuple[Vector, Vector]:
         """Genuine and impostor distances of all pairs i < j."""
@@ -115,14 +116,13 @@ class Recognition:
         same = self._identities[chosen][first] == self._identities[chosen][second]
         return values[same], values[~same]
 
-    def _find_probes(self, versions: Sequence[Version], made: Sequence[str], columns: Mapping[str, int]) -> list[Probe]:
-        rows = {digest: row for row, digest in enumerate(made)}
+    def _find_probes(self, versions: Sequence[Version], columns: Mapping[str, int]) -> list[Probe]:
         members, probes = set(self._eval.tolist()), []
         for version in versions:
             column = columns[version.sample.sample_id]
             if column not in members:
                 continue
-            row = rows.get(version.deidentify.digest)
+            row = self._made.get(version.deidentify.digest)
             # Failed: as if the original had been published.
             found = self._distances.originals[column] if row is None else self._distances.deidentified[row]
             processed = bool(np.isfinite(found[self._eval]).all())
@@ -158,6 +158,7 @@ class Recognition:
         for metric, with_source in (("rank1_with_source", True), ("rank1_without_source", False)):
             self._report_identification(values, metric, with_source)
         self._report_linking(values, threshold)
+        self._report_deidentified(values)
 
     def _replicates(
         self, draws: Draws | Undefined, own: Clustered, cross: Clustered
@@ -281,6 +282,29 @@ class Recognition:
         self._report_risk(values, "linkability", nearest_by_identity(table, probes, gallery, hidden), math.nan)
         turned = nearest_by_identity(table.T, gallery, probes, None if hidden is None else hidden.T)
         self._report_risk(values, "singling_out", turned, threshold)
+
+    def _report_deidentified(self, values: Values) -> None:
+        """De-identified images against each other: an attacker whose gallery holds the method's own output."""
+        found = [
+            (self._made[each.version.deidentify.digest], each.column)
+            for each in self.probes
+            if each.version.repetition == 0 and each.version.deidentify.digest in self._made
+        ]
+        rows = np.array([row for row, _ in found], dtype=np.intp)
+        columns = np.array([column for _, column in found], dtype=np.intp)
+        table = self._distances.versions[np.ix_(rows, rows)].astype(np.float64)
+        good = np.isfinite(np.diagonal(table)) if len(table) else np.zeros(0, bool)
+        table, columns = table[np.ix_(good, good)], columns[good]
+        first, second = np.triu_indices(len(table), 1)
+        labels = self._identities[columns].astype(str)
+        same = labels[first] == labels[second]
+        point = eer(table[first, second][same], table[first, second][~same])
+        within = None
+        if isinstance(point, EerPoint) and isinstance(values.draws, Draws):
+            pairs = pair_up(table, labels, self._cluster[columns], self._people)
+            within = recognition_replicates(pairs, {}, values.draws)["eer"]
+        rate = point.eer if isinstance(point, EerPoint) else point
+        values.add("eer_deidentified", rate, len(first), self.name, within=within)
 
     def _report_risk(self, values: Values, metric: str, nearest: Nearest | Undefined, threshold: float) -> None:
         if isinstance(nearest, Undefined):

@@ -1,0 +1,1 @@
+"""Samples, loaders, manifests and the palm renderer (floor 1)."""

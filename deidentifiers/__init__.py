@@ -1,0 +1,1 @@
+"""De-identification methods (floor 3)."""

@@ -1,0 +1,1 @@
+"""Recognition systems (floor 3)."""

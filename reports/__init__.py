@@ -1,0 +1,1 @@
+"""Tables and the HTML board, from records alone (floor 5)."""

@@ -13,7 +13,8 @@ from multiprocessing import get_context
 from pebble import ProcessExpired, ProcessPool
 
 from ..guard import time_limit_reason
-from ..stages import Context, run_tasks
+from ..stage_inputs import Context
+from ..stages import run_tasks
 from ..store import Store
 from ..tasks import Stage, Task, TaskResult
 from . import Chunk, Settings

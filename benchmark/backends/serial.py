@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..stages import Context, run_tasks
+from ..stage_inputs import Context
+from ..stages import run_tasks
 from ..store import Store
 from ..tasks import TaskResult
 from . import Chunk, Settings

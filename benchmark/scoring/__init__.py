@@ -1,0 +1,1 @@
+"""Pure functions from arrays to numbers, one family a module; no input or output."""

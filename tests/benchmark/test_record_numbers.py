@@ -99,6 +99,10 @@ def test_full_replaces_basic_and_answers_for_it(toy_options, tmp_path: Path) -> 
         if each.value is not None:
             assert value(full.record, each.metric, each.recognizer).value == each.value
     assert 0 < value(full.record, "lpips_alex").value < 2
+    assert value(full.record, "lpips_paper").value == value(full.record, "lpips_vgg").value
+    # The toy images are below 161 px a side, where the paper's evaluation enlarges them.
+    assert value(full.record, "psnr_paper").value != value(full.record, "psnr").value
+    assert value(full.record, "ms_ssim_paper").value is not None
     assert value(full.record, "fd_vgg16").value > 0
     assert "rank-deficient" in value(full.record, "fd_vgg16").reason
     assert value(full.record, "floor_keypoints_2d").value >= 0
@@ -141,3 +145,14 @@ def test_the_regions_own_quality_is_lower_than_the_whole_images(toy_options, tmp
     record = run_one(toy_options("blurring"), tmp_path / "out")
     assert value(record, "psnr_region").value < value(record, "psnr").value
     assert value(record, "ssim_region").value < value(record, "ssim").value
+
+
+def test_an_attacker_may_enrol_de_identified_images(toy_options, tmp_path: Path) -> None:
+    untouched = run_one(toy_options("identity", dataset="identities=10"), tmp_path / "a")
+    originals = value(untouched, "eer", "toy_recognizer").value
+    assert value(untouched, "eer_deidentified", "toy_recognizer").value == pytest.approx(originals)
+    noisy = run_one(toy_options("toy_noise:strength=250", dataset="identities=10"), tmp_path / "b")
+    found = value(noisy, "eer_deidentified", "toy_recognizer")
+    assert found.value > originals
+    assert found.interval is not None
+    assert found.n == 30 * 29 // 2

@@ -9,10 +9,11 @@ from deid_bench.benchmark.metrics import METRICS, _catalogue
 PARTS = ["box", "keypoints_2d", "keypoints_3d", "roi", "mask"]
 PROMISED = [
     *("rr", "rr_cross", "dir", "dir_cross", "rank1_with_source", "rank1_without_source", "roi_coverage", "roi_changed"),
-    *("eer_effective", "d_sys", "d_sys_null", "linkability", "singling_out"),
+    *("eer_effective", "eer_deidentified", "d_sys", "d_sys_null", "linkability", "singling_out"),
     *("dprime_diversity", "overlap_diversity", "lpips_between_seeds"),
     *("psnr", "ssim", "ms_ssim", "lpips_alex", "lpips_vgg"),
     *("psnr_region", "ssim_region", "lpips_alex_region", "lpips_vgg_region"),
+    *("psnr_paper", "ssim_paper", "ms_ssim_paper", "lpips_paper"),
     *("fid", "kid", "fd_vgg16", "kd_vgg16"),
     *("survival", *(f"drift_{part}" for part in PARTS), *(f"floor_{part}" for part in PARTS)),
     *("eer", "eer_threshold", "fnmr_at_fmr_10", "fnmr_at_fmr_1", "fnmr_at_fmr_0_1", "d_prime"),

@@ -1,0 +1,118 @@
+"""Stages that look at images: quality, drift, features, noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analyzers.base import Analyzer, HandAnalysis
+from ..datasets.base import Image
+from .guard import Crash, guarded
+from .scoring.values import Undefined
+from .stage_inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
+from .store import Payload
+from .tasks import Stage, Task
+
+FLOOR_JPEG_QUALITY = 95
+NETWORK_SECONDS = 600.0
+"""Limit for a network of ours on one image, its loading included."""
+
+
+def _measure(tasks: Sequence[Task], context: Context) -> list[Made]:
+    return [_measure_one(task, context) for task in tasks]
+
+
+def _measure_one(task: Task, context: Context) -> Made:
+    from .measure import measure
+
+    original, deidentified = load_image(task, 0, context), load_image(task, 1, context)
+    before, after = (load_analysis(item, context) for item in task.inputs[:2])
+    if not isinstance(original, np.ndarray) or not isinstance(deidentified, np.ndarray):
+        return Crash("an image to measure is gone; run the same command again")
+    if not isinstance(before, HandAnalysis) or after is None:
+        return Crash("an analysis to measure is gone; run the same command again")
+    region = load_region(task.inputs[2], original, context)
+    made = guarded(lambda: measure(original, deidentified, before, after, region), context.seconds_per_image)
+    return made if isinstance(made, Crash) else Payload(made)
+
+
+def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
+    from .measure import perceive
+
+    return [_pair(task, context, lambda a, b, region: Payload(perceive(a, b, region))) for task in tasks]
+
+
+def _between(tasks: Sequence[Task], context: Context) -> list[Made]:
+    from .measure import plain
+    from .scoring.perceptual import Perceptual, lpips
+
+    def compare(first: Image, second: Image, region: NDArray[np.bool_] | None) -> Payload:
+        seen = lpips([first], [second], "alex")[0]
+        return Payload(plain({"lpips": seen.value if isinstance(seen, Perceptual) else seen}))
+
+    return [_pair(task, context, compare) for task in tasks]
+
+
+def _pair(task: Task, context: Context, compute: Callable[[Image, Image, NDArray[np.bool_] | None], Payload]) -> Made:
+    first, second = load_image(task, 0, context), load_image(task, 1, context)
+    if not isinstance(first, np.ndarray) or not isinstance(second, np.ndarray):
+        return Crash("an image to measure is gone; run the same command again")
+    region = load_region(task.inputs[0], first, context) if task.inputs else None
+    return guarded(lambda: compute(first, second, region), NETWORK_SECONDS)
+
+
+def _features(tasks: Sequence[Task], context: Context) -> list[Made]:
+    return [_features_one(task, context) for task in tasks]
+
+
+def _features_one(task: Task, context: Context) -> Made:
+    from .scoring.distribution import set_features
+
+    image = load_image(task, 0, context)
+    if not isinstance(image, np.ndarray):
+        return image
+    network: Literal["inception", "vgg16"] = "inception" if task.network == "inception" else "vgg16"
+    found = guarded(lambda: set_features([image], network), NETWORK_SECONDS)
+    if isinstance(found, Crash):
+        return found
+    if isinstance(found, Undefined):
+        # Weights may come later, so that this is not a fact about the image.
+        return Crash(found.reason) if found.reason.startswith("unavailable") else Payload({"failure": found.reason})
+    return Payload({}, {"features": found[0]})
+
+
+def _floor(tasks: Sequence[Task], context: Context) -> list[Made]:
+    analyzer = load_plugin(tasks[0].plugin)
+    if isinstance(analyzer, Crash):
+        return [analyzer for _ in tasks]
+    return [_floor_one(task, cast(Analyzer, analyzer), context) for task in tasks]
+
+
+def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
+    import cv2
+
+    from .measure import drifts, plain
+
+    image, before = load_image(task, 0, context), load_analysis(task.inputs[0], context)
+    if not isinstance(image, np.ndarray) or not isinstance(before, HandAnalysis):
+        return Crash("the image or its analysis is gone; run the same command again")
+
+    def again() -> Payload:
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, FLOOR_JPEG_QUALITY])
+        saved = cast(Image, np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]))  # type: ignore[index]
+        (after,) = analyzer.analyze([saved])
+        return Payload(plain(drifts(before, after, image.shape)))
+
+    return guarded(again, context.seconds_per_image)
+
+
+IMAGE_STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
+    Stage.MEASURE: _measure,
+    Stage.PERCEIVE: _perceive,
+    Stage.BETWEEN: _between,
+    Stage.FEATURES: _features,
+    Stage.FLOOR: _floor,
+}

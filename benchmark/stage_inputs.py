@@ -1,0 +1,93 @@
+"""What stages share: their context, and loading what a task refers to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analyzers.base import HandAnalysis, Missing
+from ..datasets.base import Hand, Image
+from ..plugins import PluginRef, load_ref
+from .guard import Crash, guarded
+from .store import Payload, Store
+from .tasks import Task
+
+Made = Payload | Crash
+"""What a task gives: an object for the store, or why there is none."""
+
+_build = lru_cache(maxsize=4)(load_ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a stage needs besides its tasks."""
+
+    store: Store
+    seconds_per_image: float
+
+
+def analysis_payload(analysis: HandAnalysis | Missing, shape: tuple[int, int]) -> Payload:
+    """An analysis as a stored object."""
+    if isinstance(analysis, Missing):
+        return Payload({"failure": analysis.reason, "shape": list(shape)})
+    meta = {"score": float(analysis.score), "handedness": analysis.handedness, "shape": list(shape)}
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.asarray(getattr(analysis, name), dtype=np.float32)
+        for name in ("box", "keypoints_2d", "keypoints_3d", "roi")
+    }
+    return Payload(meta, {**arrays, "mask": np.packbits(analysis.mask)})
+
+
+def analysis_of(payload: Payload) -> HandAnalysis | Missing:
+    """The analysis that a stored object holds."""
+    if payload.failure is not None:
+        return Missing(payload.failure)
+    height, width = payload.meta["shape"]
+    mask = np.unpackbits(payload.arrays["mask"], count=height * width).astype(np.bool_).reshape(height, width)
+    arrays = {name: payload.arrays[name] for name in ("box", "keypoints_2d", "keypoints_3d", "roi")}
+    return HandAnalysis(
+        score=payload.meta["score"], handedness=cast(Hand, payload.meta["handedness"]), mask=mask, **arrays
+    )
+
+
+def load_plugin(ref: PluginRef | None) -> Any:
+    """The plug-in, built once per process, or a Crash."""
+    if ref is None:
+        return Crash("the task names no plug-in")
+    return guarded(lambda: _build(ref), 600.0)
+
+
+def load_image(task: Task, index: int, context: Context) -> Image | Made:
+    """The image, read-only; a file that is no image is a fact about the dataset and is stored as such."""
+    from ..datasets.images import ImageError
+
+    try:
+        image = task.images[index].load(context.store)
+    except ImageError as error:
+        # Without the file's name, so that reasons can be counted.
+        return Payload({"failure": f"unreadable image: {str(error).partition(': ')[2]}"})
+    except OSError as error:
+        return Crash(f"cannot read the image: {error.strerror or error}")
+    except LookupError as error:
+        return Crash(str(error))
+    image.flags.writeable = False
+    return image
+
+
+def load_region(item: str | None, image: Image, context: Context) -> NDArray[np.bool_] | None:
+    """What the method may repaint, where it says so."""
+    payload = context.store.read(item) if item else None
+    if payload is None or "region" not in payload.arrays:
+        return None
+    height, width = image.shape[:2]
+    return np.unpackbits(payload.arrays["region"], count=height * width).astype(np.bool_).reshape(height, width)
+
+
+def load_analysis(item: str | None, context: Context) -> HandAnalysis | Missing | None:
+    """The analysis of that digest; None when its object is gone."""
+    payload = context.store.read(item) if item else None
+    return analysis_of(payload) if payload else None
