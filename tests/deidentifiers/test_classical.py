@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.scoring.coverage import roi_changed, roi_coverage
-from deid_bench.benchmark.scoring.quality import psnr, ssim
+from deid_bench.benchmark.scoring.similarity import similarity
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Deidentifier, Request
 from deid_bench.deidentifiers.classical import Blurring, Masking, Pixelation
 from deid_bench.deidentifiers.regions import region_mask
+
+
+def psnr(original, changed):
+    return similarity(original, changed).psnr
+
+
+def ssim(original, changed):
+    return similarity(original, changed).ssim
+
 
 METHODS = [
     Masking(),

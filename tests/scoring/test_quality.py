@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deid_bench.benchmark.scoring.quality import psnr, ssim
+from deid_bench.benchmark.scoring.similarity import similarity
 from deid_bench.benchmark.scoring.values import Undefined
+
+
+def psnr(original, changed):
+    return similarity(original, changed).psnr
+
+
+def ssim(original, changed):
+    return similarity(original, changed).ssim
 
 
 def pair(seed: int, shape: tuple[int, int], noise: float) -> tuple[np.ndarray, np.ndarray]:
