@@ -11,9 +11,24 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Sample
 from .plan import Version
-from .score_recognition import Distances
 from .scoring.values import Undefined
 from .store import Payload
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distances:
+    """Distances of one recogniser; NaN where a template could not be had."""
+
+    originals: Matrix
+    """(usable samples, usable samples)."""
+    deidentified: Matrix
+    """(de-identified images, usable samples)."""
+    versions: Matrix
+    """(de-identified images, de-identified images)."""
+    problems: Mapping[str, str]
+    """Why a template could not be had, by label of the image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,9 +19,8 @@ from .execute import CHUNK, Executor, Progress
 from .host import machine, packages, peak_memory_mb
 from .plan import Cell, RunOptions, Tasks, Version, make_cells
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
-from .results import CellResults
+from .results import CellResults, Distances
 from .score import build_record
-from .score_recognition import Distances
 from .store import Store, write_atomically
 from .tasks import Plugin, Stage, Task, compare_tasks
 

@@ -19,7 +19,7 @@ from .replicates import REPLICATES_NAME, encode_replicates
 from .results import CellResults
 from .score_diversity import report_diversity
 from .score_recognition import Recognition
-from .score_values import Values, Vector, draw_identities
+from .score_values import Units, Values, Vector, draw_identities, draw_units
 from .scoring.distribution import set_distances
 from .scoring.frechet import SetDistance
 from .scoring.values import Undefined
@@ -37,13 +37,17 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
     arrays: dict[str, Vector] = {}
     own: dict[str, dict[str, float | None]] = {}
     made = [each.deidentify.digest for each in results.made]
+    place = {identity: index for index, identity in enumerate(sorted({each.identity for each in samples}))}
+    units = draw_units(values.draws, results.versions, place)
     for index, (name, distances) in enumerate(results.distances.items()):
-        scored = Recognition(cell, results.usable, results.versions, made, distances, name)
+        scored = Recognition(cell, results.usable, results.versions, made, distances, name, units)
         scored.report(values)
         own[name] = scored.own_by_version()
         kinds = {**scored.arrays(), **report_diversity(values, cell, results, distances, name)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
-    _report_images(values, cell, results, evaluated)
+    _report_images(values, results, evaluated, units)
+    _report_sets(values, results)
+    _report_floors(values, cell, results, evaluated, place)
     counts = _counts(cell, results)
     record = RunRecord(
         digest=cell.digest,
@@ -71,30 +75,25 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
 # ------------------------------------------------------------------------------------------------ images
 
 
-def _report_images(values: Values, cell: Cell, results: CellResults, evaluated: frozenset[str]) -> None:
+def _report_images(values: Values, results: CellResults, evaluated: frozenset[str], units: Units) -> None:
     """Quality, usability, coverage and failures over the evaluated images."""
-    people = sorted({each.identity for each in cell.dataset.samples})
-    place = {identity: index for index, identity in enumerate(people)}
     versions = [each for each in results.versions if each.sample.subject in evaluated]
     made = [each for each in versions if results.failed[each.deidentify.digest] is None]
-    clusters = [place[each.sample.identity] for each in made]
+    columns = [units.column[each.deidentify.digest] for each in made]
     for metric in (*PIXELS, "roi_changed", *DRIFTS.values()):
-        values.add_mean(metric, _column(results.measures, made, metric), clusters)
+        values.add_mean(metric, _column(results.measures, made, metric), columns, units.levels)
     for metric in PERCEPTUAL:
-        values.add_mean(metric, _column(results.perceived, made, metric), clusters)
+        values.add_mean(metric, _column(results.perceived, made, metric), columns, units.levels)
     silent = Undefined("the method does not say what it may repaint")
     shares = [results.coverage[each.deidentify.digest] for each in made]
-    values.add_mean("roi_coverage", [silent if share is None else share for share in shares], clusters)
-    everybody = [place[each.sample.identity] for each in versions]
+    values.add_mean("roi_coverage", [silent if share is None else share for share in shares], columns, units.levels)
+    everybody = [units.column[each.deidentify.digest] for each in versions]
     reason = None if versions else "no hand was found in any original"
     kept = {each.deidentify.digest for each in made}
     survived = [float(each.deidentify.digest in kept and results.survived(each)) for each in versions]
-    values.add_share("survival", survived, everybody, reason=reason)
+    values.add_share("survival", survived, everybody, reason=reason, levels=units.levels)
     failed = [float(each.deidentify.digest not in kept) for each in versions]
-    values.add_share("failure_rate", failed, everybody, reason=reason)
-    _report_sets(values, results)
-    if results.floors:
-        _report_floors(values, cell, results, evaluated, place)
+    values.add_share("failure_rate", failed, everybody, reason=reason, levels=units.levels)
 
 
 def _column(
@@ -121,6 +120,8 @@ def _report_sets(values: Values, results: CellResults) -> None:
 def _report_floors(
     values: Values, cell: Cell, results: CellResults, evaluated: frozenset[str], place: Mapping[str, int]
 ) -> None:
+    if not results.floors:
+        return
     samples = [each for each in cell.dataset.samples if each.sample_id in results.floors and each.subject in evaluated]
     for name, metric in DRIFTS.items():
         column = [results.floors[each.sample_id][metric] for each in samples]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .plan import Cell
-from .results import CellResults
-from .score_recognition import Distances
+from .results import CellResults, Distances
 from .score_values import Values, Vector
 from .scoring.diversity import diversity_scores, overlap
 from .scoring.values import Undefined

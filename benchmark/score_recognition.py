@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ..datasets.base import Sample
 from .plan import Cell, Version
 from .records import Curve
-from .score_values import Values, Vector, clustered
+from .results import Distances, Matrix
+from .score_values import Units, Values, Vector, clustered
 from .scoring.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
 from .scoring.bootstrap_scores import Clustered, Pairs, pair_up, sort_pairs
 from .scoring.identification import Identification, identify
@@ -37,25 +38,9 @@ from .scoring.unlinkability import unlinkability
 from .scoring.values import Undefined
 from .scoring.verification import EerPoint, ErrorCurve, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
 
-Matrix = NDArray[np.float32]
-
 CMC_RANKS = 20
 CURVE_POINTS = 200
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Distances:
-    """Distances of one recogniser; NaN where a template could not be had."""
-
-    originals: Matrix
-    """(usable samples, usable samples)."""
-    deidentified: Matrix
-    """(de-identified images, usable samples)."""
-    versions: Matrix
-    """(de-identified images, de-identified images)."""
-    problems: Mapping[str, str]
-    """Why a template could not be had, by label of the image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +64,7 @@ class Recognition:
         made: digests of those that exist, in the order of the rows of `distances.deidentified`.
         distances: of this recogniser.
         name: its specification.
+        units: what is drawn for the de-identified images.
     """
 
     def __init__(
@@ -89,8 +75,10 @@ class Recognition:
         made: Sequence[str],
         distances: Distances,
         name: str,
+        units: Units,
     ) -> None:
         self.name = name
+        self._units = units
         self._distances = distances
         self._identities = np.array([each.identity for each in usable], dtype=object)
         people = sorted({each.identity for each in cell.dataset.samples})
@@ -136,8 +124,11 @@ class Recognition:
 
     @property
     def _lost(self) -> list[int]:
-        """Clusters of the probes that it could not."""
-        return [int(self._cluster[each.column]) for each in self.probes if each.row is None]
+        """Units of the probes that it could not."""
+        return [self._unit(each) for each in self.probes if each.row is None]
+
+    def _unit(self, probe: Probe) -> int:
+        return self._units.column[probe.version.deidentify.digest]
 
     def report(self, values: Values) -> None:
         """Add all numbers of this recogniser."""
@@ -174,7 +165,8 @@ class Recognition:
             setting = self._paired(self._dev)
         scores = {"": own, "_cross": cross}
         kept = {suffix: each for suffix, each in scores.items() if each.values.size + each.lost.size}
-        return recognition_replicates(self._paired(self._eval), kept, draws, FNMR_METRICS, setting)
+        levels = self._units.levels
+        return recognition_replicates(self._paired(self._eval), kept, draws, FNMR_METRICS, setting, levels)
 
     def _paired(self, chosen: NDArray[np.intp]) -> Pairs:
         table = self._distances.originals[np.ix_(chosen, chosen)].astype(np.float64)
@@ -197,25 +189,23 @@ class Recognition:
 
     def own(self) -> Clustered:
         """Distance of each de-identified image to its own original."""
-        kept = [(float(each.row[each.column]), each.column) for each in self.probes if each.row is not None]
-        clusters = [int(self._cluster[column]) for _, column in kept]
-        return clustered([value for value, _ in kept], clusters, self._lost)
+        kept = [(float(each.row[each.column]), self._unit(each)) for each in self.probes if each.row is not None]
+        return clustered([value for value, _ in kept], [unit for _, unit in kept], self._lost)
 
     def cross(self) -> Clustered:
         """Distances of each de-identified image to the other originals of the same identity."""
         distances: list[float] = []
-        clusters: list[int] = []
+        units: list[int] = []
         lost: list[int] = []
         for each in self.probes:
             own = self._identities[each.column]
             others = [int(column) for column in self._eval if column != each.column and self._identities[column] == own]
-            cluster = int(self._cluster[each.column])
             if each.row is None:
-                lost += [cluster] * len(others)
+                lost += [self._unit(each)] * len(others)
             else:
                 distances += [float(each.row[column]) for column in others]
-                clusters += [cluster] * len(others)
-        return clustered(distances, clusters, lost)
+                units += [self._unit(each)] * len(others)
+        return clustered(distances, units, lost)
 
     def _table(self) -> tuple[NDArray[np.float64], list[str], list[str], NDArray[np.intp]]:
         """(probes, gallery) distances, identities of both, and the column of each probe's source."""
@@ -262,9 +252,10 @@ class Recognition:
         if isinstance(nearest, Undefined) or isinstance(draws, Undefined):
             return None
         hits = linkability(nearest, [nearest.others.shape[1] + 1]).by_probe[0]
-        clusters = [int(self._cluster[self.processed[row].column]) for row in nearest.probe]
+        processed = self.processed
+        units = [self._unit(processed[row]) for row in nearest.probe]
         outcomes = [*hits.tolist(), *([0.0] * len(self._lost))]
-        return share_replicates(clustered(outcomes, [*clusters, *self._lost]), draws)
+        return share_replicates(clustered(outcomes, [*units, *self._lost]), draws, self._units.levels)
 
     def _report_linking(self, values: Values, threshold: float) -> None:
         """Unlinkability and the risks of WP216; an image is never compared with its own original."""
@@ -315,17 +306,17 @@ class Recognition:
             values.add(metric, Undefined(f"needs {PEOPLE} palms, got {people}"), 0, self.name)
             return
         if metric == "linkability":
-            outcomes = linkability(nearest, [PEOPLE]).by_probe[0]
-            rows = [self.processed[row].column for row in nearest.probe]
-        else:
-            if math.isnan(threshold):
-                values.add(metric, Undefined("no threshold"), 0, self.name)
-                return
-            outcomes = singling_out(nearest, threshold, [PEOPLE]).by_probe[0]
-            rows = [int(self._eval[row]) for row in nearest.probe]
-        clusters = [int(self._cluster[row]) for row in rows]
-        lost = self._lost if metric == "linkability" else []
-        values.add_share(metric, [*outcomes.tolist(), *([0.0] * len(lost))], [*clusters, *lost], self.name)
+            processed = self.processed
+            hits = [*linkability(nearest, [PEOPLE]).by_probe[0].tolist(), *([0.0] * len(self._lost))]
+            units = [*(self._unit(processed[row]) for row in nearest.probe), *self._lost]
+            values.add_share(metric, hits, units, self.name, levels=self._units.levels)
+            return
+        if math.isnan(threshold):
+            values.add(metric, Undefined("no threshold"), 0, self.name)
+            return
+        # The targets are originals: identities are drawn, whatever the number of versions.
+        outcomes = singling_out(nearest, threshold, [PEOPLE]).by_probe[0].tolist()
+        values.add_share(metric, outcomes, [int(self._cluster[self._eval[row]]) for row in nearest.probe], self.name)
 
     def _linking_interval(
         self,

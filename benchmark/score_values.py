@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from . import records
 from .measure import DRIFTS
 from .metrics import METRICS
+from .plan import Version
 from .records import Curve, Value
 from .scoring.aggregate import summarise
-from .scoring.bootstrap_replicates import mean_replicates, share_replicates
+from .scoring.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
 from .scoring.bootstrap_scores import Clustered
 from .scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 from .scoring.values import Undefined
@@ -81,36 +82,79 @@ class Values:
             )
         )
 
-    def add_mean(self, metric: str, values: Sequence[float | Undefined], clusters: Sequence[int]) -> None:
-        """Record mean, population standard deviation and interval over the images that have a value."""
+    def add_mean(
+        self,
+        metric: str,
+        values: Sequence[float | Undefined],
+        columns: Sequence[int],
+        levels: Levels | None = None,
+    ) -> None:
+        """Record mean, population standard deviation and interval over the images that have a value.
+
+        Args:
+            metric: name.
+            values: one per image.
+            columns: of `levels`, one per image.
+            levels: what is drawn. None: identities.
+        """
         found = summarise(values)
         note = "; ".join(f"{count} × {reason}" for reason, count in found.left_out.items()) or None
         if found.mean is None:
             note = note or "no image to measure"
         kept = [
-            (float(value), cluster)
-            for value, cluster in zip(values, clusters, strict=True)
+            (float(value), column)
+            for value, column in zip(values, columns, strict=True)
             if not isinstance(value, Undefined) and math.isfinite(value)
         ]
         within = None
         if kept and isinstance(self.draws, Draws):
-            within = mean_replicates(clustered(*zip(*kept, strict=True)), self.draws)
+            within = mean_replicates(clustered(*zip(*kept, strict=True)), self.draws, levels)
         self.add(metric, found.mean, found.count, std=found.std, reason=note, within=within)
 
     def add_share(
         self,
         metric: str,
         outcomes: Sequence[float],
-        clusters: Sequence[int],
+        columns: Sequence[int],
         recognizer: str | None = None,
         reason: str | None = None,
+        levels: Levels | None = None,
     ) -> None:
-        """Record a share of images: outcomes are 1 or 0, or the chance of 1."""
+        """Record a share of images: outcomes are 1 or 0, or the chance of 1; columns and levels as in `add_mean`."""
         if not len(outcomes):
             self.add(metric, Undefined(reason or "no image"), 0, recognizer)
             return
-        within = share_replicates(clustered(outcomes, clusters), self.draws) if isinstance(self.draws, Draws) else None
+        within = None
+        if isinstance(self.draws, Draws):
+            within = share_replicates(clustered(outcomes, columns), self.draws, levels)
         self.add(metric, float(np.mean(outcomes)), len(outcomes), recognizer, reason=reason, within=within)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """De-identified images as what is drawn: their identity, and with several versions of each image those, too."""
+
+    column: Mapping[str, int]
+    """Column of `levels` of each image, by digest of its de-identify task."""
+    levels: Levels | None
+    """None where identities alone are drawn."""
+
+
+def draw_units(draws: Draws | Undefined, versions: Sequence[Version], place: Mapping[str, int]) -> Units:
+    """One level where there is one version of each image, two where there are several.
+
+    Args:
+        draws: of the identities.
+        versions: of the cell.
+        place: number of each identity.
+    """
+    clusters = [place[each.sample.identity] for each in versions]
+    digests = [each.deidentify.digest for each in versions]
+    if isinstance(draws, Undefined) or not any(each.repetition for each in versions):
+        return Units(dict(zip(digests, clusters, strict=True)), None)
+    weights = draw_repetitions(draws, clusters, [each.sample.sample_id for each in versions], DRAW_SEED)
+    columns = {digest: index for index, digest in enumerate(digests)}
+    return Units(columns, Levels(weights, np.asarray(clusters, dtype=np.intp)))
 
 
 def clustered(values: Sequence[float], clusters: Sequence[int], lost: Sequence[int] = ()) -> Clustered:

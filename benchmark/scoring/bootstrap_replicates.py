@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,31 +28,50 @@ MIN_CARRYING = 3
 """Clusters with errors from which on the spread of the resamples says how sure an EER or FNMR is."""
 
 
-def mean_replicates(scores: Clustered, draws: Draws) -> Replicates | Undefined:
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """What is drawn for the numbers of de-identified images: identities, or repetitions within them as well."""
+
+    weights: Weights
+    """(rows, columns)."""
+    cluster: Columns
+    """(columns,) identity of each column."""
+
+    @staticmethod
+    def of(draws: Draws) -> Levels:
+        """One level: columns are identities."""
+        return Levels(draws.weights, np.arange(draws.weights.shape[1]))
+
+
+def mean_replicates(scores: Clustered, draws: Draws, levels: Levels | None = None) -> Replicates | Undefined:
     """A mean over images, such as SSIM, PSNR or a drift.
 
     Args:
         scores: one number per image; images without one are left out, as from the mean itself.
         draws: of the clusters.
+        levels: what the columns of `scores` are. None: clusters.
 
     Returns:
         Replicates, or why there are none (no image).
     """
-    return split_rows(mean_rows(scores, draws.weights), draws, np.unique(scores.column).size)
+    levels = levels or Levels.of(draws)
+    return split_rows(mean_rows(scores, levels.weights), draws, np.unique(levels.cluster[scores.column]).size)
 
 
-def share_replicates(outcomes: Clustered, draws: Draws) -> Replicates | Undefined:
+def share_replicates(outcomes: Clustered, draws: Draws, levels: Levels | None = None) -> Replicates | Undefined:
     """A share of images, such as rank-1 or survival.
 
     Args:
         outcomes: 1 or 0 per image, or the chance of 1 where ties leave it open. The gallery of an identification
             stays as it is: only probes are drawn, so the interval is that of other probes before this gallery.
         draws: of the clusters.
+        levels: what the columns of `outcomes` are. None: clusters.
 
     Returns:
         Replicates, 0..1, or why there are none (no image).
     """
-    return share(mean_rows(outcomes, draws.weights), draws, outcomes)
+    levels = levels or Levels.of(draws)
+    return share(mean_rows(outcomes, levels.weights), draws, outcomes, levels.cluster)
 
 
 def effective_eer_interval(pairs: Pairs, draws: Draws, level: float = LEVEL) -> Interval | Undefined:
@@ -103,6 +122,7 @@ def recognition_replicates(
     draws: Draws,
     targets: Mapping[str, float] | None = None,
     threshold_from: Pairs | None = None,
+    levels: Levels | None = None,
 ) -> dict[str, Replicates | Undefined]:
     """All recognition numbers of one recogniser, resampled together.
 
@@ -113,6 +133,7 @@ def recognition_replicates(
         draws: of the clusters, shared by all methods that are to be compared.
         targets: FMR limits by name of the metric, for example {"fnmr_at_fmr_1": 0.01}.
         threshold_from: comparisons that set the threshold, where not the evaluated ones; then draw with strata.
+        levels: what the columns of `scores` are. None: clusters.
 
     Returns:
         By name of the metric; rates 0..1, DIR in %.
@@ -127,11 +148,13 @@ def recognition_replicates(
     found["d_prime"] = split_rows(d_prime_rows(originals, weights), draws, originals.occupied)
     for name, rate in zip(targets or {}, fnmr_rows(originals, weights, [*(targets or {}).values()], cuts), strict=True):
         found[name] = _error_rate(rate, draws, originals)
+    levels = levels or Levels.of(draws)
     for suffix, each in scores.items():
         rejected = Clustered((each.values > threshold[0]).astype(np.float64), each.column, each.lost)
-        found[f"rr{suffix}"] = share(rejection_rows(each, threshold, weights), draws, rejected)
-        ratio = dir_rows(originals, each, weights)
-        found[f"dir{suffix}"] = split_rows(ratio, draws, np.unique(each.column).size)
+        rates = rejection_rows(each, threshold, levels.weights)
+        found[f"rr{suffix}"] = share(rates, draws, rejected, levels.cluster)
+        ratio = dir_rows(originals, each, weights, levels.weights)
+        found[f"dir{suffix}"] = split_rows(ratio, draws, np.unique(levels.cluster[each.column]).size)
     return found
 
 
@@ -157,9 +180,9 @@ def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed
     Row 0 and the jackknife rows count each unit as often as its cluster. In a resample, a sample whose cluster counts
     m times and that has r repetitions gets m r draws among them.
 
-    Not needed for the intervals of a record: drawing identities alone already carries the spread of repetitions along,
-    and in the coverage study held the truth in 95 % of the cases. With both levels it is 95 % where identities
-    differ more than repetitions, and up to 98 to 99 % where only repetitions differ: safe, but wider.
+    Drawing identities alone already carries the spread of repetitions along, and in the coverage study held the truth
+    in 95 % of the cases. With both levels it is 95 % where identities differ more than repetitions, and up to 98 to
+    99 % where only repetitions differ: wider, and safe.
 
     Args:
         draws: of the clusters.

@@ -156,3 +156,45 @@ def test_an_attacker_may_enrol_de_identified_images(toy_options, tmp_path: Path)
     assert found.value > originals
     assert found.interval is not None
     assert found.n == 30 * 29 // 2
+
+
+def test_several_versions_draw_on_two_levels(toy_options, tmp_path: Path) -> None:
+    """Identities and, within them, versions: with many versions the interval is still that of few identities."""
+    once, often = (
+        run_one(toy_options("toy_noise:strength=60", dataset="identities=10", repetitions=count), tmp_path / str(count))
+        for count in (1, 4)
+    )
+    for metric in ("ssim", "dir"):
+        recognizer = "toy_recognizer" if metric == "dir" else None
+        few, many = (value(record, metric, recognizer) for record in (once, often))
+        assert many.n == 4 * few.n
+        assert many.interval.low <= many.value <= many.interval.high
+        width = [each.interval.high - each.interval.low for each in (few, many)]
+        assert 0.2 * width[0] < width[1] < 2 * width[0]
+
+
+def test_two_levels_have_one_column_per_version() -> None:
+    from types import SimpleNamespace
+
+    from deid_bench.benchmark.score_values import draw_units
+
+    def version(sample: str, identity: str, repetition: int):
+        return SimpleNamespace(
+            sample=SimpleNamespace(sample_id=sample, identity=identity),
+            repetition=repetition,
+            deidentify=SimpleNamespace(digest=f"{sample}#{repetition}"),
+        )
+
+    place = {f"id{index}": index for index in range(6)}
+    draws = draw_clusters(6, resamples=50)
+    single = draw_units(draws, [version(f"s{index}", f"id{index}", 0) for index in range(6)], place)
+    assert single.levels is None
+    assert single.column["s3#0"] == 3
+    double = draw_units(draws, [version(f"s{i}", f"id{i}", k) for i in range(6) for k in range(3)], place)
+    assert double.column["s3#1"] == 10
+    weights = double.levels.weights
+    assert weights.shape == (draws.weights.shape[0], 18)
+    assert (weights[0] == 1).all()
+    # A resample takes as many versions of a palm as the palm's own count says.
+    np.testing.assert_array_equal(weights.reshape(-1, 6, 3).sum(axis=2), 3 * draws.weights)
+    assert draw_units(Undefined("too few"), [version("s0", "id0", 1)], place).levels is None
