@@ -46,7 +46,11 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
     versions = [each for each in made if each.sample.subject in evaluated]
     return CloserLook(
         _perceive(made, executor),
-        [_features(network, counted, versions, executor) for network in NETWORK_WEIGHTS],
+        [
+            _features(network, boxed, counted, versions, executor)
+            for network in NETWORK_WEIGHTS
+            for boxed in (False, True)
+        ],
         _floors(cell, tasks, sources, executor),
         _between(made, executor) if cell.repetitions > 1 else {},
     )
@@ -78,18 +82,31 @@ def _perceive(made: Sequence[Version], executor: Executor) -> dict[str, Payload 
     return {digest: executor.read(task) for digest, task in found.items()}
 
 
-def _features(network: Network, sources: Sequence[Sample], made: Sequence[Version], executor: Executor) -> SetFeatures:
+def _features(
+    network: Network, boxed: bool, sources: Sequence[Sample], made: Sequence[Version], executor: Executor
+) -> SetFeatures:
     weights = _weights(NETWORK_WEIGHTS[network])
     if isinstance(weights, Undefined):
-        return SetFeatures(network, weights, weights)
-    sides = (
-        [(each.sample_id, ImageRef.of(each)) for each in sources],
-        [(each.analyze.label, ImageRef.stored(each.deidentify.digest)) for each in made],
-    )
-    tasks = [[features_task(label, image, network, weights) for label, image in side] for side in sides]
-    executor.make(f"features ({network})", [task for side in tasks for task in side])
-    originals, deidentified = (_stacked(side, executor) for side in tasks)
-    return SetFeatures(network, originals, deidentified)
+        return SetFeatures(network, boxed, weights, weights)
+    deidentified = [
+        features_task(
+            each.analyze.label,
+            ImageRef.stored(each.deidentify.digest),
+            network,
+            weights,
+            each.deidentify.digest if boxed else None,
+        )
+        for each in made
+    ]
+    if boxed:  # the box is that of one method: each original is looked at once per version of it
+        originals = [
+            features_task(each.analyze.label, ImageRef.of(each.sample), network, weights, each.deidentify.digest)
+            for each in made
+        ]
+    else:
+        originals = [features_task(each.sample_id, ImageRef.of(each), network, weights) for each in sources]
+    executor.make(f"features ({network}{', region' if boxed else ''})", [*originals, *deidentified])
+    return SetFeatures(network, boxed, _stacked(originals, executor), _stacked(deidentified, executor))
 
 
 def _stacked(tasks: Sequence[Task], executor: Executor) -> NDArray[np.float64] | Undefined:

@@ -69,11 +69,17 @@ def _features(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _features_one(task: Task, context: Context) -> Made:
+    from .measure import region_box
     from .scoring.distribution import set_features
 
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):
         return image
+    if task.inputs:
+        box = region_box(load_region(task.inputs[0], image, context))
+        if box is None:
+            return Payload({"failure": "the method does not say what it may repaint"})
+        image = np.ascontiguousarray(image[box])
     network: Literal["inception", "vgg16"] = "inception" if task.network == "inception" else "vgg16"
     found = guarded(lambda: set_features([image], network), NETWORK_SECONDS)
     if isinstance(found, Crash):

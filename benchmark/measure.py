@@ -13,6 +13,7 @@ from ..analyzers.base import HandAnalysis, Missing
 from ..datasets.base import Image
 from .scoring.coverage import roi_changed
 from .scoring.image_quality import image_quality
+from .scoring.multiscale import ms_ssim
 from .scoring.paper_preset import paper_lpips, paper_similarity, reduced
 from .scoring.perceptual import Net, Perceptual, lpips
 from .scoring.usability import drift
@@ -20,7 +21,7 @@ from .scoring.values import Undefined
 
 DRIFTS = {name: f"drift_{name}" for name in ("box", "keypoints_2d", "keypoints_3d", "roi", "mask")}
 """Metric of each part of a `Drift`."""
-PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region")
+PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region", "ms_ssim_region")
 """Metrics on pixels alone."""
 NETS: tuple[Net, ...] = ("alex", "vgg")
 PAPER = ("psnr_paper", "ssim_paper", "ms_ssim_paper", "lpips_paper")
@@ -50,10 +51,26 @@ def measure(
     return plain(
         {
             **image_quality(original, deidentified, region, nets=()),
+            "ms_ssim_region": _ms_ssim_of_box(original, deidentified, region),
             "roi_changed": roi_changed(before.roi, original, deidentified),
             **drifts(before, after, original.shape),
         }
     )
+
+
+def region_box(region: NDArray[np.bool_] | None) -> tuple[slice, slice] | None:
+    """Rows and columns of the smallest box around a region; None where there is none."""
+    if region is None or not region.any():
+        return None
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _ms_ssim_of_box(original: Image, deidentified: Image, region: NDArray[np.bool_] | None) -> float | Undefined:
+    box = region_box(region)
+    if box is None:
+        return Undefined("no region was given")
+    return ms_ssim(np.ascontiguousarray(original[box]), np.ascontiguousarray(deidentified[box]))
 
 
 def perceive(original: Image, deidentified: Image, region: NDArray[np.bool_] | None) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class SetFeatures:
     """Features of originals and de-identified images by one network."""
 
     network: Literal["inception", "vgg16"]
+    boxed: bool
+    """Of the box around the protected region, not of the whole image."""
     originals: NDArray[np.float64] | Undefined
     deidentified: NDArray[np.float64] | Undefined
 

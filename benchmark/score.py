@@ -110,7 +110,8 @@ def _report_sets(values: Values, results: CellResults) -> None:
     for features in results.features:
         distances = set_distances(features.originals, features.deidentified, features.network)
         count = 0 if isinstance(features.deidentified, Undefined) else len(features.deidentified)
-        for metric, found in distances.items():
+        for whole, found in distances.items():
+            metric = f"{whole}_region" if features.boxed else whole
             if isinstance(found, SetDistance):
                 values.add(metric, found.value, count, std=found.spread, reason=found.caveat or None)
             else:

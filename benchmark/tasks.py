@@ -172,10 +172,16 @@ def between_task(label: str, first: str, second: str, weights: Mapping[str, str]
     return _task(Stage.BETWEEN, label, key, images=images)
 
 
-def features_task(label: str, image: ImageRef, network: str, weights: Mapping[str, str]) -> Task:
-    """Features of one image by one network, for distances between sets of images."""
-    key = {"image": image.key, "network": network, "weights": dict(weights)}
-    return _task(Stage.FEATURES, label, key, images=(image,), network=network)
+def features_task(
+    label: str, image: ImageRef, network: str, weights: Mapping[str, str], boxed_by: str | None = None
+) -> Task:
+    """Features of one image by one network, for distances between sets of images.
+
+    With `boxed_by`, the digest of a de-identify task, only the box around what that may repaint is looked at.
+    """
+    key = {"image": image.key, "network": network, "weights": dict(weights), "boxed_by": boxed_by}
+    inputs = (boxed_by,) if boxed_by else ()
+    return _task(Stage.FEATURES, label, key, images=(image,), inputs=inputs, network=network)
 
 
 def floor_task(label: str, image: ImageRef, analysis: str, analyzer: Plugin) -> Task:

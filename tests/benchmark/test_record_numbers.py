@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark import closer_look
+from deid_bench.benchmark.measure import region_box
 from deid_bench.benchmark.metrics import METRICS
 from deid_bench.benchmark.plausibility import alarms
 from deid_bench.benchmark.records import Counts, RunRecord, Value
@@ -145,6 +146,27 @@ def test_the_regions_own_quality_is_lower_than_the_whole_images(toy_options, tmp
     record = run_one(toy_options("blurring"), tmp_path / "out")
     assert value(record, "psnr_region").value < value(record, "psnr").value
     assert value(record, "ssim_region").value < value(record, "ssim").value
+    # The box around the toy palm is below the 161 px that MS-SSIM needs.
+    assert "161 px" in value(record, "ms_ssim_region").reason
+
+
+def test_the_regions_box_is_the_smallest_one() -> None:
+    region = np.zeros((20, 30), bool)
+    region[4, 7] = region[9, 21] = True
+    rows, columns = region_box(region)
+    assert (rows.start, rows.stop, columns.start, columns.stop) == (4, 10, 7, 22)
+    assert region_box(np.zeros((5, 5), bool)) is None
+    assert region_box(None) is None
+
+
+def test_sets_are_also_compared_on_the_region(toy_options, tmp_path: Path) -> None:
+    if any(status(name).state == "absent" for name in closer_look.LPIPS_WEIGHTS):
+        pytest.skip("LPIPS weights are not on this machine: deid-bench weights fetch lpips-alex lpips-vgg")
+    record = run_one(toy_options("blurring", quality="full"), tmp_path / "out")
+    assert value(record, "fd_vgg16_region").value > value(record, "fd_vgg16").value > 0
+    silent = run_one(toy_options("toy_noise", quality="full"), tmp_path / "out")
+    assert "does not say" in value(silent, "fd_vgg16_region").reason
+    assert silent.counts.retry == 0
 
 
 def test_an_attacker_may_enrol_de_identified_images(toy_options, tmp_path: Path) -> None:
