@@ -15,7 +15,7 @@ from deid_bench.benchmark.records import Counts, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.uncertainty import draw_clusters
 from deid_bench.benchmark.scoring.values import Undefined
-from deid_bench.weights import status
+from deid_bench.weights import WeightsError, weight
 
 
 def run_one(options, out: Path) -> RunRecord:
@@ -88,9 +88,18 @@ def test_basic_says_what_it_left_out(toy_options, tmp_path: Path) -> None:
     assert record.value("fd_vgg16") is None
 
 
+@pytest.fixture(scope="module")
+def lpips_weights() -> None:
+    """Fetched once; a machine without them and without network skips what needs them."""
+    try:
+        for name in closer_look.LPIPS_WEIGHTS:
+            weight(name)
+    except WeightsError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("lpips_weights")
 def test_full_replaces_basic_and_answers_for_it(toy_options, tmp_path: Path) -> None:
-    if any(status(name).state == "absent" for name in closer_look.LPIPS_WEIGHTS):
-        pytest.skip("LPIPS weights are not on this machine: deid-bench weights fetch lpips-alex lpips-vgg")
     execution = Execution(out=tmp_path / "out", backend="serial")
     basic = run(toy_options("toy_noise"), execution)[0]
     full = run(toy_options("toy_noise", quality="full"), execution)[0]
@@ -159,9 +168,8 @@ def test_the_regions_box_is_the_smallest_one() -> None:
     assert region_box(None) is None
 
 
+@pytest.mark.usefixtures("lpips_weights")
 def test_sets_are_also_compared_on_the_region(toy_options, tmp_path: Path) -> None:
-    if any(status(name).state == "absent" for name in closer_look.LPIPS_WEIGHTS):
-        pytest.skip("LPIPS weights are not on this machine: deid-bench weights fetch lpips-alex lpips-vgg")
     record = run_one(toy_options("blurring", quality="full"), tmp_path / "out")
     assert value(record, "fd_vgg16_region").value > value(record, "fd_vgg16").value > 0
     silent = run_one(toy_options("toy_noise", quality="full"), tmp_path / "out")

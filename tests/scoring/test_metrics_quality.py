@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from deid_bench.benchmark.measure import PAPER
 from deid_bench.benchmark.metrics_quality import QUALITY_METRICS
 from deid_bench.benchmark.scoring.distribution import set_distances
 from deid_bench.benchmark.scoring.image_quality import image_quality
@@ -17,6 +18,7 @@ def test_descriptions_and_values_have_the_same_names():
     given = set(image_quality(tiny, tiny))
     for network in ("inception", "vgg16"):
         given |= set(set_distances(Undefined("absent"), Undefined("absent"), network))
+    given |= set(PAPER) | {f"{name}_region" for name in ("ms_ssim", "fid", "kid", "fd_vgg16", "kd_vgg16")}
     assert given == set(described)
 
 
