@@ -10,8 +10,8 @@ from ..benchmark.metrics import METRICS
 from ..benchmark.records import RunRecord, Value
 
 PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross", "eer_effective", "linkability")
-QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid")
-"""Columns of the palm paper's Table III."""
+QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "kid", "fd_vgg16", "kd_vgg16")
+"""Columns of the palm paper's Table III, and the distances of sets beside FID."""
 USABILITY = ("drift_box", "drift_keypoints_2d", "drift_keypoints_3d", "drift_roi", "drift_mask")
 """Columns of its Table IV."""
 WHOLE = ("survival", "failure_rate", "roi_coverage")
@@ -115,7 +115,10 @@ def _cell(record: RunRecord, column: Column) -> CellText:
     if value is None:
         return CellText(NO_VALUE, None, "not measured in this run")
     if value.value is None:
-        return CellText(NO_VALUE, None, value.reason or "")
+        reason = value.reason or ""
+        # What could be had is said in the cell itself; other reasons stand behind it.
+        shown = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
+        return CellText(shown, None, reason)
     spread = f" ± {value.std:.{digits(column.metric)}f}" if value.std is not None else ""
     shown = digits(column.metric)
     within = value.interval
@@ -129,7 +132,17 @@ def digits(metric: str) -> int:
     """Decimals that a metric is shown with."""
     if metric.startswith("drift_"):
         return 2
-    return {"ssim": 3, "ms_ssim": 3, "lpips_vgg": 3, "eer_threshold": 4, "d_prime": 2, "psnr": 1}.get(metric, 1)
+    return {
+        "kid": 4,
+        "fd_vgg16": 3,
+        "kd_vgg16": 4,
+        "ssim": 3,
+        "ms_ssim": 3,
+        "lpips_vgg": 3,
+        "eer_threshold": 4,
+        "d_prime": 2,
+        "psnr": 1,
+    }.get(metric, 1)
 
 
 def format_value(metric: str, value: float) -> str:

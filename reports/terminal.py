@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..benchmark.metrics import METRICS
 from ..benchmark.records import RunRecord
-from .tables import NO_VALUE, QUALITY, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
+from .tables import NO_VALUE, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..benchmark.run import Outcome
 
+QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "fd_vgg16")
 PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross")
 RECOGNITION = ("eer", "d_prime", "fnmr_at_fmr_1")
 
@@ -30,6 +31,7 @@ SHORT = {
     "psnr": "PSNR",
     "lpips_vgg": "LPIPS",
     "fid": "FID",
+    "fd_vgg16": "FD-VGG16",
     "survival": "found again",
     "drift_box": "hand",
     "drift_keypoints_2d": "2-D keyp.",
@@ -102,7 +104,9 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
 
 
 def _measured(table: Table, metric: str) -> bool:
-    return any(value.value is not None for row in table.rows if (value := row.record.value(metric)))
+    """Whether a column has something to say: a number, or what has to be got for one."""
+    found = [value for row in table.rows if (value := row.record.value(metric))]
+    return any(each.value is not None or (each.reason or "").startswith("unavailable") for each in found)
 
 
 def _print_part(

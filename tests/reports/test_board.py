@@ -136,3 +136,19 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) 
     assert not list(hidden.folder.glob("previews/*.jpg"))
     assert "data:image" not in (render_board([(hidden.record, hidden.folder)]))
     assert load_record(hidden.folder / "run.json").dataset.redistributable is False
+
+
+def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys) -> None:
+    from types import SimpleNamespace
+
+    from deid_bench.benchmark.records import Value
+    from deid_bench.reports.terminal import print_outcomes
+
+    reason = "unavailable: weights fid-inception (`deid-bench weights fetch fid-inception` says why)"
+    lacking = record.model_copy(
+        update={"values": [*record.values, Value(metric="fid", value=None, n=0, reason=reason)]}
+    )
+    assert ">unavailable: weights fid-inception<" in render_board([(lacking, Path("nowhere"))])
+    outcome = SimpleNamespace(record=lacking, folder=Path("nowhere"), from_store=True)
+    print_outcomes([outcome], Path("board.html"), intervals=False)
+    assert "unavailable:" in capsys.readouterr().out
