@@ -117,8 +117,8 @@ def _cell(record: RunRecord, column: Column) -> CellText:
     if value.value is None:
         reason = value.reason or ""
         # What could be had is said in the cell itself; other reasons stand behind it.
-        shown = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
-        return CellText(shown, None, reason)
+        text = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
+        return CellText(text, None, reason)
     spread = f" ± {value.std:.{digits(column.metric)}f}" if value.std is not None else ""
     shown = digits(column.metric)
     within = value.interval
