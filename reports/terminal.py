@@ -43,6 +43,9 @@ SHORT = {
 }
 """Headings for eighty characters; Acc. is rank-1, "other" is against other originals of the same identity."""
 
+UNAVAILABLE = "unavailable"
+"""How a reason begins that the user can do something about."""
+
 _ARROWS = {"higher": "↑", "lower": "↓", "target": "→100"}
 
 
@@ -75,6 +78,8 @@ def _heading(metric: str) -> str:
 
 
 def _text(cell: CellText, intervals: bool) -> str:
+    if cell.text.startswith(UNAVAILABLE):
+        return UNAVAILABLE
     if intervals:
         return f"{cell.text} {cell.interval}".strip()
     return cell.text + cell.spread
@@ -106,7 +111,7 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
 def _measured(table: Table, metric: str) -> bool:
     """Whether a column has something to say: a number, or what has to be got for one."""
     found = [value for row in table.rows if (value := row.record.value(metric))]
-    return any(each.value is not None or (each.reason or "").startswith("unavailable") for each in found)
+    return any(each.value is not None or (each.reason or "").startswith(UNAVAILABLE) for each in found)
 
 
 def _print_part(
@@ -130,6 +135,10 @@ def _print_part(
         grid.add_row("(detector's own noise)", *floor, style="dim")
     console.print(title, style="italic")
     console.print(grid)
+    for metric in metrics:
+        value = rows[0].record.value(metric)
+        if value is not None and (value.reason or "").startswith(UNAVAILABLE):
+            console.print(f"{SHORT[metric]} {value.reason}", style="dim", highlight=False, markup=False)
 
 
 def _floor(record: RunRecord, metric: str) -> str:
@@ -146,7 +155,7 @@ def _grid(*headings: str) -> Grid:
 
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        grid.add_column(heading, justify="left" if heading in ("method", "recognizer") else "right")
+        grid.add_column(heading, justify="left" if heading in ("method", "recognizer") else "right", overflow="fold")
     return grid
 
 
