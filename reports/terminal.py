@@ -79,7 +79,7 @@ def _heading(metric: str) -> str:
 
 def _text(cell: CellText, intervals: bool) -> str:
     if cell.text.startswith(UNAVAILABLE):
-        return UNAVAILABLE
+        return "n/a"  # the reason stands below the table
     if intervals:
         return f"{cell.text} {cell.interval}".strip()
     return cell.text + cell.spread
