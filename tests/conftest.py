@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deid_bench.benchmark.plan import RunOptions
 from deid_bench.plugins import registry
+
+# A slow machine is no failure.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 HERE = Path(__file__).parent
 TOYS = HERE / "toy_package" / "src" / "deid_bench_toy" / "toys.py"
