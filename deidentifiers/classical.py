@@ -9,8 +9,7 @@ change.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -23,10 +22,9 @@ from .regions import (
     MaskPoints,
     Region,
     RegionError,
+    RegionMethod,
     check_number,
-    check_region,
     palm_width,
-    region_mask,
 )
 
 MaskColor = Literal["black", "grey", "skin"]
@@ -34,26 +32,8 @@ MaskColor = Literal["black", "grey", "skin"]
 _PAPER = "Yan et al., Palmprint De-Identification Using Diffusion Model, arXiv:2504.08272, 2025"
 
 
-class _RegionMethod(ABC):
-    """Changes each image inside its region alone."""
-
-    def __init__(self, region: Region, mask_points: MaskPoints, mask_margin: float) -> None:
-        check_region(region, mask_points, mask_margin)
-        self.region: Region = region
-        self.mask_points: MaskPoints = mask_points
-        self.mask_margin = float(mask_margin)
-
-    def deidentify(self, batch: Sequence[Request]) -> list[Image | Failure]:
-        """One image of the same shape per request, or the reason why there is none."""
-        return [self._one(request) for request in batch]
-
-    def repaints(self, request: Request) -> NDArray[np.bool_]:
-        """(H, W) pixels that this method may change.
-
-        Raises:
-            RegionError: the analysis gives no region.
-        """
-        return region_mask(request.analysis, request.image.shape, self.region, self.mask_points, self.mask_margin)
+class _Repainter(RegionMethod):
+    """Gives the region's pixels new colours."""
 
     def _one(self, request: Request) -> Image | Failure:
         image, analysis = request.image, request.analysis
@@ -74,7 +54,7 @@ class _RegionMethod(ABC):
         """New colours (n, 3) of the mask's n pixels in row-major order."""
 
 
-class Masking(_RegionMethod):
+class Masking(_Repainter):
     """Paints the region in one colour.
 
     Args:
@@ -119,7 +99,7 @@ class Masking(_RegionMethod):
         return np.broadcast_to(np.rint(colour).astype(np.uint8), (int(mask.sum()), 3))
 
 
-class Blurring(_RegionMethod):
+class Blurring(_Repainter):
     """Gaussian blur of the hand, laid in through the region.
 
     Only the hand's own pixels are averaged (the blurred image is divided by the blurred hand mask), so that no
@@ -170,7 +150,7 @@ class Blurring(_RegionMethod):
         return blurred[mask[around]]
 
 
-class Pixelation(_RegionMethod):
+class Pixelation(_Repainter):
     """Replaces the region by square blocks of one colour each.
 
     The grid starts at the upper left corner of the region's bounding box; a block's colour is the mean of those of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..analyzers.base import HandAnalysis
 from ..analyzers.palm_roi import palm_width as knuckle_distance
+from ..datasets.base import Failure, Image
+from .base import Request
 
 Region = Literal["palm", "hand"]
 """`palm`: a polygon of keypoints inside the hand; `hand`: the whole hand mask."""
@@ -95,3 +99,38 @@ def region_mask(
     if not mask.any():
         raise RegionError("the region to change holds no pixel of the hand")
     return mask
+
+
+class RegionMethod(ABC):
+    """A method that changes each image inside its region alone.
+
+    Args:
+        region: `palm` or `hand`.
+        mask_points: corners of the palm polygon.
+        mask_margin: growth of the palm polygon as a share of the palm width, 0..2.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+
+    def __init__(self, region: Region, mask_points: MaskPoints, mask_margin: float) -> None:
+        check_region(region, mask_points, mask_margin)
+        self.region: Region = region
+        self.mask_points: MaskPoints = mask_points
+        self.mask_margin = float(mask_margin)
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Image | Failure]:
+        """One image of the same shape per request, or the reason why there is none."""
+        return [self._one(request) for request in batch]
+
+    def repaints(self, request: Request) -> NDArray[np.bool_]:
+        """(H, W) pixels that this method may change.
+
+        Raises:
+            RegionError: the analysis gives no region.
+        """
+        return region_mask(request.analysis, request.image.shape, self.region, self.mask_points, self.mask_margin)
+
+    @abstractmethod
+    def _one(self, request: Request) -> Image | Failure:
+        """The result for one request."""

@@ -16,10 +16,9 @@ from .regions import (
     MaskPoints,
     Region,
     RegionError,
+    RegionMethod,
     check_number,
-    check_region,
     palm_width,
-    region_mask,
 )
 
 _ANCHORS = (0, 1, 5, 9, 13, 17)
@@ -48,7 +47,7 @@ class Identity:
         return [request.image.copy() for request in batch]
 
 
-class Other:
+class Other(RegionMethod):
     """Lays another person's palm over the target's: what a recogniser scores when the palm is truly another.
 
     The donor's image is carried over by the affine map that best takes its palm keypoints (0, 1, 5, 9, 13, 17) to
@@ -83,24 +82,9 @@ class Other:
         mask_margin: float = DEFAULT_MARGIN,
         feather: float = 0.02,
     ) -> None:
-        check_region(region, mask_points, mask_margin)
+        super().__init__(region, mask_points, mask_margin)
         check_number("feather", feather, 0.0, 0.5)
-        self.region: Region = region
-        self.mask_points: MaskPoints = mask_points
-        self.mask_margin = float(mask_margin)
         self.feather = float(feather)
-
-    def deidentify(self, batch: Sequence[Request]) -> list[Image | Failure]:
-        """One image of the same shape per request, or the reason why there is none."""
-        return [self._one(request) for request in batch]
-
-    def repaints(self, request: Request) -> NDArray[np.bool_]:
-        """(H, W) pixels that this method may change.
-
-        Raises:
-            RegionError: the analysis gives no region.
-        """
-        return region_mask(request.analysis, request.image.shape, self.region, self.mask_points, self.mask_margin)
 
     def _one(self, request: Request) -> Image | Failure:
         if request.donor is None:
