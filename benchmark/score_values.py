@@ -175,4 +175,5 @@ def _interval(within: Replicates | Interval | Undefined | None, scale: float) ->
     found = interval(within) if isinstance(within, Replicates) else within
     if not isinstance(found, Interval) or not (math.isfinite(found.low) and math.isfinite(found.high)):
         return None
-    return records.Interval(low=found.low * scale, high=found.high * scale, level=found.level, method=found.method)
+    scaled = found.times(scale)
+    return records.Interval(low=scaled.low, high=scaled.high, level=scaled.level, method=scaled.method)

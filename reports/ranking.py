@@ -133,5 +133,5 @@ def interval_text(found: Difference | Undefined, metric: str) -> str:
     """[low, high] of a difference in the metric's unit."""
     if isinstance(found, Undefined) or not isinstance(found.interval, Interval):
         return "–"
-    scale = scale_of(metric)
-    return f"[{found.interval.low * scale:.3g}, {found.interval.high * scale:.3g}]"
+    scaled = found.interval.times(scale_of(metric))
+    return f"[{scaled.low:.3g}, {scaled.high:.3g}]"

@@ -13,9 +13,6 @@ from .values import Undefined
 
 Matrix = NDArray[np.float64]
 
-FID_SAMPLES = 2048
-"""Images a side from which the covariance of the 2048 Inception features can have full rank."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
