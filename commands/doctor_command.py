@@ -44,20 +44,19 @@ def _opencv() -> tuple[str, bool]:
 
 
 def _torch() -> tuple[str, bool]:
-    """A CPU build of torch beside the index's torchvision breaks `import torchvision`, and with it much else."""
+    """deid-bench needs no torchvision, but one that does not fit its torch breaks other programs."""
     import importlib
+    import importlib.metadata
     import importlib.util
 
-    if importlib.util.find_spec("torch") is None:
-        return "not installed (needed by the diffusion methods only)", True
+    version = importlib.metadata.version("torch")
     if importlib.util.find_spec("torchvision") is None:
-        return "torch without torchvision: fine for now", True
+        return version, True
     try:
         importlib.import_module("torchvision")
-    except Exception as error:
-        advice = "torch and torchvision do not match; run `pip install --force-reinstall torch torchvision`"
-        return f"{advice} ({type(error).__name__}: {error})", False
-    return "torch and torchvision match", True
+    except (RuntimeError, ImportError, OSError) as error:
+        return f"{version}; the torchvision beside it does not fit ({error}): it is left aside", True
+    return f"{version} with a matching torchvision", True
 
 
 def _weights() -> tuple[str, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from mismatched_torchvision import make_importable  # noqa: E402
+
+make_importable()
 TOYS = HERE / "toy_package" / "src" / "deid_bench_toy" / "toys.py"
 MISBEHAVING = HERE / "misbehaving.py"
 
