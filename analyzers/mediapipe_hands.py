@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..datasets.base import Hand, Image
 from ..weights import weight
 from .base import AnalyzerInfo, HandAnalysis, Missing
-from .palm_roi import ROIS, RoiName, palm_width, roi_share_inside
+from .hand_checks import cut_off, require_images, too_small
+from .masks import HandMasks, MaskMethod
+from .palm_roi import ROIS, RoiName, palm_width
+from .sam2_masks import DEFAULT as SAM2
 
 if TYPE_CHECKING:
     from .hand_pipeline import HandPipeline, RawHand
 
-MIN_PALM_WIDTH = 8.0
-"""px between index and little MCP; below, there is no palm texture to speak of."""
-MIN_ROI_INSIDE = 0.5
 BOX_MARGIN = 0.25
 """The box is the keypoints' box grown by this many L on each side: fingertips end beyond their last joint."""
-
-MaskMethod = Literal["grabcut"]
 
 
 class MediapipeHands:
@@ -37,7 +35,9 @@ class MediapipeHands:
         min_presence: hands whose landmarks have a lower presence score are dropped, 0..1.
         roi: which palm square to report, see `palm_roi`: `inner` lies inside the palm polygon, `mcp` is larger,
             `valley` is the published valley frame.
-        mask: how the hand's pixels are found; `grabcut` is seeded by the keypoints.
+        mask: how the hand's pixels are found: `grabcut` is seeded by the keypoints, `sam2` prompted by them.
+        sam2: Hugging Face id or folder of the SAM 2 model, for `mask=sam2`.
+        device: where SAM 2 runs: `cpu`, `cuda`, `cuda:N` or `mps`. MediaPipe's networks run on the CPU.
 
     Raises:
         ValueError: a parameter is out of its range.
@@ -59,18 +59,18 @@ class MediapipeHands:
         min_presence: float = 0.5,
         roi: RoiName = "inner",
         mask: MaskMethod = "grabcut",
+        sam2: str = SAM2,
+        device: str = "cpu",
     ) -> None:
         for name, value in (("min_detection_confidence", min_detection_confidence), ("min_presence", min_presence)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in 0..1, got {value}")
         if roi not in ROIS:
             raise ValueError(f"roi must be one of {', '.join(ROIS)}, got {roi!r}")
-        if mask not in get_args(MaskMethod):
-            raise ValueError(f"mask must be one of {', '.join(get_args(MaskMethod))}, got {mask!r}")
         self.min_detection_confidence = min_detection_confidence
         self.min_presence = min_presence
         self.roi: RoiName = roi
-        self.mask: MaskMethod = mask
+        self._masks = HandMasks(mask, sam2, device)
         self._pipeline: HandPipeline | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -89,10 +89,16 @@ class MediapipeHands:
             TypeError: something is not an image as this toolkit defines it.
             WeightsError: the networks' files are absent and cannot be fetched.
         """
-        for image in images:
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise TypeError(f"expected an (H, W, 3) uint8 RGB image, got shape {image.shape}, {image.dtype}")
+        require_images(images)
         return [self._analyze_one(image) for image in images]
+
+    def weight_digests(self) -> dict[str, str]:
+        """SHA-256 of the files that its parameters choose, by name; `info.weights` names the ones it always reads.
+
+        Raises:
+            WeightsError: they cannot be had.
+        """
+        return self._masks.digests()
 
     def _analyze_one(self, image: Image) -> HandAnalysis | Missing:
         if image.size == 0:
@@ -100,16 +106,14 @@ class MediapipeHands:
         hand = self._ready().best_hand(image, self.min_detection_confidence, self.min_presence)
         if isinstance(hand, str):
             return Missing(hand)
-        if not np.isfinite(hand.keypoints_2d).all() or palm_width(hand.keypoints_2d) < MIN_PALM_WIDTH:
-            return Missing("the hand is too small")
+        if reason := too_small(hand.keypoints_2d):
+            return Missing(reason)
         roi = ROIS[self.roi](hand.keypoints_2d)
-        if roi_share_inside(roi, *image.shape[:2]) < MIN_ROI_INSIDE:
-            return Missing("the palm lies mostly outside the image")
+        if reason := cut_off(roi, image.shape):
+            return Missing(reason)
         return self._result(image, hand, roi)
 
     def _result(self, image: Image, hand: RawHand, roi: np.ndarray[Any, np.dtype[np.float32]]) -> HandAnalysis:
-        from .hand_mask import hand_mask
-
         points = hand.keypoints_2d
         grow = np.float32(BOX_MARGIN * palm_width(points))
         handedness: Hand = "right" if hand.left_score >= 0.5 else "left"
@@ -120,7 +124,7 @@ class MediapipeHands:
             keypoints_2d=points,
             keypoints_3d=hand.keypoints_3d,
             roi=roi,
-            mask=hand_mask(image, points),
+            mask=self._masks(image, points),
         )
 
     def _ready(self) -> HandPipeline:
