@@ -179,6 +179,21 @@ class SampleRow(_Model):
     """Quality and drift of this image by metric name."""
     distances: dict[str, float | None] = Field(default_factory=dict)
     """Distance to its own original by recogniser."""
+    task: str | None = None
+    """Digest of the work that made it; the image lies in the results folder's store under this name."""
+    image_sha256: str | None = None
+    """Of the de-identified image as PNG; the same pixels and the same Pillow give the same file."""
+
+
+class DistancesFile(_Model):
+    """`distances.npz` beside the record: all that its recognition numbers are made of."""
+
+    sha256: str | None = None
+    """Of the file; null when none was written."""
+    size: int | None = None
+    """Its bytes."""
+    reason: str | None = None
+    """Why none was written."""
 
 
 class Host(_Model):
@@ -229,6 +244,8 @@ class RunRecord(_Model):
     """What looks implausible or too small to be trusted; empty when nothing does."""
     curves: list[Curve]
     samples: list[SampleRow]
+    distances_file: DistancesFile | None = None
+    """Null in records of before there was one."""
     host: Host
 
     def value(self, metric: str, recognizer: str | None = None) -> Value | None:

@@ -10,11 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .plan import Version
+from .plan import Cell, Version
+from .protocols import Protocol
 from .scoring.values import Undefined
 from .store import Payload
 
 Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What scoring has to know of a cell."""
+
+    protocol: Protocol
+    samples: Sequence[Sample]
+    repetitions: int
+
+    @staticmethod
+    def of(cell: Cell) -> Setting:
+        return Setting(cell.protocol, cell.dataset.samples, cell.repetitions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +72,8 @@ class CellResults:
     perceived: Mapping[str, Payload | None] | Undefined
     """LPIPS, or why there is none."""
     coverage: Mapping[str, float | None]
+    images: Mapping[str, str | None]
+    """SHA-256 of each image's file, or None where it is gone."""
     usable: Sequence[Sample]
     distances: Mapping[str, Distances]
     """By specification of the recogniser."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -157,6 +158,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         recognizer.resolved.text: _distances(tasks, usable, made, recognizer, executor)
         for recognizer in cell.recognizers
     }
+    images = {each.deidentify.digest: _coverage_and_hash(each, executor) for each in made}
     return CellResults(
         missing=missing,
         versions=versions,
@@ -165,7 +167,8 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
         measures={each.deidentify.digest: executor.read(each.measure) for each in made},
         perceived=extra.perceived,
-        coverage={each.deidentify.digest: _coverage(each, executor) for each in made},
+        coverage={digest: coverage for digest, (coverage, _) in images.items()},
+        images={digest: sha256 for digest, (_, sha256) in images.items()},
         usable=usable,
         distances=distances,
         features=extra.features,
@@ -175,9 +178,11 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
     )
 
 
-def _coverage(version: Version, executor: Executor) -> float | None:
+def _coverage_and_hash(version: Version, executor: Executor) -> tuple[float | None, str | None]:
     payload = executor.read(version.deidentify)
-    return payload.meta.get("roi_coverage") if payload else None
+    if payload is None:
+        return None, None
+    return payload.meta.get("roi_coverage"), hashlib.sha256(payload.blobs["image.png"]).hexdigest()
 
 
 def _distances(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import __version__
 from ..datasets.base import Sample
 from . import records
+from .distances_file import DISTANCES_NAME, pair_distances, write
 from .measure import DRIFTS, PERCEPTUAL, PIXELS, measured
 from .plan import Cell, Version, describe
 from .plausibility import alarms
 from .records import Counts, Host, RunRecord, SampleRow
 from .replicates import REPLICATES_NAME, encode_replicates
-from .results import CellResults
+from .results import CellResults, Setting
 from .score_diversity import report_diversity
 from .score_recognition import Recognition
 from .score_values import Units, Values, Vector, draw_identities, draw_units
@@ -26,11 +28,23 @@ from .scoring.values import Undefined
 from .store import Payload
 
 
-def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, dict[str, bytes]]:
-    """The record of a cell, and the files that go with it: the score arrays and the replicates behind the intervals."""
-    samples = cell.dataset.samples
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What scoring makes of the results of a cell."""
+
+    values: Values
+    counts: Counts
+    alarms: list[str]
+    rows: list[SampleRow]
+    files: dict[str, bytes]
+    """The score arrays, and the replicates behind the intervals, by file name."""
+
+
+def score_results(setting: Setting, results: CellResults) -> Scored:
+    """Every number of a record; the same results give the same numbers, whoever has them."""
+    samples = setting.samples
     everyone = [each.subject for each in samples]
-    dev, evaluated = cell.protocol.dev_subjects(everyone), cell.protocol.eval_subjects(everyone)
+    dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
     dev_identities = frozenset(each.identity for each in samples if each.subject in dev)
     eval_identities = frozenset(each.identity for each in samples if each.subject in evaluated)
     values = Values(draw_identities([each.identity for each in samples], dev_identities, eval_identities))
@@ -40,15 +54,27 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
     place = {identity: index for index, identity in enumerate(sorted({each.identity for each in samples}))}
     units = draw_units(values.draws, results.versions, place)
     for index, (name, distances) in enumerate(results.distances.items()):
-        scored = Recognition(cell, results.usable, results.versions, made, distances, name, units)
+        scored = Recognition(setting, results.usable, results.versions, made, distances, name, units)
         scored.report(values)
         own[name] = scored.own_by_version()
-        kinds = {**scored.arrays(), **report_diversity(values, cell, results, distances, name)}
+        kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, name)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
     _report_images(values, results, evaluated, units)
     _report_sets(values, results)
-    _report_floors(values, cell, results, evaluated, place)
-    counts = _counts(cell, results)
+    _report_floors(values, setting, results, evaluated, place)
+    counts = _counts(setting, results)
+    scores = io.BytesIO()
+    np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
+    files = {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
+    warnings = alarms(values.values, counts, values.draws)
+    return Scored(values, counts, warnings, _sample_rows(setting, results, own), files)
+
+
+def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, dict[str, bytes]]:
+    """The record of a cell, and the files that go with it: scores, replicates and, unless too many, all distances."""
+    setting = Setting.of(cell)
+    scored = score_results(setting, results)
+    data, distances_file = write(pair_distances(setting, results))
     record = RunRecord(
         digest=cell.digest,
         toolkit=__version__,
@@ -60,16 +86,15 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         repetitions=cell.repetitions,
         root_seed=cell.root_seed,
         quality=cell.quality,
-        counts=counts,
-        values=values.values,
-        alarms=alarms(values.values, counts, values.draws),
-        curves=values.curves,
-        samples=_sample_rows(cell, results, own),
+        counts=scored.counts,
+        values=scored.values.values,
+        alarms=scored.alarms,
+        curves=scored.values.curves,
+        samples=scored.rows,
+        distances_file=distances_file,
         host=host,
     )
-    scores = io.BytesIO()
-    np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
-    return record, {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
+    return record, scored.files | ({} if data is None else {DISTANCES_NAME: data})
 
 
 # ------------------------------------------------------------------------------------------------ images
@@ -119,11 +144,11 @@ def _report_sets(values: Values, results: CellResults) -> None:
 
 
 def _report_floors(
-    values: Values, cell: Cell, results: CellResults, evaluated: frozenset[str], place: Mapping[str, int]
+    values: Values, setting: Setting, results: CellResults, evaluated: frozenset[str], place: Mapping[str, int]
 ) -> None:
     if not results.floors:
         return
-    samples = [each for each in cell.dataset.samples if each.sample_id in results.floors and each.subject in evaluated]
+    samples = [each for each in setting.samples if each.sample_id in results.floors and each.subject in evaluated]
     for name, metric in DRIFTS.items():
         column = [results.floors[each.sample_id][metric] for each in samples]
         values.add_mean(f"floor_{name}", column, [place[each.identity] for each in samples])
@@ -132,8 +157,8 @@ def _report_floors(
 # ------------------------------------------------------------------------------------------------ the rest
 
 
-def _counts(cell: Cell, results: CellResults) -> Counts:
-    skipped = sum(1 for why in results.missing.values() if why is not None) * cell.repetitions
+def _counts(setting: Setting, results: CellResults) -> Counts:
+    skipped = sum(1 for why in results.missing.values() if why is not None) * setting.repetitions
     failures = [why for why in results.failed.values() if why is not None]
     reasons = Counter(f"original: {why}" for why in results.missing.values() if why is not None)
     reasons.update(f"method: {why}" for why in failures)
@@ -152,22 +177,24 @@ def _counts(cell: Cell, results: CellResults) -> Counts:
     )
 
 
-def _sample_rows(cell: Cell, results: CellResults, own: Mapping[str, Mapping[str, float | None]]) -> list[SampleRow]:
+def _sample_rows(
+    setting: Setting, results: CellResults, own: Mapping[str, Mapping[str, float | None]]
+) -> list[SampleRow]:
     by_sample: dict[str, list[Version]] = {}
     for version in results.versions:
         by_sample.setdefault(version.sample.sample_id, []).append(version)
     rows: list[SampleRow] = []
-    for sample in cell.dataset.samples:
+    for sample in setting.samples:
         if results.missing[sample.sample_id] is not None:
-            rows += _skipped_rows(cell, sample, results.missing[sample.sample_id])
+            rows += _skipped_rows(setting, sample, results.missing[sample.sample_id])
         rows += [_version_row(results, version, own) for version in by_sample.get(sample.sample_id, [])]
     return rows
 
 
-def _skipped_rows(cell: Cell, sample: Sample, why: str | None) -> list[SampleRow]:
+def _skipped_rows(setting: Setting, sample: Sample, why: str | None) -> list[SampleRow]:
     return [
         SampleRow(sample_id=sample.sample_id, repetition=repetition, status="skipped", reason=why)
-        for repetition in range(cell.repetitions)
+        for repetition in range(setting.repetitions)
     ]
 
 
@@ -178,6 +205,9 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
     for payloads in (results.measures, results.perceived):
         payload = None if isinstance(payloads, Undefined) else payloads.get(key)
         measures |= dict(payload.meta["values"]) if payload else {}
+    share = results.coverage.get(key)
+    if share is not None:
+        measures["roi_coverage"] = share
     return SampleRow(
         sample_id=version.sample.sample_id,
         repetition=version.repetition,
@@ -186,6 +216,8 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
         survived=results.survived(version) if why is None else None,
         measures=measures,
         distances={name: values.get(key) for name, values in own.items()},
+        task=key,
+        image_sha256=results.images.get(key),
     )
 
 

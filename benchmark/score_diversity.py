@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .plan import Cell
-from .results import CellResults, Distances
+from .results import CellResults, Distances, Setting
 from .score_values import Values, Vector
 from .scoring.diversity import diversity_scores, overlap
 from .scoring.values import Undefined
@@ -13,17 +12,17 @@ from .scoring.verification import d_prime
 
 
 def report_diversity(
-    values: Values, cell: Cell, results: CellResults, distances: Distances, name: str
+    values: Values, setting: Setting, results: CellResults, distances: Distances, name: str
 ) -> dict[str, Vector]:
     """Add the diversity numbers of one recogniser; nothing where there is one version per image.
 
     Returns:
         The distances between versions of one image, for figures.
     """
-    if cell.repetitions < 2:
+    if setting.repetitions < 2:
         return {}
-    everyone = [each.subject for each in cell.dataset.samples]
-    evaluated = cell.protocol.eval_subjects(everyone)
+    everyone = [each.subject for each in setting.samples]
+    evaluated = setting.protocol.eval_subjects(everyone)
     kept = np.flatnonzero([each.subject in evaluated for each in results.usable])
     place = {int(row): index for index, row in enumerate(kept)}
     column = {each.sample_id: index for index, each in enumerate(results.usable)}
@@ -45,7 +44,7 @@ def report_diversity(
     values.add("overlap_diversity", overlap(found.versions, found.impostor), count, name)
     first = name == next(iter(results.distances))
     if first and results.seed_lpips:
-        people = sorted({each.identity for each in cell.dataset.samples})
+        people = sorted({each.identity for each in setting.samples})
         pairs: list[tuple[float | Undefined, int]] = [
             (value, people.index(each.identity))
             for each in results.usable

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .plan import Cell, Version
+from .plan import Version
 from .records import Curve
-from .results import Distances, Matrix
+from .results import Distances, Matrix, Setting
 from .score_values import Units, Values, Vector, clustered
 from .scoring.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
 from .scoring.bootstrap_scores import Clustered, Pairs, pair_up, sort_pairs
@@ -58,7 +58,7 @@ class Recognition:
     """Scores of one recogniser under one protocol.
 
     Args:
-        cell: what was run.
+        setting: protocol and samples.
         usable: samples whose hand was found; rows and columns of `distances.originals`.
         versions: de-identified versions that were asked for.
         made: digests of those that exist, in the order of the rows of `distances.deidentified`.
@@ -69,7 +69,7 @@ class Recognition:
 
     def __init__(
         self,
-        cell: Cell,
+        setting: Setting,
         usable: Sequence[Sample],
         versions: Sequence[Version],
         made: Sequence[str],
@@ -81,17 +81,17 @@ class Recognition:
         self._units = units
         self._distances = distances
         self._identities = np.array([each.identity for each in usable], dtype=object)
-        people = sorted({each.identity for each in cell.dataset.samples})
+        people = sorted({each.identity for each in setting.samples})
         self._people = len(people)
         place = {identity: index for index, identity in enumerate(people)}
         self._cluster = np.array([place[each.identity] for each in usable], dtype=np.intp)
-        everyone = [each.subject for each in cell.dataset.samples]
-        dev, evaluated = cell.protocol.dev_subjects(everyone), cell.protocol.eval_subjects(everyone)
+        everyone = [each.subject for each in setting.samples]
+        dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
         # A sample without a template was not acquired: no comparison with it exists.
         enrolled = np.isfinite(np.diagonal(distances.originals)) if len(usable) else np.zeros(0, bool)
         self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
         dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
-        self._dev = dev_rows if cell.protocol.threshold_from == "dev" else None
+        self._dev = dev_rows if setting.protocol.threshold_from == "dev" else None
         self.genuine, self.impostor = self._pairs(self._eval)
         column = {each.sample_id: index for index, each in enumerate(usable)}
         self._made = {digest: row for row, digest in enumerate(made)}

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import json_option
 
+if TYPE_CHECKING:
+    from ..reports.ranking import Compared
+
 
 @click.command("compare")
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
+@click.option(
+    "--fail-if-worse",
+    "gates",
+    multiple=True,
+    metavar="METRIC",
+    help="End with 1 unless SECOND holds its ground on this number; `all` for every one. Repeatable.",
+)
 @json_option
-def command(first: Path, second: Path, as_json: bool) -> int:
+def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) -> int:
     """Compare two records, number by number: paired difference, 95 % interval, p-value after Holm, verdict.
 
     FIRST and SECOND are folders of results (or their run.json) of one protocol and dataset.
 
+    As a gate (--fail-if-worse) FIRST is what was there before and SECOND what is to replace it: ends with 0 when
+    SECOND is nowhere significantly worse, with 1 when it is or it cannot be told, and with 2 when the records cannot
+    be compared or lack the number.
+
     \b
     deid-bench compare results/blurring__… results/pixelation__…
+    deid-bench compare old/mine__… new/mine__… --fail-if-worse rr --fail-if-worse ssim
     """
     from ..benchmark.records import FILE_NAME, load_record
     from ..benchmark.scoring.comparison import Difference
@@ -29,6 +45,7 @@ def command(first: Path, second: Path, as_json: bool) -> int:
     paths = [path / FILE_NAME if path.is_dir() else path for path in (first, second)]
     records = [(load_record(path), path.parent) for path in paths]
     rows = compare_records(records[0], records[1])
+    lost = _lost(rows, gates)
     if as_json:
         data = [
             {
@@ -43,7 +60,7 @@ def command(first: Path, second: Path, as_json: bool) -> int:
             for row in rows
         ]
         click.echo(json.dumps(data, indent=1))
-        return 0
+        return _say(lost)
     from rich.console import Console
     from rich.table import Table
 
@@ -60,4 +77,32 @@ def command(first: Path, second: Path, as_json: bool) -> int:
         interval = interval_text(row.difference, row.metric)
         table.add_row(row.metric, row.recognizer, f"{row.first:.3g}", f"{row.second:.3g}", interval, p, row.verdict)
     console.print(table)
-    return 0
+    return _say(lost)
+
+
+def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:
+    """The numbers of the gates on which the second method does not hold its ground.
+
+    Raises:
+        click.BadParameter: a gate's number is not among those that both records have.
+    """
+    from ..reports.ranking import NO_DIFFERENCE
+
+    there = {row.metric for row in rows}
+    unknown = [each for each in gates if each != "all" and each not in there]
+    if unknown or (gates and not rows):
+        known = ", ".join(sorted(there)) or "none"
+        raise click.BadParameter(f"--fail-if-worse {', '.join(unknown) or 'all'}: both records have {known}")
+    watched = [row for row in rows if "all" in gates or row.metric in gates]
+    names = [(row, f"{row.metric} {row.recognizer}".strip()) for row in watched]
+    return [
+        f"{name} is worse: {row.first:.4g}, now {row.second:.4g}" if row.verdict == "A" else f"{name}: {row.verdict}"
+        for row, name in names
+        if row.verdict not in ("B", NO_DIFFERENCE)
+    ]
+
+
+def _say(lost: list[str]) -> int:
+    for text in lost:
+        click.secho(text, fg="red", err=True)
+    return 1 if lost else 0

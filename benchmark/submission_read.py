@@ -1,0 +1,198 @@
+"""Reading a submission as what it is: a file that a stranger made.
+
+Nothing is written to the disk, nothing is unpickled, no plug-in is imported, and every size is bounded before memory is
+taken. What comes out satisfies the record's schema and the manifest's hashes; whether its numbers are true is another
+question (`verification_numbers`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .distances_file import DISTANCES_NAME, PairDistances, read
+from .metrics import METRICS
+from .records import FILE_NAME, SCHEMA_VERSION, RunRecord
+from .submission import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, Manifest, Packed
+from .submission_zip import Refused, plain, read_zip
+
+_LONGEST_TEXT = 5000
+_NAME_KEYS = frozenset({"spec", "name", "id", "title", "sample_id", "version", "family", "origin", "metric"})
+_HEX = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submitted:
+    """One record of a submission."""
+
+    packed: Packed
+    record: RunRecord
+    data: bytes
+    """`run.json` as it came."""
+    distances: PairDistances | None
+    distances_data: bytes | None
+    images: dict[str, bytes]
+    """PNG files by their name in the zip."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """What a zip holds."""
+
+    manifest: Manifest
+    records: list[Submitted]
+
+
+def read_submission(path: Path) -> Submission:
+    """Read a zip of `deid-bench pack`.
+
+    Raises:
+        Refused: it cannot be read, is not such a zip, or tries something; the message says which file and why.
+    """
+    try:
+        if not path.is_file():
+            raise Refused(f"{path}: expected a file")
+        with path.open("rb") as file:
+            data = file.read(LIMITS.archive + 1)
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read ({error.strerror or error})") from error
+    members = read_zip(data, LIMITS, ALLOWED, path.name)
+    manifest = _manifest(members)
+    records = [_submitted(packed, members) for packed in manifest.records]
+    folders = {packed.folder for packed in manifest.records}
+    strays = [
+        name
+        for name in manifest.files
+        if name.rsplit("/images/", 1)[0].removesuffix(f"/{FILE_NAME}").removesuffix(f"/{DISTANCES_NAME}") not in folders
+    ]
+    if strays or len(folders) != len(records) or len({each.record.digest for each in records}) != len(records):
+        raise Refused(f"{path.name}: {MANIFEST_NAME} lists a record twice, or files of none ({', '.join(strays[:3])})")
+    return Submission(manifest, records)
+
+
+def strict_json(data: bytes, name: str) -> Any:
+    """JSON without NaN, repeated keys or texts that could play tricks on a reader.
+
+    Raises:
+        Refused: it is not such JSON, or too large or too deep.
+    """
+    if len(data) > MAX_JSON:
+        raise Refused(f"{name}: expected at most {MAX_JSON} bytes, got {len(data)}")
+    try:
+        found = json.loads(data.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_once)
+        _check_texts(found, "", name)
+    except RecursionError as error:
+        raise Refused(f"{name}: nested too deep") from error
+    except Refused as error:
+        raise Refused(f"{name}: {error}") from None
+    except ValueError as error:
+        raise Refused(f"{name}: not JSON ({plain(error, 80)})") from error
+    return found
+
+
+def _no_constant(text: str) -> None:
+    raise Refused(f"holds {text}; only finite numbers are allowed")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refused("names a field twice")
+    return found
+
+
+def _check_texts(value: Any, key: str, name: str) -> None:
+    if isinstance(value, dict):
+        for inner, each in value.items():
+            _check_texts(inner, "name", name)
+            _check_texts(each, inner, name)
+    elif isinstance(value, list):
+        for each in value:
+            _check_texts(each, key, name)
+    elif isinstance(value, str):
+        if len(value) > _LONGEST_TEXT:
+            raise Refused(f"{key or 'a text'} has {len(value)} characters; expected at most {_LONGEST_TEXT}")
+        if key in _NAME_KEYS and any(unicodedata.category(each) in ("Cc", "Cf", "Cs", "Co") for each in value):
+            raise Refused(f"{plain(value, 60)!r} has control or direction characters")
+    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
+        raise Refused("holds a number that is too large; only finite numbers are allowed")
+
+
+def _manifest(members: dict[str, bytes]) -> Manifest:
+    if MANIFEST_NAME not in members:
+        raise Refused(f"{MANIFEST_NAME} is missing: not a zip of `deid-bench pack`")
+    data = strict_json(members[MANIFEST_NAME], MANIFEST_NAME)
+    try:
+        manifest = Manifest.model_validate(data)
+    except ValidationError as error:
+        raise Refused(f"{MANIFEST_NAME}: {_first(error)}") from error
+    listed, there = set(manifest.files), set(members) - {MANIFEST_NAME}
+    if listed != there:
+        odd = sorted(listed ^ there)[0]
+        raise Refused(f"{plain(odd)}: {'listed but not there' if odd in listed else f'not listed in {MANIFEST_NAME}'}")
+    for name, entry in manifest.files.items():
+        if len(members[name]) != entry.size or hashlib.sha256(members[name]).hexdigest() != entry.sha256:
+            raise Refused(f"{name}: not the file that {MANIFEST_NAME} names (its SHA-256 or size is another)")
+    return manifest
+
+
+def _submitted(packed: Packed, members: dict[str, bytes]) -> Submitted:
+    name = f"{packed.folder}/{FILE_NAME}"
+    if name not in members:
+        raise Refused(f"{plain(name)}: listed in {MANIFEST_NAME}, but not there")
+    record = _record(members[name], name)
+    if record.digest != packed.digest:
+        raise Refused(f"{name}: another digest than {MANIFEST_NAME} says")
+    distances, data = _distances(record, f"{packed.folder}/{DISTANCES_NAME}", members)
+    prefix = f"{packed.folder}/images/"
+    images = {each: members[each] for each in members if each.startswith(prefix)}
+    named = [each for pair in packed.pairs for each in (pair.original, pair.deidentified)]
+    if sorted(named) != sorted(images):
+        raise Refused(f"{prefix}: its images are not those that {MANIFEST_NAME} lists")
+    if images and not record.dataset.redistributable:
+        raise Refused(f"{prefix}: images of a dataset that may not be passed on")
+    return Submitted(packed, record, members[name], distances, data, images)
+
+
+def _record(data: bytes, name: str) -> RunRecord:
+    found = strict_json(data, name)
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if version != SCHEMA_VERSION:
+        raise Refused(f"{name}: expected a record of schema version {SCHEMA_VERSION}, got {plain(version, 40)}")
+    try:
+        record = RunRecord.model_validate(found)
+    except ValidationError as error:
+        raise Refused(f"{name}: not a record ({_first(error)})") from error
+    unknown = sorted({each.metric for each in record.values} - set(METRICS))
+    if unknown:
+        raise Refused(f"{name}: {plain(unknown[0], 60)!r} is no metric of this deid-bench; take a newer one")
+    if not all(_HEX.fullmatch(each) for each in (record.digest, record.dataset.digest, record.protocol.digest)):
+        raise Refused(f"{name}: a digest is not 64 hexadecimal digits")
+    return record
+
+
+def _distances(record: RunRecord, name: str, members: dict[str, bytes]) -> tuple[PairDistances | None, bytes | None]:
+    expected = record.distances_file.sha256 if record.distances_file else None
+    data = members.get(name)
+    if data is None and expected is None:
+        return None, None
+    if data is None or expected is None:
+        raise Refused(f"{name}: {'is missing' if data is None else 'the record does not know of it'}")
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise Refused(f"{name}: not the file that the record names")
+    try:
+        return read(data), data
+    except Refused as error:
+        raise Refused(f"{name}: {error}") from None
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)[0]
+    return plain(f"{'.'.join(map(str, found['loc']))}: {found['msg']}")

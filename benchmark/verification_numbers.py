@@ -1,0 +1,272 @@
+"""Every number of a record computed anew from its distances and rows, by the same code that a run uses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..datasets.base import Sample
+from .closer_look import NO_CLOSER_LOOK
+from .distances_file import PairDistances
+from .plan import SCORE_VERSION, Version
+from .protocols import protocols
+from .records import Curve, Interval, RunRecord, SampleRow, Value
+from .results import CellResults, Setting
+from .score import Scored, score_results
+from .store import Payload
+from .submission import record_digest
+from .tasks import Stage, Task
+
+TOLERANCE = 1e-9
+"""Relative, or absolute below 1: what another library version may change in the last digits."""
+INTERVAL_TOLERANCE = 1e-6
+"""Bounds go through quantiles of many sums."""
+_FROM_IMAGES = "needs the images themselves"
+_NOT_KEPT = "what it is made of is not kept in a record"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One number, held against the record's."""
+
+    metric: str
+    recognizer: str | None
+    outcome: Literal["equal", "different", "not recomputable"]
+    note: str = ""
+    """What differs, or why it cannot be computed anew."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recomputed:
+    """What came of it."""
+
+    verdicts: list[Verdict]
+    problems: list[str]
+    """What contradicts itself beside the numbers; empty when nothing does."""
+    scored: Scored | None
+    """None where the distances are missing or do not fit the record."""
+
+
+def recompute(record: RunRecord, found: PairDistances | None) -> Recomputed:
+    """Compute a record's numbers anew and compare them with what it says.
+
+    Args:
+        record: as it came.
+        found: its distances, None where there are none.
+    """
+    problems = _header_problems(record)
+    if found is None:
+        why = "there are no distances"
+        if record.distances_file and record.distances_file.reason:
+            why = record.distances_file.reason
+        return Recomputed([_cannot(each, why) for each in record.values], problems, None)
+    problems += _row_problems(record, found)
+    if problems:
+        return Recomputed([_cannot(each, "the record contradicts itself") for each in record.values], problems, None)
+    try:
+        scored = score_results(*rebuild(record, found))
+    except Exception as error:  # a stranger's numbers may trip the scoring in ways that a run's never do
+        why = f"scoring its distances fails: {type(error).__name__}: {error}"
+        return Recomputed([_cannot(each, "scoring fails") for each in record.values], [*problems, why], None)
+    problems += _other_problems(record, scored)
+    return Recomputed(_verdicts(record, scored), problems, scored)
+
+
+def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResults]:
+    """What the stages left behind, as far as record and distances tell."""
+    samples = [
+        Sample(sample_id, identity, subject, Path(), "")
+        for sample_id, identity, subject in zip(found.sample_ids, found.identities, found.subjects, strict=True)
+    ]
+    rows = [row for row in record.samples if row.status != "skipped"]
+    usable = [samples[int(index)] for index in found.usable]
+    versions = [
+        _version(samples[int(sample)], int(repetition), number)
+        for number, (sample, repetition) in enumerate(zip(found.version_sample, found.version_repetition, strict=True))
+    ]
+    by_digest = {each.deidentify.digest: row for each, row in zip(versions, rows, strict=True)}
+    failed = {digest: row.reason or "failed" if row.status == "failed" else None for digest, row in by_digest.items()}
+    payloads = {digest: Payload({"values": row.measures, "reasons": {}}) for digest, row in by_digest.items()}
+    kept = {each.sample_id for each in usable}
+    skipped = {row.sample_id: row.reason for row in record.samples if row.status == "skipped"}
+    results = CellResults(
+        missing={each.sample_id: None if each.sample_id in kept else skipped[each.sample_id] or "" for each in samples},
+        versions=versions,
+        failed=failed,
+        crashed=frozenset([digest for digest, why in failed.items() if why is not None][: record.counts.retry]),
+        analyses={digest: Payload() for digest, row in by_digest.items() if row.survived},
+        measures=payloads,
+        perceived=NO_CLOSER_LOOK.perceived if record.quality == "basic" else payloads,
+        coverage={digest: row.measures.get("roi_coverage") for digest, row in by_digest.items()},
+        images={digest: row.image_sha256 for digest, row in by_digest.items()},
+        usable=usable,
+        distances=found.distances,
+        features=(),
+        floors={},
+        seed_lpips={},
+        seconds={},
+    )
+    return Setting(protocols()[record.protocol.id], samples, record.repetitions), results
+
+
+def _version(sample: Sample, repetition: int, number: int) -> Version:
+    """Tasks that nobody carries out: a number of its own stands for each digest."""
+    task = Task(Stage.DEIDENTIFY, str(number), sample.sample_id)
+    return Version(sample, repetition, task, task, task)
+
+
+# ------------------------------------------------------------------------------------------------ what is compared
+
+
+def _header_problems(record: RunRecord) -> list[str]:
+    problems = []
+    protocol = protocols().get(record.protocol.id)
+    if protocol is None or protocol.digest != record.protocol.digest:
+        problems.append(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
+    if record_digest(record, SCORE_VERSION) != record.digest:
+        problems.append("the record's digest is not that of its parts, or of another version of the scoring")
+    keys = [(each.metric, each.recognizer) for each in record.values]
+    if len(set(keys)) != len(keys):
+        problems.append("a number stands in the record twice")
+    counts, rows = record.counts, record.samples
+    seen = {status: sum(row.status == status for row in rows) for status in ("done", "failed", "skipped")}
+    said = {"done": counts.done, "failed": counts.failed, "skipped": counts.skipped}
+    planned = record.repetitions * record.dataset.samples
+    if seen != said or {counts.planned, planned} != {len(rows)} or not 0 <= counts.retry <= counts.failed:
+        problems.append(f"counts say {said} of {counts.planned} images, the rows {seen} of {len(rows)}")
+    return problems
+
+
+def _row_problems(record: RunRecord, found: PairDistances) -> list[str]:
+    """Whether rows and distances are about the same images."""
+    state = {
+        (int(sample), int(repetition)): "failed" if row < 0 else "done"
+        for sample, repetition, row in zip(
+            found.version_sample, found.version_repetition, found.version_row, strict=True
+        )
+    }
+    usable = set(found.usable.tolist())
+    expected = (
+        [
+            (name, repetition, state.get((index, repetition)) if index in usable else "skipped")
+            for index, name in enumerate(found.sample_ids)
+            for repetition in range(record.repetitions)
+        ]
+        if record.repetitions * len(found.sample_ids) == len(record.samples)
+        else None
+    )
+    problems = []
+    if expected != [(row.sample_id, row.repetition, row.status) for row in record.samples]:
+        problems.append("the rows are not the images that the distances are of")
+    if [each.spec for each in record.recognizers] != list(found.distances):
+        problems.append("the distances are of other recognizers")
+    sizes = (len(found.sample_ids), len(set(found.identities)), len(set(found.subjects)))
+    if sizes != (record.dataset.samples, record.dataset.identities, record.dataset.subjects):
+        problems.append(f"the distances are of {sizes[0]} images, {sizes[1]} identities and {sizes[2]} subjects")
+    people: dict[str, str] = {}
+    if any(people.setdefault(a, b) != b for a, b in zip(found.identities, found.subjects, strict=True)):
+        problems.append("an identity belongs to two subjects")
+    return problems
+
+
+def _verdicts(record: RunRecord, scored: Scored) -> list[Verdict]:
+    fresh = {(each.metric, each.recognizer): each for each in scored.values.values}
+    verdicts = []
+    for each in record.values:
+        other = fresh.pop((each.metric, each.recognizer), None)
+        if other is None:
+            verdicts.append(_cannot(each, _why_not(each.metric)))
+            continue
+        what = _difference(each, other)
+        outcome: Literal["equal", "different"] = "different" if what else "equal"
+        verdicts.append(Verdict(each.metric, each.recognizer, outcome, what))
+    for metric, recognizer in fresh:
+        verdicts.append(Verdict(metric, recognizer, "different", "is missing in the record"))
+    return verdicts
+
+
+def _cannot(value: Value, why: str) -> Verdict:
+    return Verdict(value.metric, value.recognizer, "not recomputable", why)
+
+
+def _why_not(metric: str) -> str:
+    return _NOT_KEPT if metric.startswith("floor_") or metric == "lpips_between_seeds" else _FROM_IMAGES
+
+
+def _difference(said: Value, found: Value) -> str:
+    """What differs, empty when nothing does."""
+    if not close(said.value, found.value):
+        return f"says {_number(said.value)}, its distances give {_number(found.value)}"
+    if said.n != found.n:
+        return f"says n = {said.n}, its distances give {found.n}"
+    if not close(said.std, found.std):
+        return f"says a deviation of {_number(said.std)}, its rows give {_number(found.std)}"
+    if not _same_interval(said.interval, found.interval):
+        return f"says {_bounds(said.interval)}, its distances give {_bounds(found.interval)}"
+    return ""
+
+
+def close(a: float | None, b: float | None, tolerance: float = TOLERANCE) -> bool:
+    """Whether two numbers are one, or both are none."""
+    if a is None or b is None:
+        return a is b
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def _same_interval(a: Interval | None, b: Interval | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    near = close(a.low, b.low, INTERVAL_TOLERANCE) and close(a.high, b.high, INTERVAL_TOLERANCE)
+    return near and (a.level, a.method) == (b.level, b.method)
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.10g}"
+
+
+def _bounds(found: Interval | None) -> str:
+    return "no interval" if found is None else f"[{found.low:.8g}, {found.high:.8g}] ({found.method})"
+
+
+def _other_problems(record: RunRecord, scored: Scored) -> list[str]:
+    problems = []
+    if record.alarms != scored.alarms:
+        problems.append("its alarms are not those of its numbers")
+    if not _same_curves(record.curves, scored.values.curves):
+        problems.append("its curves are not those of its distances")
+    problems += _distance_problems(record.samples, scored.rows)
+    prefixes = ("original: ", "method: ", "detector: ")
+    said, found = (
+        {why: count for why, count in counts.reasons.items() if why.startswith(prefixes)}
+        for counts in (record.counts, scored.counts)
+    )
+    if said != found:
+        problems.append("its counts of reasons are not those of its rows")
+    return problems
+
+
+def _same_curves(said: Sequence[Curve], found: Sequence[Curve]) -> bool:
+    def key(curve: Curve) -> tuple[str, str]:
+        return curve.name, curve.recognizer
+
+    pairs = list(zip(sorted(said, key=key), sorted(found, key=key), strict=False))
+    return len(said) == len(found) and all(
+        key(a) == key(b) and _same_points(a.x, b.x) and _same_points(a.y, b.y) for a, b in pairs
+    )
+
+
+def _same_points(a: Sequence[float], b: Sequence[float]) -> bool:
+    return len(a) == len(b) and bool(np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE))
+
+
+def _distance_problems(said: Sequence[SampleRow], found: Sequence[SampleRow]) -> list[str]:
+    def same(a: Mapping[str, float | None], b: Mapping[str, float | None]) -> bool:
+        return a.keys() == b.keys() and all(close(a[name], b[name]) for name in a)
+
+    odd = [row.sample_id for row, other in zip(said, found, strict=True) if not same(row.distances, other.distances)]
+    return [f"{len(odd)} rows name other distances than the file, the first is {odd[0]}"] if odd else []

@@ -1,0 +1,159 @@
+"""The verdict on a submission: what was computed anew, what was made anew, and the stamp that follows from it."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .distances_file import DISTANCES_NAME
+from .records import FILE_NAME, RecordError, find_records, load_record
+from .store import write_atomically
+from .submission_read import Submitted
+from .submission_zip import plain
+from .verification import Stamp, Status, write_stamp
+from .verification_images import NotAtHand, Rerun, cell_of, check_pairs, rerun
+from .verification_numbers import Recomputed, Verdict, recompute
+
+
+@dataclass(frozen=True, slots=True)
+class RerunRequest:
+    """What the user has at hand for making images anew."""
+
+    method: str
+    """Specification."""
+    dataset: str = ""
+    """Specification; empty: the record's, if it is built in."""
+    count: int = 5
+    """Images."""
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    """Which ones: nobody can know before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What was found out about one record."""
+
+    submitted: Submitted
+    recomputed: Recomputed
+    problems: list[str]
+    """What contradicts itself or the record's numbers; empty when nothing does."""
+    reruns: list[Rerun]
+    not_rerun: str
+    """Why no image was made anew, empty when some were."""
+    stamp: Stamp
+
+    @property
+    def different(self) -> list[Verdict]:
+        """Numbers that are not what the distances give."""
+        return self._with("different")
+
+    @property
+    def equal(self) -> list[Verdict]:
+        """Numbers that were computed anew."""
+        return self._with("equal")
+
+    @property
+    def open(self) -> list[Verdict]:
+        """Numbers that cannot be computed anew."""
+        return self._with("not recomputable")
+
+    @property
+    def agrees(self) -> bool:
+        """Nothing speaks against the record."""
+        return not (self.different or self.problems or any(each.outcome == "different" for each in self.reruns))
+
+    def _with(self, outcome: str) -> list[Verdict]:
+        return [each for each in self.recomputed.verdicts if each.outcome == outcome]
+
+
+def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
+    """Check one record of a submission.
+
+    Args:
+        submitted: as `read_submission` gave it.
+        request: how to make images anew; None: not at all.
+    """
+    record = submitted.record
+    recomputed = recompute(record, submitted.distances)
+    problems = [*recomputed.problems, *check_pairs(submitted)]
+    reruns: list[Rerun] = []
+    not_rerun = "not asked for" if request is None else "the record contradicts itself"
+    if request is not None and not problems:
+        try:
+            cell = cell_of(record, request.method, request.dataset)
+            reruns, odd = rerun(cell, record, submitted.distances, request.count, request.rng)
+            problems += odd
+            not_rerun = "" if reruns else "there is no image to make"
+        except NotAtHand as error:
+            not_rerun = str(error)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    draft = Report(submitted, recomputed, problems, reruns, not_rerun, Stamp("self-reported", "", when))
+    stamp = Stamp(_status(draft), _checked(draft), when)
+    return Report(submitted, recomputed, problems, reruns, not_rerun, stamp)
+
+
+def _status(report: Report) -> Status:
+    if not report.agrees or not report.equal:
+        return "self-reported"
+    again = report.reruns and all(each.outcome == "equal" for each in report.reruns)
+    return "verified" if again else "recomputed"
+
+
+def _checked(report: Report) -> str:
+    parts = [f"{len(report.equal)} numbers computed anew from the distances are equal"]
+    if report.open:
+        parts.append(f"{len(report.open)} cannot be computed anew")
+    if report.different or report.problems:
+        parts.append(f"{len(report.different)} are different, {len(report.problems)} contradictions")
+    if report.submitted.packed.pairs:
+        parts.append(f"{len(report.submitted.packed.pairs)} pairs of images looked at")
+    if report.reruns:
+        outcomes = [each.outcome for each in report.reruns]
+        found = ", ".join(
+            f"{outcomes.count(each)} {each}" for each in ("equal", "close", "different") if each in outcomes
+        )
+        parts.append(f"{len(outcomes)} randomly chosen images made anew: {found}")
+    else:
+        parts.append(f"no image made anew ({plain(report.not_rerun)})")
+    return "; ".join(parts)
+
+
+def install(report: Report, folder: Path) -> Path:
+    """Put an accepted record, its distances and its stamp into a results folder, for boards.
+
+    Only the record and the distances are taken from the submission; scores and replicates are those computed here.
+
+    Returns:
+        The new `run.json`.
+
+    Raises:
+        RecordError: the record was not accepted, or the folder has one of the same digest.
+        StoreError: the folder cannot be written.
+    """
+    record = report.submitted.record
+    if not report.agrees:
+        raise RecordError(f"{plain(record.method.spec)} was not accepted: it differs from its distances")
+    slug = re.sub(r"[^A-Za-z0-9.+]+", "-", record.method.spec)[:60].strip("-.") or "method"
+    target = folder / f"submitted__{slug}__{record.digest[:10]}"
+    for path in find_records(folder) if folder.is_dir() else ():
+        if path.parent != target and _digest(path) == record.digest:
+            raise RecordError(f"{path} is a record of the same work; a submission does not take its place")
+    files = {FILE_NAME: report.submitted.data}
+    if report.recomputed.scored is not None:
+        files |= report.recomputed.scored.files
+    if report.submitted.distances_data is not None:
+        files[DISTANCES_NAME] = report.submitted.distances_data
+    for name, data in sorted(files.items(), reverse=True):
+        write_atomically(target / name, data)
+    write_stamp(report.stamp, target / FILE_NAME)
+    return target / FILE_NAME
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return load_record(path).digest
+    except RecordError:
+        return None

@@ -1,0 +1,42 @@
+"""`deid-bench pack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("pack")
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
+@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("submission.zip"), show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(0, 50),
+    default=4,
+    show_default=True,
+    help="Pairs of images per record; datasets that may not be passed on have none.",
+)
+@click.option("--no-images", is_flag=True, help="The same as --samples 0.")
+@click.option("--name", default="", help="Who submits.")
+@click.option("--contact", default="", help="How to reach you.")
+@click.option("--url", default="", help="Where more is to be found.")
+def command(
+    results: tuple[Path, ...], output: Path, samples: int, no_images: bool, name: str, contact: str, url: str
+) -> int:
+    """Pack records, their distances and a few images into one zip, for somebody else to verify.
+
+    \b
+    deid-bench pack results -o submission.zip --name "A. Author"
+    """
+    from ..benchmark.submission import Submitter, pack
+
+    for option, text in (("--name", name), ("--contact", contact), ("--url", url)):
+        if len(text) > 200 or not text.isprintable():
+            raise click.BadParameter(f"{option}: expected at most 200 characters on one line")
+    submitter = Submitter(name=name, contact=contact, url=url)
+    found = pack(results, output, 0 if no_images else samples, submitter)
+    click.echo(f"{output}: {found.records} records, {found.images} pairs of images, {found.size / 1e6:.1f} MB")
+    for each in found.left_out:
+        click.secho(f"left out: {each}", fg="yellow", err=True)
+    return 1 if found.left_out else 0

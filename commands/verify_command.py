@@ -1,0 +1,118 @@
+"""`deid-bench verify`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import json_option
+
+if TYPE_CHECKING:
+    from ..benchmark.verification_report import Report
+
+_SHOWN = 20
+
+
+@click.command("verify")
+@click.argument("submission", type=click.Path(path_type=Path))
+@click.option("--method", "-m", default="", metavar="SPEC", help="The method, to make images anew with.")
+@click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Take in the plug-ins of a Python file.")
+@click.option("--dataset", "-d", default="", metavar="SPEC", help="The dataset, where it is not built in.")
+@click.option("--rerun", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Images to make anew.")
+@click.option("--install", "-o", "results", type=click.Path(path_type=Path), help="Put accepted records there.")
+@json_option
+def command(
+    submission: Path,
+    method: str,
+    plugins: tuple[str, ...],
+    dataset: str,
+    count: int,
+    results: Path | None,
+    as_json: bool,
+) -> int:
+    """Check a submission: compute its numbers anew from its distances and, with --method, some of its images.
+
+    The zip may come from anybody: it is read in memory, within limits, and nothing in it is run.
+
+    Ends with 0 when nothing speaks against it, with 1 when something differs or could not be checked as asked, and
+    with 2 when it cannot be read or is not what `deid-bench pack` writes.
+
+    \b
+    deid-bench verify submission.zip
+    deid-bench verify submission.zip --method blurring --rerun 10 -o results
+    """
+    from ..benchmark.records import RecordError
+    from ..benchmark.submission_read import read_submission
+    from ..benchmark.verification_report import RerunRequest, install, judge
+    from ..plugins import registry
+
+    for path in plugins:
+        registry().add_file(path)
+    request = RerunRequest(method, dataset, count) if method else None
+    reports = [judge(each, request) for each in read_submission(submission).records]
+    installed: list[str] = []
+    refused: list[str] = []
+    for report in reports if results else ():
+        try:
+            installed.append(str(install(report, results or Path())))
+        except RecordError as error:
+            refused.append(str(error))
+    if as_json:
+        click.echo(json.dumps({"records": [_data(each) for each in reports], "installed": installed}, indent=1))
+    else:
+        for report in reports:
+            _show(report)
+        for text in installed:
+            click.echo(f"written: {text}")
+    for text in refused:
+        click.secho(f"left out: {text}", fg="yellow", err=True)
+    return 1 if refused or any(not _passes(each, request is not None) for each in reports) else 0
+
+
+def _passes(report: Report, rerun: bool) -> bool:
+    if not report.agrees or not report.equal:
+        return False
+    return report.stamp.status == "verified" if rerun else True
+
+
+def _data(report: Report) -> dict[str, Any]:
+    record = report.submitted.record
+    return {
+        "digest": record.digest,
+        "method": record.method.spec,
+        "dataset": record.dataset.spec,
+        "protocol": record.protocol.id,
+        "stamp": asdict(report.stamp),
+        "values": [asdict(each) for each in report.recomputed.verdicts],
+        "problems": report.problems,
+        "reruns": [asdict(each) for each in report.reruns],
+        "not_rerun": report.not_rerun or None,
+    }
+
+
+def _show(report: Report) -> None:
+    """One record on the terminal; all texts of the submission are made harmless."""
+    from ..benchmark.submission_zip import plain
+
+    record = report.submitted.record
+    colour = {"verified": "green", "recomputed": "green", "self-reported": "yellow"}[report.stamp.status]
+    click.secho(
+        "DIFFERENT" if not report.agrees else report.stamp.status, fg=colour if report.agrees else "red", nl=False
+    )
+    click.echo(f"  {plain(record.method.spec)} on {plain(record.dataset.spec)}, {plain(record.protocol.id)}")
+    click.echo(f"  {report.stamp.checked}")
+    lines = [f"{each.metric} {plain(each.recognizer or '')}: {plain(each.note)}" for each in report.different]
+    lines += [plain(each) for each in report.problems]
+    lines += [
+        f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}, {each.note}"
+        for each in report.reruns
+        if each.outcome != "equal"
+    ]
+    for line in lines[:_SHOWN]:
+        click.echo(f"  - {line}")
+    if len(lines) > _SHOWN:
+        click.echo(f"  - and {len(lines) - _SHOWN} more (--json lists all)")

@@ -1,0 +1,53 @@
+"""Makes the golden record of the present layout: `python -P make_golden.py NAME`, in this folder.
+
+Run it whenever `records.schema()` changes, under a new name (`run-1-more.json`), and keep the old files: what was
+written once stays readable. It also adds the schema's hash to `schemas.txt`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.records import Host, schema
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.plugins import registry
+
+HERE = Path(__file__).parent
+
+
+def main(name: str) -> None:
+    registry().add_file(HERE.parents[1] / "toy_package" / "src" / "deid_bench_toy" / "toys.py")
+    options = RunOptions(
+        methods=("toy_noise",),
+        datasets=("toy-hands:folder=hands,identities=5,samples=2,blank=1",),
+        analyzer="toy_analyzer",
+        recognizers=("toy_recognizer",),
+        repetitions=2,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        outcome = run(options, Execution(out=Path("results"), backend="serial"))[0]
+        host = Host(
+            created="2025-01-01T00:00:00+00:00", backend="serial", jobs=1, machine={"processor": "any"},
+            packages={"numpy": "2"}, seconds={"analyze": 0.01}, wall_seconds=1.0, peak_memory_mb=100.0,
+        )  # fmt: skip
+        plugins = {
+            "method": outcome.record.method.model_copy(update={"origin": "file toys.py"}),
+            "dataset": outcome.record.dataset.model_copy(update={"origin": "file toys.py"}),
+            "analyzer": outcome.record.analyzer.model_copy(update={"origin": "file toys.py"}),
+            "recognizers": [each.model_copy(update={"origin": "file toys.py"}) for each in outcome.record.recognizers],
+        }
+        record = outcome.record.model_copy(update={"host": host, **plugins})
+        (HERE / name).write_text(record.model_dump_json(indent=1) + "\n")
+        (HERE / name).with_suffix(".npz").write_bytes((outcome.folder / "distances.npz").read_bytes())
+    with (HERE / "schemas.txt").open("a") as file:
+        file.write(f"{hashlib.sha256(schema().encode()).hexdigest()} {name}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,63 @@
+"""`deid-bench compare` as a gate: its exit code says whether the second record holds its ground."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deid_bench.cli import main
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Record folders by strength of the toy method's noise; more noise hides better and looks worse."""
+    out = tmp_path_factory.mktemp("gate")
+    arguments = ["run", "--quiet", "--out", str(out), "--backend", "serial", "--analyzer", "toy_analyzer"]
+    for strength in (5, 120):
+        arguments += ["--method", f"toy_noise:strength={strength}"]
+    arguments += ["--dataset", f"toy-hands:folder={out / 'hands'},identities=14", "--recognizer", "toy_recognizer"]
+    assert main(arguments) == 0
+    found = {}
+    for path in out.glob("*/run.json"):
+        found[json.loads(path.read_text())["method"]["spec"].rpartition("=")[2]] = path.parent
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gates", "code"),
+    [
+        ("5", "120", (), 0),
+        ("5", "120", ("rr",), 0),
+        ("5", "120", ("ssim",), 1),
+        ("120", "5", ("ssim",), 0),
+        ("120", "5", ("rr",), 1),
+        ("120", "5", ("ssim", "rr"), 1),
+        ("5", "120", ("all",), 1),
+        ("5", "5", ("all",), 0),
+        ("5", "120", ("no_such_number",), 2),
+        ("5", "120", ("eer",), 2),
+    ],
+)
+def test_worse_is_one_and_a_number_that_is_not_there_is_two(
+    folders: dict[str, Path], first: str, second: str, gates: tuple[str, ...], code: int
+) -> None:
+    options = [each for gate in gates for each in ("--fail-if-worse", gate)]
+    assert main(["compare", str(folders[first]), str(folders[second]), *options]) == code
+
+
+def test_it_says_which_number(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["compare", str(folders["5"]), str(folders["120"]), "--json", "--fail-if-worse", "ssim"]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert "ssim is worse: " in captured.err
+    assert isinstance(json.loads(captured.out), list)
+
+
+def test_what_cannot_be_told_does_not_pass(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from deid_bench.benchmark.scoring import comparison
+
+    monkeypatch.setattr(comparison, "MIN_CLUSTERS", 1000)
+    arguments = ["compare", str(folders["5"]), str(folders["5"]), "--fail-if-worse", "ssim"]
+    assert main(arguments) == 1
