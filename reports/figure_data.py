@@ -1,0 +1,209 @@
+"""What figures are drawn from: records, and the distances that lie beside them."""
+
+from __future__ import annotations
+
+import unicodedata
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..benchmark.records import RecordError, RunRecord, Value, find_records, load_record
+from ..benchmark.scoring.values import Scores, Undefined
+from .tables import group_key
+
+SCORES_NAME = "scores.npz"
+AGAIN = "remove the record's folder and run the same command again"
+"""What helps where something is gone that a finished record should have beside it."""
+LONGEST_LABEL = 36
+"""Characters of a name in a figure; longer ones lose their middle."""
+_LARGEST = 2**31
+"""Bytes of one array of distances; more is no result of ours."""
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Controls, marks that turn the direction of writing, surrogates and what is not assigned."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A record, the folder it lies in and its name in figures."""
+
+    record: RunRecord
+    folder: Path
+    label: str
+    """Of its method; no two entries of one group have the same."""
+
+    @property
+    def sanity(self) -> bool:
+        """Not a method that competes."""
+        return self.record.method.family == "sanity"
+
+    def recognizers(self) -> list[str]:
+        """Specifications in the order of the record."""
+        return list(dict.fromkeys(each.spec for each in self.record.recognizers))
+
+    def value(self, metric: str, recognizer: str | None = None) -> Value | None:
+        """The record's number, or None where it has none."""
+        found = self.record.value(metric, recognizer)
+        return None if found is None or found.value is None else found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Entries whose numbers may stand in one figure: one protocol, dataset and analyzer."""
+
+    key: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def protocol(self) -> str:
+        return self.entries[0].record.protocol.id
+
+    @property
+    def dataset(self) -> str:
+        """Name for figures."""
+        return dataset_label(self.entries[0].record)
+
+    def recognizers(self) -> list[str]:
+        """Of any entry, in order of first appearance."""
+        return list(dict.fromkeys(name for each in self.entries for name in each.recognizers()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecognizerScores:
+    """Distances of one recogniser by kind of pair, as they were scored."""
+
+    genuine: Scores
+    """Two originals of one identity."""
+    impostor: Scores
+    """Two originals of two identities."""
+    own: Scores
+    """A de-identified image and its own original."""
+    cross: Scores
+    """A de-identified image and the other originals of its identity."""
+    versions: Scores
+    """Two versions of one original; empty where there is one of each."""
+    threshold: float | None
+    """Of the EER of the originals, from the record."""
+    lost: Mapping[str, int]
+    """Comparisons of `own` and `cross` that could not be made and count as rejected."""
+
+
+def load_entries(
+    sources: Sequence[Path], methods: Sequence[str] = (), recognizers: Sequence[str] = ()
+) -> tuple[list[Group], list[tuple[Path, str]]]:
+    """All records below the sources, grouped; one that cannot be read is left out.
+
+    Args:
+        sources: folders of results, or `run.json` files.
+        methods: specifications or names to keep, in this order; empty: all.
+        recognizers: keep records that have one of these; empty: all.
+
+    Returns:
+        The groups in order of their keys, and what was left out with the reason.
+
+    Raises:
+        RecordError: a source does not exist.
+    """
+    found: dict[str, tuple[RunRecord, Path]] = {}
+    left_out = []
+    for source in sources:
+        for path in find_records(source):
+            try:
+                record = load_record(path)
+            except RecordError as error:
+                left_out.append((path, str(error)))
+                continue
+            kept = not methods or record.method.spec in methods or record.method.name in methods
+            known = {each.spec for each in record.recognizers}
+            if kept and (not recognizers or known.intersection(recognizers)):
+                found.setdefault(record.digest, (record, path.parent))
+    groups: dict[tuple[str, ...], list[tuple[RunRecord, Path]]] = {}
+    for record, folder in found.values():
+        groups.setdefault(group_key(record), []).append((record, folder))
+    return [_group(key, members, methods) for key, members in sorted(groups.items())], left_out
+
+
+def _group(key: tuple[str, ...], members: list[tuple[RunRecord, Path]], wanted: Sequence[str]) -> Group:
+    """In the order wanted; where none is, by name, sanity checks last."""
+
+    def order(member: tuple[RunRecord, Path]) -> tuple[int, bool, str, str]:
+        record, method = member[0], member[0].method
+        places = [index for index, name in enumerate(wanted) if name in (method.spec, method.name)]
+        # A specification says more than a name that holds for several.
+        exact = [index for index in places if wanted[index] == method.spec]
+        place = (exact or places or [len(wanted)])[0]
+        return place, method.family == "sanity", method.spec, record.digest
+
+    members.sort(key=order)
+    labels = unique_labels([record for record, _ in members])
+    return Group(key, tuple(Entry(*member, label) for member, label in zip(members, labels, strict=True)))
+
+
+def unique_labels(records: Sequence[RunRecord]) -> list[str]:
+    """A name for each record's method; where two come out alike, the digest tells them apart."""
+    plain = [clean_label(record.method.spec) for record in records]
+    return [
+        label if plain.count(label) == 1 else f"{label} ({record.digest[:6]})"
+        for label, record in zip(plain, records, strict=True)
+    ]
+
+
+def dataset_label(record: RunRecord) -> str:
+    """Name of a dataset for figures; a smoke test says so."""
+    return clean_label(record.dataset.spec) + (" (limited)" if record.dataset.limited else "")
+
+
+def clean_label(text: str, longest: int = LONGEST_LABEL) -> str:
+    """A name on one line: without characters that nobody sees, and without its middle where it is too long."""
+    # Cut first: a name may have megabytes.
+    text = text if len(text) <= 4 * longest else text[: 2 * longest] + text[-2 * longest :]
+    seen = "".join(" " if each.isspace() else each for each in text)
+    kept = " ".join("".join(each for each in seen if unicodedata.category(each) not in _UNPRINTABLE).split())
+    if len(kept) > longest:
+        tail = longest // 3
+        kept = f"{kept[: longest - tail - 1]}…{kept[-tail:]}"
+    return kept or "(no name)"
+
+
+def load_scores(entry: Entry, recognizer: str) -> RecognizerScores | Undefined:
+    """Distances of one recogniser, from `scores.npz` beside the record.
+
+    Returns:
+        The distances, or why there are none.
+    """
+    names = entry.recognizers()
+    if recognizer not in names:
+        return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
+    path = entry.folder / SCORES_NAME
+    try:
+        arrays = _read_arrays(path, names.index(recognizer))
+    except FileNotFoundError:
+        return Undefined(f"{path} is missing; {AGAIN}")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return Undefined(f"{path} cannot be read ({' '.join(str(error).split())[:120]}); {AGAIN}")
+    threshold = entry.value("eer_threshold", recognizer)
+    lost = {
+        kind: max(0, value.n - arrays[kind].size) if (value := entry.value(metric, recognizer)) else 0
+        for kind, metric in (("own", "rr"), ("cross", "rr_cross"))
+    }
+    return RecognizerScores(**arrays, threshold=None if threshold is None else threshold.value, lost=lost)
+
+
+def _read_arrays(path: Path, index: int) -> dict[str, NDArray[np.float64]]:
+    kinds = ("genuine", "impostor", "own", "cross", "versions")
+    with zipfile.ZipFile(path) as archive:
+        sizes = {each.filename: each.file_size for each in archive.infolist()}
+    if max(sizes.values(), default=0) > _LARGEST:
+        raise ValueError("an array is too large")
+    arrays = {}
+    with np.load(path, allow_pickle=False) as found:
+        for kind in kinds:
+            optional = kind == "versions" and f"{kind}_{index}" not in found
+            values = np.zeros(0) if optional else found[f"{kind}_{index}"]
+            if values.ndim != 1 or values.dtype.kind != "f" or not np.isfinite(values).all():
+                raise ValueError(f"{kind} should be a row of finite numbers")
+            arrays[kind] = values.astype(np.float64)
+    return arrays

@@ -1,0 +1,33 @@
+"""Axes that show a metric: heading, direction, limits."""
+
+from __future__ import annotations
+
+from ...benchmark.metrics import METRICS
+from ...benchmark.scoring.values import Undefined
+
+
+def axis_label(metric: str) -> str:
+    """Title, unit and which way is better."""
+    found = METRICS[metric]
+    unit = f" ({found.unit})" if found.unit else ""
+    arrow = {"higher": " ↑", "lower": " ↓", "target": f" → {found.target:g}" if found.target is not None else ""}
+    return f"{found.title}{unit}{arrow[found.better]}"
+
+
+def goodness(metric: str, value: float) -> float:
+    """Larger is better."""
+    found = METRICS[metric]
+    if found.better == "target" and found.target is not None:
+        return -abs(value - found.target)
+    return value if found.better == "higher" else -value
+
+
+def check_metric(metric: str) -> Undefined | None:
+    """Whether there is such a metric."""
+    if metric in METRICS:
+        return None
+    import difflib
+
+    close = difflib.get_close_matches(metric, METRICS, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "; see `deid-bench list metrics`"
+    return Undefined(f"there is no metric {metric[:40]!r}{hint}")

@@ -1,0 +1,82 @@
+"""Cumulative match characteristic of de-identified images against the gallery of originals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...benchmark.records import Curve
+from ...benchmark.scoring.values import Undefined
+from ..figure_data import Entry
+from .style import Stroke, Width, legend_below, side_by_side
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIDES = (
+    ("cmc_with_source", "rank1_with_source", "own original in the gallery"),
+    ("cmc_without_source", "rank1_without_source", "own original not in the gallery"),
+)
+"""Curve, its first rank as a metric, heading."""
+_EVERY = 5
+
+
+def find_curve(entry: Entry, name: str, recognizer: str) -> Curve | None:
+    """A curve of the record."""
+    for each in entry.record.curves:
+        if (each.name, each.recognizer) == (name, recognizer) and 0 < len(each.x) == len(each.y):
+            return each
+    return None
+
+
+def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | Undefined:
+    """One panel for each gallery, one curve a method; the interval is that of rank 1.
+
+    Returns:
+        The figure, or why there is none.
+    """
+    curves = {name: [find_curve(each, name, recognizer) for each in entries] for name, _, _ in SIDES}
+    shown = [side for side in SIDES if any(curves[side[0]])]
+    if not shown:
+        return Undefined("no record has a CMC with this recognizer")
+    from matplotlib.ticker import FixedLocator
+
+    drawn, axes = side_by_side(len(shown), width, 2.0)
+    for axis, (name, metric, heading) in zip(axes, shown, strict=True):
+        axis.set_title(heading)
+        for index, (entry, curve) in enumerate(zip(entries, curves[name], strict=True)):
+            if curve is not None:
+                _draw(axis, entry, curve, metric, index)
+        axis.set_ylim(-3, 103)
+        axis.set_xlim(left=0.5)
+        axis.xaxis.set_major_locator(FixedLocator([1, *range(5, 100, 5)]))
+        axis.set_xlabel("rank")
+        axis.set_ylabel("identified (%)")
+    _add_legend(drawn, entries, width)
+    return drawn
+
+
+def _draw(axis: Axes, entry: Entry, curve: Curve, metric: str, index: int) -> None:
+    stroke = Stroke.number(index)
+    rates = [100 * each for each in curve.y]
+    axis.plot(curve.x, rates, color=stroke.colour, linestyle=stroke.dashes)
+    # Marks of neighbours stand at other ranks, so that they do not hide each other.
+    marked = slice(index % _EVERY, None, _EVERY)
+    axis.plot(curve.x[marked], rates[marked], color=stroke.colour, marker=stroke.marker, linestyle="none",
+              markeredgewidth=0)  # fmt: skip
+    first = entry.value(metric, curve.recognizer)
+    if first is not None and first.interval is not None:
+        place = 1 - 0.06 * (index % 6)
+        axis.plot([place, place], [first.interval.low, first.interval.high], color=stroke.colour, linewidth=0.9)
+
+
+def _add_legend(drawn: Figure, entries: Sequence[Entry], width: Width) -> None:
+    from matplotlib.lines import Line2D
+
+    strokes = [Stroke.number(index) for index in range(len(entries))]
+    handles = [
+        Line2D([], [], color=each.colour, linestyle=each.dashes, marker=each.marker, markeredgewidth=0)
+        for each in strokes
+    ]
+    legend_below(drawn, handles, [each.label for each in entries], width)

@@ -1,0 +1,161 @@
+"""Detection error trade-off of originals and of de-identified images, on probit axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...benchmark.records import Interval
+from ...benchmark.scoring.det import probit
+from ...benchmark.scoring.values import Undefined
+from ...benchmark.scoring.verification import ErrorCurve, fmr_fnmr_curve
+from ..figure_data import Entry, RecognizerScores, load_scores
+from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIDES = (("own", "rr", "against the own original"), ("cross", "rr_cross", "against other originals"))
+"""Kind of comparison, its rejection rate, heading."""
+TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 0.999, 0.9999)
+_GRAIN = 0.004
+"""Points nearer to each other than this on both axes (normal deviates) are drawn as one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One curve, and where the threshold of the originals' EER lies on it."""
+
+    fmr: NDArray[np.float64]
+    """0..1."""
+    fnmr: NDArray[np.float64]
+    """0..1; for de-identified images the share that is rejected."""
+    at: tuple[float, float] | None
+    """FMR and FNMR at the threshold."""
+    interval: Interval | None
+    """Of that FNMR, in %."""
+    finest: tuple[float, float]
+    """Half of what one comparison is worth, on either axis: rates of 0 are drawn here."""
+
+
+def originals_line(scores: RecognizerScores) -> Line | Undefined:
+    """The recogniser's own errors."""
+    return _line(scores.genuine, scores.impostor, 0, scores.threshold, None)
+
+
+def deidentified_line(
+    scores: RecognizerScores, kind: str, rate: str, entry: Entry, recognizer: str
+) -> Line | Undefined:
+    """De-identified images in place of the genuine probes; impostors are those of the originals.
+
+    At the threshold of the originals' EER its FNMR is the record's RR.
+    """
+    value = entry.value(rate, recognizer)
+    interval = value.interval if value else None
+    return _line(getattr(scores, kind), scores.impostor, scores.lost[kind], scores.threshold, interval)
+
+
+def _line(
+    mated: NDArray[np.float64],
+    impostor: NDArray[np.float64],
+    lost: int,
+    threshold: float | None,
+    interval: Interval | None,
+) -> Line | Undefined:
+    curve = fmr_fnmr_curve(mated, impostor)
+    if not isinstance(curve, ErrorCurve):
+        return curve
+    total = mated.size + lost
+    fnmr = (curve.fnmr * mated.size + lost) / total
+    at = None
+    if threshold is not None:
+        rejected = (np.count_nonzero(mated > threshold) + lost) / total
+        at = (float(np.mean(impostor <= threshold)), float(rejected))
+    return Line(curve.fmr, fnmr, at, interval, (0.5 / impostor.size, 0.5 / total))
+
+
+def thinned(line: Line) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The line in normal deviates, without points that no eye can tell apart; the ends are kept."""
+    x, y = probit(line.fmr, line.finest[0]), probit(line.fnmr, line.finest[1])
+    cells = np.stack([np.round(x / _GRAIN), np.round(y / _GRAIN)])
+    moved = np.any(np.diff(cells, axis=1) != 0, axis=0)
+    keep = np.concatenate([[True], moved])
+    keep[-1] = True
+    return x[keep], y[keep]
+
+
+def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | Undefined:
+    """One panel for each kind of comparison, one curve a method, and the originals' own.
+
+    Returns:
+        The figure, or why there is none.
+    """
+    scores = {each.label: load_scores(each, recognizer) for each in entries}
+    usable = [(each, found) for each in entries if isinstance(found := scores[each.label], RecognizerScores)]
+    if not usable:
+        return next(each for each in scores.values() if isinstance(each, Undefined))
+    originals = originals_line(usable[0][1])
+    lines = {
+        kind: [deidentified_line(found, kind, rate, entry, recognizer) for entry, found in usable]
+        for kind, rate, _ in SIDES
+    }
+    shown = [side for side in SIDES if any(isinstance(each, Line) for each in lines[side[0]])]
+    if not isinstance(originals, Line) or not shown:
+        return Undefined("the record has no genuine or no impostor comparisons")
+    drawn, axes = side_by_side(len(shown), width, 2.5)
+    everything = [originals, *(each for side in shown for each in lines[side[0]] if isinstance(each, Line))]
+    for axis, (kind, _, heading) in zip(axes, shown, strict=True):
+        axis.set_title(heading)
+        _draw(axis, originals, None)
+        for index, line in enumerate(lines[kind]):
+            if isinstance(line, Line):
+                _draw(axis, line, Stroke.number(index), 0.035 * (index - (len(usable) - 1) / 2))
+        _finish(axis, everything)
+    _add_legend(drawn, [entry for entry, _ in usable], width)
+    return drawn
+
+
+def _draw(axis: Axes, line: Line, stroke: Stroke | None, aside: float = 0.0) -> None:
+    """A curve, the threshold on it, and the interval there, a little aside of what others draw."""
+    x, y = thinned(line)
+    colour = stroke.colour if stroke else INK
+    axis.plot(x, y, color=colour, linestyle=stroke.dashes if stroke else "-", linewidth=1.1 if stroke else 1.4)
+    if line.at is None:
+        return
+    across, up = float(probit(line.at[0], line.finest[0])), float(probit(line.at[1], line.finest[1]))
+    if line.interval is not None:
+        ends = probit(np.clip([line.interval.low / 100, line.interval.high / 100], 0, 1), line.finest[1])
+        axis.plot([across + aside] * 2, ends, color=colour, linewidth=0.9, marker="_", markersize=3.5)
+    axis.plot([across], [up], color=colour, marker=stroke.marker if stroke else "*", clip_on=False, zorder=3,
+              markersize=4 if stroke else 5.5, markeredgewidth=0)  # fmt: skip
+
+
+def _finish(axis: Axes, lines: Sequence[Line]) -> None:
+    """Limits, percent ticks and the diagonal of equal errors."""
+    lowest = (max(min(each.finest[0] for each in lines), 1e-5), max(min(each.finest[1] for each in lines), 1e-5))
+    limits = [(float(probit(lowest[0])), float(probit(0.6))), (float(probit(lowest[1])), -float(probit(lowest[1])))]
+    axis.set_xlim(*limits[0])
+    axis.set_ylim(*limits[1])
+    for part, (low, high) in ((axis.xaxis, limits[0]), (axis.yaxis, limits[1])):
+        ticks = [each for each in TICKS if low <= float(probit(each)) <= high]
+        part.set_ticks(list(probit(ticks)), [f"{100 * each:g}" for each in ticks])
+    axis.axline((0, 0), slope=1, color=FAINT, linewidth=0.5, zorder=0.5)
+    axis.set_xlabel("FMR (%)")
+    axis.set_ylabel("FNMR (%)")
+
+
+def _add_legend(drawn: Figure, entries: Sequence[Entry], width: Width) -> None:
+    from matplotlib.lines import Line2D
+
+    strokes = [Stroke.number(index) for index in range(len(entries))]
+    handles = [Line2D([], [], color=INK, linewidth=1.4, marker="*", markersize=5.5, markeredgewidth=0)]
+    handles += [
+        Line2D([], [], color=each.colour, linestyle=each.dashes, marker=each.marker, markersize=4, markeredgewidth=0)
+        for each in strokes
+    ]
+    legend_below(drawn, handles, ["originals", *(each.label for each in entries)], width)

@@ -1,0 +1,131 @@
+"""Privacy against quality: which methods no other beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...benchmark.metrics import METRICS
+from ...benchmark.records import Value
+from ...benchmark.scoring.values import Undefined
+from ..figure_data import Entry
+from .axes import axis_label, goodness
+from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DEFAULT_X = "rr_cross"
+DEFAULT_Y = "ssim"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A method with both numbers."""
+
+    entry: Entry
+    x: Value
+    y: Value
+
+    @property
+    def place(self) -> tuple[float, float]:
+        assert self.x.value is not None
+        assert self.y.value is not None
+        return self.x.value, self.y.value
+
+
+def find_points(entries: Sequence[Entry], recognizer: str, x: str, y: str) -> list[Point]:
+    """Methods that have both numbers; a metric that needs no recogniser has one for all."""
+    points = []
+    for each in entries:
+        first, second = (each.value(name, recognizer) or each.value(name) for name in (x, y))
+        if first is not None and second is not None:
+            points.append(Point(each, first, second))
+    return points
+
+
+def frontier(points: Sequence[Point], x: str, y: str) -> list[Point]:
+    """Methods that no other equals in one number and beats in the other, by rising goodness of `x`.
+
+    Sanity checks do not compete.
+    """
+    rivals = [
+        (each, goodness(x, each.place[0]), goodness(y, each.place[1])) for each in points if not each.entry.sanity
+    ]
+    best = [
+        (first, second, each)
+        for each, first, second in rivals
+        if not any(a >= first and b >= second and (a > first or b > second) for _, a, b in rivals)
+    ]
+    return [each for _, _, each in sorted(best, key=lambda item: item[:2])]
+
+
+def figure(entries: Sequence[Entry], recognizer: str, width: Width, x: str, y: str) -> Figure | Undefined:
+    """Points with the crosses of their intervals, and the frontier as a line.
+
+    Returns:
+        The figure, or why there is none (fewer than two methods have both numbers).
+    """
+    points = find_points(entries, recognizer, x, y)
+    if len(points) < 2:
+        return Undefined(f"needs at least 2 methods with {x} and {y}, got {len(points)}")
+    size = min(WIDTHS[width], 5.2)
+    drawn, axes = panels(1, 1, (size, 0.66 * size))
+    axis = axes[0][0]
+    strokes = {each.label: Stroke.number(index) for index, each in enumerate(entries)}
+    best = frontier(points, x, y)
+    line = [each.place for each in best]
+    axis.plot(*_staircase(line, x, y), color=FAINT, linewidth=0.9, zorder=1)
+    for each in points:
+        stroke, (across, up) = strokes[each.entry.label], each.place
+        if each.x.interval is not None:
+            axis.plot([each.x.interval.low, each.x.interval.high], [up, up], color=stroke.colour, linewidth=0.8)
+        if each.y.interval is not None:
+            axis.plot([across, across], [each.y.interval.low, each.y.interval.high], color=stroke.colour, linewidth=0.8)
+        axis.plot([across], [up], zorder=3, **_marker(each.entry, stroke))
+    for part, metric in ((axis.xaxis, x), (axis.yaxis, y)):
+        if METRICS[metric].better == "lower":
+            part.set_inverted(True)
+    axis.set_xlabel(axis_label(x))
+    axis.set_ylabel(axis_label(y))
+    _add_legend(drawn, points, strokes, width)
+    return drawn
+
+
+def _marker(entry: Entry, stroke: Stroke) -> dict[str, Any]:
+    """Full for methods, hollow for sanity checks."""
+    return {
+        "color": stroke.colour,
+        "marker": stroke.marker,
+        "linestyle": "none",
+        "markersize": 5,
+        "markerfacecolor": "white" if entry.sanity else stroke.colour,
+        "markeredgewidth": 1.0,
+    }
+
+
+def _staircase(line: Sequence[tuple[float, float]], x: str, y: str) -> tuple[list[float], list[float]]:
+    """Corners between neighbours of the frontier: what is reached by choosing among its methods.
+
+    A metric with a target has two sides, and no staircase: its methods are joined by straight lines.
+    """
+    if "target" in (METRICS[x].better, METRICS[y].better):
+        return [each[0] for each in line], [each[1] for each in line]
+    across, up = [], []
+    for index, (a, b) in enumerate(line):
+        if index:
+            across.append(line[index - 1][0])
+            up.append(b)
+        across.append(a)
+        up.append(b)
+    return across, up
+
+
+def _add_legend(drawn: Figure, points: Sequence[Point], strokes: dict[str, Stroke], width: Width) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **_marker(each.entry, strokes[each.entry.label])) for each in points]
+    labels = [each.entry.label for each in points]
+    handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
+    legend_below(drawn, handles, [*labels, "not beaten in both"], "text" if width == "full" else width)

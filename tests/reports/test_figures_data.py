@@ -1,0 +1,294 @@
+"""What stands in figures is what the records and the scoring say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.records import Interval, RunRecord, Value
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.scoring.det import probit
+from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.scoring.verification import fmr_fnmr_curve
+from deid_bench.reports.figure_data import Entry, Group, RecognizerScores, load_entries, load_scores
+from deid_bench.reports.figures import cmc, det, distributions, pareto, sweep
+from deid_bench.reports.figures.style import Stroke, drawing, two_lines
+
+NAME = "toy_recognizer"
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory) -> Group:
+    folder = tmp_path_factory.mktemp("data")
+    options = RunOptions(
+        methods=("toy_noise", "toy_noise:strength=150", "masking", "identity"),
+        datasets=(f"toy-hands:folder={folder / 'hands'}",),
+        analyzer="toy_analyzer",
+        recognizers=(NAME,),
+        repetitions=2,
+    )
+    run(options, Execution(out=folder / "results", backend="serial"))
+    (found,), _ = load_entries([folder / "results"])
+    return found
+
+
+def _entry(group: Group, spec: str) -> Entry:
+    return next(each for each in group.entries if each.record.method.spec == spec)
+
+
+def _scores(entry: Entry) -> RecognizerScores:
+    found = load_scores(entry, NAME)
+    assert isinstance(found, RecognizerScores)
+    return found
+
+
+def _changed(entry: Entry, label: str, sanity: bool = False, **values: float) -> Entry:
+    """The entry with other numbers; each has an interval of one unit around it."""
+    made = [
+        Value(metric=name, value=value, n=9, interval=Interval(low=value - 1, high=value + 1, level=0.95, method="m"))
+        for name, value in values.items()
+    ]
+    method = entry.record.method.model_copy(update={"family": "sanity" if sanity else "classical"})
+    return Entry(entry.record.model_copy(update={"values": made, "method": method}), entry.folder, label)
+
+
+# ------------------------------------------------------------------------------------------------ DET
+
+
+def test_det_curves_are_those_of_the_scoring(group: Group) -> None:
+    entry = _entry(group, "toy_noise")
+    scores = _scores(entry)
+    expected = fmr_fnmr_curve(scores.genuine, scores.impostor)
+    line = det.originals_line(scores)
+    np.testing.assert_array_equal(line.fmr, expected.fmr)
+    np.testing.assert_array_equal(line.fnmr, expected.fnmr)
+    own = det.deidentified_line(scores, "own", "rr", entry, NAME)
+    expected = fmr_fnmr_curve(scores.own, scores.impostor)
+    np.testing.assert_array_equal(own.fmr, expected.fmr)
+    np.testing.assert_array_equal(own.fnmr, expected.fnmr)
+
+
+@pytest.mark.parametrize("spec", ["toy_noise", "toy_noise:strength=150", "masking", "identity"])
+@pytest.mark.parametrize(("kind", "rate"), [("own", "rr"), ("cross", "rr_cross")])
+def test_at_the_threshold_a_det_curve_has_the_records_rejection_rate(group: Group, spec, kind, rate) -> None:
+    entry = _entry(group, spec)
+    line = det.deidentified_line(_scores(entry), kind, rate, entry, NAME)
+    assert 100 * line.at[1] == pytest.approx(entry.record.value(rate, NAME).value, abs=1e-9)
+    assert line.interval == entry.record.value(rate, NAME).interval
+
+
+def test_what_could_not_be_processed_counts_as_rejected(group: Group) -> None:
+    entry = _entry(group, "toy_noise")
+    whole = _scores(entry)
+    cut = RecognizerScores(
+        whole.genuine,
+        whole.impostor,
+        whole.own[:-3],
+        whole.cross,
+        whole.versions,
+        whole.threshold,
+        {"own": 3, "cross": 0},
+    )
+    line = det.deidentified_line(cut, "own", "rr", entry, NAME)
+    assert line.fnmr[-1] == pytest.approx(3 / whole.own.size)
+    assert line.fnmr[0] == 1
+    assert line.at[1] == pytest.approx((np.count_nonzero(whole.own[:-3] > whole.threshold) + 3) / whole.own.size)
+
+
+def test_thinning_keeps_points_of_the_curve_and_its_ends() -> None:
+    rng = np.random.default_rng(1)
+    curve = fmr_fnmr_curve(rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000))
+    line = det.Line(curve.fmr, curve.fnmr, None, None, (0.5 / 20_000, 0.5 / 20_000))
+    x, y = det.thinned(line)
+    everything = set(zip(probit(line.fmr, line.finest[0]), probit(line.fnmr, line.finest[1]), strict=True))
+    assert set(zip(x, y, strict=True)) <= everything
+    assert x.size < 4000
+    assert (x[-1], y[0]) == (probit(1, line.finest[0]), probit(1, line.finest[1]))
+    assert np.hypot(np.diff(x), np.diff(y)).max() < 0.4
+
+
+def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
+    with drawing():
+        drawn = det.figure(group.entries, NAME, "full")
+    left = drawn.axes[0]
+    labels = [each.get_text() for each in left.get_yticklabels()]
+    places = left.get_yticks()
+    np.testing.assert_allclose(places, probit([float(each) / 100 for each in labels]))
+    scores = _scores(group.entries[0])
+    np.testing.assert_allclose(left.lines[0].get_xdata(), det.thinned(det.originals_line(scores))[0])
+
+
+# ------------------------------------------------------------------------------------------------ distributions
+
+
+def test_panels_show_the_records_threshold_and_separations(group: Group) -> None:
+    entry = _entry(group, "toy_noise")
+    with drawing():
+        drawn = distributions.figure([distributions.Panel(entry, "x")], [NAME], "column")
+    (axis,) = drawn.axes
+    threshold = entry.record.value("eer_threshold", NAME).value
+    assert threshold in [each.get_xdata()[0] for each in axis.lines if len(each.get_xdata()) == 2]
+    said = [each.get_text() for each in axis.texts]
+    assert len(said) == 3
+    assert said[0].startswith(f"d′ {entry.record.value('d_prime', NAME).value:.2f},")
+    diversity, shared = (entry.record.value(f"{name}_diversity", NAME).value for name in ("dprime", "overlap"))
+    shown = "–" if shared is None else f"{shared:.2f}"
+    assert said[2] == f"d′ {diversity:.2f}, overlap {shown}"
+
+
+def test_densities_hold_one_and_follow_the_sample() -> None:
+    values = np.random.default_rng(2).normal(0.4, 0.05, 5000)
+    grid = np.linspace(0, 1, 400)
+    found = distributions.density(values, grid)
+    assert np.trapezoid(found, grid) == pytest.approx(1, abs=0.01)
+    truth = np.exp(-0.5 * ((grid - 0.4) / 0.05) ** 2) / (0.05 * np.sqrt(2 * np.pi))
+    assert np.abs(found - truth).max() < 0.05 * truth.max()
+
+
+@pytest.mark.parametrize("values", [np.zeros(1), np.zeros(50), np.array([0.0, 0.0, 0.0, 1.0])])
+def test_densities_of_few_or_equal_distances_are_finite(values) -> None:
+    grid = np.linspace(-1, 2, 400)
+    assert np.trapezoid(distributions.density(values, grid), grid) == pytest.approx(1, abs=0.02)
+    edges = distributions.histogram_edges(values, float(values.min()), float(values.max()))
+    assert np.histogram(values, edges)[0].sum() == values.size
+
+
+def test_an_unknown_recognizer_is_a_reason(group: Group) -> None:
+    found = distributions.figure([distributions.Panel(group.entries[0], "x")], ["nobody"], "column")
+    assert isinstance(found, Undefined)
+    assert "was not run with nobody" in found.reason
+
+
+# ------------------------------------------------------------------------------------------------ CMC
+
+
+def test_cmc_shows_the_records_curve_and_the_interval_of_rank_1(group: Group) -> None:
+    with drawing():
+        drawn = cmc.figure(group.entries, NAME, "text")
+    for axis, (name, metric, _) in zip(drawn.axes, cmc.SIDES, strict=True):
+        lines = [each for each in axis.lines if each.get_linestyle() != "None" and len(each.get_xdata()) > 2]
+        for entry, line in zip(group.entries, lines, strict=True):
+            curve = next(each for each in entry.record.curves if each.name == name)
+            np.testing.assert_allclose(line.get_ydata(), np.multiply(curve.y, 100))
+            assert line.get_ydata()[0] == pytest.approx(entry.record.value(metric, NAME).value)
+
+
+# ------------------------------------------------------------------------------------------------ Pareto
+
+
+def test_the_frontier_holds_what_nobody_beats(group: Group) -> None:
+    base = group.entries[0]
+    made = [
+        _changed(base, "good", rr=90, ssim=0.9),
+        _changed(base, "beaten", rr=80, ssim=0.85),
+        _changed(base, "pretty", rr=10, ssim=0.99),
+        _changed(base, "sanity", sanity=True, rr=100, ssim=1.0),
+        _changed(base, "half", rr=50),
+    ]
+    points = pareto.find_points(made, NAME, "rr", "ssim")
+    assert [each.entry.label for each in points] == ["good", "beaten", "pretty", "sanity"]
+    assert [each.entry.label for each in pareto.frontier(points, "rr", "ssim")] == ["pretty", "good"]
+    with drawing():
+        drawn = pareto.figure(made, NAME, "column", "rr", "ssim")
+    (axis,) = drawn.axes
+    assert list(axis.lines[0].get_xdata()) == [10, 10, 90]
+    assert list(axis.lines[0].get_ydata()) == [0.99, 0.9, 0.9]
+    assert next(list(each.get_xdata()) for each in axis.lines if len(each.get_xdata()) == 2) == [89, 91]
+
+
+def test_better_is_to_the_right_whatever_the_metric(group: Group) -> None:
+    base = group.entries[0]
+    made = [_changed(base, str(rank), rank1_with_source=rank, dir=ratio) for rank, ratio in ((10, 160), (30, 95))]
+    points = pareto.find_points(made, NAME, "rank1_with_source", "dir")
+    best = pareto.frontier(points, "rank1_with_source", "dir")
+    assert [each.entry.label for each in best] == ["30", "10"]
+    with drawing():
+        (axis,) = pareto.figure(made, NAME, "column", "rank1_with_source", "dir").axes
+    assert axis.xaxis_inverted()
+    assert axis.get_ylabel().endswith("→ 100")
+
+
+# ------------------------------------------------------------------------------------------------ sweeps
+
+
+def _with(entry: Entry, digest: str, value: float | None = None, seed: int = 0, **params) -> Entry:
+    method = entry.record.method.model_copy(update={"params": params})
+    changes: dict[str, object] = {"method": method, "root_seed": seed, "digest": digest}
+    if value is not None:
+        made = Interval(low=value - 2, high=value + 3, level=0.95, method="m")
+        changes["values"] = [Value(metric="rr", recognizer=NAME, value=value, n=9, interval=made)]
+    record: RunRecord = entry.record.model_copy(update=changes)
+    return Entry(record, entry.folder, digest)
+
+
+def test_sweeps_vary_one_parameter_and_nothing_else(group: Group) -> None:
+    (found,) = sweep.find_sweeps(group.entries)
+    assert (found.method, found.parameter, found.values) == ("toy_noise", "strength", (60.0, 150.0))
+    base = group.entries[0]
+    entries = [
+        _with(base, "a", alpha=0.3, mode="s"),
+        _with(base, "b", alpha=0.1, mode="s"),
+        _with(base, "c", alpha=0.1, mode="s+m"),
+        _with(base, "d", alpha=0.2, mode="s", seed=1),
+        _with(base, "e", alpha=0.5, mode="f+m"),
+    ]
+    found = {each.parameter: each for each in sweep.find_sweeps(entries)}
+    assert set(found) == {"alpha", "mode"}
+    assert found["alpha"].values == (0.1, 0.3)
+    assert [each.label for each in found["alpha"].entries] == ["b", "a"]
+    assert found["mode"].values == ("s", "s+m")
+    assert found["alpha"].numeric
+    assert not found["mode"].numeric
+    assert not sweep.find_sweeps(entries[3:])
+
+
+def test_bands_of_sweeps_are_the_intervals(group: Group) -> None:
+    base = group.entries[0]
+    entries = [_with(base, str(alpha), value, alpha=alpha) for alpha, value in ((0.2, 50.0), (0.1, 70.0), (0.4, 20.0))]
+    (found,) = sweep.find_sweeps(entries)
+    assert sweep.series(found, "rr", NAME) == [(0.1, 70, 68, 73), (0.2, 50, 48, 53), (0.4, 20, 18, 23)]
+    with drawing():
+        (axis,) = sweep.figure(found, [NAME], "column", ["rr"]).axes
+    corners = axis.collections[0].get_paths()[0].vertices
+    assert {(0.1, 68.0), (0.1, 73.0), (0.4, 18.0), (0.4, 23.0)} <= set(map(tuple, corners.tolist()))
+    assert list(axis.lines[0].get_ydata()) == [70, 50, 20]
+    reason = sweep.figure(found, [NAME], "column", ["ssim"])
+    assert isinstance(reason, Undefined)
+
+
+def test_a_sweep_over_words_has_a_place_for_each(group: Group) -> None:
+    base = group.entries[0]
+    entries = [_with(base, mode, 10.0 * len(mode), mode=mode) for mode in ("s+m", "s", "f", "s+m+f")]
+    (found,) = sweep.find_sweeps(entries)
+    assert found.values == ("f", "s", "s+m", "s+m+f")
+    with drawing():
+        (axis,) = sweep.figure(found, [NAME], "column", ["rr"]).axes
+    assert [each.get_text() for each in axis.get_xticklabels()] == ["f", "s", "s+m", "s+m+f"]
+
+
+# ------------------------------------------------------------------------------------------------ style
+
+
+def test_no_two_of_the_first_methods_look_alike() -> None:
+    strokes = [Stroke.number(index) for index in range(30)]
+    assert len({(each.colour, str(each.dashes)) for each in strokes}) == 30
+    assert len({(each.colour, each.marker) for each in strokes}) == 30
+    assert len({(str(each.dashes), each.marker) for each in strokes}) == 30
+
+
+@pytest.mark.parametrize("text", ["short", "palm:setting=controlled", "x" * 300, "a b c d e f g h i j k l m n o p"])
+def test_headings_fit_into_two_lines(text: str) -> None:
+    lines = two_lines(text, 14).split("\n")
+    assert len(lines) <= 2
+    assert all(len(each) <= 14 for each in lines)
+
+
+def test_records_are_found_from_any_folder(group: Group, tmp_path: Path) -> None:
+    groups, left_out = load_entries([each.folder for each in group.entries], methods=("toy_noise",))
+    assert [each.record.method.spec for each in groups[0].entries] == ["toy_noise", "toy_noise:strength=150"]
+    assert not left_out
+    (ordered,), _ = load_entries([each.folder for each in group.entries], methods=("masking", "toy_noise:strength=150"))
+    assert [each.label for each in ordered.entries] == ["masking", "toy_noise:strength=150"]
