@@ -25,8 +25,13 @@ _COMMANDS = {
     "check": "Run the contract checks on a method.",
     "new": "Write a working plug-in package to start from.",
     "weights": "List, fetch, add or verify weight files.",
+    "licence": "Show or accept the terms of tools made by others.",
     "data": "List, prepare, verify or look for duplicates in datasets.",
     "compare": "Compare two methods on the same samples, number by number.",
+    "pack": "Pack records, distances and sample images into a submission.",
+    "verify": "Check a submission: compute its numbers, and some of its images, anew.",
+    "figures": "Draw the papers' figures from records, as PDF and SVG.",
+    "tables": "Write the papers' tables, printed numbers beside measured ones.",
     "board": "Write one offline HTML leaderboard from records.",
     "doctor": "Check this installation and say what is wrong.",
 }

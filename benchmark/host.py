@@ -10,6 +10,7 @@ from pathlib import Path
 
 PACKAGES = (
     "ai-edge-litert",
+    "diffusers",
     "numba",
     "numpy",
     "opencv-python-headless",
@@ -18,6 +19,9 @@ PACKAGES = (
     "scipy",
     "torch",
     "torchvision",
+    "transformers",
+    "ultralytics",
+    "wilor_mini",
 )
 
 

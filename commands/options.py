@@ -29,6 +29,11 @@ def run_options(function: F) -> F:
             help="De-identifier: NAME, NAME:key=value,… or FILE.py:Class. Repeatable.",
         ),
         click.option(
+            "--sweep", "sweeps", multiple=True, metavar="NAME=V1,V2,…",
+            help="Run each method that has the parameter NAME at each of these values; METHOD.NAME: that method only. "
+            "Several make a grid.",
+        ),
+        click.option(
             "--dataset", "-d", "datasets", multiple=True, metavar="SPEC",
             help="Dataset. Repeatable.  [default: palm-mini, controlled and wild]",
         ),
@@ -60,11 +65,16 @@ def run_options(function: F) -> F:
 
 
 def make_run_options(values: dict[str, Any]) -> Any:
-    """`RunOptions` from the values of `run_options`."""
+    """`RunOptions` from the values of `run_options`.
+
+    Raises:
+        SweepError, PluginError: a sweep is wrong.
+    """
     from ..benchmark.plan import DEFAULT_DATASETS, RunOptions
+    from ..benchmark.sweep import expand
 
     return RunOptions(
-        methods=values["methods"],
+        methods=expand(values["methods"], values["sweeps"]),
         datasets=values["datasets"] or DEFAULT_DATASETS,
         protocol=values["protocol"],
         recognizers=values["recognizers"],

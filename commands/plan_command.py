@@ -17,10 +17,13 @@ def command(**values: Any) -> int:
 
     \b
     deid-bench plan --method blurring --method masking --dataset palm-mini
+    deid-bench plan --method blurring --sweep sigma=0.02,0.04,0.08
     """
     import json
 
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ..benchmark.backends import default_jobs
@@ -49,11 +52,19 @@ def command(**values: Any) -> int:
         ]
         click.echo(json.dumps(data, indent=1))
         return 0
-    table = Table("method", "dataset", "state", *(name for name, _, _ in rows[0][2]))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("method", "dataset", "state", *(name for name, _, _ in rows[0][2])):
+        table.add_column(heading, overflow="fold")
     for cell, done, counts in rows:
         cells = (f"{stored}/{total}" for _, total, stored in counts)
-        table.add_row(cell.method.resolved.text, cell.dataset.plugin.text, "finished" if done else "to do", *cells)
+        names = (escape(cell.method.resolved.text), escape(cell.dataset.plugin.text))
+        table.add_row(*names, "finished" if done else "to do", *cells)
     console = Console()
     console.print(table)
+    console.print(f"{_cells(len(rows))}, {sum(done for _, done, _ in rows)} finished")
     console.print(f"stored/planned tasks per stage; protocol {values['protocol']}, {jobs} worker processes")
     return 0
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'} (method x dataset)"

@@ -47,7 +47,27 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     assert "Score de-identification methods" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["run", "plan", "list", "info", "check", "new", "weights", "data", "board", "doctor"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run",
+        "plan",
+        "list",
+        "info",
+        "check",
+        "new",
+        "weights",
+        "licence",
+        "data",
+        "compare",
+        "pack",
+        "verify",
+        "figures",
+        "tables",
+        "board",
+        "doctor",
+    ],
+)
 def test_every_command_has_help(capsys, name: str) -> None:
     code, out, _ = call(capsys, name, "--help")
     assert code == 0

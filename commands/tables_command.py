@@ -1,0 +1,68 @@
+"""`deid-bench tables`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+ALL = "all"
+TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
+
+
+@click.command("tables")
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--table",
+    "-t",
+    "wanted",
+    type=click.Choice([*TABLES, ALL], case_sensitive=False),
+    multiple=True,
+    help="II to VII of the palm paper, Table 1 of DeDiM. Repeatable.  [default: all that the records can fill]",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "latex", "csv"]),
+    default="text",
+    show_default=True,
+    help="csv has every digit, interval and reason.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder for one file a table.  [default: print]",
+)
+def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, output: Path | None) -> int:
+    """Write the papers' tables from records, printed numbers beside measured ones.
+
+    \b
+    deid-bench tables results
+    deid-bench tables results --table V --format latex -o paper
+    """
+    from ..benchmark.store import write_atomically
+    from ..reports.figure_data import load_entries
+    from ..reports.paper_tables import paper_tables
+    from ..reports.table_formats import file_name, format_tables
+
+    groups, left_out = load_entries(results)
+    records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
+    tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
+    for path, reason in left_out:
+        click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
+    lacking = [each for each in wanted if each != ALL and each not in {table.id for table in tables}]
+    for name in lacking:
+        click.secho(f"table {name}: no record belongs into it", fg="yellow", err=True)
+    if not tables and not lacking:
+        click.secho("no record belongs into a table of the papers", fg="yellow", err=True)
+    if output is None:
+        if tables:
+            click.echo(format_tables(tables, form), nl=False)
+    else:
+        for table in tables:
+            path = output / file_name(table, form)
+            write_atomically(path, format_tables([table], form).encode("utf-8"))
+            click.echo(path)
+    return 1 if left_out or lacking or not tables else 0

@@ -1,0 +1,257 @@
+"""The papers' tables made from records, with the printed numbers beside the measured ones.
+
+`paper_tables` computes them; LaTeX, CSV, Markdown and text read what it returns (`table_formats`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..benchmark.metrics import METRICS
+from ..benchmark.records import RunRecord, Value
+from ..benchmark.replicates import load_replicates
+from .paper_tables_marks import Mark, find_marks
+from .paper_tables_notes import table_notes
+from .paper_tables_published import Printed, PublishedColumn, PublishedTable, published_tables
+from .paper_tables_rows import Placed, place_records
+from .tables import group_key
+
+NOT_MEASURED = "not measured in this run"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperColumn:
+    """One column: a metric, the recogniser it was measured with (empty where none is needed), and its printed twin."""
+
+    metric: str
+    recognizer: str
+    title: str
+    twin: int | None
+    """Index of the column of the printed table; None where the paper has no such number."""
+
+    @property
+    def unit(self) -> str:
+        return METRICS[self.metric].unit
+
+
+@dataclass(frozen=True, slots=True)
+class PaperCell:
+    """One cell: what the record says, and what the paper says."""
+
+    value: Value | None
+    """The record's own; None where it has none of that name, or there is no record."""
+    reason: str
+    """Why there is no number, or what is to be known about it; empty when nothing is."""
+    printed: Printed | None
+    mark: Mark = ""
+
+    @property
+    def number(self) -> float | None:
+        """The measured number in the metric's unit."""
+        return None if self.value is None else self.value.value
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRow:
+    """One setting; without a record it holds printed numbers only."""
+
+    label: str
+    segment: str
+    """Heading of the block that it belongs to; numbers are compared inside a block."""
+    record: RunRecord | None
+    cells: tuple[PaperCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """One table of a paper for one protocol, dataset and analyzer; records of others are never in it."""
+
+    id: str
+    """`II`, …"""
+    key: tuple[str, ...]
+    """`tables.group_key` of its records, and the surrogate where there is one."""
+    title: str
+    about: RunRecord
+    """Any of its records, for what they share."""
+    columns: tuple[PaperColumn, ...]
+    rows: tuple[PaperRow, ...]
+    contested: bool
+    """Whether any block has two numbers of one column that can be compared."""
+    marked: bool
+    """Whether any cell is marked as best."""
+    notes: tuple[str, ...]
+
+    @property
+    def short(self) -> str:
+        """Eight characters that tell it from other tables."""
+        return hashlib.sha256("\0".join((self.id, *self.key)).encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def paper_tables(records: Sequence[tuple[RunRecord, Path]], wanted: Sequence[str] | None = None) -> list[PaperTable]:
+    """The papers' tables that these records can fill.
+
+    Args:
+        records: each with the folder that holds its replicates.
+        wanted: ids of printed tables; None: all.
+
+    Returns:
+        One table for each id, protocol, dataset and analyzer (white-box tables: also for each surrogate) with at least
+        one record in a place of the paper's; in the papers' order.
+    """
+    groups: dict[tuple[str, ...], dict[str, tuple[RunRecord, Path]]] = {}
+    for record, folder in records:
+        groups.setdefault(group_key(record), {}).setdefault(record.digest, (record, folder))
+    made: list[PaperTable] = []
+    for id_, published in published_tables().items():
+        if wanted is not None and id_ not in wanted:
+            continue
+        for key, members in sorted(groups.items()):
+            if _modality(next(iter(members.values()))[0]) == published.modality:
+                made += _tables(published, key, list(members.values()))
+    return made
+
+
+def _modality(record: RunRecord) -> str:
+    return "face" if record.protocol.id.startswith("face") else "palm"
+
+
+def _tables(
+    published: PublishedTable, key: tuple[str, ...], members: Sequence[tuple[RunRecord, Path]]
+) -> Iterator[PaperTable]:
+    """One table, or one for each surrogate that a method looked into."""
+    if not any(each.knowledge for each in published.columns):
+        yield from _table(published, key, members, "")
+        return
+    known = {_surrogate(record): None for record, _ in members if _surrogate(record)}
+    papers = next(each.recognizer for each in published.columns if each.knowledge == "white box")
+    for surrogate in known or {papers: None}:
+        chosen = [(record, folder) for record, folder in members if _surrogate(record) in ("", surrogate)]
+        yield from _table(published, (*key, surrogate), chosen, surrogate)
+
+
+def _surrogate(record: RunRecord) -> str:
+    """Name of the recogniser that a method looks into; empty for a black box."""
+    name, _, value = record.method.knowledge.partition("=")
+    return value.partition(":")[0] if name == "surrogate" else ""
+
+
+def _table(
+    published: PublishedTable, key: tuple[str, ...], members: Sequence[tuple[RunRecord, Path]], surrogate: str
+) -> Iterator[PaperTable]:
+    """Nothing, where no record stands in a place of the paper's."""
+    records = [record for record, _ in members]
+    placed, remarks = place_records(published, records)
+    if not any(each.record and each.papers for each in placed):
+        return
+    columns = tuple(_papers_own(_columns(published, records, surrogate), records))
+    rows = [_row(each, columns) for each in placed]
+    rows, unmarked, contested = _marked(rows, columns, {record.digest: folder for record, folder in members})
+    first = records[0]
+    yield PaperTable(
+        id=published.id,
+        key=key,
+        title=f"{published.title}: {first.protocol.id} on {first.dataset.spec}",
+        about=first,
+        columns=columns,
+        rows=tuple(rows),
+        contested=contested,
+        marked=any(cell.mark for row in rows for cell in row.cells),
+        notes=tuple(table_notes(published, rows, columns, unmarked, remarks)),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ columns
+
+
+def _columns(published: PublishedTable, records: Sequence[RunRecord], surrogate: str) -> list[PaperColumn]:
+    """The paper's columns; recognisers that it does not have come after them, those that were not run are left out."""
+    measured = {each.spec: each.name for record in records for each in record.recognizers}
+    papers = {each.recognizer for each in published.columns}
+    kinds: dict[tuple[str, str], None] = {}
+    found = []
+    for index, column in enumerate(published.columns):
+        if column.metric in METRICS:
+            kinds[column.metric, column.title] = None
+            found += [
+                PaperColumn(column.metric, spec, column.title, index) for spec in _specs(column, measured, surrogate)
+            ]
+    if any(each.knowledge for each in published.columns) or papers == {""}:
+        return found
+    for spec, name in measured.items():
+        if name not in papers:
+            found += [PaperColumn(metric, spec, title, None) for metric, title in kinds]
+    order = list(dict.fromkeys(each.recognizer for each in found))
+    return sorted(found, key=lambda each: order.index(each.recognizer))
+
+
+def _specs(column: PublishedColumn, measured: Mapping[str, str], surrogate: str) -> list[str]:
+    """Specifications of the recognisers that a printed column is about."""
+    if column.knowledge:
+        white = column.knowledge == "white box"
+        return [spec for spec, name in measured.items() if (name == surrogate) == white]
+    return [spec for spec, name in measured.items() if name == column.recognizer] if column.recognizer else [""]
+
+
+def _papers_own(columns: Iterable[PaperColumn], records: Sequence[RunRecord]) -> Iterator[PaperColumn]:
+    """Quality by the paper's own evaluation, where every record has it."""
+    for column in columns:
+        own = f"{column.metric.replace('lpips_vgg', 'lpips')}_paper"
+        found = [record.value(own) for record in records]
+        yield replace(column, metric=own) if all(each and each.value is not None for each in found) else column
+
+
+# ------------------------------------------------------------------------------------------------ cells
+
+
+def _row(placed: Placed, columns: Sequence[PaperColumn]) -> PaperRow:
+    return PaperRow(placed.label, placed.segment, placed.record, tuple(_cell(placed, each) for each in columns))
+
+
+def _cell(placed: Placed, column: PaperColumn) -> PaperCell:
+    printed = placed.printed[column.twin] if placed.printed and column.twin is not None else None
+    if placed.record is None:
+        return PaperCell(None, placed.absent, printed)
+    value = placed.record.value(column.metric, column.recognizer or None)
+    return PaperCell(value, NOT_MEASURED if value is None else value.reason or "", printed)
+
+
+def _marked(
+    rows: Sequence[PaperRow], columns: Sequence[PaperColumn], folders: Mapping[str, Path]
+) -> tuple[list[PaperRow], dict[str, str], bool]:
+    """The rows with their best numbers marked, why a column has no marks (by title), and whether there are rivals.
+
+    Sanity rows do not compete.
+    """
+    replicates = {
+        row.record.digest: load_replicates(folders[row.record.digest]) for row in rows if row.record and _competes(row)
+    }
+    marks: dict[tuple[int, int], Mark] = {}
+    unmarked: dict[str, str] = {}
+    contested = False
+    for place, column in enumerate(columns):
+        for segment in dict.fromkeys(row.segment for row in rows):
+            rivals = {
+                index: replicates[row.record.digest].get((column.metric, column.recognizer))
+                for index, row in enumerate(rows)
+                if row.record and row.segment == segment and _competes(row) and row.cells[place].number is not None
+            }
+            found = find_marks(column.metric, rivals)
+            if isinstance(found, str):
+                unmarked[column.title] = found
+            else:
+                contested |= len(rivals) > 1
+                marks |= {(index, place): mark for index, mark in found.items()}
+    marked = [
+        replace(
+            row, cells=tuple(replace(cell, mark=marks.get((index, place), "")) for place, cell in enumerate(row.cells))
+        )
+        for index, row in enumerate(rows)
+    ]
+    return marked, unmarked, contested
+
+
+def _competes(row: PaperRow) -> bool:
+    return row.record is not None and row.record.method.family != "sanity"
