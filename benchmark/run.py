@@ -136,7 +136,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
     folder = execution.out / cell.name
     for name, data in files.items():
         write_atomically(folder / name, data)
-    _write_previews(cell, results, folder, executor)
+    _write_previews(record, cell, results, folder, executor)
     save_record(record, folder)
     return Outcome(record, folder, from_store=False)
 
@@ -233,22 +233,16 @@ def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: E
     return means
 
 
-def _write_previews(cell: Cell, results: CellResults, folder: Path, executor: Executor) -> None:
-    """A few pairs for the board: the first image of each of the first identities."""
+def _write_previews(record: RunRecord, cell: Cell, results: CellResults, folder: Path, executor: Executor) -> None:
+    """A few pairs for the board."""
     if not cell.dataset.info.redistributable:
         return
-    from .previews import preview_jpeg
+    from .previews import preview_jpeg, preview_name, preview_rows
 
-    shown: set[str] = set()
-    for version in results.versions:
-        sample = version.sample
-        if sample.identity in shown or version.repetition or results.failed[version.deidentify.digest] is not None:
-            continue
-        payload = executor.read(version.deidentify)
-        if payload is None:
-            continue
-        picture = preview_jpeg(sample, payload.blobs["image.png"])
-        write_atomically(folder / "previews" / f"{len(shown)}.jpg", picture)
-        shown.add(sample.identity)
-        if len(shown) == 4:
-            return
+    versions = {each.deidentify.digest: each for each in results.versions}
+    for row in preview_rows(record, {each.sample_id: each.identity for each in cell.dataset.samples}):
+        version = versions.get(record.samples[row].task or "")
+        payload = executor.read(version.deidentify) if version else None
+        if version and payload:
+            picture = preview_jpeg(version.sample, payload.blobs["image.png"])
+            write_atomically(folder / "previews" / preview_name(row), picture)

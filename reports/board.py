@@ -5,18 +5,31 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..benchmark.metrics import METRICS
-from ..benchmark.records import RecordError, RunRecord, find_records, load_record
+from ..benchmark.records import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..benchmark.store import write_atomically
-from .ranking import table_ranks
-from .tables import Table, leaderboards
+from ..benchmark.verification import Stamp, load_stamp
+from .board_ablation import Sweep, sweep_figures, sweeps
+from .board_card import bibtex, sections
+from .board_data import SELF_REPORTED, Tab, default_plot, make_tabs, pack, set_titles, tab_data, tips
+from .board_figures import row_figures
+from .board_images import Picture, pictures
+from .tables import Column, set_of
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 BOARD_NAME = "board.html"
+SCRIPTS = ("board_state.js", "board_table.js", "board_plot.js", "board_copy.js", "board_dialogs.js", "board_start.js")
+"""In the order in which they stand in the page, as one script."""
 
 
 def update_board(results: Path, changed: bool) -> Path:
@@ -58,22 +71,35 @@ def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[t
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_asset("board.html"))
     folders = {record.digest: folder for record, folder in records}
-    tables = leaderboards([record for record, _ in records])
-    script, style = _asset("board.js"), _asset("board.css")
-    return template.render(
-        tables=tables,
-        groups={table.key: _column_groups(table) for table in tables},
-        metrics=METRICS,
-        previews={digest: _previews(folder) for digest, folder in folders.items()},
-        left_out=[(str(path), reason) for path, reason in left_out],
-        script=_Raw(script),
+    stamps = {digest: load_stamp(folder / FILE_NAME) for digest, folder in folders.items()}
+    tabs = make_tabs(
+        [record for record, _ in records], {digest: each.status for digest, each in stamps.items() if each}
+    )
+    shown = {record.digest[:12]: pictures(record, folder) for record, folder in records}
+    found = {tab.id: sweeps(tab.table) for tab in tabs}
+    data = {
+        "tips": tips(column for tab in tabs for column in tab.table.columns),
+        "tabs": [_tab_data(tab, found[tab.id], folders, stamps, environment) for tab in tabs],
+    }
+    script, style = "\n".join(_script(name) for name in SCRIPTS), _asset("board.css")
+    return environment.from_string(_asset("board.html")).render(
+        tabs=tabs,
+        groups={tab.id: column_groups(tab.table.columns) for tab in tabs},
+        sets={tab.id: set_titles(tab) for tab in tabs},
+        plots={tab.id: default_plot(tab) for tab in tabs},
+        unavailable={tab.id: _unavailable(tab) for tab in tabs},
+        originals={tab.id: _originals(tab.first) for tab in tabs},
+        sweeps={name: [each.title for each in some] for name, some in found.items()},
+        statuses={tab.id: _statuses(tab) for tab in tabs},
+        left_out=[(str(path), reason.removeprefix(f"{path}: ")) for path, reason in left_out],
+        data=_Raw(pack(data)),
+        images=_Raw(_images(shown)),
+        script=_Raw(f'"use strict";\n(() => {{\n{script}}})();\n'),
         style=_Raw(style),
-        script_hash=_csp_hash(script),
+        script_hash=_csp_hash(f'"use strict";\n(() => {{\n{script}}})();\n'),
         style_hash=_csp_hash(style),
-        details=_details,
-        ranks={table.key: table_ranks(table, folders) for table in tables},
+        svg=_Raw,
     )
 
 
@@ -89,64 +115,105 @@ def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
+def _script(name: str) -> str:
+    """A part of the page's script; the parts share one scope, so that their imports and exports go."""
+    text = re.sub(r"^import [^;]*;\n", "", _asset(name), flags=re.MULTILINE)
+    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
+
+
 def _csp_hash(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-def _column_groups(table: Table) -> list[tuple[str, int]]:
-    """Header over neighbouring columns of one recogniser, and how many they are."""
-    groups: list[tuple[str, int]] = []
-    for column in table.columns:
-        name = column.recognizer or "image"
-        if groups and groups[-1][0] == name:
-            groups[-1] = (name, groups[-1][1] + 1)
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Neighbouring columns under one heading."""
+
+    title: str
+    recognizer: str
+    span: int
+
+
+def column_groups(columns: Sequence[Column]) -> list[Group]:
+    """Headings over neighbouring columns of one set and recogniser."""
+    groups: list[Group] = []
+    for column in columns:
+        part = set_of(column.metric)
+        if groups and (groups[-1].title, groups[-1].recognizer) == (part, column.recognizer):
+            groups[-1] = Group(part, column.recognizer, groups[-1].span + 1)
         else:
-            groups.append((name, 1))
+            groups.append(Group(part, column.recognizer, 1))
     return groups
 
 
-def _noise(record: RunRecord) -> list[tuple[str, str]]:
-    """The analyzer's own noise beside the drift."""
-    parts = []
-    for metric in METRICS:
-        value = record.value(metric) if metric.startswith("floor_") else None
-        if value is not None and value.value is not None:
-            parts.append(f"{METRICS[metric].title} {value.value:.2f} %")
-    return [("noise floor", ", ".join(parts))] if parts else []
+def _unavailable(tab: Tab) -> list[tuple[str, str]]:
+    """Columns that lack something the user can get, and what."""
+    found = {}
+    for index, column in enumerate(tab.table.columns):
+        for row in tab.rows:
+            cell = row.cells[index]
+            if cell.order is None and cell.remark.startswith("unavailable"):
+                found[column.title] = cell.remark
+    return list(found.items())
 
 
-def _previews(folder: Path) -> list[str]:
-    """Small pictures as data addresses; a dataset that may not be shown has none."""
-    found = sorted((folder / "previews").glob("*.jpg"))[:4]
-    return ["data:image/jpeg;base64," + base64.b64encode(each.read_bytes()).decode() for each in found]
+def _statuses(tab: Tab) -> list[str]:
+    return list(dict.fromkeys(tab.status.get(row.record.digest, SELF_REPORTED) for row in tab.rows))
 
 
-def _details(record: RunRecord) -> list[tuple[str, str]]:
-    """What stands on the row's card."""
-    method, dataset, counts = record.method, record.dataset, record.counts
-    rows = [
-        ("method", f"{method.spec}, version {method.version}, from {method.origin}"),
-        ("about", method.description),
-        ("parameters as used", json.dumps(method.params) if method.params else "none"),
-        ("knows", method.knowledge),
-        ("weights", ", ".join(f"{name} {sha[:12]}" for name, sha in method.weights.items()) or "none"),
-        ("trained on", method.training_data),
-        ("licence", method.licence),
-        ("cite", method.citation or "–"),
-        ("dataset", f"{dataset.samples} images, {dataset.identities} identities, digest {dataset.digest[:12]}"),
-        ("images", f"{counts.done} done, {counts.failed} failed, {counts.skipped} skipped of {counts.planned}"),
-        *((f"{count} ×", reason) for reason, count in counts.reasons.items()),
-        ("seeds", f"{record.repetitions} per image, root seed {record.root_seed}"),
-        ("time", ", ".join(f"{name} {value:.3f} s" for name, value in record.host.seconds.items()) or "–"),
-        ("machine", f"{record.host.machine.get('processor', '')}, {record.host.created}"),
-        *(("note", text) for text in record.alarms),
-        *_noise(record),
-        ("record", f"{record.digest[:16]}, deid-bench {record.toolkit}"),
-    ]
+def _originals(record: RunRecord) -> list[tuple[str, str]]:
+    """How well the recognisers work on the originals: no privacy number means more than that."""
+    rows = []
     for each in record.recognizers:
-        shown = [record.value(metric, each.spec) for metric in ("eer", "eer_threshold", "d_prime")]
-        text = ", ".join(
-            f"{METRICS[value.metric].title} {value.value:.4g}" for value in shown if value and value.value is not None
-        )
-        rows.append((f"originals, {each.spec}", text or "–"))
+        values = [record.value(metric, each.spec) for metric in ("eer", "d_prime")]
+        parts = [
+            f"{METRICS[value.metric].title} {value.value:.3g} {METRICS[value.metric].unit}".strip()
+            for value in values
+            if value and value.value is not None
+        ]
+        rows.append((each.spec, ", ".join(parts) or "no numbers"))
     return rows
+
+
+def _images(shown: Mapping[str, Sequence[Picture]]) -> str:
+    """Pictures by row, as JSON that cannot end the element it stands in."""
+    found = {row: [[each.source, each.kind, each.label] for each in some] for row, some in shown.items() if some}
+    return json.dumps(found).replace("<", "\\u003c")
+
+
+def _tab_data(
+    tab: Tab,
+    found: Sequence[Sweep],
+    folders: Mapping[str, Path],
+    stamps: Mapping[str, Stamp | None],
+    environment: Environment,
+) -> dict[str, object]:
+    card = environment.from_string(_asset("board_card.html"))
+    ablation = environment.from_string(_asset("board_ablation.html"))
+    cards = [_card(card, row.record, folders[row.record.digest], stamps[row.record.digest]) for row in tab.rows]
+    place = {row.record.digest: index for index, row in enumerate(tab.rows)}
+    drawn = [
+        {
+            "title": each.title,
+            "rows": [place[row.record.digest] for row in each.rows],
+            "html": ablation.render(
+                sweep=each,
+                columns=[(index, tab.table.columns[index]) for index in tab.overview],
+                figures=[_Raw(figure) for figure in sweep_figures(each, tab.table, tab.overview)],
+            ),
+        }
+        for each in found
+    ]
+    return tab_data(tab, folders, cards, drawn)
+
+
+def _card(template: Template, record: RunRecord, folder: Path, stamp: Stamp | None) -> str:
+    figures, missing = row_figures(record, folder)
+    return template.render(
+        record=record,
+        sections=sections(record),
+        figures=[(name, [_Raw(each) for each in some]) for name, some in figures],
+        missing=missing,
+        bibtex=bibtex(record),
+        stamp=stamp,
+    )

@@ -11,9 +11,10 @@ from ..benchmark.metrics import METRICS
 from ..benchmark.records import RunRecord
 from ..benchmark.replicates import load_replicates
 from ..benchmark.score_values import scale_of
-from ..benchmark.scoring.comparison import Difference, RankRange, compare, rank_ranges
-from ..benchmark.scoring.uncertainty import Interval, Replicates
+from ..benchmark.scoring.comparison import Difference, compare
+from ..benchmark.scoring.uncertainty import Interval
 from ..benchmark.scoring.values import Undefined
+from .board_significance import Standing, standings
 from .tables import Column, Row, Table, group_key
 
 SIGNIFICANT = 0.05
@@ -39,34 +40,38 @@ class Compared:
     """`A` or `B` (first or second), `–` where no difference shows, or why nothing can be said."""
 
 
-def table_ranks(table: Table, folders: Mapping[str, Path]) -> dict[tuple[str, Column], str]:
-    """Rank ranges such as `1–3` by (record digest, column); sanity rows do not compete.
+def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, dict[str, Standing]]:
+    """What can be told apart, by column and record digest; sanity rows do not compete.
 
     Args:
         table: rows of one protocol and dataset.
         folders: of the records, by digest.
 
     Returns:
-        Only cells that have a rank: enough identities, and at least two rivals.
+        Only columns that have ranks: enough identities, and at least two rivals.
     """
     rivals = {row.record.digest: load_replicates(folders[row.record.digest]) for row in _competing(table, folders)}
     if len(rivals) < 2:
         return {}
-    ranks: dict[tuple[str, Column], str] = {}
-    for column in table.columns:
-        metric = METRICS[column.metric]
-        methods: dict[str, Replicates | Undefined] = {
-            digest: each[column.metric, column.recognizer]
-            for digest, each in rivals.items()
-            if (column.metric, column.recognizer) in each
-        }
-        sizes = {each.resampled.size for each in methods.values() if isinstance(each, Replicates)}
-        if len(methods) < 2 or len(sizes) != 1:
-            continue
-        for digest, rank in rank_ranges(methods, metric.better, _target(column.metric)).items():
-            if isinstance(rank, RankRange):
-                ranks[digest, column] = str(rank)
-    return ranks
+    from threadpoolctl import threadpool_limits
+
+    found = {}
+    with threadpool_limits(1, "blas"):  # products this small only wait for their threads
+        for column in table.columns:
+            key = (column.metric, column.recognizer)
+            standing = standings({digest: each[key] for digest, each in rivals.items() if key in each}, column.metric)
+            if standing:
+                found[column] = standing
+    return found
+
+
+def table_ranks(table: Table, folders: Mapping[str, Path]) -> dict[tuple[str, Column], str]:
+    """Rank ranges such as `1–3` by (record digest, column), see `table_standings`."""
+    return {
+        (digest, column): str(each.ranks)
+        for column, found in table_standings(table, folders).items()
+        for digest, each in found.items()
+    }
 
 
 def _competing(table: Table, folders: Mapping[str, Path]) -> list[Row]:

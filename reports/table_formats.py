@@ -64,7 +64,7 @@ def csv_tables(tables: Sequence[PaperTable]) -> str:
     writer.writerow(CSV_FIELDS)
     for table in tables:
         for line in _csv_lines(table):
-            writer.writerow([_csv_text(each) for each in line])
+            writer.writerow([csv_text(each) for each in line])
     return stream.getvalue()
 
 
@@ -96,7 +96,7 @@ def _csv_cell(column: PaperColumn, cell: PaperCell) -> list[str | float | None]:
     ]
 
 
-def _csv_text(value: str | float | None) -> str:
+def csv_text(value: str | float | None) -> str:
     if value is None:
         return ""
     return _inert(value) if isinstance(value, str) else repr(value)
@@ -117,33 +117,33 @@ _MARKDOWN = str.maketrans(
 )
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Plain text that Markdown leaves alone; addresses do not become links."""
     return text.translate(_MARKDOWN).replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def _markdown_cell(cell: Shown) -> str:
     before, after = {"best": ("**", "**"), "second": ("<ins>", "</ins>"), "": ("", "")}[cell.mark]
-    return cell.joined(f"{before}{_markdown(cell.number)}{after}", _markdown)
+    return cell.joined(f"{before}{markdown_text(cell.number)}{after}", markdown_text)
 
 
 def markdown_table(table: PaperTable) -> str:
     """A pipe table of GitHub's Markdown, with its notes as a list."""
     heads = [
-        _markdown(f"{shown_label(column.recognizer)}: {title}" if column.recognizer else title)
+        markdown_text(f"{shown_label(column.recognizer)}: {title}" if column.recognizer else title)
         for column, title in zip(table.columns, headings(table), strict=True)
     ]
     lines = [
-        f"**Table {table.id}. {_markdown(shown_title(table))}**",
+        f"**Table {table.id}. {markdown_text(shown_title(table))}**",
         "",
         f"| | {' | '.join(heads)} |",
         "|---|" + "---:|" * len(heads),
     ]
     for block in shown_blocks(table):
-        lines.append(f"| *{_markdown(block.heading)}* |" + " |" * len(heads))
+        lines.append(f"| *{markdown_text(block.heading)}* |" + " |" * len(heads))
         for label, cells in block.rows:
-            lines.append(f"| {_markdown(label)} | {' | '.join(_markdown_cell(each) for each in cells)} |")
-    lines += ["", *(f"- {_markdown(each)}" for each in shown_notes(table, legend("Bold", "underlined"))), ""]
+            lines.append(f"| {markdown_text(label)} | {' | '.join(_markdown_cell(each) for each in cells)} |")
+    lines += ["", *(f"- {markdown_text(each)}" for each in shown_notes(table, legend("Bold", "underlined"))), ""]
     return "\n".join(lines)
 
 

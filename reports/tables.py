@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from ..benchmark.metrics import METRICS
 from ..benchmark.records import RunRecord, Value
@@ -15,8 +16,13 @@ QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "kid", "fd_vgg16", "kd
 USABILITY = ("drift_box", "drift_keypoints_2d", "drift_keypoints_3d", "drift_roi", "drift_mask")
 """Columns of its Table IV."""
 WHOLE = ("survival", "failure_rate", "roi_coverage")
+DIVERSITY = ("dprime_diversity", "overlap_diversity", "lpips_between_seeds")
+TIME = "seconds_per_image"
+SETS = ("privacy", "quality", "usability", "diversity", "cost")
+"""Sets of columns, in their order."""
 
 NO_VALUE = "–"
+NOT_MEASURED = "not measured in this run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class CellText:
     """± population standard deviation over the images, where the number is a mean."""
     interval: str = ""
     """[low, high], where there is one."""
+    remark: str = ""
+    """The note without the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,47 +93,89 @@ def group_key(record: RunRecord) -> tuple[str, ...]:
     )
 
 
-def leaderboards(records: Sequence[RunRecord]) -> list[Table]:
-    """One table for each protocol, dataset and analyzer, in order of their names."""
+def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Table]:
+    """One table for each protocol, dataset and analyzer, in order of their names.
+
+    Args:
+        records: rows, in any order.
+        every: all numbers about the methods, not only those of the papers' tables.
+    """
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in records:
         groups.setdefault(group_key(record), []).append(record)
-    return [_table(key, members) for key, members in sorted(groups.items())]
+    return [_table(key, members, every) for key, members in sorted(groups.items())]
 
 
-def _table(key: tuple[str, ...], records: list[RunRecord]) -> Table:
+def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table:
     recognizers = list(dict.fromkeys(each.spec for record in records for each in record.recognizers))
-    columns = [Column(metric, name) for name in recognizers for metric in PRIVACY] + [
-        Column(name) for name in (*QUALITY, *USABILITY, *WHOLE)
+    columns = _every_column(recognizers) if every else _paper_columns(recognizers)
+    found = [
+        {(value.metric, value.recognizer or ""): value for value in (*_timed(record), *record.values)}
+        for record in records
     ]
-    shown = tuple(each for each in columns if any(_find(record, each) for record in records))
-    ordered = sorted(records, key=lambda each: (each.method.family != "sanity", each.method.family, each.method.spec))
-    rows = tuple(Row(record, tuple(_cell(record, column) for column in shown)) for record in ordered)
+    shown = tuple(each for each in columns if any((each.metric, each.recognizer) in values for values in found))
+    pairs = zip(records, found, strict=True)
+    ordered = sorted(pairs, key=lambda pair: (pair[0].method.family != "sanity", *_name(pair[0])))
+    rows = tuple(
+        Row(record, tuple(_cell(values.get((each.metric, each.recognizer)), each) for each in shown))
+        for record, values in ordered
+    )
     first = records[0]
     smoke = " (limited: a smoke test, not comparable)" if first.dataset.limited else ""
     return Table("-".join(key), f"{first.protocol.id} on {first.dataset.spec}{smoke}", shown, rows)
 
 
-def _find(record: RunRecord, column: Column) -> Value | None:
-    return record.value(column.metric, column.recognizer or None)
+def _timed(record: RunRecord) -> list[Value]:
+    """Seconds per image, which stand with the machine and not with the results."""
+    seconds = record.host.seconds.get("deidentify")
+    if seconds is None:
+        return []
+    where = record.host.machine.get("processor") or "an unnamed processor"
+    return [Value(metric=TIME, value=seconds, n=record.counts.done, reason=f"wall clock on {where}")]
 
 
-def _cell(record: RunRecord, column: Column) -> CellText:
-    value = _find(record, column)
+def _name(record: RunRecord) -> tuple[str, str]:
+    return record.method.family, record.method.spec
+
+
+def _paper_columns(recognizers: Sequence[str]) -> list[Column]:
+    columns = [Column(metric, name) for name in recognizers for metric in PRIVACY]
+    return columns + [Column(name) for name in (*QUALITY, *USABILITY, *WHOLE)]
+
+
+def _every_column(recognizers: Sequence[str]) -> list[Column]:
+    """In the order of the catalogue, group by group; numbers about the originals alone are no columns."""
+    metrics = [name for name, each in METRICS.items() if each.group != "recognition" and not name.startswith("floor_")]
+    ordered = sorted(metrics, key=lambda name: SETS.index(set_of(name)))
+    columns = []
+    for _, names in groupby(ordered, key=set_of):
+        members = list(names)
+        columns += [Column(metric, name) for name in recognizers for metric in members]
+        columns += [Column(metric) for metric in members]
+    return columns
+
+
+def set_of(metric: str) -> str:
+    """Which of `SETS` a number about methods belongs to."""
+    return "diversity" if metric in DIVERSITY else METRICS[metric].group
+
+
+def _cell(value: Value | None, column: Column) -> CellText:
     if value is None:
-        return CellText(NO_VALUE, None, "not measured in this run")
+        return CellText(NO_VALUE, None, NOT_MEASURED, remark=NOT_MEASURED)
     if value.value is None:
         reason = value.reason or ""
         # What could be had is said in the cell itself; other reasons stand behind it.
         text = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
-        return CellText(text, None, reason)
+        return CellText(text, None, reason, remark=reason)
     spread = f" ± {value.std:.{digits(column.metric)}f}" if value.std is not None else ""
     shown = digits(column.metric)
     within = value.interval
     interval = f"[{within.low:.{shown}f}, {within.high:.{shown}f}]" if within else ""
     level = f"{100 * within.level:g} % interval {interval}; " if within else ""
-    note = f"{level}n = {value.n}" + (f"; {value.reason}" if value.reason else "")
-    return CellText(format_value(column.metric, value.value), value.value, note, spread, interval)
+    remark = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
+    text = format_value(column.metric, value.value)
+    return CellText(text, value.value, level + remark, spread, interval, remark)
 
 
 def digits(metric: str) -> int:
@@ -142,6 +192,7 @@ def digits(metric: str) -> int:
         "eer_threshold": 4,
         "d_prime": 2,
         "psnr": 1,
+        TIME: 3,
     }.get(metric, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring.comparison import Difference
 from deid_bench.cli import main
 from deid_bench.reports.board import render_board
+from deid_bench.reports.board_data import unpack
 from deid_bench.reports.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_ranks
 from deid_bench.reports.tables import leaderboards
 
@@ -92,7 +94,11 @@ def test_damaged_replicates_count_as_none(outcomes: dict[str, Outcome], tmp_path
 
 def test_the_board_shows_ranks(outcomes: dict[str, Outcome]) -> None:
     page = render_board([(each.record, each.folder) for each in outcomes.values()])
-    assert 'class="rank"' in page
+    (tab,) = unpack(re.search(r'id="data">([^<]*)<', page).group(1))["tabs"]
+    index = [column["key"] for column in tab["columns"]].index("ssim|")
+    places = {row["name"]: rank for row, rank in zip(tab["rows"], tab["rank"][index], strict=True)}
+    assert places["toy_noise:strength=120"] == "3"
+    assert places["identity"] == ""
 
 
 def test_the_command_prints_both_numbers_and_a_verdict(outcomes: dict[str, Outcome], capsys) -> None:

@@ -1,0 +1,85 @@
+"""Ablations: rows of one method that differ in exactly one parameter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..plugins import Scalar
+from .plots_svg import sweep_svg
+from .tables import Row, Table
+
+MAX_FIGURES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Rows in the order of the parameter that they differ in."""
+
+    method: str
+    parameter: str
+    fixed: str
+    """The other parameters, as text."""
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """For a list of sweeps."""
+        return f"{self.method}: {self.parameter} ({len(self.rows)} values)"
+
+
+def sweeps(table: Table) -> list[Sweep]:
+    """All sweeps in a table, those with the most values first.
+
+    Rows that also differ in seeds, version or quality level are in no sweep together.
+    """
+    groups: dict[str, list[Row]] = {}
+    labels: dict[str, tuple[str, str, str]] = {}
+    for row in table.rows:
+        record, method = row.record, row.record.method
+        for name in method.params:
+            others = {key: value for key, value in method.params.items() if key != name}
+            fixed = json.dumps(others, sort_keys=True)
+            key = json.dumps(
+                [method.name, method.version, name, fixed, record.repetitions, record.root_seed, record.quality]
+            )
+            groups.setdefault(key, []).append(row)
+            labels[key] = (method.name, name, ", ".join(f"{each} = {value}" for each, value in others.items()))
+    found = []
+    for key, rows in groups.items():
+        method_name, parameter, fixed = labels[key]
+        unique = {_order(row.record.method.params[parameter]): row for row in rows}
+        if len(unique) > 1:
+            found.append(Sweep(method_name, parameter, fixed, tuple(unique[each] for each in sorted(unique))))
+    return sorted(found, key=lambda each: (-len(each.rows), each.title))
+
+
+def sweep_figures(sweep: Sweep, table: Table, columns: Sequence[int]) -> list[str]:
+    """A small figure for each column; none where the parameter is no number."""
+    settings: list[float] = []
+    for row in sweep.rows:
+        setting = row.record.method.params[sweep.parameter]
+        if not isinstance(setting, int | float) or isinstance(setting, bool):
+            return []
+        settings.append(float(setting))
+    figures = []
+    for index in columns[:MAX_FIGURES]:
+        column = table.columns[index]
+        points = []
+        for setting, row in zip(settings, sweep.rows, strict=True):
+            value = row.record.value(column.metric, column.recognizer or None)
+            if value is not None and value.value is not None:
+                within = (value.interval.low, value.interval.high) if value.interval else None
+                points.append((setting, value.value, within))
+        if len(points) > 1:
+            name = f"{column.title}, {column.unit}" if column.unit else column.title
+            figures.append(sweep_svg(f"{name} ({column.recognizer[:20]})" if column.recognizer else name, points))
+    return figures
+
+
+def _order(value: Scalar) -> tuple[int, float, str]:
+    """Numbers before words, each in their order."""
+    if isinstance(value, bool | str) or value is None:
+        return 1, 0.0, str(value)
+    return 0, float(value), ""

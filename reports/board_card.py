@@ -1,0 +1,139 @@
+"""What stands on the card of one row: everything that the number depends on, and everything to cite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ..benchmark.metrics import METRICS
+from ..benchmark.records import Plugin, RunRecord
+
+Section = tuple[str, list[tuple[str, str]]]
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{each: f"\\{each}" for each in "&%$#_{}"},
+}
+
+
+def sections(record: RunRecord) -> list[Section]:
+    """Name and text of all facts, in the order to read them."""
+    method, dataset = record.method, record.dataset
+    return [
+        (
+            "Method",
+            [
+                ("about", method.description),
+                ("specification", method.spec),
+                (
+                    "parameters as used",
+                    ", ".join(f"{name} = {value}" for name, value in method.params.items()) or "none",
+                ),
+                ("family", method.family),
+                ("knows", method.knowledge),
+                ("depends on the seed", "yes" if method.stochastic else "no"),
+                ("trained on", method.training_data),
+                ("licence", method.licence),
+                ("weights", _weights(method)),
+                ("from", f"{method.origin}, version {method.version}, source {method.source_sha256[:12]}"),
+            ],
+        ),
+        ("Images", _failures(record)),
+        *((f"Recogniser {each.spec}", _tool(each, record)) for each in record.recognizers),
+        ("Detector", [("specification", record.analyzer.spec), *_licence(record.analyzer), *_noise(record)]),
+        (
+            "Data",
+            [
+                ("dataset", f"{dataset.spec}: {dataset.description}"),
+                ("size", f"{dataset.samples} images, {dataset.identities} identities, {dataset.subjects} people"),
+                ("digest", dataset.digest[:16]),
+                ("licence", dataset.licence),
+            ],
+        ),
+        ("Provenance", _provenance(record)),
+    ]
+
+
+def _failures(record: RunRecord) -> list[tuple[str, str]]:
+    counts = record.counts
+    rows = [("done", f"{counts.done} of {counts.planned}")]
+    rows += [(name, str(count)) for name, count in (("failed", counts.failed), ("skipped", counts.skipped)) if count]
+    rows += [(f"{count} ×", reason) for reason, count in sorted(counts.reasons.items(), key=lambda item: -item[1])]
+    return rows + [("note", text) for text in record.alarms]
+
+
+def _tool(plugin: Plugin, record: RunRecord) -> list[tuple[str, str]]:
+    """A recogniser and how well it works on the originals: without this, no privacy number means anything."""
+    shown = [record.value(metric, plugin.spec) for metric in ("eer", "eer_threshold", "d_prime")]
+    text = ", ".join(
+        f"{METRICS[value.metric].title} {value.value:.4g}" for value in shown if value and value.value is not None
+    )
+    return [("specification", plugin.spec), ("on the originals", text or "–"), *_licence(plugin)]
+
+
+def _licence(plugin: Plugin) -> list[tuple[str, str]]:
+    return [
+        ("licence", plugin.licence),
+        ("weights", _weights(plugin)),
+        ("from", f"{plugin.origin}, version {plugin.version}"),
+    ]
+
+
+def _listed(named: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in named.items())
+
+
+def _weights(plugin: Plugin) -> str:
+    return ", ".join(f"{name} (sha256 {sha[:12]})" for name, sha in plugin.weights.items()) or "none"
+
+
+def _noise(record: RunRecord) -> list[tuple[str, str]]:
+    """The analyzer's own noise, to read the drift by."""
+    parts = []
+    for metric in METRICS:
+        value = record.value(metric) if metric.startswith("floor_") else None
+        if value is not None and value.value is not None:
+            parts.append(f"{METRICS[metric].title} {value.value:.2f} %")
+    return [("noise floor", ", ".join(parts))] if parts else []
+
+
+def _provenance(record: RunRecord) -> list[tuple[str, str]]:
+    host = record.host
+    return [
+        ("record", record.digest[:16]),
+        ("protocol", f"{record.protocol.id}, digest {record.protocol.digest[:16]}"),
+        ("seeds", f"{record.repetitions} per image, root seed {record.root_seed}"),
+        ("quality level", record.quality),
+        ("made by", f"deid-bench {record.toolkit}, {host.created}"),
+        ("machine", ", ".join(f"{name} {value}" for name, value in host.machine.items()) or "–"),
+        ("seconds per task", ", ".join(f"{name} {value:.3f}" for name, value in host.seconds.items()) or "–"),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in host.packages.items()) or "–"),
+    ]
+
+
+def bibtex(record: RunRecord) -> str:
+    """Entries for all that the row stands on; a citation that is BibTeX already is taken as it is."""
+    parts: Iterable[tuple[str, Plugin]] = [
+        ("method", record.method),
+        ("dataset", record.dataset),
+        ("detector", record.analyzer),
+        *(("recogniser", each) for each in record.recognizers),
+    ]
+    entries = [_entry("deid-bench", f"deid-bench {record.toolkit}", f"protocol {record.protocol.id}")]
+    for kind, plugin in parts:
+        if plugin.citation.lstrip().startswith("@"):
+            entries.append(plugin.citation.strip())
+        elif plugin.citation:
+            entries.append(_entry(plugin.name, f"{plugin.name} ({kind}, {plugin.origin})", plugin.citation))
+    return "\n".join(dict.fromkeys(entries))
+
+
+def _entry(name: str, title: str, note: str) -> str:
+    key = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:40] or "unnamed"
+    return f"@misc{{{key},\n  title = {{{{{_latex(title)}}}}},\n  note = {{{_latex(note)}}}\n}}"
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(each, each) for each in text)

@@ -1,0 +1,278 @@
+"""What the board's script reads: every number in full, packed, beside the table that stands in the page itself."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..benchmark.metrics import METRICS
+from ..benchmark.metrics_page import facts
+from ..benchmark.protocols import protocols
+from ..benchmark.records import RunRecord
+from .plots_svg import Point, Scale, pareto_svg, scale
+from .ranking import table_standings
+from .table_formats import csv_text
+from .table_formats import markdown_text as markdown
+from .table_formats_latex import escape as latex
+from .table_formats_text import shown_label
+from .tables import SETS, Column, Row, Table, leaderboards, set_of
+
+OVERVIEW: dict[str, tuple[int, tuple[str, ...]]] = {
+    "privacy": (4, ("rr", "rank1_without_source", "eer_effective", "linkability")),
+    "quality": (3, ("ssim", "lpips_vgg", "fid")),
+    "usability": (2, ("drift_roi", "survival")),
+    "diversity": (1, ("overlap_diversity",)),
+    "cost": (1, ("failure_rate",)),
+}
+"""How many columns of each set the first look shows, and which of them where they are there."""
+
+MAX_DRAWN = 200
+"""With more methods the figure that stands in the page shows the best ones; the page's script adds the others."""
+SELF_REPORTED = "self-reported"
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One table of the board, with what the page says about it."""
+
+    id: str
+    table: Table
+    modality: str
+    rows: tuple[Row, ...]
+    """Best first by the first privacy column."""
+    sorted_by: int | None
+    overview: tuple[int, ...]
+    """Indices of the columns of the first look."""
+    status: Mapping[str, str]
+    """Verified, recomputed or self-reported, by record digest."""
+    others: tuple[tuple[str, str], ...]
+    """Records of this protocol and dataset that stand elsewhere, and why."""
+
+    @property
+    def first(self) -> RunRecord:
+        """Any of its records: protocol and dataset are the same in all."""
+        return self.rows[0].record
+
+
+def make_tabs(records: Sequence[RunRecord], status: Mapping[str, str]) -> list[Tab]:
+    """One tab for each table; those with most rows first, smoke tests last."""
+    tables = leaderboards(records, every=True)
+    tables.sort(key=lambda table: (table.rows[0].record.dataset.limited, -len(table.rows)))
+    return [_tab(table, tables, status) for table in tables]
+
+
+def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:
+    overview = first_look(table.columns)
+    by = next((index for index in overview if set_of(table.columns[index].metric) == "privacy"), None)
+    rows = table.rows if by is None else tuple(sorted(table.rows, key=lambda row: _badness(row, table.columns[by], by)))
+    known = protocols().get(table.rows[0].record.protocol.id)
+    identifier = hashlib.sha256(table.key.encode()).hexdigest()[:8]
+    others = tuple(
+        (row.record.method.spec, reason)
+        for other in tables
+        if other is not table and (reason := incompatible(table.rows[0].record, other.rows[0].record))
+        for row in other.rows
+    )
+    return Tab(identifier, table, known.modality if known else "unknown", rows, by, overview, status, others)
+
+
+def incompatible(here: RunRecord, there: RunRecord) -> str:
+    """Why a record of the same protocol and dataset by name is not in this table; empty for others."""
+    if (here.protocol.id, here.dataset.spec) != (there.protocol.id, there.dataset.spec):
+        return ""
+    if here.protocol.digest != there.protocol.digest:
+        return f"other rules: protocol digest {there.protocol.digest[:12]}, here {here.protocol.digest[:12]}"
+    if here.dataset.digest != there.dataset.digest:
+        return f"other images: dataset digest {there.dataset.digest[:12]}, here {here.dataset.digest[:12]}"
+    return f"other detector: {there.analyzer.spec[:60]}, here {here.analyzer.spec[:60]}"
+
+
+def first_look(columns: Sequence[Column]) -> tuple[int, ...]:
+    """Indices of the columns that say the most; recognisers after the first are left to the full sets."""
+    first = next((each.recognizer for each in columns if each.recognizer), "")
+    chosen: list[int] = []
+    for part, (count, preferred) in OVERVIEW.items():
+        candidates = [
+            index
+            for index, each in enumerate(columns)
+            if set_of(each.metric) == part and each.recognizer in ("", first)
+        ]
+        wanted = [index for index in candidates if columns[index].metric in preferred]
+        chosen += (wanted or candidates)[:count]
+    return tuple(sorted(chosen))
+
+
+def goodness(column: Column, value: float) -> float:
+    """Larger is better, whatever the metric's direction."""
+    metric = METRICS[column.metric]
+    if metric.better == "target":
+        return -abs(value - (metric.target or 0.0))
+    return value if metric.better == "higher" else -value
+
+
+def _badness(row: Row, column: Column, index: int) -> tuple[bool, float]:
+    order = row.cells[index].order
+    return order is None, -goodness(column, order) if order is not None else 0.0
+
+
+def tips(columns: Iterable[Column]) -> dict[str, str]:
+    """What `deid-bench explain` says about each metric, in a few lines."""
+    found = {}
+    for name in sorted({each.metric for each in columns}):
+        about = facts(METRICS[name])
+        lines = [
+            METRICS[name].definition,
+            about.get("formula", ""),
+            f"range: {about['range']}; better: {about['better']}",
+        ]
+        found[name] = "\n".join(each for each in (*lines, about.get("caveats", "")) if each)
+    return found
+
+
+def tab_data(
+    tab: Tab, folders: Mapping[str, Path], cards: Sequence[str], sweeps: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One tab for the script; lists go by column, then row, in the order of the page."""
+    standings = table_standings(tab.table, folders)
+    remarks: dict[str, int] = {}
+    columns = tab.table.columns
+    digests = [row.record.digest for row in tab.rows]
+    scales = {column: column_scale(tab, column) for column in columns}
+    ranked = [standings.get(each, {}) for each in columns]
+    cells = [[row.cells[index] for row in tab.rows] for index in range(len(columns))]
+    return {
+        "id": tab.id,
+        "columns": [_column(each, scales[each]) for each in columns],
+        "rows": [_row(row.record, tab.status) for row in tab.rows],
+        "overview": tab.overview,
+        "value": [[cell.order for cell in column] for column in cells],
+        "interval": [[cell.interval[1:-1] for cell in column] for column in cells],
+        "spread": [[cell.spread for cell in column] for column in cells],
+        "remark": [[remarks.setdefault(cell.remark, len(remarks)) for cell in column] for column in cells],
+        "remarks": list(remarks),
+        "rank": [[str(found[each].ranks) if each in found else "" for each in digests] for found in ranked],
+        "letters": [[found[each].letters if each in found else "" for each in digests] for found in ranked],
+        "cards": cards,
+        "sweeps": sweeps,
+    }
+
+
+def _column(column: Column, drawn: Scale) -> dict[str, Any]:
+    name = full_name(column)
+    return {
+        "key": f"{column.metric}|{column.recognizer}",
+        "name": name,
+        "metric": column.metric,
+        "recognizer": column.recognizer,
+        "unit": column.unit,
+        "better": column.better,
+        "target": METRICS[column.metric].target,
+        "set": set_of(column.metric),
+        "axis": {"low": drawn.low, "high": drawn.high, "across": drawn.across, "up": drawn.up},
+        "copy": _copies(f"{name}, {column.unit}" if column.unit else name),
+    }
+
+
+def full_name(column: Column) -> str:
+    """Title and recogniser."""
+    return f"{column.title} ({column.recognizer})" if column.recognizer else column.title
+
+
+def _copies(text: str) -> dict[str, str]:
+    """A name for each form that a table can be copied in, escaped as `deid-bench tables` does."""
+    label = shown_label(text)
+    quoted = csv_text(text).replace('"', '""')
+    return {"csv": f'"{quoted}"', "markdown": markdown(label), "latex": latex(label)}
+
+
+def _row(record: RunRecord, status: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": record.digest[:12],
+        "name": record.method.spec,
+        "family": record.method.family,
+        "knows": record.method.knowledge,
+        "status": status.get(record.digest, SELF_REPORTED),
+        "sanity": record.method.family == "sanity",
+        "copy": _copies(record.method.spec),
+    }
+
+
+def default_plot(tab: Tab) -> tuple[int, int, str] | None:
+    """Column of x, column of y, and the figure as it stands in the page before anyone chooses; None without numbers."""
+    sets = [set_of(each.metric) for each in tab.table.columns]
+    axes = [next((index for index in tab.overview if sets[index] == part), None) for part in ("quality", "privacy")]
+    if axes[0] is None or axes[1] is None:
+        return None
+    x, y = axes[0], axes[1]
+    columns = (tab.table.columns[x], tab.table.columns[y])
+    rows = [row for row in tab.rows if row.cells[x].order is not None and row.cells[y].order is not None]
+    if not rows:
+        return None
+    good = {
+        row.record.digest: (
+            goodness(columns[0], row.cells[x].order or 0.0),
+            goodness(columns[1], row.cells[y].order or 0.0),
+        )
+        for row in rows
+    }
+    points = [
+        Point(
+            row.record.digest[:12],
+            row.record.method.spec,
+            row.cells[x].order or 0.0,
+            row.cells[y].order or 0.0,
+            _range(row, columns[0]),
+            _range(row, columns[1]),
+            row.record.method.family == "sanity",
+            row.record.method.family != "sanity" and not _dominated(row, rows, good),
+        )
+        for row in rows
+    ]
+    if len(points) > MAX_DRAWN:
+        points = [each for each in points if each.front or each.sanity]
+    return x, y, pareto_svg(points, column_scale(tab, columns[0]), column_scale(tab, columns[1]))
+
+
+def column_scale(tab: Tab, column: Column) -> Scale:
+    """The scale of a column in the plane of methods."""
+    index = tab.table.columns.index(column)
+    numbers = [order for row in tab.rows if (order := row.cells[index].order) is not None]
+    unit = f", {column.unit}" if column.unit else ""
+    way = {"higher": "higher is better", "lower": "lower is better, axis reversed", "target": "a target"}[column.better]
+    title = f"{column.title}{f', {column.recognizer[:24]}' if column.recognizer else ''}{unit} ({way})"
+    return scale(title, numbers, column.better == "lower")
+
+
+def _dominated(row: Row, rows: Sequence[Row], good: Mapping[str, tuple[float, ...]]) -> bool:
+    """Whether another method, not a sanity row, is at least as good in both and better in one."""
+    own = good[row.record.digest]
+    rivals = (good[each.record.digest] for each in rows if each.record.method.family != "sanity")
+    return any(a >= own[0] and b >= own[1] and (a, b) != own for a, b in rivals)
+
+
+def _range(row: Row, column: Column) -> tuple[float, float] | None:
+    value = row.record.value(column.metric, column.recognizer or None)
+    return (value.interval.low, value.interval.high) if value and value.interval else None
+
+
+def set_titles(tab: Tab) -> list[str]:
+    """Sets that the table has columns of."""
+    present = {set_of(each.metric) for each in tab.table.columns}
+    return [each for each in SETS if each in present]
+
+
+def pack(data: object) -> str:
+    """JSON, compressed, as base64: the same data give the same text."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(gzip.compress(text, 9, mtime=0)).decode()
+
+
+def unpack(text: str) -> Any:
+    """The data of `pack`."""
+    return json.loads(gzip.decompress(base64.b64decode(text)))

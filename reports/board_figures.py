@@ -1,0 +1,102 @@
+"""Figures of one row, drawn from the distances beside its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..benchmark.distances_file import DISTANCES_NAME, PairDistances, read
+from ..benchmark.protocols import ProtocolError, protocols
+from ..benchmark.records import RunRecord
+from ..benchmark.scoring.values import Undefined
+from ..benchmark.scoring.verification import fmr_fnmr_curve
+from ..benchmark.submission_zip import Refused
+from .plots_svg import det_svg, distributions_svg
+
+MAX_BYTES = 64 * 2**20
+"""A larger file of distances is not read: a board is looked at, and should be made in seconds."""
+
+Array = NDArray[np.float32]
+
+
+def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[str]]], str]:
+    """Figures by recogniser, and why something is missing (empty when nothing is).
+
+    The DET curve of the originals stands in the record itself; the rest needs the file of distances.
+    """
+    pairs, missing = _pairs(folder)
+    found = []
+    for each in record.recognizers:
+        curves = [
+            ("originals", curve.x, curve.y)
+            for curve in record.curves
+            if curve.recognizer == each.spec and curve.name == "det"
+        ]
+        kinds = _kinds(pairs, each.spec, record) if pairs else {}
+        after = fmr_fnmr_curve(kinds["cross"], kinds["strangers"]) if kinds else Undefined("no distances")
+        if not isinstance(after, Undefined):
+            curves.append(("de-identified against other originals", after.fmr.tolist(), after.fnmr.tolist()))
+        drawn = [det_svg(curves)] if curves else []
+        if kinds:
+            threshold = record.value("eer_threshold", each.spec)
+            named = [(text, kinds[kind]) for kind, text in _NAMES.items()]
+            drawn.append(distributions_svg(named, threshold.value if threshold else None))
+        found.append((each.spec, [figure for figure in drawn if figure]))
+    return found, missing
+
+
+_NAMES = {
+    "genuine": "originals of one identity",
+    "impostor": "originals of two identities",
+    "own": "de-identified, own original",
+    "cross": "de-identified, other originals",
+}
+"""The four distributions of the palm paper's figure 5."""
+
+
+def _pairs(folder: Path) -> tuple[PairDistances | None, str]:
+    path = folder / DISTANCES_NAME
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            return None, f"Distributions are not drawn: {DISTANCES_NAME} has {size // 2**20} MB."
+        return read(path), ""
+    except FileNotFoundError:
+        return None, f"No distributions of distances: there is no {DISTANCES_NAME} beside this record."
+    except (Refused, OSError) as error:
+        return None, f"No distributions of distances: {' '.join(str(error).split())[:200]}"
+
+
+def _kinds(pairs: PairDistances, recognizer: str, record: RunRecord) -> dict[str, Array]:
+    """Distances by kind of pair, over the evaluated subjects; empty when the file lacks the recogniser."""
+    distances = pairs.distances.get(recognizer)
+    if distances is None:
+        return {}
+    evaluated = _evaluated(pairs, record)
+    counted = np.array([pairs.subjects[sample] in evaluated for sample in pairs.usable], dtype=bool)
+    names = np.array([pairs.identities[sample] for sample in pairs.usable], dtype=np.str_)
+    column = {int(sample): index for index, sample in enumerate(pairs.usable)}
+    sources = np.array([column[int(s)] for s in pairs.version_sample[pairs.version_row >= 0]], dtype=np.intp)
+    upper = np.triu(np.ones(distances.originals.shape, dtype=bool), 1) & counted[:, None] & counted[None, :]
+    same = names[:, None] == names[None, :]
+    probes = counted[sources][:, None] & counted[None, :]
+    own = np.zeros(probes.shape, dtype=bool)
+    own[np.arange(len(sources)), sources] = True
+    mated = same[sources]
+    masks = {"own": probes & own, "cross": probes & mated & ~own, "strangers": probes & ~mated}
+    found = {"genuine": distances.originals[upper & same], "impostor": distances.originals[upper & ~same]}
+    found |= {kind: distances.deidentified[mask] for kind, mask in masks.items()}
+    return {kind: values[np.isfinite(values)] for kind, values in found.items()}
+
+
+def _evaluated(pairs: PairDistances, record: RunRecord) -> frozenset[str]:
+    """Subjects that the record's numbers are about; everybody under a protocol that is not known here."""
+    known = protocols().get(record.protocol.id)
+    if known is None or known.digest != record.protocol.digest:
+        return frozenset(pairs.subjects)
+    try:
+        return known.eval_subjects(pairs.subjects)
+    except ProtocolError:
+        return frozenset(pairs.subjects)

@@ -1,0 +1,52 @@
+// The trade-off plot for other axes and for the rows that pass the filters; the first one is drawn into the page.
+import { $, goodness, state } from "./board_state.js";
+const LEFT = 64, RIGHT = 696, TOP = 16, BOTTOM = 352; // as in plots_svg.py
+
+function draw(parent, tag, attributes, text = "") {
+  const element = document.createElementNS(parent.namespaceURI, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return parent.appendChild(element);
+}
+
+// Columns come with their limits, reversed where smaller is better.
+function scale({ axis }, start, end) {
+  const at = (value) => start + ((value - axis.low) / (axis.high - axis.low)) * (end - start);
+  return { at, within: (value) => Math.min(Math.max(at(value), Math.min(start, end)), Math.max(start, end)) };
+}
+
+export function applyPlot({ section, data, shown }) {
+  const svg = $("svg.pareto", section);
+  if (!svg) return;
+  const [x, y] = ["across", "up"].map((name) => {
+    const select = $(`select[name=${name}]`, section), own = [...select.options].findIndex((option) => option.defaultSelected);
+    const chosen = data.columns.findIndex((column) => column.key === state.get(name));
+    return Number((select.value = chosen < 0 ? own : chosen));
+  });
+  const rows = data.rows.map((_, r) => r).filter((r) => shown[r] && data.value[x][r] !== null && data.value[y][r] !== null);
+  const [right, above] = [data.columns[x], data.columns[y]], across = scale(right, LEFT, RIGHT), up = scale(above, BOTTOM, TOP);
+  svg.innerHTML = right.axis.across + above.axis.up; // drawn and escaped by plots_svg.py
+  svg.setAttribute("aria-label", `${above.name} against ${right.name} of ${rows.length} methods`);
+  const centre = (LEFT + RIGHT) / 2, note = rows.length ? "" : "No row that passes the filters has both numbers.";
+  draw(svg, "text", { x: centre, y: (TOP + BOTTOM) / 2, "text-anchor": "middle" }, note);
+  const good = rows.map((r) => [goodness(right, data.value[x][r]), goodness(above, data.value[y][r])]);
+  const beats = ([a, b], [p, q]) => a >= p && b >= q && (a > p || b > q);
+  const rivals = rows.map((_, i) => i).filter((i) => !data.rows[rows[i]].sanity);
+  const front = rivals.filter((i) => !rivals.some((other) => beats(good[other], good[i]))).sort((a, b) => good[a][0] - good[b][0]);
+  const place = (r) => [across.at(data.value[x][r]), up.at(data.value[y][r])];
+  draw(svg, "polyline", { class: "front", points: front.map((i) => place(rows[i])).join(" ") });
+  const taken = [];
+  rows.forEach((r, i) => {
+    const { id, name, sanity } = data.rows[r], [u, v] = place(r), late = u > centre;
+    const group = draw(svg, "g", { class: `point ${sanity ? "sanity" : front.includes(i) ? "front" : ""}`, "data-row": id });
+    draw(group, "title", {}, name.slice(0, 200));
+    const [wide, high] = [x, y].map((c) => data.interval[c][r] && data.interval[c][r].split(", ").map(Number));
+    if (wide) draw(group, "path", { d: `M${across.within(wide[0])} ${v}H${across.within(wide[1])}` });
+    if (high) draw(group, "path", { d: `M${u} ${up.within(high[0])}V${up.within(high[1])}` });
+    draw(group, "circle", { cx: u, cy: v });
+    const named = (sanity || front.includes(i)) && !taken.some(([p, q]) => Math.abs(p - u) < 170 && Math.abs(q - v) < 14);
+    if (named) taken.push([u, v]); // labels never lie on each other
+    const label = named ? (name.length > 28 ? `${name.slice(0, 27)}…` : name) : "";
+    draw(group, "text", { x: u, y: v, dx: late ? -8 : 8, dy: -7, "text-anchor": late ? "end" : "start" }, label);
+  });
+}

@@ -1,0 +1,246 @@
+"""What stands behind the board: the same numbers as in the records, ranks, sweeps, pictures, stamps and citations."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.records import FILE_NAME, RunRecord
+from deid_bench.benchmark.scoring.comparison import RankRange, compare_all, rank_ranges
+from deid_bench.benchmark.scoring.uncertainty import Replicates
+from deid_bench.benchmark.verification import Stamp, write_stamp
+from deid_bench.reports.board import render_board, write_board
+from deid_bench.reports.board_ablation import sweeps
+from deid_bench.reports.board_card import bibtex
+from deid_bench.reports.board_data import unpack
+from deid_bench.reports.board_images import LOST, OTHER, RECOGNISED, UNKNOWN, pictures
+from deid_bench.reports.board_significance import standings
+from deid_bench.reports.plots_svg import det_svg, distributions_svg, nice_ticks
+from deid_bench.reports.tables import SETS, format_value, leaderboards, set_of
+
+
+def _made_up() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made_up_records = _made_up()
+
+
+def board_data(page: str) -> Any:
+    return unpack(re.search(r'id="data">([^<]*)<', page).group(1))
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[RunRecord]:
+    return made_up_records.made_up(12)
+
+
+def test_numbers_are_those_of_the_record_to_the_last_digit(rows: list[RunRecord]) -> None:
+    page = render_board([(each, Path("nowhere")) for each in rows])
+    (tab,) = board_data(page)["tabs"]
+    by_id = {each.digest[:12]: each for each in rows}
+    seen = 0
+    for column, values in zip(tab["columns"], tab["value"], strict=True):
+        for row, value in zip(tab["rows"], values, strict=True):
+            found = by_id[row["id"]].value(column["metric"], column["recognizer"] or None)
+            if found is not None:
+                assert value == found.value
+                seen += 1
+    methods = [name for name in METRICS if METRICS[name].group != "recognition" and not name.startswith("floor_")]
+    assert {column["metric"] for column in tab["columns"]} == set(methods) - {"d_sys_null"}
+    assert len(tab["columns"]) == 60
+    assert seen > 12 * 40
+
+
+def test_the_table_itself_shows_every_number_without_scripts(rows: list[RunRecord]) -> None:
+    page = render_board([(each, Path("nowhere")) for each in rows])
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S).group(1)
+    shown = re.findall(r"<td[^>]*>([^<]*)", body)
+    record = rows[3]
+    for metric in ("rr", "ssim", "drift_roi", "failure_rate"):
+        value = record.value(metric, "mtcc" if metric == "rr" else None).value
+        assert format_value(metric, value) in [each.strip() for each in shown]
+
+
+def test_rows_stand_best_first_and_the_heading_says_so(rows: list[RunRecord]) -> None:
+    page = render_board([(each, Path("nowhere")) for each in rows])
+    (tab,) = board_data(page)["tabs"]
+    index = [column["key"] for column in tab["columns"]].index("rr|mtcc")
+    assert tab["value"][index] == sorted(tab["value"][index], reverse=True)
+    assert re.findall(r'<th[^>]*aria-sort="(\w+)"', page) == ["descending"]
+
+
+def test_every_metric_has_a_set_of_columns() -> None:
+    for name, metric in METRICS.items():
+        if metric.group != "recognition":
+            assert set_of(name) in SETS, name
+
+
+def test_the_same_records_give_the_same_bytes(rows: list[RunRecord]) -> None:
+    pages = [render_board([(each, Path("nowhere")) for each in some]) for some in (rows, rows[::-1])]
+    assert pages[0] == pages[1]
+
+
+# ------------------------------------------------------------------------------------------------ ranks
+
+
+def _methods(count: int, rng: np.random.Generator, holes: bool = False) -> dict[str, Replicates]:
+    found = {}
+    for index in range(count):
+        value = float(rng.choice([0.2, 0.22, 0.5, 0.55, 0.9]) + 0.004 * rng.normal())
+        resampled = rng.normal(value, 0.02, 200)
+        if holes and index % 3 == 0:
+            resampled[:7] = np.nan
+        found[f"m{index}"] = Replicates(value, resampled, rng.normal(value, 0.005, 20), 20)
+    return found
+
+
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("metric", ["rr", "rank1_with_source", "dir"])
+def test_all_pairs_at_once_give_the_ranks_of_pair_by_pair(metric: str, holes: bool) -> None:
+    for seed in range(4):
+        methods = _methods(9, np.random.default_rng(seed), holes)
+        target = METRICS[metric].target if METRICS[metric].better == "target" else None
+        expected = rank_ranges(methods, METRICS[metric].better, target)
+        found = standings(methods, metric)
+        assert {name: each.ranks for name, each in found.items()} == expected
+        assert len({str(each) for each in expected.values() if isinstance(each, RankRange)}) > 1
+
+
+def test_methods_share_a_letter_exactly_where_they_do_not_differ() -> None:
+    methods = _methods(10, np.random.default_rng(5))
+    found = standings(methods, "rr")
+    pairs = compare_all(methods)
+    for (a, b), each in pairs.items():
+        shared = set(found[a].letters) & set(found[b].letters)
+        assert bool(shared) == (each.p_holm > 0.05), (a, b)
+    assert len({each.letters for each in found.values()}) > 1
+
+
+def test_too_few_identities_or_rivals_have_no_standing() -> None:
+    rng = np.random.default_rng(0)
+    few = {name: Replicates(0.1, rng.normal(0, 1, 50), rng.normal(0, 1, 6), 6) for name in "ab"}
+    assert standings(few, "rr") == {}
+    assert standings({"a": _methods(1, rng)["m0"]}, "rr") == {}
+
+
+# ------------------------------------------------------------------------------------------------ parts of the page
+
+
+def test_a_sweep_differs_in_one_parameter_and_nothing_else(rows: list[RunRecord]) -> None:
+    other = rows[3].model_copy(
+        update={
+            "digest": "f" * 64,
+            "method": rows[3].method.model_copy(
+                update={"params": {**rows[3].method.params, "region": "hand", "sigma": 1.0}}
+            ),
+        }
+    )
+    (table,) = leaderboards([*rows, other], every=True)
+    found = {(each.method, each.parameter): each for each in sweeps(table)}
+    assert ("blurring", "sigma") in found
+    assert ("blurring", "region") not in found
+    settings = [row.record.method.params["sigma"] for row in found["blurring", "sigma"].rows]
+    assert settings == sorted(settings)
+    assert 1.0 not in settings
+
+
+def test_pictures_come_worst_first_and_by_what_went_wrong(rows: list[RunRecord], tmp_path: Path) -> None:
+    record = rows[4]
+    (folder,) = made_up_records.write_results(tmp_path, [record], previews=10)
+    (folder / "previews" / "0.jpg").write_bytes(b"old")
+    found = pictures(record, folder)
+    kinds = [each.kind for each in found]
+    assert kinds == sorted(kinds, key=[RECOGNISED, LOST, OTHER, UNKNOWN].index)
+    assert kinds[-1] == UNKNOWN
+    assert all(each.label.startswith("s0") for each in found[:-1])
+    nearest = [float(re.search(r"([\d.]+) × threshold", each.label)[1]) for each in found if each.kind == OTHER]
+    assert nearest == sorted(nearest)
+    gated = record.model_copy(update={"dataset": record.dataset.model_copy(update={"redistributable": False})})
+    assert pictures(gated, folder) == []
+    assert "data:image" not in render_board([(gated, folder)])
+
+
+def test_stamps_stand_in_the_table_and_on_the_card(rows: list[RunRecord], tmp_path: Path) -> None:
+    folders = made_up_records.write_results(tmp_path, rows[:3])
+    write_stamp(Stamp("verified", "all <b>numbers</b>", "2026-11-22T08:00:00+00:00"), folders[0] / FILE_NAME)
+    write_board([tmp_path], tmp_path / "board.html")
+    (tab,) = board_data((tmp_path / "board.html").read_text())["tabs"]
+    status = {row["id"]: row["status"] for row in tab["rows"]}
+    assert status[rows[0].digest[:12]] == "verified"
+    assert status[rows[1].digest[:12]] == "self-reported"
+    card = tab["cards"][[row["id"] for row in tab["rows"]].index(rows[0].digest[:12])]
+    assert "all &lt;b&gt;numbers&lt;/b&gt;" in card
+    (folders[0] / FILE_NAME).write_text((folders[0] / FILE_NAME).read_text() + "\n")
+    write_board([tmp_path], tmp_path / "board.html")
+    assert "verified" not in {
+        row["status"] for row in board_data((tmp_path / "board.html").read_text())["tabs"][0]["rows"]
+    }
+
+
+def test_what_cannot_be_compared_is_listed_with_the_reason(rows: list[RunRecord]) -> None:
+    old = rows[5].protocol.model_copy(update={"digest": "0" * 64})
+    strays = [rows[5].model_copy(update={"protocol": old, "digest": "e" * 64})]
+    page = render_board([(each, Path("nowhere")) for each in [*rows, *strays]])
+    assert page.count("Not comparable with this table") == 2
+    assert "other rules: protocol digest 000000000000" in page
+    assert [len(tab["rows"]) for tab in board_data(page)["tabs"]] == [12, 1]
+
+
+def test_figures_are_drawn_from_the_file_of_distances_and_its_absence_is_said(
+    rows: list[RunRecord], tmp_path: Path
+) -> None:
+    (whole,), bare = made_up_records.write_results(tmp_path / "a", rows[:1], distances=True), tmp_path
+    for folder, figures in ((whole, 4), (bare, 2)):
+        (card,) = board_data(render_board([(rows[0], folder)]))["tabs"][0]["cards"]
+        assert card.count("<svg") == figures
+        assert ("there is no distances.npz" in card) == (folder is bare)
+    (whole / "distances.npz").write_bytes(b"PK nonsense")
+    (card,) = board_data(render_board([(rows[0], whole)]))["tabs"][0]["cards"]
+    assert "No distributions of distances: " in card
+
+
+def test_citations_are_bibtex_and_do_not_break_it(rows: list[RunRecord]) -> None:
+    text = bibtex(
+        rows[3].model_copy(update={"method": rows[3].method.model_copy(update={"citation": "50 % of {A} & B_c"})})
+    )
+    assert r"50 \% of \{A\} \& B\_c" in text
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    ready = rows[3].method.model_copy(update={"citation": "@article{x,\n title = {Y}}"})
+    assert "@article{x,\n title = {Y}}" in bibtex(rows[3].model_copy(update={"method": ready}))
+
+
+@pytest.mark.parametrize(
+    ("name", "csv", "latex", "markdown"),
+    [
+        ("=cmd|' /C calc'!A0", "\"'=cmd", "=cmd\\textbar{}", "=cmd\\|"),
+        ('a"b', '"a""b"', "a{''}b", 'a"b'),
+        ("50%_#&", '"50%_#&"', r"50\%\_\#\&", r"50%\_\#&amp;"),
+    ],
+)
+def test_names_are_escaped_for_what_they_are_copied_into(
+    rows: list[RunRecord], name: str, csv: str, latex: str, markdown: str
+) -> None:
+    hostile = rows[3].model_copy(update={"method": rows[3].method.model_copy(update={"spec": name})})
+    (row,) = board_data(render_board([(hostile, Path("nowhere"))]))["tabs"][0]["rows"]
+    assert row["copy"]["csv"].startswith(csv)
+    assert row["copy"]["latex"].startswith(latex)
+    assert row["copy"]["markdown"].startswith(markdown)
+
+
+def test_figures_survive_odd_numbers() -> None:
+    assert nice_ticks(0, 100) == [0, 20, 40, 60, 80, 100]
+    assert nice_ticks(3.0, 3.0) == [3.0]
+    assert distributions_svg([("none", [])], None) == ""
+    assert distributions_svg([("nan", [np.nan, 0.3, 0.3])], 0.3).count("<path") > 1
+    assert "&lt;b&gt;" in det_svg([("<b>", [0.0, 0.5, 1.0], [1.0, 0.5, 0.0])])
