@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._weight_sources import PipArtefact, Source
+from ._weight_sources import Packaged, PipArtefact, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,43 @@ def _mediapipe(name: str, member: str, sha256: str, size: int, description: str)
     )
 
 
+def _palm_tiny(part: str, file: str, sha256: str, size: int, description: str) -> WeightSpec:
+    return WeightSpec(
+        name=f"palm-tiny-{part.replace('_', '-')}",
+        file=f"palm-tiny-{part.replace('_', '-')}.safetensors",
+        sha256=sha256,
+        size=size,
+        licence="Apache-2.0",
+        training_data="rendered palms of synthetic-palm, of identities that no benchmark set holds",
+        citation="training/palm_tiny; classes of Yang et al., Paint by Example, CVPR 2023",
+        sources=(Packaged(f"deidentifiers/assets/palm_tiny/{part}/{file}"),),
+        description=description,
+    )
+
+
 BUILT_IN = (
+    # Digests and sizes as `training/palm_tiny/export.py` prints them.
+    _palm_tiny(
+        "vae",
+        "diffusion_pytorch_model.safetensors",
+        "d3e4435eb05b849e618a5a3921f46caf15ddbcf5a9ba8ae1805f01195d833999",
+        5204086,
+        "autoencoder of palm-tiny, 256 x 256 px to 32 x 32 x 4",
+    ),
+    _palm_tiny(
+        "unet",
+        "diffusion_pytorch_model.safetensors",
+        "83066d04779cd16ac693976b798c1d9f03756991c2577b9f57d88f5b5a18d6fa",
+        21912296,
+        "inpainting denoiser of palm-tiny, 32 x 32",
+    ),
+    _palm_tiny(
+        "image_encoder",
+        "model.safetensors",
+        "a5c90d21c2313c01067a4ca22b73b1489c689b28ac10c8ee2e0a243739061ca7",
+        1575144,
+        "exemplar encoder of palm-tiny, 64 x 64 px to 160",
+    ),
     _mediapipe(
         "mediapipe-palm-detection",
         "palm_detection/palm_detection_full.tflite",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -92,13 +92,17 @@ class MediapipeHands:
         require_images(images)
         return [self._analyze_one(image) for image in images]
 
-    def weight_digests(self) -> dict[str, str]:
-        """SHA-256 of the files that its parameters choose, by name; `info.weights` names the ones it always reads.
+    @staticmethod
+    def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
+        """SHA-256 by name of the files that it always reads and of those that its parameters choose.
 
         Raises:
             WeightsError: they cannot be had.
         """
-        return self._masks.digests()
+        from ..weights import digest
+
+        always = {name: digest(name) for name in MediapipeHands.info.weights}
+        return {**always, **MediapipeHands(**params)._masks.digests()}
 
     def _analyze_one(self, image: Image) -> HandAnalysis | Missing:
         if image.size == 0:

@@ -186,12 +186,14 @@ class Wilor:
         require_images(images)
         return [self._analyze_one(image) for image in images]
 
-    def weight_digests(self) -> dict[str, str]:
+    @staticmethod
+    def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
         """SHA-256 of every file that its results depend on, by name; fetches them when they are absent.
 
         Raises:
             WeightsError: they cannot be had.
         """
+        self = Wilor(**params)
         folder = self._files()
         own = {f"wilor-mini/{Path(name).name}": sha256_of(folder / name) for name in FILES}
         return {**own, **self._masks.digests()}

@@ -107,11 +107,16 @@ class TaskResult:
 
 
 class Plugin:
-    """A resolved plug-in with its weights: what digests and tasks need of it."""
+    """A resolved plug-in with its weights: what digests and tasks need of it.
+
+    A plug-in whose parameters choose the weights has a static method `weight_hashes(params) -> {name: sha256}`; what it
+    says takes the place of `weights`.
+    """
 
     def __init__(self, resolved: Resolved, weights: Mapping[str, str]) -> None:
         self.resolved = resolved
-        self.weights = dict(weights)
+        chosen = getattr(resolved.cls, "weight_hashes", None)
+        self.weights = dict(weights) if chosen is None else dict(chosen(resolved.params))
         self.digest = digest({**resolved.fields(), "weights": self.weights})
 
     @property

@@ -68,7 +68,8 @@ class Deidentifier(Protocol):
     request alone: not on its place in the batch, the batch's size, or earlier calls.
 
     A method may also have `repaints(request) -> (H, W) bool`: the pixels that it may change. The record then says
-    which share of the recogniser's ROI that is.
+    which share of the recogniser's ROI that is. Where parameters choose the weights, a static method
+    `weight_hashes(params) -> {name: sha256}` says what is read; digest and record then have that in place of `weights`.
     """
 
     info: ClassVar[MethodInfo]

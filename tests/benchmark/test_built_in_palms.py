@@ -13,7 +13,17 @@ from deid_bench.benchmark.run import Execution, run
 # One worker makes the records once for the whole module.
 pytestmark = pytest.mark.xdist_group("built-in-palms")
 
-METHODS = ("identity", "masking", "blurring:sigma=0.02", "blurring:sigma=0.05", "blurring:sigma=0.1", "other")
+METHODS = (
+    "identity",
+    "masking",
+    "blurring:sigma=0.02",
+    "blurring:sigma=0.05",
+    "blurring:sigma=0.1",
+    "other",
+    "blurring",
+    "pixelation",
+    "palm_diffusion",
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +91,18 @@ def test_another_persons_palm_looks_like_an_impostors(controlled: dict[str, RunR
     assert 80 < number(controlled["other"], "dir", "mtcc") < 120
     assert number(controlled["other"], "rank1_with_source", "mtcc") < 15
     assert number(controlled["other"], "survival") > 95
+
+
+def test_palm_diffusion_hides_and_keeps_as_the_paper_says(controlled: dict[str, RunRecord]) -> None:
+    """The order of the paper's Tables V and VI, and what the small model is good for."""
+    painted, masked = controlled["palm_diffusion"], controlled["masking"]
+    assert number(painted, "rr", "mtcc") >= 90
+    assert number(painted, "dir", "mtcc") >= 85
+    assert number(painted, "rr_cross", "mtcc") >= 90
+    assert number(painted, "ssim") >= 0.90
+    assert number(painted, "survival") >= 97
+    for metric in ("ssim", "ms_ssim", "psnr", "survival"):
+        assert number(painted, metric) > number(masked, metric), metric
+    for weaker in ("blurring", "pixelation"):
+        for metric in ("rr", "dir", "rr_cross"):
+            assert number(painted, metric, "mtcc") > number(controlled[weaker], metric, "mtcc"), (weaker, metric)
