@@ -35,7 +35,8 @@ def preview_rows(record: RunRecord, identities: Mapping[str, str]) -> list[int]:
     Args:
         identities: identity by sample id.
     """
-    shown, plain = [], set()
+    shown: list[int] = []
+    plain: set[str] = set()
     classes: dict[str, list[tuple[float, int]]] = {name: [] for name in CLASSES}
     for index, row in enumerate(record.samples):
         if row.status != "done":

@@ -14,7 +14,7 @@ function shown(data, c, r, view) {
 export function copyAs(form, view) {
   const { data } = view, { number, line } = FORMS[form];
   const columns = data.columns.map((_, c) => c).filter((c) => view.columns[c]);
-  const rows = view.order.map((row) => view.rows.indexOf(row)).filter((r) => view.shown[r]);
+  const rows = view.order.filter((r) => view.shown[r]);
   const body = rows.map((r) => line([data.rows[r].copy[form], ...columns.map((c) => number(data, c, r, view))]));
   const heads = columns.map((c) => data.columns[c].copy[form]);
   if (form === "csv") return [line(["method", ...heads.flatMap((head) => [head, "low", "high"])]), ...body, ""].join("\r\n");

@@ -15,14 +15,15 @@ function scale({ axis }, start, end) {
   return { at, within: (value) => Math.min(Math.max(at(value), Math.min(start, end)), Math.max(start, end)) };
 }
 
-export function applyPlot({ section, data, shown }) {
-  const svg = $("svg.pareto", section);
+export function applyPlot(view) {
+  const { section, data, shown } = view, svg = $("svg.pareto", section);
   if (!svg) return;
   const [x, y] = ["across", "up"].map((name) => {
     const select = $(`select[name=${name}]`, section), own = [...select.options].findIndex((option) => option.defaultSelected);
     const chosen = data.columns.findIndex((column) => column.key === state.get(name));
     return Number((select.value = chosen < 0 ? own : chosen));
   });
+  if (view.drawn === (view.drawn = [x, y, ...shown].join())) return; // sorting leaves it as it is
   const rows = data.rows.map((_, r) => r).filter((r) => shown[r] && data.value[x][r] !== null && data.value[y][r] !== null);
   const [right, above] = [data.columns[x], data.columns[y]], across = scale(right, LEFT, RIGHT), up = scale(above, BOTTOM, TOP);
   svg.innerHTML = right.axis.across + above.axis.up; // drawn and escaped by plots_svg.py
@@ -46,7 +47,7 @@ export function applyPlot({ section, data, shown }) {
     draw(group, "circle", { cx: u, cy: v });
     const named = (sanity || front.includes(i)) && !taken.some(([p, q]) => Math.abs(p - u) < 170 && Math.abs(q - v) < 14);
     if (named) taken.push([u, v]); // labels never lie on each other
-    const label = named ? (name.length > 28 ? `${name.slice(0, 27)}…` : name) : "";
-    draw(group, "text", { x: u, y: v, dx: late ? -8 : 8, dy: -7, "text-anchor": late ? "end" : "start" }, label);
+    const label = name.length > 28 ? `${name.slice(0, 27)}…` : name;
+    if (named) draw(group, "text", { x: u, y: v, dx: late ? -8 : 8, dy: -7, "text-anchor": late ? "end" : "start" }, label);
   });
 }

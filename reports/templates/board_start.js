@@ -4,7 +4,7 @@ import { openCard, openCompare, openText, tooltips } from "./board_dialogs.js";
 import { applyPlot } from "./board_plot.js";
 import { $, $$, state, unpack } from "./board_state.js";
 import { applyTable, clickHead, makeView } from "./board_table.js";
-const DEFAULTS = { q: "", family: "", condition: "", status: "", recognizer: "", sweep: "", set: "overview", ci: "0", places: "1", ends: "1" };
+const DEFAULTS = { q: "", family: "", condition: "", status: "", recognizer: "", sweep: "", set: "overview", ci: "0", places: "1", ends: "1", all: "0" };
 const stored = (type, value) => (type === "checkbox" ? value === "1" : value);
 const THEMES = ["auto", "light", "dark"];
 let views = [];
@@ -12,7 +12,6 @@ const images = JSON.parse($("#images").textContent);
 const current = () => views.find(({ data }) => data.id === state.get("tab")) ?? views[0];
 const rowOf = (id) => current().data.rows.findIndex((row) => row.id === id);
 const picks = () => state.get("compare").split(",").filter((id) => rowOf(id) >= 0);
-
 const fields = (form) => Object.keys(DEFAULTS).flatMap((name) => (form.elements[name] ? [[name, form.elements[name]]] : []));
 
 function apply() {

@@ -2,9 +2,9 @@
 import { $, $$, goodness, make, state } from "./board_state.js";
 
 export const TEXTS = ["name", "family", "status"]; // columns before the numbers, by their key in a row
+const LIMIT = 100; // rows laid out at once: more of them make sorting wait for the layout
 const sheet = document.styleSheets[0];
 const ownRules = sheet.cssRules.length;
-
 export function makeView(data) {
   const section = $(`#tab-${data.id}`), body = $("table.board tbody", section), rows = [...body.rows];
   rows.forEach(({ cells }, r) => {
@@ -14,7 +14,7 @@ export function makeView(data) {
   });
   const text = data.columns.map((_, c) => rows.map((row) => row.cells[c + TEXTS.length].textContent));
   const heads = $$("tr.columns th", section), first = heads.findIndex((head) => head.ariaSort) - TEXTS.length;
-  return { section, data, body, rows, text, heads, form: $("form.tools", section), order: rows, modes: [], first };
+  return { section, data, body, rows, text, heads, form: $("form.tools", section), order: rows.map((_, r) => r), modes: [], first };
 }
 
 function passes(row, r, sweep) {
@@ -65,9 +65,7 @@ function sortRows(view) {
     // Rows without a number stay at the end, whatever the direction.
     return (value[a] === null) - (value[b] === null) || best * (value[b] - value[a]);
   };
-  const order = data.rows.map((_, r) => r).sort((a, b) => compare(a, b) || a - b).map((r) => view.rows[r]);
-  if (order.some((row, at) => view.order[at] !== row)) view.body.append(...order);
-  view.order = order;
+  view.order = data.rows.map((_, r) => r).sort((a, b) => compare(a, b) || a - b);
   const rising = (!column || column.better === "lower") === best > 0;
   view.heads.forEach((head, at) => (head.ariaSort = at === place ? (rising ? "ascending" : "descending") : null));
 }
@@ -100,9 +98,11 @@ export function applyTable(view) {
   hideColumns(view);
   dressCells(view);
   sortRows(view);
-  view.rows.forEach((row, r) => (row.hidden = !view.shown[r]));
-  const count = view.shown.filter(Boolean).length;
-  $(".count", section).textContent = `${count} of ${view.rows.length} rows`;
+  const limit = state.get("all") === "1" ? Infinity : LIMIT, count = view.shown.filter(Boolean).length;
+  const lead = view.order.filter((r) => view.shown[r]).slice(0, limit).map((r) => view.rows[r]), led = new Set(lead);
+  for (const row of view.rows) if (row.hidden === led.has(row)) row.hidden = !row.hidden;
+  if (lead.some((row, at) => view.body.rows[at] !== row)) view.body.prepend(...lead); // hidden rows need no order
+  $(".count", section).textContent = `${count} of ${view.rows.length} rows${count > limit ? `, the first ${limit} shown` : ""}`;
   $(".empty", section).hidden = count > 0;
   ablation.hidden = !sweep;
   ablation.innerHTML = sweep ? sweep.html : ""; // made by the same escaping templates as the page
