@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.previews import LOST, OTHER, RECOGNISED
 from deid_bench.benchmark.records import FILE_NAME, RunRecord
 from deid_bench.benchmark.scoring.comparison import RankRange, compare_all, rank_ranges
 from deid_bench.benchmark.scoring.uncertainty import Replicates
@@ -20,7 +21,7 @@ from deid_bench.reports.board import render_board, write_board
 from deid_bench.reports.board_ablation import sweeps
 from deid_bench.reports.board_card import bibtex
 from deid_bench.reports.board_data import unpack
-from deid_bench.reports.board_images import LOST, OTHER, RECOGNISED, UNKNOWN, pictures
+from deid_bench.reports.board_images import UNKNOWN, pictures
 from deid_bench.reports.board_significance import standings
 from deid_bench.reports.plots_svg import det_svg, distributions_svg, nice_ticks
 from deid_bench.reports.tables import SETS, format_value, leaderboards, set_of
