@@ -342,6 +342,11 @@ def test_five_hundred_rows_stay_usable(browser: Any, tmp_path: Path, capsys: pyt
     write_board([tmp_path], tmp_path / "board.html")
     here = Visit(browser, tmp_path / "board.html")
     times = here.page.evaluate(made_up_records.TIMING)
+    rows = here.page.locator("section.tab:visible table.board tbody tr:visible")
+    assert rows.count() == 100
+    assert "the first 100 shown" in here.page.locator("section.tab:visible output.count").inner_text()
+    here.page.locator("section.tab:visible label:has(input[name=all])").click()
+    assert rows.count() > 400
     here.context.close()
     assert here.problems == []
     with capsys.disabled():
