@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from ..benchmark.metrics import METRICS
 from ..benchmark.records import Plugin, RunRecord
@@ -79,10 +79,6 @@ def _licence(plugin: Plugin) -> list[tuple[str, str]]:
         ("weights", _weights(plugin)),
         ("from", f"{plugin.origin}, version {plugin.version}"),
     ]
-
-
-def _listed(named: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in named.items())
 
 
 def _weights(plugin: Plugin) -> str:

@@ -65,15 +65,6 @@ def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, d
     return found
 
 
-def table_ranks(table: Table, folders: Mapping[str, Path]) -> dict[tuple[str, Column], str]:
-    """Rank ranges such as `1–3` by (record digest, column), see `table_standings`."""
-    return {
-        (digest, column): str(each.ranks)
-        for column, found in table_standings(table, folders).items()
-        for digest, each in found.items()
-    }
-
-
 def _competing(table: Table, folders: Mapping[str, Path]) -> list[Row]:
     return [row for row in table.rows if row.record.method.family != "sanity" and row.record.digest in folders]
 

@@ -6,15 +6,12 @@ unlike as strangers (palm paper, section IV-D, shows the distributions; the numb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .values import Scores, Undefined, as_scores
-from .verification import d_prime
 
 MAX_BINS = 100
 MIN_OVERLAP = 20
@@ -37,20 +34,6 @@ class DiversityScores:
     """Versions of two originals of one identity."""
     strangers: Scores
     """Versions of originals of two identities."""
-
-    def by_name(self) -> dict[str, Scores]:
-        """All kinds by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """How far two kinds of pairs are apart."""
-
-    first: str
-    second: str
-    d_prime: float | Undefined
-    overlap: float | Undefined
 
 
 def diversity_scores(
@@ -95,23 +78,6 @@ def diversity_scores(
         siblings=_finite(vv[c, d][alike & ~twins]),
         strangers=_finite(vv[c, d][~alike]),
     )
-
-
-def separations(kinds: Mapping[str, ArrayLike]) -> list[Separation]:
-    """d' and overlap of every two kinds.
-
-    Args:
-        kinds: distances by name, for example `DiversityScores.by_name()`.
-
-    Returns:
-        One entry per pair, in order.
-
-    Raises:
-        ValueError: a distance is not finite.
-    """
-    return [
-        Separation(a, b, d_prime(kinds[a], kinds[b]), overlap(kinds[a], kinds[b])) for a, b in combinations(kinds, 2)
-    ]
 
 
 def overlap(first: ArrayLike, second: ArrayLike) -> float | Undefined:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,15 +65,6 @@ class Moments:
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 feature vectors, got {self.count}")
         return self.scatter / (self.count - 1)
-
-
-def moments(portions: Iterable[ArrayLike]) -> Moments:
-    """State of a stream of portions of features, each (n, d).
-
-    Raises:
-        ValueError: no portion, or as `Moments.of`.
-    """
-    return reduce(Moments.merged, map(Moments.of, portions))
 
 
 def gaussian_distance(mean_a: ArrayLike, covariance_a: ArrayLike, mean_b: ArrayLike, covariance_b: ArrayLike) -> float:

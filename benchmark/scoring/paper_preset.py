@@ -6,9 +6,6 @@ a square for PSNR, SSIM and MS-SSIM, but not for LPIPS; and in LPIPS' network, w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...datasets.base import Image
@@ -66,25 +63,3 @@ def paper_lpips(original: Image, changed: Image, *, device: str = "cpu") -> floa
 
 def _shapes(before: Image, after: Image) -> Undefined:
     return Undefined(f"the images have different shapes, {before.shape} and {after.shape}")
-
-
-@dataclass(frozen=True, slots=True)
-class PaperMean:
-    """What the paper's tables give of a metric."""
-
-    mean: float
-    std: float
-    """Population standard deviation."""
-    count: int
-
-
-def paper_mean(values: Iterable[float | Undefined]) -> PaperMean | Undefined:
-    """Mean and standard deviation over pairs; pairs without a value are left out.
-
-    One unchanged image makes a mean PSNR infinite, as it does in the paper's scripts.
-    """
-    numbers = np.array([value for value in values if not isinstance(value, Undefined)], dtype=np.float64)
-    if numbers.size == 0:
-        return Undefined("no pair has a value")
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        return PaperMean(float(numbers.mean()), float(numbers.std()), int(numbers.size))

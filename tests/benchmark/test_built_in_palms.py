@@ -10,9 +10,6 @@ from deid_bench.benchmark.plan import RunOptions
 from deid_bench.benchmark.records import RunRecord
 from deid_bench.benchmark.run import Execution, run
 
-# One worker makes the records once for the whole module.
-pytestmark = pytest.mark.xdist_group("built-in-palms")
-
 METHODS = (
     "identity",
     "masking",

@@ -35,7 +35,7 @@ HOSTILE = (
 PATIENCE = 120_000
 """Milliseconds: a busy machine is no failure."""
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def _made_up() -> ModuleType:

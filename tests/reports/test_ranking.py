@@ -15,7 +15,7 @@ from deid_bench.benchmark.scoring.comparison import Difference
 from deid_bench.cli import main
 from deid_bench.reports.board import render_board
 from deid_bench.reports.board_data import unpack
-from deid_bench.reports.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_ranks
+from deid_bench.reports.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_standings
 from deid_bench.reports.tables import leaderboards
 
 METHODS = ("toy_noise:strength=5", "toy_noise:strength=6", "toy_noise:strength=120", "identity")
@@ -35,9 +35,10 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 
 def test_ranks_are_ranges_and_sanity_rows_do_not_compete(outcomes: dict[str, Outcome]) -> None:
     (table,) = leaderboards([each.record for each in outcomes.values()])
-    ranks = table_ranks(table, {each.record.digest: each.folder for each in outcomes.values()})
+    standings = table_standings(table, {each.record.digest: each.folder for each in outcomes.values()})
     ssim = next(column for column in table.columns if column.metric == "ssim")
-    found = {spec: ranks.get((each.record.digest, ssim)) for spec, each in outcomes.items()}
+    ranks = {digest: str(each.ranks) for digest, each in standings[ssim].items()}
+    found = {spec: ranks.get(each.record.digest) for spec, each in outcomes.items()}
     assert found["identity"] is None
     assert found["toy_noise:strength=5"] in {"1", "1–2"}
     assert found["toy_noise:strength=120"] == "3"
@@ -52,7 +53,7 @@ def test_too_few_people_give_no_rank(tmp_path: Path) -> None:
     )
     outcomes = run(options, Execution(out=tmp_path, backend="serial"))
     (table,) = leaderboards([each.record for each in outcomes])
-    assert table_ranks(table, {each.record.digest: each.folder for each in outcomes}) == {}
+    assert table_standings(table, {each.record.digest: each.folder for each in outcomes}) == {}
 
 
 def test_a_clear_difference_has_a_direction(outcomes: dict[str, Outcome]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from deid_bench.benchmark.scoring.frechet import Moments, SetDistance, frechet_distance, gaussian_distance, moments
+from deid_bench.benchmark.scoring.frechet import Moments, SetDistance, frechet_distance, gaussian_distance
 from deid_bench.benchmark.scoring.values import Undefined
 
 
@@ -94,7 +96,7 @@ def test_portions_merge_to_the_whole_in_any_order():
     rng = np.random.default_rng(7)
     rows = rng.normal(1e4, 1, (101, 7))  # far from zero, where sums of squares would cancel
     portions = np.split(rows, [1, 40, 41, 77])
-    states = [moments(portions), moments(portions[::-1]), Moments.of(rows)]
+    states = [reduce(Moments.merged, map(Moments.of, each)) for each in (portions, portions[::-1], [rows])]
     for state in states:
         assert state.count == 101
         np.testing.assert_allclose(state.mean, rows.mean(axis=0), rtol=1e-13)

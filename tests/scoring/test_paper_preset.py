@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deid_bench.benchmark.scoring import paper_preset
-from deid_bench.benchmark.scoring.paper_preset import enlarged, paper_lpips, paper_mean, paper_similarity, reduced
+from deid_bench.benchmark.scoring.paper_preset import enlarged, paper_lpips, paper_similarity, reduced
 from deid_bench.benchmark.scoring.perceptual import Perceptual
 from deid_bench.benchmark.scoring.values import Undefined
 
@@ -73,10 +71,3 @@ def test_pairs_of_two_shapes_are_left_out():
     assert isinstance(paper_lpips(a, b), Undefined)
     # two small images of different shapes become the same square
     assert isinstance(paper_similarity(picture(100, 90), picture(90, 100))["ssim"], float)
-
-
-def test_means_are_over_pairs_with_a_value_and_population_deviations():
-    found = paper_mean([1.0, 3.0, Undefined("no value")])
-    assert (found.mean, found.std, found.count) == (2.0, 1.0, 2)
-    assert paper_mean([1.0, math.inf]).mean == math.inf
-    assert isinstance(paper_mean([Undefined("no value")]), Undefined)
