@@ -15,6 +15,7 @@ from ..benchmark.metrics import METRICS
 from ..benchmark.metrics_page import facts
 from ..benchmark.protocols import protocols
 from ..benchmark.records import RunRecord
+from .direction import dominated, goodness
 from .plots_svg import Point, Scale, pareto_svg, scale
 from .ranking import table_standings
 from .table_formats import csv_text
@@ -108,17 +109,9 @@ def first_look(columns: Sequence[Column]) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def goodness(column: Column, value: float) -> float:
-    """Larger is better, whatever the metric's direction."""
-    metric = METRICS[column.metric]
-    if metric.better == "target":
-        return -abs(value - (metric.target or 0.0))
-    return value if metric.better == "higher" else -value
-
-
 def _badness(row: Row, column: Column, index: int) -> tuple[bool, float]:
     order = row.cells[index].order
-    return order is None, -goodness(column, order) if order is not None else 0.0
+    return order is None, -goodness(column.metric, order) if order is not None else 0.0
 
 
 def tips(columns: Iterable[Column]) -> dict[str, str]:
@@ -216,11 +209,12 @@ def default_plot(tab: Tab) -> tuple[int, int, str] | None:
         return None
     good = {
         row.record.digest: (
-            goodness(columns[0], row.cells[x].order or 0.0),
-            goodness(columns[1], row.cells[y].order or 0.0),
+            goodness(columns[0].metric, row.cells[x].order or 0.0),
+            goodness(columns[1].metric, row.cells[y].order or 0.0),
         )
         for row in rows
     }
+    rivals = [good[row.record.digest] for row in rows if row.record.method.family != "sanity"]
     points = [
         Point(
             row.record.digest[:12],
@@ -230,7 +224,7 @@ def default_plot(tab: Tab) -> tuple[int, int, str] | None:
             _range(row, columns[0]),
             _range(row, columns[1]),
             row.record.method.family == "sanity",
-            row.record.method.family != "sanity" and not _dominated(row, rows, good),
+            row.record.method.family != "sanity" and not dominated(good[row.record.digest], rivals),
         )
         for row in rows
     ]
@@ -247,13 +241,6 @@ def column_scale(tab: Tab, column: Column) -> Scale:
     way = {"higher": "higher is better", "lower": "lower is better, axis reversed", "target": "a target"}[column.better]
     title = f"{column.title}{f', {column.recognizer[:24]}' if column.recognizer else ''}{unit} ({way})"
     return scale(title, numbers, column.better == "lower")
-
-
-def _dominated(row: Row, rows: Sequence[Row], good: Mapping[str, tuple[float, ...]]) -> bool:
-    """Whether another method, not a sanity row, is at least as good in both and better in one."""
-    own = good[row.record.digest]
-    rivals = (good[each.record.digest] for each in rows if each.record.method.family != "sanity")
-    return any(a >= own[0] and b >= own[1] and (a, b) != own for a, b in rivals)
 
 
 def _range(row: Row, column: Column) -> tuple[float, float] | None:

@@ -14,14 +14,6 @@ def axis_label(metric: str) -> str:
     return f"{found.title}{unit}{arrow[found.better]}"
 
 
-def goodness(metric: str, value: float) -> float:
-    """Larger is better."""
-    found = METRICS[metric]
-    if found.better == "target" and found.target is not None:
-        return -abs(value - found.target)
-    return value if found.better == "higher" else -value
-
-
 def check_metric(metric: str) -> Undefined | None:
     """Whether there is such a metric."""
     if metric in METRICS:

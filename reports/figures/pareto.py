@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ...benchmark.metrics import METRICS
 from ...benchmark.records import Value
 from ...benchmark.scoring.values import Undefined
+from ..direction import dominated, goodness
 from ..figure_data import Entry
-from .axes import axis_label, goodness
+from .axes import axis_label
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
 
 if TYPE_CHECKING:
@@ -51,14 +52,10 @@ def frontier(points: Sequence[Point], x: str, y: str) -> list[Point]:
     Sanity checks do not compete.
     """
     rivals = [
-        (each, goodness(x, each.place[0]), goodness(y, each.place[1])) for each in points if not each.entry.sanity
+        ((goodness(x, each.place[0]), goodness(y, each.place[1])), each) for each in points if not each.entry.sanity
     ]
-    best = [
-        (first, second, each)
-        for each, first, second in rivals
-        if not any(a >= first and b >= second and (a > first or b > second) for _, a, b in rivals)
-    ]
-    return [each for _, _, each in sorted(best, key=lambda item: item[:2])]
+    best = [(good, each) for good, each in rivals if not dominated(good, (other for other, _ in rivals))]
+    return [each for _, each in sorted(best, key=lambda item: item[0])]
 
 
 def figure(entries: Sequence[Entry], recognizer: str, width: Width, x: str, y: str) -> Figure | Undefined:
