@@ -35,6 +35,9 @@ ALLOWED = frozenset(
 )
 """The only globals a pickle may name, as (module, name)."""
 
+_OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""How files begin that PyTorch wrote before its archives were zip files."""
+
 
 class _Restricted(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
@@ -51,7 +54,7 @@ def load_pickle(path: Path) -> Any:
     """
     with path.open("rb") as file:
         try:
-            return _Restricted(file).load()
+            return _Restricted(file, encoding="latin1").load()  # how Python 2's arrays are read
         except SourceError:
             raise
         except Exception as error:  # a damaged pickle can raise nearly anything
@@ -72,7 +75,7 @@ def read_tensors(path: Path) -> Tensors:
         except Exception as error:  # its own error class moved between versions
             raise SourceError(f"{path.name} is not readable as safetensors: {error}") from error
     found: Tensors = {}
-    if zipfile.is_zipfile(path):
+    if zipfile.is_zipfile(path) or _is_old_torch(path):
         _flatten(_load_npz(path) if path.suffix == ".npz" else _load_torch(path), "", found)
     else:
         _flatten(load_pickle(path), "", found)
@@ -87,6 +90,11 @@ def _load_npz(path: Path) -> dict[str, NDArray[Any]]:
             return {name: arrays[name] for name in arrays.files}
     except ValueError as error:
         raise SourceError(f"{path.name} is not usable: {error}") from error
+
+
+def _is_old_torch(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_OLD_TORCH)) == _OLD_TORCH
 
 
 def _load_torch(path: Path) -> Any:
