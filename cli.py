@@ -26,7 +26,7 @@ _COMMANDS = {
     "new": "Write a working plug-in package to start from.",
     "weights": "List, fetch, add or verify weight files.",
     "licence": "Show or accept the terms of tools made by others.",
-    "data": "List, prepare, verify or look for duplicates in datasets.",
+    "data": "List, register, prepare or verify datasets.",
     "compare": "Compare two methods on the same samples, number by number.",
     "pack": "Pack records, distances and sample images into a submission.",
     "verify": "Check a submission: compute its numbers, and some of its images, anew.",

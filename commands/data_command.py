@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option
+from .options import json_option, quiet_option
+
+if TYPE_CHECKING:
+    from ..benchmark.plan import LoadedDataset
+
+_SHOWN, _LISTED = 5, 50
+"""Entries of a list that `register` and `verify` print; --json has all."""
 
 
 @click.group("data")
 def command() -> None:
-    """List, prepare, verify or look for duplicates in datasets."""
+    """List, register, prepare or verify datasets, and look for duplicates in them."""
 
 
 @command.command("list")
@@ -30,12 +38,122 @@ def list_datasets() -> int:
     return 0
 
 
+@command.command("register")
+@click.argument("dataset", metavar="SPEC")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--accept-licence", is_flag=True, help="Accept the terms without being asked; for scripts.")
+@click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An archive the folder was unpacked from: its digest is compared with the published one. Repeatable.",
+)
+@click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Threads.  [default: all cores]")
+@quiet_option
+@json_option
+def register(
+    dataset: str, path: Path, accept_licence: bool, archives: tuple[Path, ...], jobs: int, quiet: bool, as_json: bool
+) -> int:
+    """Look through a dataset that you have, and remember where it is, what is in it, and that you accept its terms.
+
+    The counts are compared with the published ones; missing, extra, double and unreadable files are reported. Ends
+    with 1 when files are unreadable or one picture stands under two identities; it is registered all the same.
+
+    \b
+    deid-bench data register iitd "/data/IITD Palmprint V1"
+    deid-bench data register lfw /data/lfw --archive lfw.tgz
+    """
+    from ..benchmark.backends import default_jobs
+    from ..datasets.registering import check_archives, register_dataset
+    from ..datasets.survey import survey
+    from .data_tables import survey_data, survey_lines
+    from .progress import Bars
+
+    loader, parts, pattern = _loader(dataset)
+    if not _terms_accepted(loader, accept_licence, quiet):
+        return 3
+    root = path.expanduser().resolve()
+    with Bars(quiet or as_json) as bars:
+        hook: Callable[[int, int], None] = lambda done, total: bars.prepare(str(path), done, total)  # noqa: E731
+        checked = check_archives(loader, parts, archives)
+        found = survey(loader, root, parts, jobs or default_jobs(), hook)
+    file = register_dataset(loader, root, pattern, found, checked)
+    data = survey_data(loader.info.name, root, found, checked)
+    if as_json:
+        click.echo(json.dumps(data | {"registration": str(file)}, indent=1))
+    elif not quiet:
+        for line in survey_lines(loader, found, checked, _SHOWN):
+            click.echo(line)
+        click.echo(f"{loader.info.name}: registered in {file}")
+    return 1 if found.grave else 0
+
+
+def _loader(text: str) -> tuple[Any, tuple[str, ...], str]:
+    """The dataset, the parts to look for (all, unless parameters were given), and the user's own pattern."""
+    from ..datasets.registered import LayoutDataset
+    from ..plugins import Kind, PluginError, registry
+
+    resolved = registry().resolve(Kind.DATASET, text)
+    if not issubclass(resolved.cls, LayoutDataset):
+        raise PluginError(f"{resolved.name} needs no registration: use it with --dataset, see deid-bench data status")
+    loader = resolved.create()
+    if resolved.params["root"]:
+        raise PluginError("root= and PATH are the same thing; give the folder as PATH alone")
+    parts = (loader.part,) if resolved.given else tuple(loader.layout.parts)
+    return loader, parts, str(resolved.params["pattern"])
+
+
+def _terms_accepted(loader: Any, accept: bool, quiet: bool) -> bool:
+    """Show the terms and ask, unless they were accepted before."""
+    from ..datasets.registering import terms_accepted
+
+    terms, name = loader.layout.terms, loader.info.name
+    if terms_accepted(terms):
+        return True
+    if not quiet or not accept:
+        click.echo(terms.title, err=True)
+        for each in terms.terms:
+            click.echo(f"  - {each}", err=True)
+    if not accept:
+        try:
+            accept = click.confirm("Do you accept these terms?", default=False, err=True)
+        except click.Abort:  # nobody there to answer
+            click.echo(err=True)
+    if not accept:
+        click.echo(f"Not accepted: {name} is not registered. Where nobody can answer, add --accept-licence.", err=True)
+    return accept
+
+
+@command.command("status")
+@json_option
+def status(as_json: bool) -> int:
+    """List every dataset: where it is, how many images, and whether they are still those that were registered.
+
+    Sizes and times of the files are compared; `data verify NAME` reads them.
+
+    \b
+    deid-bench data status
+    """
+    from .data_tables import status_rows
+
+    rows = status_rows()
+    colours = {"ready": "green", "registered": "green", "changed": "red", "damaged": "red", "broken": "red"}
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        for row in rows:
+            state = click.style(f"{row['state']:<16}", fg=colours.get(row["state"], "yellow"))
+            click.echo(f"{row['name']:<16} {state} {row['text']}")
+    return 1 if any(colours.get(row["state"]) == "red" for row in rows) else 0
+
+
 @command.command("prepare")
 @click.argument("dataset", metavar="SPEC")
 @click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Processes.  [default: all cores]")
 @click.option("--quiet", "-q", is_flag=True)
 def prepare(dataset: str, jobs: int, quiet: bool) -> int:
-    """Render or unpack a dataset now, with all cores, instead of at the start of a run.
+    """Render, download or unpack a dataset now, with all cores, instead of at the start of a run.
 
     \b
     deid-bench data prepare synthetic-palm:identities=200,samples=6
@@ -54,44 +172,78 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
 
 @command.command("verify")
 @click.argument("dataset", metavar="SPEC")
+@click.option("--hashes-only", is_flag=True, help="Compare the files with the registration; decode nothing.")
 @json_option
-def verify(dataset: str, as_json: bool) -> int:
+def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
     """Read every image, count what is there, and look for the same picture under two identities.
+
+    The files of a registered dataset are hashed anew first and compared with what was registered.
 
     \b
     deid-bench data verify folder:path=hands
+    deid-bench data verify iitd
     """
     from ..benchmark.backends import default_jobs
     from ..benchmark.plan import load_dataset
-    from ..datasets.duplicates import find_duplicates
-    from ..datasets.images import ImageError
 
-    loaded = load_dataset(dataset, 0, default_jobs(), None)
-    unreadable = []
-    for sample in loaded.samples:
-        try:
-            sample.image()
-        except ImageError as error:
-            unreadable.append({"sample": sample.sample_id, "problem": str(error)})
-    readable = [each for each in loaded.samples if each.sample_id not in {row["sample"] for row in unreadable}]
-    duplicates = [str(each) for each in find_duplicates(readable)]
-    data = {
-        "dataset": dataset,
-        "digest": loaded.digest,
-        "images": len(loaded.samples),
-        "identities": len({each.identity for each in loaded.samples}),
-        "subjects": len({each.subject for each in loaded.samples}),
-        "unreadable": unreadable,
-        "duplicates": duplicates,
-    }
+    data = _against_registration(dataset, hashes_only)
+    if not hashes_only and not data.get("differs"):
+        data |= _contents(load_dataset(dataset, 0, default_jobs(), None))
     if as_json:
         click.echo(json.dumps(data, indent=1))
     else:
         for key, value in data.items():
             shown = value if not isinstance(value, list) else (len(value) or "none")
             click.echo(f"{key:<12} {shown}")
-        for row in unreadable:
-            click.secho(f"  unreadable {row['sample']}: {row['problem']}", fg="yellow")
-        for text in duplicates:
-            click.secho(f"  duplicate {text}", fg="yellow")
-    return 1 if unreadable or duplicates else 0
+            entries = value if isinstance(value, list) else []
+            for each in entries[:_LISTED]:
+                click.secho(f"  {key} {each}", fg="yellow")
+            if len(entries) > _LISTED:
+                click.echo(f"  … and {len(entries) - _LISTED} more (--json has all)")
+    return 1 if any(isinstance(value, list) and value for value in data.values()) else 0
+
+
+def _against_registration(text: str, wanted: bool) -> dict[str, Any]:
+    """What a registered dataset's files are like by now; nearly nothing for the others."""
+    from ..benchmark.backends import default_jobs
+    from ..datasets.registered import LayoutDataset
+    from ..datasets.registrations import find_registration, renew_times
+    from ..datasets.survey import full_changes
+    from ..plugins import Kind, PluginError, registry
+
+    resolved = registry().resolve(Kind.DATASET, text)
+    known = None
+    if issubclass(resolved.cls, LayoutDataset) and not resolved.params["root"]:
+        known = find_registration(resolved.name)
+    if known is None:
+        if wanted:
+            raise PluginError(f"{text} is not registered, so there is nothing to compare its files with")
+        return {"dataset": text}
+    loader = resolved.create()
+    changes = full_changes(loader, known, default_jobs())
+    if not changes:
+        renew_times(known)
+    lists = {"changed": list(changes.changed), "missing": list(changes.missing), "new": list(changes.new)}
+    return {"dataset": text, "root": str(known.root), "registered": known.date, "differs": bool(changes), **lists}
+
+
+def _contents(loaded: LoadedDataset) -> dict[str, Any]:
+    """Counts, what does not decode, and what is there twice."""
+    from ..datasets.duplicates import find_duplicates
+    from ..datasets.images import ImageError
+
+    unreadable = {}
+    for sample in loaded.samples:
+        try:
+            sample.image()
+        except ImageError as error:
+            unreadable[sample.sample_id] = str(error)
+    readable = [each for each in loaded.samples if each.sample_id not in unreadable]
+    return {
+        "digest": loaded.digest,
+        "images": len(loaded.samples),
+        "identities": len({each.identity for each in loaded.samples}),
+        "subjects": len({each.subject for each in loaded.samples}),
+        "unreadable": [{"sample": name, "problem": problem} for name, problem in unreadable.items()],
+        "duplicates": [str(each) for each in find_duplicates(readable)],
+    }

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import io
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, cast, get_args
 
 from .base import DatasetError, DatasetInfo, Hand, Modality, ProgressCallback, Sample
 from .images import SUFFIXES
-from .manifest import check_samples, file_sha256
+from .manifest import check_samples
+from .tree import hash_files, natural_key, safe_id, walk
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,7 +83,10 @@ class Folder:
             raise DatasetError(f"expected a folder, got {str(self._root)!r} which is none; check path=…")
         self._ignored.clear()
         try:
-            entries = sorted(self._from_manifest() if self._manifest else self._from_folders(), key=_natural)
+            entries = sorted(
+                self._from_manifest() if self._manifest else self._from_folders(),
+                key=lambda each: natural_key(each.name),
+            )
         except (csv.Error, OSError) as error:
             raise DatasetError(f"expected a readable folder and manifest, got: {error}; correct that") from error
         if not entries:
@@ -106,43 +106,25 @@ class Folder:
         return tuple(self._samples)
 
     def _hash(self, entries: Sequence[_Entry], jobs: int, progress: ProgressCallback | None) -> Iterator[Sample]:
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            digests = pool.map(lambda entry: file_sha256(self._root / entry.name), entries)
-            for done, (entry, digest) in enumerate(zip(entries, digests, strict=True), start=1):
-                yield Sample(
-                    sample_id=_sample_id(entry.name),
-                    identity=entry.identity,
-                    subject=entry.subject,
-                    path=self._root / entry.name,
-                    sha256=digest,
-                    session=entry.session,
-                    hand=entry.hand,
-                )
-                if progress is not None:
-                    progress(done, len(entries))
+        states = hash_files(self._root, [each.name for each in entries], jobs, progress)
+        for entry, state in zip(entries, states, strict=True):
+            yield Sample(
+                sample_id=safe_id(entry.name),
+                identity=entry.identity,
+                subject=entry.subject,
+                path=self._root / entry.name,
+                sha256=state.sha256,
+                session=entry.session,
+                hand=entry.hand,
+            )
 
     def _from_folders(self) -> Iterator[_Entry]:
-        for file in self._walk(self._root):
-            parts = file.relative_to(self._root).parts
-            if len(parts) < 2:
-                self._ignored["outside a sub-folder"] += 1
-                continue
-            self._check_inside(file, "/".join(parts))
-            yield _Entry(name="/".join(parts), identity=parts[0], subject=parts[0])
-
-    def _walk(self, folder: Path) -> Iterator[Path]:
-        for child in folder.iterdir():
-            if child.name.startswith("."):
-                self._ignored["hidden"] += 1
-            elif child.is_dir():
-                if child.is_symlink():  # a link may lead back up and never end
-                    self._ignored["linked folder"] += 1
-                else:
-                    yield from self._walk(child)
-            elif child.suffix.lower() in SUFFIXES:
-                yield child
+        for name in walk(self._root, self._ignored):
+            identity, slash, _ = name.partition("/")
+            if slash:
+                yield _Entry(name=name, identity=identity, subject=identity)
             else:
-                self._ignored["other file type"] += 1
+                self._ignored["outside a sub-folder"] += 1
 
     def _check_inside(self, file: Path, name: str) -> None:
         if not file.resolve().is_relative_to(self._root.resolve()):
@@ -195,16 +177,3 @@ class Folder:
             session=row.get("session") or None,
             hand=cast(Hand, hand) if hand else None,
         )
-
-
-def _natural(entry: _Entry) -> tuple[list[tuple[int, int, str]], str]:
-    parts = re.split(r"([0-9]+)", entry.name)
-    return [(1, int(part), "") if i % 2 else (0, 0, part) for i, part in enumerate(parts)], entry.name
-
-
-def _sample_id(name: str) -> str:
-    """The path itself where an id may be it; otherwise a readable form and a digest that keeps it unique."""
-    plain = re.sub(r"[^A-Za-z0-9._/-]", "-", unicodedata.normalize("NFC", name))
-    if plain == name:
-        return name
-    return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"

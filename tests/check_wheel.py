@@ -16,6 +16,8 @@ NEEDED = (
     "deid_bench/datasets/assets/LICENSE.generic-hand.md",
     "deid_bench/datasets/assets/README.md",
     "deid_bench/datasets/assets/hand_mesh.npz",
+    "deid_bench/datasets/assets/lfw-names.txt",
+    "deid_bench/datasets/assets/lfw-queries-gallery-1.csv",
     "deid_bench/datasets/assets/palm_mini/controlled/manifest.csv",
     "deid_bench/datasets/assets/palm_mini/wild/manifest.csv",
     "deid_bench/reports/templates/board.html",

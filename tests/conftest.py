@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def toy_plugins() -> None:
     """The toy plug-ins, taken in as a user would with --plugin."""
     registry().add_file(TOYS)
     registry().add_file(MISBEHAVING)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_registered_datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this machine's user has registered stays out of the tests; `face/1.0` looks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEID_BENCH_DATA", str(tmp_path_factory.mktemp("registrations")))
+        yield
 
 
 @pytest.fixture

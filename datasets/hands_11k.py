@@ -1,0 +1,110 @@
+"""The `hands-11k` dataset: 11k Hands."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from .base import DatasetError, DatasetInfo
+from .layout import Found, Layout, Part, Published, Scan, compile_pattern, plain_labels
+from .registered import LayoutDataset
+from .terms import research_terms
+
+TABLE = "HandInfo.csv"
+_COLUMNS = ("id", "aspectOfHand", "imageName")
+
+
+class Hands11k(LayoutDataset):
+    """11,076 images of both hands of 190 people, palm and back, each on white. Who and which side stands in
+    `HandInfo.csv`.
+
+    Args:
+        root: folder with `Hands` and `HandInfo.csv`; empty: the registered one.
+        side: `palmar` (the palm), `dorsal` (the back) or `both`.
+        pattern: for copies under other names; with a group `subject` the table is not read.
+        drop: subjects to leave out, separated by `+`.
+    """
+
+    info: ClassVar[DatasetInfo] = DatasetInfo(
+        name="hands-11k",
+        version="1",
+        modality="palm",
+        description="11k Hands: both hands of 190 people, palms or backs, 1600 x 1200 px",
+        licence="Academic fair use; no redistribution",
+        citation="Afifi, 11K Hands: gender recognition and biometric identification, Multimed. Tools Appl. 2019",
+        redistributable=False,
+    )
+    layout: ClassVar[Layout] = Layout(
+        parts={
+            "original": Part(
+                r"(?P<identity>Hand_\d+)\.(?:jpe?g|png)",
+                Published(images=11_076, subjects=190, note="palms and backs together"),
+            )
+        },
+        tree=f"Hands/Hand_0000002.jpg … and {TABLE} beside the folder Hands",
+        how_to_get="Download the images and HandInfo.csv from https://sites.google.com/view/11khands.",
+        terms=research_terms("hands-11k", "11k Hands", "Mahmoud Afifi"),
+        errata=("The number is counted over palms and backs; by default only palms are used.",),
+    )
+
+    def __init__(
+        self,
+        root: str = "",
+        side: Literal["palmar", "dorsal", "both"] = "palmar",
+        pattern: str = "",
+        drop: str = "none",
+    ) -> None:
+        super().__init__(root, pattern, drop)
+        self._side = side
+        self._table: Mapping[str, tuple[str, str]] = {}
+
+    def find(self, root: Path, pattern: str = "") -> Scan:
+        """Read the table, unless the pattern says who is who, then list the images."""
+        own = self._pattern or pattern
+        if root.is_dir() and not (own and "subject" in compile_pattern(own).groupindex):
+            self._table = read_table(root)
+        return super().find(root, pattern)
+
+    def label(self, name: str, groups: Mapping[str, str]) -> Found | str:
+        """Person, side and hand from the table."""
+        if "subject" in groups:
+            return plain_labels(name, groups)
+        row = self._table.get(Path(name).name.lower())
+        if row is None:
+            return f"not in {TABLE}"
+        subject, aspect = row
+        side, _, hand = aspect.partition(" ")
+        number = Path(name).stem.rpartition("_")[2]
+        found = plain_labels(name, {"subject": subject, "hand": hand, "side": side, "sample": number})
+        if self._side not in ("both", side) and isinstance(found, Found):
+            return replace(found, left_out=f"{side} side")
+        return found
+
+
+def read_table(root: Path) -> Mapping[str, tuple[str, str]]:
+    """Person and aspect (`palmar left` …) of each image by its lower-case file name.
+
+    Raises:
+        DatasetError: there is no table, or it lacks a column.
+    """
+    path = next((each for each in (root / TABLE, root.parent / TABLE) if each.is_file()), None)
+    if path is None:
+        raise DatasetError(f"expected {TABLE} in {str(root)!r}, found none; download it from the dataset's page")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            lacking = set(_COLUMNS) - set(reader.fieldnames or ())
+            if lacking:
+                raise DatasetError(f"expected the columns {', '.join(_COLUMNS)} in {TABLE}, got {reader.fieldnames}")
+            return {
+                (row["imageName"] or "").strip().lower(): (
+                    (row["id"] or "").strip(),
+                    " ".join((row["aspectOfHand"] or "").lower().split()),
+                )
+                for row in reader
+            }
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"expected a readable {TABLE}, got {type(error).__name__}; download it again") from error

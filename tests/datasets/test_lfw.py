@@ -1,0 +1,220 @@
+"""LFW: three alignments, and its lists in every form that is in circulation."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from deid_bench.benchmark.protocols import get_protocol
+from deid_bench.benchmark.roles import assign_roles
+from deid_bench.datasets import lfw_lists
+from deid_bench.datasets.base import DatasetError, Sample
+from deid_bench.datasets.lfw import Lfw
+from deid_bench.datasets.lfw_lists import (
+    PUBLISHED_NAMES,
+    Pair,
+    by_fold,
+    is_published,
+    read_names,
+    read_pairs,
+    read_view2,
+)
+from deid_bench.datasets.survey import survey
+
+PEOPLE = [
+    *(f"Aaron_Peirsol/Aaron_Peirsol_{n:04d}.jpg" for n in range(1, 5)),
+    "AJ_Cook/AJ_Cook_0001.jpg",
+    "Abdullah_al-Attiyah/Abdullah_al-Attiyah_0001.jpg",
+    "Jean-Pierre_Raffarin/Jean-Pierre_Raffarin_0010.jpg",
+]
+
+
+def listed(root, **options):
+    dataset = Lfw(str(root), **options)
+    dataset.prepare()
+    return dataset, [s.sample_id for s in dataset.samples()]
+
+
+@pytest.mark.parametrize(
+    ("folder", "alignment"),
+    [("lfw", "original"), ("lfw_funneled", "funneled"), ("lfw-deepfunneled", "deepfunneled"), ("mylfw", "unnamed")],
+)
+def test_the_alignment_is_the_folder(build, folder, alignment):
+    root = build(f"{folder}/{name}" for name in PEOPLE)
+    for start in (root, root / folder):
+        dataset, ids = listed(start)
+        assert dataset.part == alignment
+        assert ids == [
+            "AJ_Cook/0001",
+            "Aaron_Peirsol/0001",
+            "Aaron_Peirsol/0002",
+            "Aaron_Peirsol/0003",
+            "Aaron_Peirsol/0004",
+            "Abdullah_al-Attiyah/0001",
+            "Jean-Pierre_Raffarin/0010",
+        ]
+        assert {s.session for s in dataset.samples()} == {None}
+        assert {s.identity for s in dataset.samples()} == {name.split("/")[0] for name in PEOPLE}
+
+
+def test_of_several_alignments_one_has_to_be_chosen(build):
+    root = build(f"{folder}/{name}" for folder in ("lfw", "lfw_funneled") for name in PEOPLE)
+    with pytest.raises(DatasetError, match=r"got original, funneled; choose with lfw:alignment="):
+        listed(root)
+    assert len(listed(root, alignment="funneled")[1]) == len(PEOPLE)
+    with pytest.raises(DatasetError, match="deepfunneled"):
+        listed(root, alignment="deepfunneled")
+
+
+def test_files_under_another_person_do_not_count(build):
+    dataset, ids = listed(build(["lfw/AJ_Cook/AJ_Cook_0001.jpg", "lfw/AJ_Cook/Aaron_Pena_0001.jpg"]))
+    assert ids == ["AJ_Cook/0001"]
+    assert dataset.ignored == {"name does not fit the layout": 1}
+
+
+# ---------------------------------------------------------------------------------------------------- lists
+
+GENUINE = ["Aaron_Peirsol 1 2", "Aaron_Peirsol 3 4"]
+IMPOSTOR = ["AJ_Cook 1 Aaron_Peirsol 4", "Jean-Pierre_Raffarin 10 AJ_Cook 1"]
+FOLD = [*GENUINE, *IMPOSTOR]
+
+
+def pairs_of(tmp_path, lines, **options):
+    path = tmp_path / "pairs.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_pairs(path, **options)
+
+
+@pytest.mark.parametrize("separator", ["\t", " ", ",", "  "])
+@pytest.mark.parametrize("head", [["2 2"], [], ["name imagenum1 imagenum2"]], ids=["counts", "none", "words"])
+def test_pairs_in_every_form(tmp_path, separator, head):
+    pairs = pairs_of(tmp_path, [line.replace(" ", separator) for line in [*head, *FOLD, *FOLD]])
+    assert [p.fold for p in pairs] == [0] * 4 + [1] * 4
+    assert pairs[0] == Pair(0, "Aaron_Peirsol/0001", "Aaron_Peirsol/0002", True)
+    assert pairs[7] == Pair(1, "Jean-Pierre_Raffarin/0010", "AJ_Cook/0001", False)
+    assert [len(each) for each in by_fold(pairs)] == [4, 4]
+
+
+def test_rows_of_the_table_that_end_in_a_comma(tmp_path):
+    assert pairs_of(tmp_path, ["name,imagenum1,imagenum2,", "AJ_Cook,1,4,", "AJ_Cook,1,Aaron_Pena,2"])[0].same
+
+
+def test_one_number_is_one_fold(tmp_path):
+    pairs = pairs_of(tmp_path, ["2", *FOLD])
+    assert {p.fold for p in pairs} == {0}
+
+
+def test_all_genuine_pairs_first(tmp_path):
+    lines = [*GENUINE, *GENUINE, *IMPOSTOR, *IMPOSTOR]
+    assert {p.fold for p in pairs_of(tmp_path, lines)} == {0}
+    assert [p.fold for p in pairs_of(tmp_path, lines, folds=2)] == [0, 0, 1, 1, 0, 0, 1, 1]
+    with pytest.raises(DatasetError, match="divided into 3 folds"):
+        pairs_of(tmp_path, lines, folds=3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["2 2", *FOLD], "expected 8 pairs as its first line says, got 4"),
+        ([*FOLD, "AJ_Cook 1"], "line 5: expected name n1 n2"),
+        ([*FOLD, "AJ_Cook one 2"], "line 5"),
+        (["AJ_Cook 1 2 3 4"], "line 1"),
+        ([], "expected pairs, got none"),
+        (["10 300"], "expected pairs, got none"),
+    ],
+)
+def test_lists_that_are_none_are_refused(tmp_path, lines, message):
+    with pytest.raises(DatasetError, match=message):
+        pairs_of(tmp_path, lines)
+
+
+def test_unreadable_lists_are_refused(tmp_path):
+    (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
+    for name in ("x", "gone"):
+        with pytest.raises(DatasetError, match="readable list of pairs"):
+            read_pairs(tmp_path / name)
+        with pytest.raises(DatasetError, match="readable list of names"):
+            read_names(tmp_path / name)
+
+
+def test_view_2_has_its_shape_and_its_images(tmp_path):
+    def lines(last: int) -> list[str]:
+        rows = []
+        for fold in range(10):
+            rows += [f"A{fold} {n} {n + 1}" for n in range(1, 301)]
+            rows += [f"A{fold} {n} B 1" for n in range(1, last if fold == 9 else 301)]
+        return rows
+
+    path = tmp_path / "pairs.txt"
+    path.write_text("\n".join(["10\t300", *lines(301)]))
+    pairs = read_view2(path)
+    assert (len(pairs), sum(p.same for p in pairs), len(by_fold(pairs))) == (6000, 3000, 10)
+    known = {each for p in pairs for each in (p.first, p.second)}
+    assert read_view2(path, known) == pairs
+    with pytest.raises(DatasetError, match="got 1 that are not, first B/0001"):
+        read_view2(path, known - {"B/0001"})
+    path.write_text("\n".join(lines(300)))
+    with pytest.raises(DatasetError, match=r"expected 10 folds of 300 \+ 300"):
+        read_view2(path)
+    firsts = [row for row in lines(301) if len(row.split()) == 3] + [row for row in lines(301) if len(row.split()) == 4]
+    path.write_text("\n".join(firsts))
+    assert sorted(map(repr, read_view2(path))) == sorted(map(repr, pairs))
+
+
+def test_names_and_counts(tmp_path):
+    path = tmp_path / "lfw-names.txt"
+    path.write_text("AJ_Cook\t1\nAaron_Peirsol\t4\n")
+    assert read_names(path) == {"AJ_Cook": 1, "Aaron_Peirsol": 4}
+    (tmp_path / "people.txt").write_text("10\n2\nAJ_Cook\t1\nAaron_Peirsol\t4\n1\nZ\t2\n")
+    assert read_names(tmp_path / "people.txt") == {"AJ_Cook": 1, "Aaron_Peirsol": 4, "Z": 2}
+    (tmp_path / "bad.txt").write_text("nothing here\n")
+    with pytest.raises(DatasetError, match="got none"):
+        read_names(tmp_path / "bad.txt")
+
+
+def test_published_lists_are_known_by_their_digest(tmp_path, monkeypatch):
+    path = tmp_path / "pairs.txt"
+    path.write_text("x")
+    assert not is_published(path)
+    monkeypatch.setitem(lfw_lists.MD5, "pairs.txt", hashlib.md5(b"x").hexdigest())
+    assert is_published(path)
+
+
+# ---------------------------------------------------------------------------------------------------- what ships
+
+
+def everybody() -> list[Sample]:
+    names = read_names(PUBLISHED_NAMES)
+    ids = [(name, f"{name}/{n:04d}") for name, count in names.items() for n in range(1, count + 1)]
+    return [Sample(sample_id, name, name, Path(sample_id), "") for name, sample_id in ids]
+
+
+def test_the_shipped_names_are_the_published_ones():
+    names = read_names(PUBLISHED_NAMES)
+    assert is_published(PUBLISHED_NAMES)
+    assert (len(names), sum(names.values()), sum(n > 1 for n in names.values())) == (5749, 13_233, 1680)
+
+
+def test_the_committed_list_is_what_the_protocol_draws():
+    with PUBLISHED_NAMES.with_name("lfw-queries-gallery-1.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [(row["role"], row["sample_id"]) for row in csv.DictReader(stream)]
+    roles = assign_roles(everybody(), get_protocol("face/1.0").retrieval)
+    drawn = {"query": roles.queries, "mate": roles.mates, "other": roles.others}
+    assert rows == [(role, each.sample_id) for role, images in drawn.items() for each in images]
+    people = {role: [name.split("/")[0] for each, name in rows if each == role] for role in drawn}
+    assert {role: len(set(each)) for role, each in people.items()} == dict.fromkeys(drawn, 500)
+    assert sorted(people["query"]) == sorted(people["mate"])
+    assert not set(people["query"]) & set(people["other"])
+    assert len(set(rows)) == len({name for _, name in rows}) == 1500
+
+
+def test_registering_compares_with_the_published_names(build):
+    root = build([*(f"lfw/{name}" for name in PEOPLE[:3]), "lfw/Nobody/Nobody_0001.jpg"])
+    part = survey(Lfw(), root, ("original",)).parts["original"]
+    assert part.short == {"Aaron_Peirsol": 3}
+    assert part.unknown == ("Nobody",)
+    assert len(part.absent) == 5748
+    assert "4 images here, 13233 published" in part.differences
