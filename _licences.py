@@ -64,7 +64,20 @@ _WILOR = Licence(
     ),
 )
 
-LICENCES: Mapping[str, Licence] = {each.name: each for each in (_WILOR,)}
+_DLIB68 = Licence(
+    name="dlib68",
+    title="dlib's predictor of 68 face landmarks (shape_predictor_68_face_landmarks.dat)",
+    summary="its training data (iBUG 300-W) excludes commercial use",
+    terms=(
+        "The file itself is distributed under CC0-1.0, dlib under the Boost licence.",
+        "It was trained on the iBUG 300-W data set, whose licence excludes commercial use. For use in a commercial "
+        "product dlib's author sends you to Imperial College London, the data set's owner. "
+        "https://github.com/davisking/dlib-models",
+        "landmarks=mesh (Apache-2.0) gives the same 68 points without these terms, those of the jaw approximately.",
+    ),
+)
+
+LICENCES: Mapping[str, Licence] = {each.name: each for each in (_WILOR, _DLIB68)}
 """By name."""
 
 

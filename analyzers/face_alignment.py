@@ -90,8 +90,8 @@ def move_points(points: NDArray[np.float32], transform: NDArray[np.float64]) -> 
 def put_back(image: Image, aligned: Image, changed: Image, transform: NDArray[np.float64]) -> Image:
     """The image with the aligned face's change carried over; pixels where nothing changed keep their bytes.
 
-    The difference of the two aligned faces is warped back and added, so that what the crop lost in sharpness is not lost
-    in the image.
+    The difference of the two aligned faces is warped back and added, so that what the crop lost in sharpness is
+    not lost in the image.
 
     Args:
         image: (H, W, 3) uint8.

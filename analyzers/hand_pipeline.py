@@ -7,20 +7,17 @@ closely. Only the TensorFlow Lite interpreter is needed, not MediaPipe itself.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Image
+from .litert_network import LiteRtNetwork
 from .ssd_anchors import INPUT_SIZE, PalmCandidate, decode
 
 LANDMARK_SIZE = 224
@@ -89,8 +86,8 @@ class HandPipeline:
     """Finds the best hand of an image. One interpreter pair; calls from several threads take turns."""
 
     def __init__(self, palm_model: Path, landmark_model: Path) -> None:
-        self._palm = _Network(palm_model)
-        self._landmark = _Network(landmark_model)
+        self._palm = LiteRtNetwork(palm_model)
+        self._landmark = LiteRtNetwork(landmark_model)
         self._lock = threading.Lock()
 
     def palms(self, image: Image, min_score: float) -> list[PalmCandidate]:
@@ -141,41 +138,3 @@ def _sample(image: Image, crop: Crop, size: int, border: int) -> NDArray[np.floa
     """(1, size, size, 3) in 0..1: the crop, bilinear, rounded to 8 bit first as the original does."""
     pixels = cv2.warpAffine(image, crop.to_input(size), (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
     return (pixels.astype(np.float32) / np.float32(255.0))[None]
-
-
-class _Network:
-    """A TensorFlow Lite model, on one thread so that results do not depend on the machine's load."""
-
-    def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        with _quiet_stderr():  # the runtime announces its CPU kernels there, across any progress bar
-            self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        outputs = sorted(self._interpreter.get_output_details(), key=lambda detail: detail["name"])
-        self._outputs = [detail["index"] for detail in outputs]
-
-    def __call__(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs in the order of their names, each without the batch axis."""
-        self._interpreter.set_tensor(self._input, pixels)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index)[0].copy() for index in self._outputs]
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Send what native code writes to the standard error stream nowhere; Python exceptions pass."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # no such stream
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

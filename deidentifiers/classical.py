@@ -1,55 +1,124 @@
-"""Masking, blurring and pixelation: the classical baselines of the palm paper (section IV-E, Tables V-VII).
+"""Masking, blurring and pixelation: the classical baselines of the palm paper (section IV-E), for faces too.
 
 The paper gives no strengths. Blurring's default gives its 41.0 dB PSNR over whole rendered images. Pixelation to its
 37.6 dB would take blocks of a fifth of the palm, which leave nothing to recognise, while the paper's pixelation hides
 next to nothing (RR 3.4 %); the default is therefore milder (39.9 dB). All strengths are relative to the palm width
-L = |keypoint 5 - keypoint 17|, so that one setting means the same at every resolution. Pixels outside the region never
-change.
+L = |keypoint 5 - keypoint 17| or to the face width (see `face_regions.face_width`), so that one setting means the same
+at every resolution. Pixels outside the region never change.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analyzers.base import FaceAnalysis
 from ..datasets.base import Failure, Image
 from .base import MethodInfo, Request
+from .face_regions import FaceRegion, face_mask, face_region_mask, face_width
 from .regions import (
     DEFAULT_MARGIN,
     MaskPoints,
     Region,
     RegionError,
-    RegionMethod,
     check_number,
+    check_region,
     palm_width,
+    region_mask,
 )
 
 MaskColor = Literal["black", "grey", "skin"]
+PalmOrFaceRegion = Literal["auto", Region, FaceRegion]
+"""`palm`, `hand`: see `regions.Region`; `box`, `mask`, `eyes`: see `face_regions.FaceRegion`. `auto`: `palm` of a hand,
+`mask` of a face."""
 
 _PAPER = "Yan et al., Palmprint De-Identification Using Diffusion Model, arXiv:2504.08272, 2025"
 
 
-class _Repainter(RegionMethod):
-    """Gives the region's pixels new colours."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Area:
+    """Where one image is to be changed."""
+
+    region: NDArray[np.bool_]
+    """(H, W) pixels to change, at least one."""
+    subject: NDArray[np.bool_]
+    """(H, W) pixels of the whole hand or face; where a face has no mask, the region."""
+    width: float
+    """Of the palm or the face, in px."""
+
+
+class _Repainter(ABC):
+    """Gives the region's pixels new colours.
+
+    Args:
+        region: `auto`, `palm`, `hand`, `box`, `mask` or `eyes`.
+        mask_points: corners of the palm polygon.
+        mask_margin: growth of the region; see the methods.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+
+    def __init__(self, region: PalmOrFaceRegion, mask_points: MaskPoints, mask_margin: float) -> None:
+        palm: Region = "hand" if region == "hand" else "palm"
+        if region not in ("auto", "palm", "hand", *get_args(FaceRegion)):
+            raise ValueError(f"expected region auto, palm, hand, box, mask or eyes, got {region!r}; choose one of them")
+        check_region(palm, mask_points, mask_margin)
+        self.region: PalmOrFaceRegion = region
+        self.mask_points: MaskPoints = mask_points
+        self.mask_margin = float(mask_margin)
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Image | Failure]:
+        """One image of the same shape per request, or the reason why there is none."""
+        return [self._one(request) for request in batch]
+
+    def repaints(self, request: Request) -> NDArray[np.bool_]:
+        """(H, W) pixels that this method may change.
+
+        Raises:
+            RegionError: the analysis gives no region.
+        """
+        return self._area(request).region
 
     def _one(self, request: Request) -> Image | Failure:
-        image, analysis = request.image, request.analysis
+        image = request.image
         try:
-            mask = self.repaints(request)
-            box = _box(mask)
+            area = self._area(request)
+            box = _box(area.region)
             # Nothing outside the region's box is written, and inside it only what the mask allows.
             result = image.copy()
-            result[box][mask[box]] = self._repaint(image, mask, analysis.mask, palm_width(analysis))
+            result[box][area.region[box]] = self._repaint(image, area.region, area.subject, area.width)
         except RegionError as error:
             return Failure(str(error))
         return result
 
+    def _area(self, request: Request) -> _Area:
+        shape = request.image.shape
+        if isinstance(request.analysis, FaceAnalysis):
+            return self._face_area(request.analysis, shape)
+        if self.region not in ("auto", *get_args(Region)):
+            raise RegionError(f"region={self.region} is for faces; take palm or hand")
+        hand = request.hand
+        palm: Region = "hand" if self.region == "hand" else "palm"
+        region = region_mask(hand, shape, palm, self.mask_points, self.mask_margin)
+        return _Area(region, hand.mask, palm_width(hand))
+
+    def _face_area(self, face: FaceAnalysis, shape: tuple[int, ...]) -> _Area:
+        if self.region == "palm" or self.region == "hand":
+            raise RegionError(f"region={self.region} is for palms; take box, mask or eyes")
+        part: FaceRegion = "mask" if self.region == "auto" else self.region
+        region = face_region_mask(face, shape, part, self.mask_margin)
+        subject = region if face.mask is None else face_mask(face, shape)
+        return _Area(region, subject, face_width(face))
+
     @abstractmethod
     def _repaint(
-        self, image: Image, mask: NDArray[np.bool_], hand: NDArray[np.bool_], width: float
+        self, image: Image, mask: NDArray[np.bool_], subject: NDArray[np.bool_], width: float
     ) -> NDArray[np.uint8]:
         """New colours (n, 3) of the mask's n pixels in row-major order."""
 
@@ -58,11 +127,11 @@ class Masking(_Repainter):
     """Paints the region in one colour.
 
     Args:
-        color: `black`, `grey` (128) or `skin`, the median colour of the hand outside the region (of the whole hand
-            if the region is the whole hand), which shows nothing of the palm's texture.
-        region: `palm` or `hand`.
-        mask_points: corners of the palm polygon, see `regions.MaskPoints`.
-        mask_margin: growth of the palm polygon as a share of the palm width, 0..2.
+        color: `black`, `grey` (128) or `skin`, the median colour of the hand or face outside the region (of the whole
+            hand or face if nothing of it is outside), which shows nothing of the region's texture.
+        region: `palm` or `hand`; of faces `box`, `mask` or `eyes`; `auto` is `palm` and `mask`.
+        mask_points: corners of the palm polygon, see `regions.MaskPoints`; of no effect on faces.
+        mask_margin: growth of the palm polygon, or of a face region, as a share of the palm or face width, 0..2.
 
     Raises:
         ValueError: a parameter is out of range.
@@ -71,15 +140,15 @@ class Masking(_Repainter):
     info: ClassVar[MethodInfo] = MethodInfo(
         name="masking",
         version="1",
-        modality=("palm",),
-        description="Paints the palm in one colour",
+        modality=("palm", "face"),
+        description="Paints the palm or the face in one colour",
         citation=_PAPER,
     )
 
     def __init__(
         self,
         color: MaskColor = "black",
-        region: Region = "palm",
+        region: PalmOrFaceRegion = "auto",
         mask_points: MaskPoints = "7",
         mask_margin: float = DEFAULT_MARGIN,
     ) -> None:
@@ -89,27 +158,27 @@ class Masking(_Repainter):
         self.color: MaskColor = color
 
     def _repaint(
-        self, image: Image, mask: NDArray[np.bool_], hand: NDArray[np.bool_], width: float
+        self, image: Image, mask: NDArray[np.bool_], subject: NDArray[np.bool_], width: float
     ) -> NDArray[np.uint8]:
         if self.color == "skin":
-            around = hand & ~mask
-            colour = np.median(image[around if around.any() else hand], axis=0)
+            around = subject & ~mask
+            colour = np.median(image[around if around.any() else subject], axis=0)
         else:
             colour = np.full(3, 128.0 if self.color == "grey" else 0.0)
         return np.broadcast_to(np.rint(colour).astype(np.uint8), (int(mask.sum()), 3))
 
 
 class Blurring(_Repainter):
-    """Gaussian blur of the hand, laid in through the region.
+    """Gaussian blur of the hand or face, laid in through the region.
 
-    Only the hand's own pixels are averaged (the blurred image is divided by the blurred hand mask), so that no
-    background bleeds into the palm; where the kernel lies on the hand this is the plain Gaussian blur.
+    Only the hand's or face's and the region's own pixels are averaged (the blurred image is divided by the blurred
+    mask), so that no background bleeds in; where the kernel lies on them this is the plain Gaussian blur.
 
     Args:
-        sigma: standard deviation of the Gaussian as a share of the palm width, 0..2.
-        region: `palm` or `hand`.
-        mask_points: corners of the palm polygon, see `regions.MaskPoints`.
-        mask_margin: growth of the palm polygon as a share of the palm width, 0..2.
+        sigma: standard deviation of the Gaussian as a share of the palm or face width, 0..2.
+        region: `palm` or `hand`; of faces `box`, `mask` or `eyes`; `auto` is `palm` and `mask`.
+        mask_points: corners of the palm polygon, see `regions.MaskPoints`; of no effect on faces.
+        mask_margin: growth of the palm polygon, or of a face region, as a share of the palm or face width, 0..2.
 
     Raises:
         ValueError: a parameter is out of range.
@@ -118,15 +187,15 @@ class Blurring(_Repainter):
     info: ClassVar[MethodInfo] = MethodInfo(
         name="blurring",
         version="1",
-        modality=("palm",),
-        description="Gaussian blur of the palm",
+        modality=("palm", "face"),
+        description="Gaussian blur of the palm or the face",
         citation=_PAPER,
     )
 
     def __init__(
         self,
         sigma: float = 0.038,
-        region: Region = "palm",
+        region: PalmOrFaceRegion = "auto",
         mask_points: MaskPoints = "7",
         mask_margin: float = DEFAULT_MARGIN,
     ) -> None:
@@ -135,7 +204,7 @@ class Blurring(_Repainter):
         self.sigma = float(sigma)
 
     def _repaint(
-        self, image: Image, mask: NDArray[np.bool_], hand: NDArray[np.bool_], width: float
+        self, image: Image, mask: NDArray[np.bool_], subject: NDArray[np.bool_], width: float
     ) -> NDArray[np.uint8]:
         sigma = self.sigma * width
         if sigma < 1e-3:
@@ -146,7 +215,7 @@ class Blurring(_Repainter):
             slice(max(0, rows.start - reach), rows.stop + reach),
             slice(max(0, columns.start - reach), columns.stop + reach),
         )
-        blurred = _blur_inside(image[around], (hand | mask)[around], sigma)
+        blurred = _blur_inside(image[around], (subject | mask)[around], sigma)
         return blurred[mask[around]]
 
 
@@ -157,10 +226,10 @@ class Pixelation(_Repainter):
     its pixels that lie in the region, so that no background enters.
 
     Args:
-        block: side of a block as a share of the palm width, above 0, at most 4; blocks need not be whole pixels.
-        region: `palm` or `hand`.
-        mask_points: corners of the palm polygon, see `regions.MaskPoints`.
-        mask_margin: growth of the palm polygon as a share of the palm width, 0..2.
+        block: side of a block as a share of the palm or face width, above 0, at most 4; it need not be whole pixels.
+        region: `palm` or `hand`; of faces `box`, `mask` or `eyes`; `auto` is `palm` and `mask`.
+        mask_points: corners of the palm polygon, see `regions.MaskPoints`; of no effect on faces.
+        mask_margin: growth of the palm polygon, or of a face region, as a share of the palm or face width, 0..2.
 
     Raises:
         ValueError: a parameter is out of range.
@@ -169,26 +238,26 @@ class Pixelation(_Repainter):
     info: ClassVar[MethodInfo] = MethodInfo(
         name="pixelation",
         version="1",
-        modality=("palm",),
-        description="Blocks of the palm's mean colour",
+        modality=("palm", "face"),
+        description="Blocks of the palm's or face's mean colour",
         citation=_PAPER,
     )
 
     def __init__(
         self,
         block: float = 0.09,
-        region: Region = "palm",
+        region: PalmOrFaceRegion = "auto",
         mask_points: MaskPoints = "7",
         mask_margin: float = DEFAULT_MARGIN,
     ) -> None:
         check_number("block", block, 0.0, 4.0)
         if block == 0:
-            raise ValueError("expected block to be above 0, got 0; choose a share of the palm width such as 0.09")
+            raise ValueError("expected block to be above 0, got 0; choose a share of the width such as 0.09")
         super().__init__(region, mask_points, mask_margin)
         self.block = float(block)
 
     def _repaint(
-        self, image: Image, mask: NDArray[np.bool_], hand: NDArray[np.bool_], width: float
+        self, image: Image, mask: NDArray[np.bool_], subject: NDArray[np.bool_], width: float
     ) -> NDArray[np.uint8]:
         side = max(1.0, self.block * width)
         rows, columns = _box(mask)

@@ -1,4 +1,4 @@
-"""Which pixels a method repaints, and how large the palm is that its strength is relative to."""
+"""Which pixels of a hand a method repaints, and how large the palm is that its strength is relative to."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def region_mask(
 
 
 class RegionMethod(ABC):
-    """A method that changes each image inside its region alone.
+    """A method for palms that changes each image inside its region alone.
 
     Args:
         region: `palm` or `hand`.
@@ -129,7 +129,7 @@ class RegionMethod(ABC):
         Raises:
             RegionError: the analysis gives no region.
         """
-        return region_mask(request.analysis, request.image.shape, self.region, self.mask_points, self.mask_margin)
+        return region_mask(request.hand, request.image.shape, self.region, self.mask_points, self.mask_margin)
 
     @abstractmethod
     def _one(self, request: Request) -> Image | Failure:

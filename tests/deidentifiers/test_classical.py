@@ -34,8 +34,8 @@ METHODS = [
 
 
 def mask_of(method, request: Request) -> np.ndarray:
-    shape = request.image.shape
-    return region_mask(request.analysis, shape, method.region, method.mask_points, method.mask_margin)
+    region = "hand" if method.region == "hand" else "palm"
+    return region_mask(request.analysis, request.image.shape, region, method.mask_points, method.mask_margin)
 
 
 def apply(method, request: Request) -> np.ndarray:
