@@ -40,7 +40,13 @@ class WeightSpec:
             raise ValueError(f"weight {self.name}: file must be a plain file name, got {self.file!r}")
 
 
-def _mediapipe(name: str, member: str, sha256: str, size: int, description: str) -> WeightSpec:
+_HANDS_OF = "in-the-wild, in-house and synthetic hand images of the authors (not public)"
+_HANDS_BY = "Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking, arXiv:2006.10214, 2020"
+
+
+def _mediapipe(
+    name: str, member: str, sha256: str, size: int, description: str, data: str = _HANDS_OF, citation: str = _HANDS_BY
+) -> WeightSpec:
     source = PipArtefact(
         package="mediapipe",
         version="0.10.21",  # the last release that carries the models
@@ -55,8 +61,29 @@ def _mediapipe(name: str, member: str, sha256: str, size: int, description: str)
         sha256=sha256,
         size=size,
         licence="Apache-2.0",
-        training_data="in-the-wild, in-house and synthetic hand images of the authors (not public)",
-        citation="Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking, arXiv:2006.10214, 2020",
+        training_data=data,
+        citation=citation,
+        sources=(source,),
+        description=description,
+    )
+
+
+def _mtcnn(net: str, sha256: str, size: int, description: str) -> WeightSpec:
+    source = PipArtefact(
+        package="facenet-pytorch",
+        version="2.6.0",
+        member=f"facenet_pytorch/data/{net}.pt",
+        sha256="ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca",
+    )
+    return WeightSpec(
+        name=f"mtcnn-{net}",
+        file=f"mtcnn-{net}.pt",
+        sha256=sha256,
+        size=size,
+        licence="MIT",
+        training_data="WIDER FACE and CelebA (the paper's)",
+        citation="Zhang et al., Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks, "
+        "IEEE Signal Processing Letters 23(10), 2016",
         sources=(source,),
         description=description,
     )
@@ -76,7 +103,51 @@ def _palm_tiny(part: str, file: str, sha256: str, size: int, description: str) -
     )
 
 
+def _palm_recognizer(name: str, sha256: str, size: int, description: str) -> WeightSpec:
+    folder = name.replace("-", "_")
+    return WeightSpec(
+        name=name,
+        file=f"{folder}.safetensors",
+        sha256=sha256,
+        size=size,
+        licence="Apache-2.0",
+        training_data="700 rendered palms of synthetic-palm, of identities that no benchmark set holds",
+        citation="training/palm_recognizers",
+        sources=(Packaged(f"recognizers/assets/{folder}/{folder}.safetensors"),),
+        description=description,
+    )
+
+
+def _ccnet_official(data: str, classes: int, drive: str) -> WeightSpec:
+    return WeightSpec(
+        name=f"ccnet-{data.lower()}",
+        file=f"ccnet-{data.lower()}.pth",
+        sha256=None,
+        size=None,
+        licence="none stated by the authors",
+        training_data=f"{data} palmprints, {classes} classes",
+        citation="Yang et al., Comprehensive Competition Mechanism in Palmprint Recognition, IEEE TIFS 18, 2023",
+        description=f"the authors' CCNet checkpoint for {data}, for `ccnet:weights=ccnet-{data.lower()}`",
+        how_to_get=f"the authors share it on Google Drive (file {drive}, linked from github.com/Zi-YuanYang/CCNet)",
+    )
+
+
 BUILT_IN = (
+    # Digests and sizes as `training/palm_recognizers/export.py` prints them.
+    _palm_recognizer(
+        "ccnet",
+        "51fe854cfee53bac6a484ef96b004c611556b2b16d6b39ddec9c6f82cad835ae",
+        7328992,
+        "CCNet with a head of 256 and 256, 128 px palm squares",
+    ),
+    _palm_recognizer(
+        "eehnet-style",
+        "c66937f7547515a0137d0ce9b99dba32310412405bd15851dbfa0516a0a177b8",
+        3687272,
+        "full-hand recogniser in the manner of EEHNet, 352 px hands",
+    ),
+    _ccnet_official("Tongji", 600, "1Kj6Q1eCpkbCbfPVSqTZHGV9Y_H1uToEM"),
+    _ccnet_official("IITD", 460, "17EBrjGVrzcyjETobQCYYhfR87nD2Z-l6"),
     # Digests and sizes as `training/palm_tiny/export.py` prints them.
     _palm_tiny(
         "vae",
@@ -99,6 +170,18 @@ BUILT_IN = (
         1575144,
         "exemplar encoder of palm-tiny, 64 x 64 px to 160",
     ),
+    # As `training/face_tiny_ddpm/export.py` prints it.
+    WeightSpec(
+        name="face-tiny-ddpm",
+        file="face-tiny-ddpm.safetensors",
+        sha256="fc275d79f1e6cc822c87e5a850f5777e40f1fad719436f71844bb402477e5fcf",
+        size=16025526,
+        licence="Apache-2.0",
+        training_data="8,000 made-up faces of a small generator (MIT) that was trained on computer graphics (DigiFace-1M)",
+        citation="training/face_tiny_ddpm; Ho et al., Denoising Diffusion Probabilistic Models, NeurIPS 2020",
+        sources=(Packaged("deidentifiers/assets/face_tiny_ddpm/diffusion_pytorch_model.safetensors"),),
+        description="denoiser of aligned faces, 112 x 112, 1000 steps of the cosine schedule",
+    ),
     _mediapipe(
         "mediapipe-palm-detection",
         "palm_detection/palm_detection_full.tflite",
@@ -112,5 +195,53 @@ BUILT_IN = (
         "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
         5478917,
         "21 hand landmarks in the image and in metres, presence, handedness, 224 x 224 input",
+    ),
+    _mediapipe(
+        "mediapipe-face-mesh",
+        "face_landmark/face_landmark.tflite",
+        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+        1242398,
+        "468 vertices of a face, presence, 192 x 192 input",
+        data="in-the-wild face images of the authors, partly with rendered meshes (not public)",
+        citation="Kartynnik et al., Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs, "
+        "arXiv:1907.06724, 2019",
+    ),
+    WeightSpec(
+        name="dlib-68-landmarks",
+        file="shape_predictor_68_face_landmarks.dat",
+        sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        size=99693937,
+        licence="CC0-1.0 (package); the training data iBUG 300-W excludes commercial use",
+        training_data="iBUG 300-W",
+        citation="Kazemi and Sullivan, One Millisecond Face Alignment with an Ensemble of Regression Trees, CVPR 2014",
+        sources=(
+            PipArtefact(
+                package="face-recognition-models",
+                version="0.3.0",
+                member="face_recognition_models-0.3.0/face_recognition_models/models/"
+                "shape_predictor_68_face_landmarks.dat",
+                sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+                kind="sdist",
+            ),
+        ),
+        description="dlib's predictor of the 68 iBUG landmarks",
+    ),
+    _mtcnn(
+        "pnet",
+        "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+        28570,
+        "first network of the face detector MTCNN: proposes boxes",
+    ),
+    _mtcnn(
+        "rnet",
+        "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+        403147,
+        "second network of the face detector MTCNN: sorts boxes out",
+    ),
+    _mtcnn(
+        "onet",
+        "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+        1559269,
+        "third network of the face detector MTCNN: box and five points",
     ),
 )

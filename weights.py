@@ -41,6 +41,7 @@ from ._weight_sources import (
     sha256_of,
 )
 from ._weight_specs import BUILT_IN, WeightSpec
+from ._weight_specs_faces import FACE_WEIGHTS
 from ._weight_specs_quality import QUALITY_WEIGHTS
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class WeightStatus:
     """One line: where it is, what is wrong, or where it would come from."""
 
 
-_SPECS: dict[str, WeightSpec] = {built_in.name: built_in for built_in in (*BUILT_IN, *QUALITY_WEIGHTS)}
+_SPECS: dict[str, WeightSpec] = {built_in.name: built_in for built_in in (*BUILT_IN, *FACE_WEIGHTS, *QUALITY_WEIGHTS)}
 _VERIFIED: dict[tuple[str, int, int], str] = {}
 """(path, size, mtime in ns) -> digest, so that a large file is hashed once per process."""
 

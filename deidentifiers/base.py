@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from ..analyzers.base import HandAnalysis
+from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis
 from ..datasets.base import Failure, Image, Modality
 
-Need = Literal["donor"]
+Need = Literal["donor", "targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,29 @@ class MethodInfo:
     weights: tuple[str, ...] = ()
     """Names of the weight files it reads; their hashes enter the digest."""
     needs: tuple[Need, ...] = ()
-    """What the harness has to hand over besides the image and its analysis."""
+    """What the harness has to hand over besides the image and its analysis: `donor`, `targets`."""
+    targets: int = 10
+    """How many target faces a method that needs `targets` is given; fewer where the dataset has fewer."""
     batch_size: int = 8
     """Requests that the method likes to get in one call."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Donor:
-    """Another person's hand from the same dataset, for methods that ask for one (`needs=("donor",)`)."""
+    """Another person's image from the same dataset, for methods that ask for one or for several (`info.needs`)."""
 
     image: Image
-    analysis: HandAnalysis
+    analysis: Analysis
+
+    @property
+    def hand(self) -> HandAnalysis:
+        """`analysis`, for methods for palms; see `Request.hand`."""
+        return _hand(self.analysis)
+
+    @property
+    def face(self) -> FaceAnalysis:
+        """`analysis`, for methods for faces; see `Request.face`."""
+        return _face(self.analysis)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +65,43 @@ class Request:
 
     image: Image
     """(H, W, 3) uint8 RGB. Do not write into it."""
-    analysis: HandAnalysis
-    """Where the hand is; the harness localises."""
+    analysis: Analysis
+    """Where the hand or the face is; the harness localises."""
     seed: int
     """0 <= seed < 2**64. All randomness of a method comes from here."""
     donor: Donor | None = field(default=None)
+    targets: tuple[Donor, ...] = field(default=())
+    """Images of other people, one each, for methods that make the image look like one of them."""
+
+    @property
+    def hand(self) -> HandAnalysis:
+        """`analysis`, for methods for palms.
+
+        Raises:
+            TypeError: it is a face's. The harness never hands a face to a method without the modality `face`.
+        """
+        return _hand(self.analysis)
+
+    @property
+    def face(self) -> FaceAnalysis:
+        """`analysis`, for methods for faces.
+
+        Raises:
+            TypeError: it is a hand's. The harness never hands a hand to a method without the modality `palm`.
+        """
+        return _face(self.analysis)
+
+
+def _hand(analysis: Analysis) -> HandAnalysis:
+    if not isinstance(analysis, HandAnalysis):
+        raise TypeError("expected the analysis of a hand, got that of a face; use this method with palm images")
+    return analysis
+
+
+def _face(analysis: Analysis) -> FaceAnalysis:
+    if not isinstance(analysis, FaceAnalysis):
+        raise TypeError("expected the analysis of a face, got that of a hand; use this method with face images")
+    return analysis
 
 
 @runtime_checkable
@@ -70,6 +114,8 @@ class Deidentifier(Protocol):
     A method may also have `repaints(request) -> (H, W) bool`: the pixels that it may change. The record then says
     which share of the recogniser's ROI that is. Where parameters choose the weights, a static method
     `weight_hashes(params) -> {name: sha256}` says what is read; digest and record then have that in place of `weights`.
+    Where they choose what the method knows, a static method `knowledge_of(params) -> str` says it ("surrogate=NAME");
+    the record then has that in place of `info.knowledge`. Both are given every parameter, defaults included.
     """
 
     info: ClassVar[MethodInfo]

@@ -137,8 +137,8 @@ def repainted(request: Request, geometry: Geometry) -> NDArray[np.bool_]:
     """
     shape = request.image.shape
     hole = _hole(request, geometry)
-    square = crop_square(request.analysis, shape, geometry.crop)
-    whole = hole if geometry.paste == "palm" else _closed(request.analysis.mask)
+    square = crop_square(request.hand, shape, geometry.crop)
+    whole = hole if geometry.paste == "palm" else _closed(request.hand.mask)
     region = np.zeros_like(hole)
     box = square.box(shape)
     region[box] = whole[box]
@@ -148,7 +148,7 @@ def repainted(request: Request, geometry: Geometry) -> NDArray[np.bool_]:
 
 
 def _hole(request: Request, geometry: Geometry) -> NDArray[np.bool_]:
-    return region_mask(request.analysis, request.image.shape, "palm", geometry.mask_points, geometry.mask_margin)
+    return region_mask(request.hand, request.image.shape, "palm", geometry.mask_points, geometry.mask_margin)
 
 
 def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -170,7 +170,7 @@ def prepare(request: Request, geometry: Geometry, exemplars: Sequence[str], size
     Raises:
         RegionError: the analysis gives no region.
     """
-    image, analysis = request.image, request.analysis
+    image, analysis = request.image, request.hand
     region = repainted(request, geometry)
     square = crop_square(analysis, image.shape, geometry.crop)
     crop = cut(image, square, size)
@@ -241,7 +241,7 @@ def paste_back(prepared: Prepared, painted: NDArray[np.float32], geometry: Geome
     import cv2
 
     image, square, region = prepared.request.image, prepared.square, prepared.region
-    size, palm = painted.shape[0], palm_width(prepared.request.analysis)
+    size, palm = painted.shape[0], palm_width(prepared.request.hand)
     painted = np.asarray(painted / prepared.gain, dtype=np.float32)
     if (prepared.crop == prepared.crop[..., :1]).all():
         painted = np.asarray(np.repeat(painted.mean(axis=2, keepdims=True), 3, axis=2), dtype=np.float32)
@@ -261,7 +261,7 @@ def paste_back(prepared: Prepared, painted: NDArray[np.float32], geometry: Geome
     before, inside = np.asarray(image[box], dtype=np.float32), region[box]
     if geometry.grain:
         hole = _hole(prepared.request, geometry)[box]
-        skin = prepared.request.analysis.mask[box]
+        skin = prepared.request.hand.mask[box]
         laid = add_grain(laid, before, hole, skin, max(1.0, square.side / size), prepared.request.seed)
     share = feather(inside, 0.02 * palm) if geometry.seam else inside.astype(np.float32)
     mixed = before + (laid - before) * share[..., None]

@@ -89,7 +89,7 @@ class Other(RegionMethod):
     def _one(self, request: Request) -> Image | Failure:
         if request.donor is None:
             return Failure("no donor was handed over")
-        image, analysis = request.image, request.analysis
+        image, analysis = request.image, request.hand
         try:
             mask = self.repaints(request)
             width = palm_width(analysis)
@@ -108,12 +108,12 @@ def _carry_over(donor: Donor, target: HandAnalysis, mask: NDArray[np.bool_], wid
     """The donor's colours (n, 3) at the mask's n pixels."""
     import cv2
 
-    if donor.analysis.mask.shape != donor.image.shape[:2]:
+    if donor.hand.mask.shape != donor.image.shape[:2]:
         raise RegionError("the donor's hand mask has another size than its image")
-    matrix = _affine(donor.analysis, target)
+    matrix = _affine(donor.hand, target)
     size = (mask.shape[1], mask.shape[0])
     colour = cv2.warpAffine(donor.image, matrix, size, flags=cv2.INTER_CUBIC).astype(np.float32)
-    hand = cv2.warpAffine(donor.analysis.mask.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
+    hand = cv2.warpAffine(donor.hand.mask.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST) > 0
     if hand[mask].mean() < _LEAST_COVER:
         raise RegionError("the donor's hand covers less than half of the region")
     return _continued(colour, hand, 0.1 * width)[mask].astype(np.float64)

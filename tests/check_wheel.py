@@ -25,9 +25,12 @@ NEEDED = (
     "deid_bench/reports/templates/board_start.js",
     "deid_bench/reports/published/palm_deid.toml",
     "deid_bench/deidentifiers/assets/palm_tiny/unet/diffusion_pytorch_model.safetensors",
+    "deid_bench/deidentifiers/assets/face_tiny_ddpm/diffusion_pytorch_model.safetensors",
+    "deid_bench/recognizers/assets/ccnet/ccnet.safetensors",
+    "deid_bench/recognizers/assets/eehnet_style/eehnet_style.safetensors",
 )
 FORBIDDEN = ("deid_bench/tests/", "deid_bench/training/", "deid_bench/benchmarks/", "deid_bench/docs/")
-LIMIT_MB = 45
+LIMIT_MB = 70
 
 
 def problems(wheel: Path) -> list[str]:

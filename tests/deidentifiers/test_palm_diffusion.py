@@ -272,9 +272,9 @@ def test_weights_that_are_not_there_show_before_any_work(named) -> None:
 def test_palm_tiny_paints_palms_nearer_to_the_original_as_alpha_grows() -> None:
     from skimage.metrics import structural_similarity
 
-    from deid_bench.benchmark.contracts import _requests
+    from deid_bench.benchmark.contract_material import requests as material
 
-    requests = _requests()
+    requests = material("palm")
     similar, apart = [], []
     for alpha in (0.0, 0.3, 0.6):
         one = PalmDiffusion(alpha=alpha, steps=10)
@@ -304,11 +304,11 @@ def _own_distance(request: Request, result: np.ndarray) -> float:
 @pytest.mark.slow
 def test_another_palms_exemplar_gives_another_palm() -> None:
     """Measured on the default weights: the exemplar moves the painted skin about as far as another seed does."""
-    from deid_bench.benchmark.contracts import _requests
+    from deid_bench.benchmark.contract_material import requests as material
     from deid_bench.deidentifiers.palm_inpainting import prepare
 
     one = PalmDiffusion()
-    parts, requests = one._parts(), _requests()[:3]
+    parts, requests = one._parts(), material("palm")[:3]
     ready = [prepare(each, one._geometry(), one.exemplars, parts.size, parts.exemplar_size) for each in requests]
     own = [each.canvas(None) for each in ready]
     foreign = [replace(each, exemplars=own[k - 1].exemplars) for k, each in enumerate(own)]
