@@ -1,4 +1,4 @@
-"""What an analyzer is: it finds hands (later faces) and says where (floor 2)."""
+"""What an analyzer is: it finds hands or faces and says where (floor 2)."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ class FaceAnalysis:
     """(H, W), the face's pixels; None where the analyzer does not segment."""
 
 
+Analysis = HandAnalysis | FaceAnalysis
+"""What was found in one image; which of the two follows from the analyzer's modality."""
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """Nothing was found; `reason` is a short sentence without file names, so that reasons can be counted."""
@@ -76,8 +80,11 @@ class Missing:
 
 @runtime_checkable
 class Analyzer(Protocol):
-    """Finds the hand in an image. One result per image, in order; never raises for what the image shows."""
+    """Finds the hand or the face in an image. One result per image, in order; never raises for what the image shows.
+
+    An analyzer of modality `palm` gives `HandAnalysis`, one of modality `face` gives `FaceAnalysis`.
+    """
 
     info: ClassVar[AnalyzerInfo]
 
-    def analyze(self, images: Sequence[Image]) -> list[HandAnalysis | Missing]: ...
+    def analyze(self, images: Sequence[Image]) -> Sequence[Analysis | Missing]: ...

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
+from .cell_tasks import Tasks, Version
 from .execute import Executor
-from .measure import DRIFTS, measured
-from .plan import Cell, Tasks, Version
+from .measure import drift_metrics, measured
+from .plan import Cell
 from .results import SetFeatures
 from .scoring.values import Undefined
 from .store import Payload
@@ -39,15 +40,15 @@ NO_CLOSER_LOOK = CloserLook(Undefined("not measured: --quality basic"))
 
 def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Executor) -> CloserLook:
     """Carry out the stages; what lacks its weights is left without a value, with the reason."""
-    samples = {each.sample_id: each for each in cell.dataset.samples}
+    samples = {each.sample_id: each for each in cell.samples}
     sources = [samples[name] for name in dict.fromkeys(each.sample.sample_id for each in made)]
-    evaluated = cell.protocol.eval_subjects([each.subject for each in cell.dataset.samples])
+    evaluated = cell.protocol.eval_subjects([each.subject for each in cell.samples])
     counted = [each for each in sources if each.subject in evaluated]
     versions = [each for each in made if each.sample.subject in evaluated]
     return CloserLook(
-        _perceive(made, executor),
+        _perceive(tasks, made, executor),
         [
-            _features(network, boxed, counted, versions, executor)
+            _features(network, boxed, tasks, counted, versions, executor)
             for network in NETWORK_WEIGHTS
             for boxed in (False, True)
         ],
@@ -68,13 +69,13 @@ def _weights(*names: str) -> dict[str, str] | Undefined:
     return {name: digest(name) for name in names}
 
 
-def _perceive(made: Sequence[Version], executor: Executor) -> dict[str, Payload | None] | Undefined:
+def _perceive(tasks: Tasks, made: Sequence[Version], executor: Executor) -> dict[str, Payload | None] | Undefined:
     weights = _weights(*LPIPS_WEIGHTS)
     if isinstance(weights, Undefined):
         return weights
     found = {
         each.deidentify.digest: perceive_task(
-            each.analyze.label, ImageRef.of(each.sample), each.deidentify.digest, weights
+            each.analyze.label, tasks.image(each.sample), each.deidentify.digest, weights
         )
         for each in made
     }
@@ -83,7 +84,12 @@ def _perceive(made: Sequence[Version], executor: Executor) -> dict[str, Payload 
 
 
 def _features(
-    network: Network, boxed: bool, sources: Sequence[Sample], made: Sequence[Version], executor: Executor
+    network: Network,
+    boxed: bool,
+    tasks: Tasks,
+    sources: Sequence[Sample],
+    made: Sequence[Version],
+    executor: Executor,
 ) -> SetFeatures:
     weights = _weights(NETWORK_WEIGHTS[network])
     if isinstance(weights, Undefined):
@@ -100,11 +106,11 @@ def _features(
     ]
     if boxed:  # the box is that of one method: each original is looked at once per version of it
         originals = [
-            features_task(each.analyze.label, ImageRef.of(each.sample), network, weights, each.deidentify.digest)
+            features_task(each.analyze.label, tasks.image(each.sample), network, weights, each.deidentify.digest)
             for each in made
         ]
     else:
-        originals = [features_task(each.sample_id, ImageRef.of(each), network, weights) for each in sources]
+        originals = [features_task(each.sample_id, tasks.image(each), network, weights) for each in sources]
     executor.make(f"features ({network}{', region' if boxed else ''})", [*originals, *deidentified])
     return SetFeatures(network, boxed, _stacked(originals, executor), _stacked(deidentified, executor))
 
@@ -123,7 +129,7 @@ def _floors(
 ) -> dict[str, dict[str, float | Undefined]]:
     floors = {
         each.sample_id: floor_task(
-            each.sample_id, ImageRef.of(each), tasks.originals[each.sample_id].digest, cell.analyzer
+            each.sample_id, tasks.image(each), tasks.references[each.sample_id].digest, cell.analyzer
         )
         for each in sources
     }
@@ -132,7 +138,8 @@ def _floors(
     for name, task in floors.items():
         payload = executor.read(task)
         if payload is not None:
-            found[name] = {metric: measured(payload.meta, metric) for metric in DRIFTS.values()}
+            metrics = drift_metrics(cell.protocol.modality).values()
+            found[name] = {metric: measured(payload.meta, metric) for metric in metrics}
     return found
 
 

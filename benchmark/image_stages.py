@@ -8,7 +8,7 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import Analyzer, HandAnalysis
+from ..analyzers.base import Analyzer, Missing
 from ..datasets.base import Image
 from .guard import Crash, guarded
 from .scoring.values import Undefined
@@ -30,12 +30,13 @@ def _measure_one(task: Task, context: Context) -> Made:
 
     original, deidentified = load_image(task, 0, context), load_image(task, 1, context)
     before, after = (load_analysis(item, context) for item in task.inputs[:2])
+    located = load_analysis(task.inputs[3], context) if len(task.inputs) > 3 else before
     if not isinstance(original, np.ndarray) or not isinstance(deidentified, np.ndarray):
         return Crash("an image to measure is gone; run the same command again")
-    if not isinstance(before, HandAnalysis) or after is None:
+    if before is None or after is None or located is None or isinstance(located, Missing):
         return Crash("an analysis to measure is gone; run the same command again")
     region = load_region(task.inputs[2], original, context)
-    made = guarded(lambda: measure(original, deidentified, before, after, region), context.seconds_per_image)
+    made = guarded(lambda: measure(original, deidentified, before, after, region, located), context.seconds_per_image)
     return made if isinstance(made, Crash) else Payload(made)
 
 
@@ -103,7 +104,7 @@ def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     from .measure import drifts, plain
 
     image, before = load_image(task, 0, context), load_analysis(task.inputs[0], context)
-    if not isinstance(image, np.ndarray) or not isinstance(before, HandAnalysis):
+    if not isinstance(image, np.ndarray) or before is None:
         return Crash("the image or its analysis is gone; run the same command again")
 
     def again() -> Payload:

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis, Missing
-from ..datasets.base import Image
-from .scoring.coverage import roi_changed
+from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
+from ..datasets.base import Image, Modality
+from .scoring.coverage import recognised_square, roi_changed
 from .scoring.image_quality import image_quality
 from .scoring.multiscale import ms_ssim
 from .scoring.paper_preset import paper_lpips, paper_similarity, reduced
 from .scoring.perceptual import Net, Perceptual, lpips
-from .scoring.usability import drift
+from .scoring.usability import drift, face_drift
 from .scoring.values import Undefined
 
 DRIFTS = {name: f"drift_{name}" for name in ("box", "keypoints_2d", "keypoints_3d", "roi", "mask")}
 """Metric of each part of a `Drift`."""
+FACE_DRIFTS = {name: f"drift_{name}" for name in ("box", "landmarks_5", "landmarks_68", "mask")}
+"""Metric of each part of a `FaceDrift`."""
 PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region", "ms_ssim_region")
 """Metrics on pixels alone."""
 NETS: tuple[Net, ...] = ("alex", "vgg")
@@ -33,17 +35,20 @@ PERCEPTUAL = (*(f"lpips_{net}{suffix}" for net in NETS for suffix in ("", "_regi
 def measure(
     original: Image,
     deidentified: Image,
-    before: HandAnalysis,
-    after: HandAnalysis | Missing,
+    before: Analysis | Missing,
+    after: Analysis | Missing,
     region: NDArray[np.bool_] | None,
+    located: Analysis,
 ) -> dict[str, Any]:
     """Values by metric name, and the reason for each that has none.
 
     Args:
         original, deidentified: two images of one shape.
-        before: the hand in the original.
-        after: the hand in the de-identified image, or that none was found.
+        before: the hand or face that the analyzer finds in the original; of an original that is itself a crop it may
+            find none.
+        after: the hand or face in the de-identified image, or that none was found.
         region: (H, W), what the method may repaint, where it says so.
+        located: what recognisers align the original by; `before`, unless the original is a crop.
 
     Returns:
         `{"values": {metric: number or None}, "reasons": {metric: why}}`, plain JSON data.
@@ -52,7 +57,7 @@ def measure(
         {
             **image_quality(original, deidentified, region, nets=()),
             "ms_ssim_region": _ms_ssim_of_box(original, deidentified, region),
-            "roi_changed": roi_changed(before.roi, original, deidentified),
+            "roi_changed": roi_changed(recognised_square(located), original, deidentified),
             **drifts(before, after, original.shape),
         }
     )
@@ -88,12 +93,26 @@ def perceive(original: Image, deidentified: Image, region: NDArray[np.bool_] | N
     return plain(found)
 
 
-def drifts(before: HandAnalysis, after: HandAnalysis | Missing, shape: tuple[int, ...]) -> dict[str, float | Undefined]:
+def drift_metrics(modality: Modality) -> dict[str, str]:
+    """Metric of each part of an analysis."""
+    return DRIFTS if modality == "palm" else FACE_DRIFTS
+
+
+def drifts(
+    before: Analysis | Missing, after: Analysis | Missing, shape: tuple[int, ...]
+) -> dict[str, float | Undefined]:
     """Drift of every output of the analyzer by metric name, in %."""
-    if isinstance(after, Missing):
-        return dict.fromkeys(DRIFTS.values(), Undefined("no hand found in the de-identified image"))
-    found = drift(before, after, shape)
-    return {metric: getattr(found, name) for name, metric in DRIFTS.items()}
+    if isinstance(before, HandAnalysis) and isinstance(after, HandAnalysis):
+        hand = drift(before, after, shape)
+        return {metric: getattr(hand, name) for name, metric in DRIFTS.items()}
+    if isinstance(before, FaceAnalysis) and isinstance(after, FaceAnalysis):
+        face = face_drift(before, after, shape)
+        return {metric: getattr(face, name) for name, metric in FACE_DRIFTS.items()}
+    if isinstance(before, Missing):
+        return dict.fromkeys(FACE_DRIFTS.values(), Undefined("no face found in the crop of the original"))
+    if isinstance(before, FaceAnalysis):
+        return dict.fromkeys(FACE_DRIFTS.values(), Undefined("no face found in the de-identified image"))
+    return dict.fromkeys(DRIFTS.values(), Undefined("no hand found in the de-identified image"))
 
 
 def plain(found: Mapping[str, float | Undefined]) -> dict[str, Any]:

@@ -9,19 +9,20 @@ _UNLINKABILITY = "Gomez-Barrero et al., IEEE TIFS 13(6), 2018"
 _WP216 = "Article 29 Working Party, Opinion 05/2014 (WP216)"
 _PALM_DIVERSITY = "Yan et al., arXiv:2504.08272, 2025, section IV-D (distributions); number by deid-bench"
 _EVERY = (
-    "palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects; failed images count as their originals, "
-    "images that the recogniser cannot process are left out."
+    "palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects, face/1.0 over the queries "
+    "against the gallery; "
+    "failed images count as their originals, images that the recogniser cannot process are left out."
 )
 _SEEDS = (
     "Only in runs with several seeds (--seeds); palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects. "
     "Failed images are left out."
 )
 _PEOPLE = (
-    f"Given from {PEOPLE} palms on; palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects. Failed images "
-    "count as their originals."
+    f"Given from {PEOPLE} identities on; palm-paper/1.0 over everybody, palm/1.0 over the evaluated subjects, face/1.0 "
+    "over the queries against the gallery. Failed images count as their originals."
 )
-_PREDICATE = "palm-paper/1.0 sets the threshold on everybody, palm/1.0 on the dev subjects."
-_OTHER_CAPTURES = "An image is never compared with its own original, only with other captures of the palm."
+_PREDICATE = "palm-paper/1.0 and face/1.0 set the threshold on those that are measured, palm/1.0 on the dev subjects."
+_OTHER_CAPTURES = "An image is never compared with its own original, only with other captures of the identity."
 
 PRIVACY_METRICS = (
     Metric(
@@ -102,10 +103,10 @@ PRIVACY_METRICS = (
         low=0.0,
         high=100.0,
         definition=(
-            f"Chance that a de-identified image is nearest to its own palm among {PEOPLE} palms, the others drawn at "
+            f"Chance that a de-identified image is nearest to its own identity among {PEOPLE}, the others drawn at "
             f"random; guessing gives {100 / PEOPLE:g} %. {_OTHER_CAPTURES}"
         ),
-        formula=f"mean over images of C(K - 1 - c, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); c of K - 1 palms nearer",
+        formula=f"mean over images of C(K - 1 - c, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); c of K - 1 others nearer",
         citation=f"{_WP216}; our reading",
         how=f"{_PEOPLE} Images that the recogniser cannot process count as not linked.",
         caveat="A reading of the opinion, not the law. The attacker has the recogniser and nothing else.",
@@ -123,7 +124,7 @@ PRIVACY_METRICS = (
             f"the target and of none of {PEOPLE - 1} others drawn at random; a predicate that knows nothing reaches "
             f"{100 / PEOPLE * (1 - 1 / PEOPLE) ** (PEOPLE - 1):.1f} %. {_OTHER_CAPTURES}"
         ),
-        formula=f"mean of [d_own <= t] C(K - 1 - f, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); f of K - 1 palms within t",
+        formula=f"mean of [d_own <= t] C(K - 1 - f, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); f of K - 1 others within t",
         citation=f"{_WP216}; our reading",
         how=f"{_PEOPLE} {_PREDICATE} Images that the recogniser cannot process are left out.",
         caveat="A reading of the opinion, not the law. It falls too when the predicate accepts everybody.",
@@ -138,7 +139,7 @@ PRIVACY_METRICS = (
         high=None,
         definition=(
             "Decidability between distances of versions of one image made with different seeds and distances of "
-            "originals of different palms; 0 when versions are as unlike as strangers."
+            "originals of different identities; 0 when versions are as unlike as strangers."
         ),
         formula="|mu_v - mu_i| / sqrt((s_v^2 + s_i^2) / 2)",
         citation=_PALM_DIVERSITY,

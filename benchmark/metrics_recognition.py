@@ -6,10 +6,34 @@ from .metric import Metric
 
 _PALM_PAPER = "Yan et al., arXiv:2504.08272, 2025"
 _ISO = "ISO/IEC 19795-1:2021"
+_DEDIM = "Uchida, Abe & Yamada, DeDiM, BIOSIG, section 4"
 _PAIRS = (
     "Over all pairs i < j of originals: of everybody in palm-paper/1.0, of the evaluated subjects in palm/1.0. "
-    "Originals without a template take part in no pair."
+    "Originals without a template take part in no pair. face/1.0: over the pairs of a query's "
+    "original and a gallery image."
 )
+
+
+def _rank(rank: int) -> Metric:
+    among = "of its identity" if rank == 1 else f"among those of the {rank} nearest identities"
+    return Metric(
+        name=f"rank{rank}_originals",
+        title=f"Rank-{rank} of originals",
+        group="recognition",
+        unit="%",
+        better="higher",
+        low=0.0,
+        high=100.0,
+        definition=(
+            f"Share of queries whose untouched original finds its mate in the gallery: the nearest image is {among}."
+            if rank == 1
+            else f"Share of queries whose untouched original finds its mate in the gallery {among}."
+        ),
+        formula=f"mean over queries of P(rank <= {rank})",
+        citation=_DEDIM,
+        how="face/1.0 alone; what an unchanged image scores.",
+        caveat="It grows as the gallery shrinks: compare only within a dataset.",
+    )
 
 
 def _fnmr_at(name: str, limit: str) -> Metric:
@@ -69,13 +93,16 @@ RECOGNITION_METRICS = (
         citation=f"{_PALM_PAPER}, section III-C",
         how=(
             "palm-paper/1.0: from the pairs of all originals, those that are measured included. palm/1.0: from the "
-            "pairs of originals of the dev subjects, on whom nothing else is measured."
+            "pairs of originals of the dev subjects, on whom nothing else is measured. face/1.0: from the pairs of a "
+            "query's original and a gallery image."
         ),
         caveat="The data fix it only up to the next observed distance. Thresholds of two recognisers do not compare.",
     ),
     _fnmr_at("fnmr_at_fmr_10", "10"),
     _fnmr_at("fnmr_at_fmr_1", "1"),
     _fnmr_at("fnmr_at_fmr_0_1", "0.1"),
+    _rank(1),
+    _rank(5),
     Metric(
         name="d_prime",
         title="d'",

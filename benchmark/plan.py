@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from ..datasets.base import Dataset, DatasetInfo, Sample
+from ..datasets.base import Dataset, DatasetError, DatasetInfo, Sample
 from ..datasets.manifest import check_samples, manifest_digest
 from ..plugins import Kind, PluginError, Resolved, registry
 from .digest import digest, seed_from
 from .protocols import Protocol, ProtocolError, get_protocol
-from .store import Store
-from .tasks import (
-    ImageRef,
-    Plugin,
-    Task,
-    analyze_task,
-    compare_tasks,
-    deidentify_task,
-    embed_task,
-    measure_task,
-)
+from .roles import Roles, assign_roles, target_candidates
+from .tasks import Plugin
 
 Quality = Literal["basic", "full"]
 SCORE_VERSION = 1
 """Raised whenever the same distances and measures give other numbers."""
 DEFAULT_PROTOCOL = "palm-paper/1.0"
 DEFAULT_DATASETS = ("palm-mini:setting=controlled", "palm-mini:setting=wild")
+"""Of protocols that name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,8 @@ class RunOptions:
     """What the user asked for, as typed."""
 
     methods: tuple[str, ...]
-    datasets: tuple[str, ...] = DEFAULT_DATASETS
+    datasets: tuple[str, ...] = ()
+    """Empty: those of the protocol, see `default_datasets`."""
     protocol: str = DEFAULT_PROTOCOL
     recognizers: tuple[str, ...] = ()
     """Empty: those of the protocol."""
@@ -76,6 +69,32 @@ class Cell:
     root_seed: int
     limit: int
     quality: Quality = "basic"
+
+    @cached_property
+    def roles(self) -> Roles | None:
+        """Who searches whom; None where the protocol has every image de-identified and every original searched."""
+        rule = self.protocol.retrieval
+        return None if rule is None else assign_roles(self.dataset.samples, rule)
+
+    @cached_property
+    def samples(self) -> tuple[Sample, ...]:
+        """What takes part: all of the dataset, or the queries and the gallery."""
+        return self.dataset.samples if self.roles is None else self.roles.used(self.dataset.samples)
+
+    @property
+    def queries(self) -> tuple[Sample, ...]:
+        """What is de-identified."""
+        return self.dataset.samples if self.roles is None else self.roles.queries
+
+    @cached_property
+    def targets(self) -> tuple[tuple[Sample, ...], bool]:
+        """Candidates for the method's target faces, and whether they stand in the gallery; empty if it needs none."""
+        info = self.method.info
+        if "targets" not in info.needs:
+            return (), False
+        rule = self.protocol.retrieval
+        seed = self.root_seed + (rule.seed if rule else 0)
+        return target_candidates(self.dataset.samples, self.roles, info.targets, seed)
 
     @cached_property
     def digest(self) -> str:
@@ -145,10 +164,11 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
         raise PluginError(f"--seeds should be 1 or more, got {options.repetitions}")
     protocol = get_protocol(options.protocol)
     methods = [_method(text, protocol) for text in options.methods]
-    analyzer = _resolved_plugin(Kind.ANALYZER, options.analyzer or protocol.analyzer)
-    recognizers = tuple(_resolved_plugin(Kind.RECOGNIZER, text) for text in options.recognizers or protocol.recognizers)
+    analyzer = _fitting(Kind.ANALYZER, options.analyzer or protocol.analyzer, protocol)
+    named = options.recognizers or protocol.recognizers
+    recognizers = tuple(_fitting(Kind.RECOGNIZER, text, protocol) for text in named)
     cells = []
-    for text in options.datasets:
+    for text in options.datasets or default_datasets(protocol):
         hook = (lambda done, total, text=text: progress(text, done, total)) if progress else None
         dataset = load_dataset(text, options.limit, jobs, hook)
         _check_fit(dataset, protocol)
@@ -174,6 +194,34 @@ def _resolved_plugin(kind: Kind, text: str) -> Plugin:
     resolved = registry().resolve(kind, text)
     resolved.create()  # a bad parameter should show before any work
     return plugin_of(resolved)
+
+
+def _fitting(kind: Kind, text: str, protocol: Protocol) -> Plugin:
+    plugin = _resolved_plugin(kind, text)
+    if plugin.info.modality != protocol.modality:
+        raise PluginError(
+            f"{kind} {text} is for {plugin.info.modality}s; {protocol.id} needs one for {protocol.modality}s"
+        )
+    return plugin
+
+
+def default_datasets(protocol: Protocol) -> tuple[str, ...]:
+    """What a run takes that names no dataset: of those that the protocol names, the first that is at hand.
+
+    Raises:
+        ProtocolError: none of them is.
+    """
+    if not protocol.datasets:
+        return DEFAULT_DATASETS
+    reasons = []
+    for name in protocol.datasets:
+        try:
+            registry().resolve(Kind.DATASET, name).create().prepare()
+        except (PluginError, DatasetError) as error:
+            reasons.append(f"{name}: {error}")
+        else:
+            return (name,)
+    raise ProtocolError(f"{protocol.id} has no dataset at hand; name one with --dataset. {'; '.join(reasons)}")
 
 
 def _method(text: str, protocol: Protocol) -> Plugin:
@@ -204,100 +252,8 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
             "with two images"
         )
     protocol.eval_subjects([each.subject for each in dataset.samples])
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One de-identified version of one sample, and the tasks that make and judge it."""
-
-    sample: Sample
-    repetition: int
-    deidentify: Task
-    analyze: Task
-    measure: Task
-
-
-class Tasks:
-    """The tasks of a cell: whatever has a digest before the work starts, for `plan` and `run` alike."""
-
-    def __init__(self, cell: Cell) -> None:
-        self._cell = cell
-        self.originals = {
-            each.sample_id: analyze_task(each.sample_id, ImageRef.of(each), cell.analyzer)
-            for each in cell.dataset.samples
-        }
-
-    def original_embeds(self, recognizer: Plugin) -> dict[str, Task]:
-        """Templates of the originals by sample id."""
-        return {
-            each.sample_id: embed_task(
-                each.sample_id, ImageRef.of(each), (self.originals[each.sample_id].digest,), recognizer
-            )
-            for each in self._cell.dataset.samples
-        }
-
-    def versions(self, usable: Callable[[Sample], bool]) -> list[Version]:
-        """De-identified versions of the samples whose hand was found."""
-        cell = self._cell
-        samples = [each for each in cell.dataset.samples if usable(each)]
-        made = []
-        for index, sample in enumerate(samples):
-            donor = self._donor(samples, index) if "donor" in cell.method.info.needs else None
-            for repetition in range(cell.repetitions):
-                made.append(self._version(sample, repetition, donor))
-        return made
-
-    def _version(self, sample: Sample, repetition: int, donor: tuple[ImageRef, str] | None) -> Version:
-        cell, image = self._cell, ImageRef.of(sample)
-        before = self.originals[sample.sample_id].digest
-        label = sample.sample_id if cell.repetitions == 1 else f"{sample.sample_id}#{repetition}"
-        seed = cell.seed(sample, repetition)
-        deidentify = deidentify_task(label, image, before, cell.method, seed, donor)
-        after = analyze_task(label, ImageRef.stored(deidentify.digest), cell.analyzer)
-        measure = measure_task(label, image, deidentify.digest, (before, after.digest))
-        return Version(sample, repetition, deidentify, after, measure)
-
-    def _donor(self, samples: Sequence[Sample], index: int) -> tuple[ImageRef, str]:
-        """A sample of another person, the same hand where there is one: the next in the dataset's order."""
-        sample = samples[index]
-        order = [*samples[index + 1 :], *samples[:index]]
-        others = [each for each in order if each.subject != sample.subject]
-        if not others:
-            raise ProtocolError(
-                f"{self._cell.method.resolved.text} needs another person's image; this dataset has one person only"
-            )
-        donor = next((each for each in others if each.hand == sample.hand), others[0])
-        return ImageRef.of(donor), self.originals[donor.sample_id].digest
-
-    def version_embed(self, version: Version, recognizer: Plugin) -> Task:
-        """Template of a de-identified image, aligned as the protocol says."""
-        original = self.originals[version.sample.sample_id].digest
-        own_first = self._cell.protocol.alignment == "own-else-original"
-        analyses = (version.analyze.digest, original) if own_first else (original,)
-        return embed_task(version.analyze.label, ImageRef.stored(version.deidentify.digest), analyses, recognizer)
-
-
-def count_tasks(cell: Cell, store: Store) -> list[tuple[str, int, int]]:
-    """(stage, tasks, of these in the store), as if every hand is found and nothing fails."""
-    tasks = Tasks(cell)
-    versions = tasks.versions(lambda sample: True)
-    groups: dict[str, list[Task]] = {
-        "analyze originals": list(tasks.originals.values()),
-        "de-identify": [each.deidentify for each in versions],
-        "analyze de-identified": [each.analyze for each in versions],
-        "measure": [each.measure for each in versions],
-        "embed": [],
-        "compare": [],
-    }
-    for recognizer in cell.recognizers:
-        originals = list(tasks.original_embeds(recognizer).values())
-        probes = [tasks.version_embed(each, recognizer) for each in versions]
-        groups["embed"] += originals + probes
-        columns = [each.digest for each in originals]
-        rows = [each.digest for each in probes]
-        for a, b in ((columns, columns), (rows, columns), (rows, rows)):
-            groups["compare"] += compare_tasks(recognizer.resolved.text, a, b, recognizer)
-    return [(name, len(each), sum(store.has(task.digest) for task in each)) for name, each in groups.items()]
+    if protocol.retrieval:
+        assign_roles(dataset.samples, protocol.retrieval)
 
 
 def describe(plugin: Resolved | Plugin) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..datasets.base import Image, Sample
+from ..datasets.base import Image
 from ..datasets.images import decode_png
 from .records import RunRecord, SampleRow
 
@@ -19,7 +19,7 @@ PLAIN = 4
 WORST = 4
 """Images shown of each class."""
 RECOGNISED = "still recognised"
-LOST = "hand not found again"
+LOST = "not found again"
 OTHER = "neither"
 CLASSES = (RECOGNISED, LOST, OTHER)
 
@@ -69,11 +69,11 @@ def class_of(row: SampleRow, nearest: float) -> str:
     return LOST if row.survived is False else OTHER
 
 
-def preview_jpeg(sample: Sample, deidentified_png: bytes) -> bytes:
+def preview_jpeg(original: Image, deidentified_png: bytes) -> bytes:
     """JPEG of original | de-identified, `HEIGHT` px high: to look at, never to measure."""
     from PIL import Image as PilImage
 
-    pair = [_small(each) for each in (sample.image(), decode_png(deidentified_png))]
+    pair = [_small(each) for each in (original, decode_png(deidentified_png))]
     buffer = io.BytesIO()
     PilImage.fromarray(np.concatenate(pair, axis=1)).save(buffer, format="JPEG", quality=85)
     return buffer.getvalue()

@@ -99,6 +99,22 @@ class Method(Plugin):
     stochastic: bool
     """Whether its output depends on the seed."""
 
+    @property
+    def surrogate(self) -> str:
+        """Name of the recogniser that it looks into; empty for a black box."""
+        name, _, value = self.knowledge.partition("=")
+        return value.partition(":")[0].strip() if name.strip() == "surrogate" else ""
+
+    def box(self, recognizer: str) -> Literal["", "WB", "BB"]:
+        """White box or black box: whether it looked into this recogniser; empty where it looks into none.
+
+        Args:
+            recognizer: registry name.
+        """
+        if not self.surrogate:
+            return ""
+        return "WB" if recognizer == self.surrogate else "BB"
+
 
 class Dataset(Plugin):
     """The dataset."""
@@ -149,11 +165,33 @@ class Counts(_Model):
     """Of the failures, those that the same command tries again (crashes and time-outs, not refusals)."""
 
 
+class Retrieval(_Model):
+    """Who searched whom, under a protocol with queries and a gallery."""
+
+    queries: int
+    """Images that were de-identified and searched."""
+    query_identities: int
+    """Identities of the queries."""
+    mates: int
+    """Gallery: one image of each query identity."""
+    others: int
+    """Gallery: images of other identities."""
+    other_identities: int
+    """Identities of these."""
+    unused: int
+    """Images of the dataset in no role."""
+    targets: list[str] = Field(default_factory=list)
+    """Ids of the images of other people that the method was given; empty for methods that need none."""
+    notes: list[str] = Field(default_factory=list)
+    """Where this is not what the protocol has in mind."""
+
+
 class Curve(_Model):
     """A curve in points."""
 
-    name: Literal["det", "cmc_with_source", "cmc_without_source"]
-    """DET: x = FMR, y = FNMR of the originals. CMC: x = rank, y = identification rate of the de-identified images."""
+    name: Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
+    """DET: x = FMR, y = FNMR of the originals, or of de-identified queries against the gallery. CMC: x = rank, y =
+    identification rate of the de-identified images, or of the queries' originals."""
     recognizer: str
     """Specification of the recogniser."""
     x: list[float]
@@ -243,6 +281,8 @@ class RunRecord(_Model):
     alarms: list[str] = Field(default_factory=list)
     """What looks implausible or too small to be trusted; empty when nothing does."""
     curves: list[Curve]
+    retrieval: Retrieval | None = None
+    """Null under protocols in which everything is de-identified and every original is searched."""
     samples: list[SampleRow]
     distances_file: DistancesFile | None = None
     """Null in records of before there was one."""

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .plan import Cell, Version
+from .cell_tasks import Version
+from .plan import Cell
 from .protocols import Protocol
 from .scoring.values import Undefined
 from .store import Payload
@@ -24,11 +25,26 @@ class Setting:
 
     protocol: Protocol
     samples: Sequence[Sample]
+    """What takes part."""
     repetitions: int
+    queries: frozenset[str] | None = None
+    """Ids of what is de-identified and searched in the rest; None: everything is, in everything."""
+    targets: frozenset[str] = frozenset()
+    """Ids of the samples in the gallery that the method made images look like."""
 
     @staticmethod
-    def of(cell: Cell) -> Setting:
-        return Setting(cell.protocol, cell.dataset.samples, cell.repetitions)
+    def of(cell: Cell, targets: Sequence[str] = ()) -> Setting:
+        """Of a cell, whose method was given these targets."""
+        queries = None if cell.roles is None else cell.roles.query_ids
+        there = frozenset(targets) & {each.sample_id for each in cell.samples}
+        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there)
+
+    @property
+    def planned(self) -> Sequence[Sample]:
+        """What is de-identified."""
+        return (
+            self.samples if self.queries is None else [each for each in self.samples if each.sample_id in self.queries]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +77,7 @@ class CellResults:
     """Everything that a cell's stages produced. Mappings of versions go by the digest of the de-identify task."""
 
     missing: Mapping[str, str | None]
-    """By sample id: why no hand was found in the original, or None."""
+    """By sample id: why no hand or face was found in the original, or None."""
     versions: Sequence[Version]
     failed: Mapping[str, str | None]
     """Why there is no image, or None."""
@@ -83,6 +99,8 @@ class CellResults:
     seed_lpips: Mapping[str, Sequence[float | Undefined]]
     """By sample id: LPIPS between its versions."""
     seconds: Mapping[str, float]
+    targets: Sequence[str] = ()
+    """Ids of the samples that the method was given as targets."""
 
     @property
     def made(self) -> list[Version]:
@@ -90,6 +108,6 @@ class CellResults:
         return [each for each in self.versions if self.failed[each.deidentify.digest] is None]
 
     def survived(self, version: Version) -> bool:
-        """Whether the analyzer still finds the hand."""
+        """Whether the analyzer still finds the hand or face."""
         payload = self.analyses.get(version.deidentify.digest)
         return payload is not None and payload.failure is None

@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..datasets.base import Sample
 from .backends import Settings, default_jobs, make_backend
+from .cell_tasks import Tasks, Version
 from .closer_look import NO_CLOSER_LOOK, look_closely
+from .compare_blocks import join_blocks
 from .execute import CHUNK, Executor, Progress
 from .host import machine, packages, peak_memory_mb
-from .plan import Cell, RunOptions, Tasks, Version, make_cells
+from .plan import Cell, RunOptions, make_cells
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
 from .results import CellResults, Distances
 from .score import build_record
 from .store import Store, write_atomically
-from .tasks import Plugin, Stage, Task, compare_tasks
+from .tasks import Plugin, Stage, compare_tasks
 
 STORE_FOLDER = ".store"
 
@@ -144,16 +145,15 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
 def compute(cell: Cell, executor: Executor) -> CellResults:
     """Carry out a cell, stage by stage; everything but the scores."""
     tasks = Tasks(cell)
-    executor.make("find hands", tasks.originals.values())
-    missing = {sample_id: executor.reason(task) for sample_id, task in tasks.originals.items()}
+    missing = find_originals(cell, tasks, executor)
     versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
     executor.make("de-identify", [each.deidentify for each in versions], getattr(cell.method.info, "batch_size", CHUNK))
     failed = {each.deidentify.digest: executor.reason(each.deidentify) for each in versions}
     made = [each for each in versions if failed[each.deidentify.digest] is None]
-    executor.make("find hands again", [each.analyze for each in made])
+    executor.make(f"find {_things(cell)} again", [each.analyze for each in made])
     executor.make("measure", [each.measure for each in made if executor.read(each.analyze)])
     extra = look_closely(cell, tasks, made, executor) if cell.quality == "full" else NO_CLOSER_LOOK
-    usable = [each for each in cell.dataset.samples if missing[each.sample_id] is None]
+    usable = [each for each in cell.samples if missing[each.sample_id] is None]
     distances = {
         recognizer.resolved.text: _distances(tasks, usable, made, recognizer, executor)
         for recognizer in cell.recognizers
@@ -175,7 +175,26 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         floors=extra.floors,
         seed_lpips=extra.seed_lpips,
         seconds=_mean_seconds(cell, tasks, versions, executor),
+        targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
     )
+
+
+def find_originals(cell: Cell, tasks: Tasks, executor: Executor) -> dict[str, str | None]:
+    """Find hands or faces in the originals, and cut them where the protocol does.
+
+    Returns:
+        By sample id: why there is none, or None.
+    """
+    executor.make(f"find {_things(cell)}", tasks.detections.values())
+    if cell.protocol.crop:
+        executor.make("cut faces", tasks.originals.values())
+        cut = [each for name, each in tasks.references.items() if executor.reason(tasks.originals[name]) is None]
+        executor.make("find faces in the crops", cut)
+    return {sample_id: executor.reason(task) for sample_id, task in tasks.originals.items()}
+
+
+def _things(cell: Cell) -> str:
+    return "hands" if cell.protocol.modality == "palm" else "faces"
 
 
 def _coverage_and_hash(version: Version, executor: Executor) -> tuple[float | None, str | None]:
@@ -199,26 +218,18 @@ def _distances(
     sides = [(columns, columns), (rows, columns), (rows, rows)]
     blocks = [compare_tasks(name, a, b, recognizer) for a, b in sides]
     executor.make(f"compare ({name})", [task for block in blocks for task in block])
-    matrices = [_matrix(block, len(b), executor) for block, (_, b) in zip(blocks, sides, strict=True)]
+    matrices = [
+        join_blocks(block, map(executor.read, block), len(b)) for block, (_, b) in zip(blocks, sides, strict=True)
+    ]
     reasons = {each.label: executor.reason(each) for each in (*originals, *probes)}
     problems = {label: why for label, why in reasons.items() if why}
     return Distances(matrices[0], matrices[1], matrices[2], problems)
 
 
-def _matrix(block: list[Task], columns: int, executor: Executor) -> NDArray[np.float32]:
-    """The blocks of a distance matrix, one below the other; NaN where one could not be computed."""
-    parts = [executor.read(task) for task in block]
-    filled = [
-        part.arrays["distances"] if part else np.full((task.split, columns), np.nan, np.float32)
-        for task, part in zip(block, parts, strict=True)
-    ]
-    return np.concatenate(filled) if filled else np.zeros((0, columns), np.float32)
-
-
 def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor) -> dict[str, float]:
     timed = executor.seconds()
     groups = {
-        Stage.ANALYZE.value: [each.digest for each in tasks.originals.values()],
+        Stage.ANALYZE.value: [each.digest for each in tasks.detections.values()],
         Stage.DEIDENTIFY.value: [each.deidentify.digest for each in versions],
         Stage.MEASURE.value: [each.measure.digest for each in versions],
         Stage.EMBED.value: [
@@ -240,9 +251,11 @@ def _write_previews(record: RunRecord, cell: Cell, results: CellResults, folder:
     from .previews import preview_jpeg, preview_name, preview_rows
 
     versions = {each.deidentify.digest: each for each in results.versions}
-    for row in preview_rows(record, {each.sample_id: each.identity for each in cell.dataset.samples}):
+    tasks = Tasks(cell)
+    for row in preview_rows(record, {each.sample_id: each.identity for each in cell.samples}):
         version = versions.get(record.samples[row].task or "")
         payload = executor.read(version.deidentify) if version else None
         if version and payload:
-            picture = preview_jpeg(version.sample, payload.blobs["image.png"])
+            original = tasks.image(version.sample).load(executor.store)
+            picture = preview_jpeg(original, payload.blobs["image.png"])
             write_atomically(folder / "previews" / preview_name(row), picture)

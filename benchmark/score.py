@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +12,18 @@ import numpy as np
 from .. import __version__
 from ..datasets.base import Sample
 from . import records
+from .cell_tasks import Version
 from .distances_file import DISTANCES_NAME, pair_distances, write
-from .measure import DRIFTS, PERCEPTUAL, PIXELS, measured
-from .plan import Cell, Version, describe
+from .measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
+from .plan import Cell, describe
 from .plausibility import alarms
 from .records import Counts, Host, RunRecord, SampleRow
 from .replicates import REPLICATES_NAME, encode_replicates
 from .results import CellResults, Setting
+from .roles import Roles
 from .score_diversity import report_diversity
 from .score_recognition import Recognition
+from .score_retrieval import Retrieval
 from .score_values import Units, Values, Vector, draw_identities, draw_units
 from .scoring.distribution import set_distances
 from .scoring.frechet import SetDistance
@@ -47,19 +50,22 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
     dev_identities = frozenset(each.identity for each in samples if each.subject in dev)
     eval_identities = frozenset(each.identity for each in samples if each.subject in evaluated)
-    values = Values(draw_identities([each.identity for each in samples], dev_identities, eval_identities))
+    queried = None if setting.queries is None else frozenset(each.identity for each in setting.planned)
+    everybody = [each.identity for each in samples]
+    values = Values(draw_identities(everybody, dev_identities, eval_identities, queried))
     arrays: dict[str, Vector] = {}
     own: dict[str, dict[str, float | None]] = {}
     made = [each.deidentify.digest for each in results.made]
     place = {identity: index for index, identity in enumerate(sorted({each.identity for each in samples}))}
     units = draw_units(values.draws, results.versions, place)
     for index, (name, distances) in enumerate(results.distances.items()):
-        scored = Recognition(setting, results.usable, results.versions, made, distances, name, units)
+        kind = Recognition if setting.queries is None else Retrieval
+        scored = kind(setting, results.usable, results.versions, made, distances, name, units)
         scored.report(values)
         own[name] = scored.own_by_version()
         kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, name)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
-    _report_images(values, results, evaluated, units)
+    _report_images(values, setting, results, evaluated, units)
     _report_sets(values, results)
     _report_floors(values, setting, results, evaluated, place)
     counts = _counts(setting, results)
@@ -72,7 +78,7 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
 
 def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, dict[str, bytes]]:
     """The record of a cell, and the files that go with it: scores, replicates and, unless too many, all distances."""
-    setting = Setting.of(cell)
+    setting = Setting.of(cell, results.targets)
     scored = score_results(setting, results)
     data, distances_file = write(pair_distances(setting, results))
     record = RunRecord(
@@ -89,6 +95,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         counts=scored.counts,
         values=scored.values.values,
         alarms=scored.alarms,
+        retrieval=_retrieval(cell, results),
         curves=scored.values.curves,
         samples=scored.rows,
         distances_file=distances_file,
@@ -100,20 +107,25 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
 # ------------------------------------------------------------------------------------------------ images
 
 
-def _report_images(values: Values, results: CellResults, evaluated: frozenset[str], units: Units) -> None:
+def _report_images(
+    values: Values, setting: Setting, results: CellResults, evaluated: frozenset[str], units: Units
+) -> None:
     """Quality, usability, coverage and failures over the evaluated images."""
     versions = [each for each in results.versions if each.sample.subject in evaluated]
     made = [each for each in versions if results.failed[each.deidentify.digest] is None]
     columns = [units.column[each.deidentify.digest] for each in made]
-    for metric in (*PIXELS, "roi_changed", *DRIFTS.values()):
+    for metric in (*PIXELS, "roi_changed", *drift_metrics(setting.protocol.modality).values()):
         values.add_mean(metric, _column(results.measures, made, metric), columns, units.levels)
     for metric in PERCEPTUAL:
+        if metric in PAPER and setting.protocol.modality != "palm":
+            continue  # by a palm paper's scripts
         values.add_mean(metric, _column(results.perceived, made, metric), columns, units.levels)
     silent = Undefined("the method does not say what it may repaint")
     shares = [results.coverage[each.deidentify.digest] for each in made]
     values.add_mean("roi_coverage", [silent if share is None else share for share in shares], columns, units.levels)
     everybody = [units.column[each.deidentify.digest] for each in versions]
-    reason = None if versions else "no hand was found in any original"
+    thing = "hand" if setting.protocol.modality == "palm" else "face"
+    reason = None if versions else f"no {thing} was found in any original"
     kept = {each.deidentify.digest for each in made}
     survived = [float(each.deidentify.digest in kept and results.survived(each)) for each in versions]
     values.add_share("survival", survived, everybody, reason=reason, levels=units.levels)
@@ -149,7 +161,7 @@ def _report_floors(
     if not results.floors:
         return
     samples = [each for each in setting.samples if each.sample_id in results.floors and each.subject in evaluated]
-    for name, metric in DRIFTS.items():
+    for name, metric in drift_metrics(setting.protocol.modality).items():
         column = [results.floors[each.sample_id][metric] for each in samples]
         values.add_mean(f"floor_{name}", column, [place[each.identity] for each in samples])
 
@@ -158,15 +170,20 @@ def _report_floors(
 
 
 def _counts(setting: Setting, results: CellResults) -> Counts:
-    skipped = sum(1 for why in results.missing.values() if why is not None) * setting.repetitions
+    planned = [results.missing[each.sample_id] for each in setting.planned]
+    skipped = sum(1 for why in planned if why is not None) * setting.repetitions
     failures = [why for why in results.failed.values() if why is not None]
-    reasons = Counter(f"original: {why}" for why in results.missing.values() if why is not None)
+    reasons = Counter(f"original: {why}" for why in planned if why is not None)
+    if setting.queries is not None:
+        gallery = [results.missing[each.sample_id] for each in setting.samples if each.sample_id not in setting.queries]
+        reasons.update(f"gallery: {why}" for why in gallery if why is not None)
     reasons.update(f"method: {why}" for why in failures)
     for name, distances in results.distances.items():
         reasons.update(f"{name}: {why}" for why in distances.problems.values())
     lost = sum(1 for each in results.made if not results.survived(each))
     if lost:
-        reasons["detector: no hand found in the de-identified image"] = lost
+        thing = "hand" if setting.protocol.modality == "palm" else "face"
+        reasons[f"detector: no {thing} found in the de-identified image"] = lost
     return Counts(
         planned=len(results.versions) + skipped,
         done=len(results.versions) - len(failures),
@@ -184,7 +201,7 @@ def _sample_rows(
     for version in results.versions:
         by_sample.setdefault(version.sample.sample_id, []).append(version)
     rows: list[SampleRow] = []
-    for sample in setting.samples:
+    for sample in setting.planned:
         if results.missing[sample.sample_id] is not None:
             rows += _skipped_rows(setting, sample, results.missing[sample.sample_id])
         rows += [_version_row(results, version, own) for version in by_sample.get(sample.sample_id, [])]
@@ -226,6 +243,37 @@ def _protocol(cell: Cell) -> records.ProtocolRef:
     return records.ProtocolRef(id=protocol.id, digest=protocol.digest, title=protocol.title, summary=protocol.summary)
 
 
+def _retrieval(cell: Cell, results: CellResults) -> records.Retrieval | None:
+    roles = cell.roles
+    if roles is None:
+        return None
+    return records.Retrieval(
+        queries=len(roles.queries),
+        query_identities=len({each.identity for each in roles.queries}),
+        mates=len(roles.mates),
+        others=len(roles.others),
+        other_identities=len({each.identity for each in roles.others}),
+        unused=len(roles.unused),
+        targets=list(results.targets),
+        notes=list(_role_notes(cell, roles)),
+    )
+
+
+def _role_notes(cell: Cell, roles: Roles) -> Iterator[str]:
+    rule, home = cell.protocol.retrieval, cell.protocol.datasets[:1]
+    if home and cell.dataset.plugin.name != home[0]:
+        yield f"{cell.protocol.id} is made for {home[0]}; this is {cell.dataset.plugin.name}"
+    if rule is not None and not roles.full:
+        yield (
+            f"scaled down: {len(roles.queries)} queries of {len({each.identity for each in roles.queries})} "
+            f"identities, gallery of {len(roles.mates)} mates and {len(roles.others)} images of "
+            f"{len({each.identity for each in roles.others})} others; in full {rule.queries} queries of as many "
+            f"identities, {rule.gallery_mates} mates and {rule.gallery_others} others"
+        )
+    if cell.targets[1]:
+        yield "too few identities are left over for targets: they are taken from the strangers of the gallery"
+
+
 def _dataset(cell: Cell) -> records.Dataset:
     samples, info = cell.dataset.samples, cell.dataset.info
     return records.Dataset(
@@ -243,5 +291,5 @@ def _dataset(cell: Cell) -> records.Dataset:
 def _method(cell: Cell) -> records.Method:
     info = cell.method.info
     return records.Method(
-        **describe(cell.method), family=info.family, knowledge=info.knowledge, stochastic=info.stochastic
+        **describe(cell.method), family=info.family, knowledge=cell.method.knowledge, stochastic=info.stochastic
     )

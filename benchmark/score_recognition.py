@@ -11,19 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .plan import Version
-from .records import Curve
+from .cell_tasks import Version
 from .results import Distances, Matrix, Setting
-from .score_values import Units, Values, Vector, clustered
+from .score_values import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
 from .scoring.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
-from .scoring.bootstrap_scores import Clustered, Pairs, pair_up, sort_pairs
+from .scoring.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
 from .scoring.identification import Identification, identify
+from .scoring.population import Ordered
 from .scoring.singling_out import (
     PEOPLE,
     Nearest,
@@ -39,7 +38,6 @@ from .scoring.values import Undefined
 from .scoring.verification import EerPoint, ErrorCurve, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
 
 CMC_RANKS = 20
-CURVE_POINTS = 200
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
 
 
@@ -92,20 +90,29 @@ class Recognition:
         self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
         dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
         self._dev = dev_rows if setting.protocol.threshold_from == "dev" else None
+        self._asked, self._gallery = self._sides(setting, usable)
         self.genuine, self.impostor = self._pairs(self._eval)
         column = {each.sample_id: index for index, each in enumerate(usable)}
         self._made = {digest: row for row, digest in enumerate(made)}
         self.probes = self._find_probes(versions, column)
 
-    def _pairs(self, chosen: NDArray[np.intp]) -> tuple[Vector, Vector]:
-        """Genuine and impostor distances of all pairs i < j."""
-        first, second = np.triu_indices(len(chosen), 1)
-        values = self._distances.originals[np.ix_(chosen, chosen)][first, second].astype(np.float64)
-        same = self._identities[chosen][first] == self._identities[chosen][second]
-        return values[same], values[~same]
+    def _sides(self, setting: Setting, usable: Sequence[Sample]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which samples' versions are probes, and which originals they are compared with: here all with all."""
+        return self._eval, self._eval
+
+    def _pairs(self, chosen: NDArray[np.intp]) -> tuple[Matrix, Matrix]:
+        """Genuine and impostor distances of all pairs i < j; row by row, as there can be very many."""
+        genuine, impostor = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
+        for at, row in enumerate(chosen):
+            others = chosen[at + 1 :]
+            values = self._distances.originals[row, others]
+            same = self._cluster[others] == self._cluster[row]
+            genuine.append(values[same])
+            impostor.append(values[~same])
+        return np.concatenate(genuine), np.concatenate(impostor)
 
     def _find_probes(self, versions: Sequence[Version], columns: Mapping[str, int]) -> list[Probe]:
-        members, probes = set(self._eval.tolist()), []
+        members, probes = set(self._asked.tolist()), []
         for version in versions:
             column = columns[version.sample.sample_id]
             if column not in members:
@@ -113,7 +120,7 @@ class Recognition:
             row = self._made.get(version.deidentify.digest)
             # Failed: as if the original had been published.
             found = self._distances.originals[column] if row is None else self._distances.deidentified[row]
-            processed = bool(np.isfinite(found[self._eval]).all())
+            processed = bool(np.isfinite(found[column]) and np.isfinite(found[self._gallery]).all())
             probes.append(Probe(version, column, found if processed else None))
         return probes
 
@@ -132,7 +139,7 @@ class Recognition:
 
     def report(self, values: Values) -> None:
         """Add all numbers of this recogniser."""
-        genuine, impostor = self._pairs(self._eval if self._dev is None else self._dev)
+        genuine, impostor = (self.genuine, self.impostor) if self._dev is None else self._pairs(self._dev)
         point = eer(genuine, impostor)
         threshold = point.threshold if isinstance(point, EerPoint) else math.nan
         own, cross = self.own(), self.cross()
@@ -141,13 +148,12 @@ class Recognition:
         found = point.threshold if isinstance(point, EerPoint) else point
         values.add("eer_threshold", found, len(genuine) + len(impostor), self.name, within=within.get("eer_threshold"))
         for suffix, scores in (("", own), ("_cross", cross)):
-            share, total = _rejected(scores, threshold)
-            note = _lost_note(scores.lost.size)
+            share, total = rejected(scores, threshold)
+            note = lost_note(scores.lost.size)
             values.add(f"rr{suffix}", share, total, self.name, reason=note, within=within.get(f"rr{suffix}"))
             ratio = dir_ratio(self.genuine, self.impostor, scores.values)
             values.add(f"dir{suffix}", ratio, scores.values.size, self.name, within=within.get(f"dir{suffix}"))
-        for metric, with_source in (("rank1_with_source", True), ("rank1_without_source", False)):
-            self._report_identification(values, metric, with_source)
+        self._report_searches(values)
         self._report_linking(values, threshold)
         self._report_deidentified(values)
 
@@ -169,23 +175,23 @@ class Recognition:
         return recognition_replicates(self._paired(self._eval), kept, draws, FNMR_METRICS, setting, levels)
 
     def _paired(self, chosen: NDArray[np.intp]) -> Pairs:
-        table = self._distances.originals[np.ix_(chosen, chosen)].astype(np.float64)
         labels = self._identities[chosen].astype(str)
-        return pair_up(table, labels, self._cluster[chosen], self._people)
+        return pair_up(self._distances.originals[np.ix_(chosen, chosen)], labels, self._cluster[chosen], self._people)
 
     def _report_originals(self, values: Values, within: Mapping[str, Replicates | Undefined]) -> None:
         pairs = len(self.genuine) + len(self.impostor)
-        point = eer(self.genuine, self.impostor)
+        genuine, impostor = Ordered.of(self.genuine, "genuine"), Ordered.of(self.impostor, "impostor")
+        point = eer(genuine, impostor)
         rate = point.eer if isinstance(point, EerPoint) else point
         values.add("eer", rate, pairs, self.name, within=within.get("eer"))
         separation = d_prime(self.genuine, self.impostor)
         values.add("d_prime", separation, pairs, self.name, within=within.get("d_prime"))
-        operating = fnmr_at_fmr(self.genuine, self.impostor, tuple(FNMR_METRICS.values()))
+        operating = fnmr_at_fmr(genuine, impostor, tuple(FNMR_METRICS.values()))
         for name, each in zip(FNMR_METRICS, operating, strict=True):
             values.add(name, each.fnmr, each.impostors, self.name, reason=each.reason or None, within=within.get(name))
-        curve = fmr_fnmr_curve(self.genuine, self.impostor)
+        curve = fmr_fnmr_curve(genuine, impostor, CURVE_POINTS)
         if isinstance(curve, ErrorCurve):
-            values.curves.append(_curve("det", self.name, curve.fmr, curve.fnmr))
+            values.curves.append(curve_of("det", self.name, curve.fmr, curve.fnmr))
 
     def own(self) -> Clustered:
         """Distance of each de-identified image to its own original."""
@@ -198,8 +204,8 @@ class Recognition:
         units: list[int] = []
         lost: list[int] = []
         for each in self.probes:
-            own = self._identities[each.column]
-            others = [int(column) for column in self._eval if column != each.column and self._identities[column] == own]
+            own = self._cluster[each.column]
+            others = self._gallery[(self._cluster[self._gallery] == own) & (self._gallery != each.column)].tolist()
             if each.row is None:
                 lost += [self._unit(each)] * len(others)
             else:
@@ -207,42 +213,46 @@ class Recognition:
                 units += [self._unit(each)] * len(others)
         return clustered(distances, units, lost)
 
-    def _table(self) -> tuple[NDArray[np.float64], list[str], list[str], NDArray[np.intp]]:
-        """(probes, gallery) distances, identities of both, and the column of each probe's source."""
+    def _table(self) -> tuple[Matrix, list[str], list[str], NDArray[np.intp] | None]:
+        """(probes, gallery) distances, identities of both, and the column of each probe's source if it is there."""
         processed = self.processed
-        rows = [each.row[self._eval] for each in processed if each.row is not None]
-        place = {int(column): index for index, column in enumerate(self._eval)}
+        rows = [each.row[self._gallery] for each in processed if each.row is not None]
+        place = {int(column): index for index, column in enumerate(self._gallery)}
+        there = all(each.column in place for each in processed)
         return (
-            np.stack(rows).astype(np.float64) if rows else np.zeros((0, len(self._eval))),
+            np.stack(rows) if rows else np.zeros((0, len(self._gallery)), np.float32),
             [str(self._identities[each.column]) for each in processed],
-            [str(each) for each in self._identities[self._eval]],
-            np.array([place[each.column] for each in processed], dtype=np.intp),
+            [str(each) for each in self._identities[self._gallery]],
+            np.array([place[each.column] for each in processed], dtype=np.intp) if there else None,
         )
+
+    def _report_searches(self, values: Values) -> None:
+        """Rank-1 of the de-identified images."""
+        for metric, with_source in (("rank1_with_source", True), ("rank1_without_source", False)):
+            self._report_identification(values, metric, with_source)
 
     def _report_identification(self, values: Values, metric: str, with_source: bool) -> None:
         table, probes, gallery, sources = self._table()
         if not len(table):
             values.add(metric, Undefined("no de-identified image could be processed"), 0, self.name)
             return
-        found = identify(table, probes, gallery, None if with_source else sources.tolist())
+        found = identify(table, probes, gallery, None if with_source or sources is None else sources.tolist())
         if not isinstance(found, Identification):
             values.add(metric, found, 0, self.name)
             return
         total = found.probes + len(self._lost)
         share = found.probes / total  # an image that cannot be processed is not identified
         within = self._hit_replicates(values.draws, table, probes, gallery, None if with_source else sources)
-        note = _lost_note(len(self._lost))
+        note = lost_note(len(self._lost))
         values.add(metric, found.rank1 * share, total, self.name, reason=note, within=within)
         ranks = np.arange(1, min(CMC_RANKS, len(found.cmc)) + 1, dtype=np.float64)
-        name: Literal["cmc_with_source", "cmc_without_source"] = (
-            "cmc_with_source" if with_source else "cmc_without_source"
-        )
-        values.curves.append(_curve(name, self.name, ranks, found.cmc[: len(ranks)] * share))
+        name: CurveName = "cmc_with_source" if with_source else "cmc_without_source"
+        values.curves.append(curve_of(name, self.name, ranks, found.cmc[: len(ranks)] * share))
 
     def _hit_replicates(
         self,
         draws: Draws | Undefined,
-        table: NDArray[np.float64],
+        table: Matrix,
         probes: list[str],
         gallery: list[str],
         sources: NDArray[np.intp] | None,
@@ -283,19 +293,17 @@ class Recognition:
         ]
         rows = np.array([row for row, _ in found], dtype=np.intp)
         columns = np.array([column for _, column in found], dtype=np.intp)
-        table = self._distances.versions[np.ix_(rows, rows)].astype(np.float64)
+        table = self._distances.versions[np.ix_(rows, rows)]
         good = np.isfinite(np.diagonal(table)) if len(table) else np.zeros(0, bool)
         table, columns = table[np.ix_(good, good)], columns[good]
-        first, second = np.triu_indices(len(table), 1)
         labels = self._identities[columns].astype(str)
-        same = labels[first] == labels[second]
-        point = eer(table[first, second][same], table[first, second][~same])
+        compared = pair_up(table, labels, self._cluster[columns], self._people)
+        point = eer(compared.genuine, compared.impostor)
         within = None
         if isinstance(point, EerPoint) and isinstance(values.draws, Draws):
-            pairs = pair_up(table, labels, self._cluster[columns], self._people)
-            within = recognition_replicates(pairs, {}, values.draws)["eer"]
+            within = recognition_replicates(compared, {}, values.draws)["eer"]
         rate = point.eer if isinstance(point, EerPoint) else point
-        values.add("eer_deidentified", rate, len(first), self.name, within=within)
+        values.add("eer_deidentified", rate, compared.table.distances.size, self.name, within=within)
 
     def _report_risk(self, values: Values, metric: str, nearest: Nearest | Undefined, threshold: float) -> None:
         if isinstance(nearest, Undefined):
@@ -303,7 +311,7 @@ class Recognition:
             return
         people = nearest.others.shape[1] + 1
         if people < PEOPLE:
-            values.add(metric, Undefined(f"needs {PEOPLE} palms, got {people}"), 0, self.name)
+            values.add(metric, Undefined(f"needs {PEOPLE} identities, got {people}"), 0, self.name)
             return
         if metric == "linkability":
             processed = self.processed
@@ -316,26 +324,25 @@ class Recognition:
             return
         # The targets are originals: identities are drawn, whatever the number of versions.
         outcomes = singling_out(nearest, threshold, [PEOPLE]).by_probe[0].tolist()
-        values.add_share(metric, outcomes, [int(self._cluster[self._eval[row]]) for row in nearest.probe], self.name)
+        values.add_share(metric, outcomes, [int(self._cluster[self._gallery[row]]) for row in nearest.probe], self.name)
 
     def _linking_interval(
         self,
         draws: Draws | Undefined,
-        table: NDArray[np.float64],
+        table: Matrix,
         probes: list[str],
         gallery: list[str],
-        sources: NDArray[np.intp],
+        sources: NDArray[np.intp] | None,
     ) -> Interval | Undefined | None:
         if isinstance(draws, Undefined) or not table.size:
             return None
-        used = np.ones(table.shape, dtype=bool)
-        used[np.arange(len(table)), sources] = False
-        same = (np.array(probes)[:, None] == np.array(gallery)[None])[used]
-        if not same.any() or same.all():
-            return None
-        rows, columns = np.nonzero(used)
         image = self._cluster[[each.column for each in self.processed]]
-        pairs = sort_pairs(table[used], same, image[rows], self._cluster[self._eval][columns], self._people)
+        original = self._cluster[self._gallery]
+        compared = len(original) - (0 if sources is None else 1)
+        mated = np.bincount(original, minlength=self._people)[image] - (len(original) - compared)
+        if not mated.any() or (mated == compared).all():
+            return None
+        pairs = pair_across(table, (image, original), self._people, sources)
         return effective_eer_interval(pairs, draws)
 
     def own_by_version(self) -> dict[str, float | None]:
@@ -348,40 +355,16 @@ class Recognition:
     def arrays(self) -> dict[str, Vector]:
         """The score arrays, for figures."""
         return {
-            "genuine": self.genuine,
-            "impostor": self.impostor,
+            "genuine": self.genuine.astype(np.float64),
+            "impostor": self.impostor.astype(np.float64),
             "own": self.own().values,
             "cross": self.cross().values,
         }
 
 
-def _hidden(table: NDArray[np.float64], sources: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:
+def _hidden(table: Matrix, sources: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:
     if sources is None:
         return None
     hidden = np.zeros(table.shape, dtype=bool)
     hidden[np.arange(len(table)), sources] = True
     return hidden
-
-
-def _rejected(scores: Clustered, threshold: float) -> tuple[float | Undefined, int]:
-    """Share rejected; what could not be processed is rejected."""
-    total = scores.values.size + scores.lost.size
-    if not total:
-        return Undefined("no comparisons"), 0
-    if math.isnan(threshold):
-        return Undefined("no threshold: the originals give no genuine or no impostor pairs"), total
-    return (float(np.count_nonzero(scores.values > threshold)) + scores.lost.size) / total, total
-
-
-def _lost_note(lost: int) -> str | None:
-    return f"{lost} could not be processed by the recogniser and count as rejected" if lost else None
-
-
-def _curve(
-    name: Literal["det", "cmc_with_source", "cmc_without_source"], recognizer: str, x: Vector, y: Vector
-) -> Curve:
-    """A curve in at most `CURVE_POINTS` points; ends are kept."""
-    if len(x) > CURVE_POINTS:
-        keep = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).round().astype(int))
-        x, y = x[keep], y[keep]
-    return Curve(name=name, recognizer=recognizer, x=[float(v) for v in x], y=[float(v) for v in y])

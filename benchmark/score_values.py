@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import records
-from .measure import DRIFTS
+from .cell_tasks import Version
+from .measure import DRIFTS, FACE_DRIFTS
 from .metrics import METRICS
-from .plan import Version
 from .records import Curve, Value
 from .scoring.aggregate import summarise
 from .scoring.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
@@ -21,14 +22,17 @@ from .scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, int
 from .scoring.values import Undefined
 
 Vector = NDArray[np.float64]
+CurveName = Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
 
+CURVE_POINTS = 200
 RESAMPLES = 1000
 DRAW_SEED = 20250408
 """One seed for all records: methods on the same dataset share their draws and can be compared in pairs."""
 
+_DRIFTS = {*DRIFTS.values(), *FACE_DRIFTS.values()}
 _ALREADY_PERCENT = frozenset(
-    {"dir", "dir_cross", "roi_coverage", "roi_changed", *DRIFTS.values()}
-    | {metric.replace("drift_", "floor_") for metric in DRIFTS.values()}
+    {"dir", "dir_cross", "roi_coverage", "roi_changed", *_DRIFTS}
+    | {metric.replace("drift_", "floor_") for metric in _DRIFTS}
 )
 """Metrics whose functions give % themselves; the others give shares 0..1."""
 
@@ -164,10 +168,24 @@ def clustered(values: Sequence[float], clusters: Sequence[int], lost: Sequence[i
     )
 
 
-def draw_identities(identities: Sequence[str], dev: frozenset[str], evaluated: frozenset[str]) -> Draws | Undefined:
-    """The draws of a dataset: identities in sorted order; dev and eval are drawn each for itself."""
+def draw_identities(
+    identities: Sequence[str],
+    dev: frozenset[str],
+    evaluated: frozenset[str],
+    queried: frozenset[str] | None = None,
+) -> Draws | Undefined:
+    """The draws of a dataset: identities in sorted order; dev and eval are drawn each for itself.
+
+    Args:
+        identities: of the samples.
+        dev: identities that set the threshold.
+        evaluated: identities that are measured.
+        queried: identities of the queries, drawn apart from the strangers in the gallery; None: no such roles.
+    """
     names = sorted(set(identities))
     strata = [name in dev for name in names] if dev != evaluated else None
+    if queried is not None and 0 < len(queried) < len(names):
+        strata = [name in queried for name in names]
     return draw_clusters(len(names), RESAMPLES, DRAW_SEED, strata)
 
 
@@ -177,3 +195,25 @@ def _interval(within: Replicates | Interval | Undefined | None, scale: float) ->
         return None
     scaled = found.times(scale)
     return records.Interval(low=scaled.low, high=scaled.high, level=scaled.level, method=scaled.method)
+
+
+def rejected(scores: Clustered, threshold: float) -> tuple[float | Undefined, int]:
+    """Share rejected; what could not be processed is rejected."""
+    total = scores.values.size + scores.lost.size
+    if not total:
+        return Undefined("no comparisons"), 0
+    if math.isnan(threshold):
+        return Undefined("no threshold: the originals give no genuine or no impostor pairs"), total
+    return (float(np.count_nonzero(scores.values > threshold)) + scores.lost.size) / total, total
+
+
+def lost_note(lost: int) -> str | None:
+    return f"{lost} could not be processed by the recogniser and count as rejected" if lost else None
+
+
+def curve_of(name: CurveName, recognizer: str, x: Vector, y: Vector) -> Curve:
+    """A curve in at most `CURVE_POINTS` points; ends are kept."""
+    if len(x) > CURVE_POINTS:
+        keep = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).round().astype(int))
+        x, y = x[keep], y[keep]
+    return Curve(name=name, recognizer=recognizer, x=[float(v) for v in x], y=[float(v) for v in y])

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis, Missing
+from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ..datasets.base import Hand, Image
 from ..plugins import PluginRef, load_ref
 from .guard import Crash, guarded
@@ -30,10 +30,12 @@ class Context:
     seconds_per_image: float
 
 
-def analysis_payload(analysis: HandAnalysis | Missing, shape: tuple[int, int]) -> Payload:
+def analysis_payload(analysis: Analysis | Missing, shape: tuple[int, int]) -> Payload:
     """An analysis as a stored object."""
     if isinstance(analysis, Missing):
         return Payload({"failure": analysis.reason, "shape": list(shape)})
+    if isinstance(analysis, FaceAnalysis):
+        return _face_payload(analysis, shape)
     meta = {"score": float(analysis.score), "handedness": analysis.handedness, "shape": list(shape)}
     arrays: dict[str, NDArray[Any]] = {
         name: np.asarray(getattr(analysis, name), dtype=np.float32)
@@ -42,16 +44,31 @@ def analysis_payload(analysis: HandAnalysis | Missing, shape: tuple[int, int]) -
     return Payload(meta, {**arrays, "mask": np.packbits(analysis.mask)})
 
 
-def analysis_of(payload: Payload) -> HandAnalysis | Missing:
+def _face_payload(analysis: FaceAnalysis, shape: tuple[int, int]) -> Payload:
+    """What the analyzer does not give has no array."""
+    found = {name: getattr(analysis, name) for name in ("box", "landmarks_5", "landmarks_68")}
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.asarray(each, dtype=np.float32) for name, each in found.items() if each is not None
+    }
+    if analysis.mask is not None:
+        arrays["mask"] = np.packbits(analysis.mask)
+    return Payload({"kind": "face", "score": float(analysis.score), "shape": list(shape)}, arrays)
+
+
+def analysis_of(payload: Payload) -> Analysis | Missing:
     """The analysis that a stored object holds."""
     if payload.failure is not None:
         return Missing(payload.failure)
-    height, width = payload.meta["shape"]
-    mask = np.unpackbits(payload.arrays["mask"], count=height * width).astype(np.bool_).reshape(height, width)
-    arrays = {name: payload.arrays[name] for name in ("box", "keypoints_2d", "keypoints_3d", "roi")}
-    return HandAnalysis(
-        score=payload.meta["score"], handedness=cast(Hand, payload.meta["handedness"]), mask=mask, **arrays
-    )
+    found, mask = payload.arrays, None
+    if "mask" in found:
+        height, width = payload.meta["shape"]
+        mask = np.unpackbits(found["mask"], count=height * width).astype(np.bool_).reshape(height, width)
+    if payload.meta.get("kind") == "face":
+        score = payload.meta["score"]
+        return FaceAnalysis(found["box"], score, found["landmarks_5"], found.get("landmarks_68"), mask)
+    arrays = {name: found[name] for name in ("box", "keypoints_2d", "keypoints_3d", "roi")}
+    hand = cast(Hand, payload.meta["handedness"])
+    return HandAnalysis(score=payload.meta["score"], handedness=hand, mask=cast(NDArray[np.bool_], mask), **arrays)
 
 
 def load_plugin(ref: PluginRef | None) -> Any:
@@ -87,7 +104,7 @@ def load_region(item: str | None, image: Image, context: Context) -> NDArray[np.
     return np.unpackbits(payload.arrays["region"], count=height * width).astype(np.bool_).reshape(height, width)
 
 
-def load_analysis(item: str | None, context: Context) -> HandAnalysis | Missing | None:
+def load_analysis(item: str | None, context: Context) -> Analysis | Missing | None:
     """The analysis of that digest; None when its object is gone."""
     payload = context.store.read(item) if item else None
     return analysis_of(payload) if payload else None

@@ -12,10 +12,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import Analyzer, HandAnalysis, Missing
+from ..analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
 from ..datasets.base import Failure, Image
 from ..deidentifiers.base import Deidentifier, Donor, Request
 from ..recognizers.base import Recognizer
+from .crop_stage import crop
 from .guard import Crash, guarded
 from .host import peak_memory_mb
 from .image_stages import IMAGE_STAGES
@@ -73,8 +74,9 @@ def _analyze_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     found = guarded(lambda: analyzer.analyze([image]), context.seconds_per_image)
     if isinstance(found, Crash):
         return found
-    if len(found) != 1 or not isinstance(found[0], HandAnalysis | Missing):
-        return Crash(f"the analyzer returned {found!r:.80} for one image; expected [HandAnalysis] or [Missing]")
+    expected = HandAnalysis if analyzer.info.modality == "palm" else FaceAnalysis
+    if len(found) != 1 or not isinstance(found[0], expected | Missing):
+        return Crash(f"the analyzer returned {found!r:.80} for one image; expected [{expected.__name__}] or [Missing]")
     return analysis_payload(found[0], image.shape[:2])
 
 
@@ -114,21 +116,27 @@ def _request(task: Task, context: Context) -> Request | Made:
     if not isinstance(image, np.ndarray):
         return image
     analysis = load_analysis(task.inputs[0], context)
-    donor = None
-    if len(task.images) > 1:
-        donor_image, donor_analysis = load_image(task, 1, context), load_analysis(task.inputs[1], context)
-        if not isinstance(donor_image, np.ndarray) or not isinstance(donor_analysis, HandAnalysis):
-            return Crash("the donor's image or analysis is gone; run the same command again")
-        donor = Donor(donor_image, donor_analysis)
-    if not isinstance(analysis, HandAnalysis):
+    if analysis is None or isinstance(analysis, Missing):
         return Crash("the image's analysis is gone; run the same command again")
-    return Request(image, analysis, task.seed or 0, donor)
+    others = [_donor(task, index, context) for index in range(1, len(task.images))]
+    kept = [each for each in others if isinstance(each, Donor)]
+    if len(kept) < len(others):
+        return next(each for each in others if not isinstance(each, Donor))
+    split = len(kept) - task.targets
+    return Request(image, analysis, task.seed or 0, kept[0] if split else None, tuple(kept[split:]))
+
+
+def _donor(task: Task, index: int, context: Context) -> Donor | Made:
+    image, analysis = load_image(task, index, context), load_analysis(task.inputs[index], context)
+    if not isinstance(image, np.ndarray) or analysis is None or isinstance(analysis, Missing):
+        return Crash("the donor's image or analysis is gone; run the same command again")
+    return Donor(image, analysis)
 
 
 def _image_payload(method: Any, request: Request, output: object) -> Made:
     """Check what a method returned; what is not an image of the same shape is the method's failure."""
     from ..datasets.images import write_png
-    from .scoring.coverage import roi_coverage
+    from .scoring.coverage import recognised_square, roi_coverage
 
     if isinstance(output, Crash):
         return output
@@ -143,7 +151,7 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
     region = guarded(lambda: method.repaints(request), 60.0) if hasattr(method, "repaints") else None
     if isinstance(region, np.ndarray) and region.shape == request.image.shape[:2]:
         arrays["region"] = np.packbits(region.astype(np.bool_))
-        share = roi_coverage(request.analysis.roi, region.astype(np.bool_))
+        share = roi_coverage(recognised_square(request.analysis), region.astype(np.bool_))
         if isinstance(share, float):
             meta["roi_coverage"] = share
     return Payload(meta, arrays, {"image.png": write_png(image)})
@@ -177,9 +185,11 @@ def _embed_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):
         return image
-    found = [each for each in (load_analysis(item, context) for item in task.inputs) if isinstance(each, HandAnalysis)]
+    loaded = [load_analysis(item, context) for item in task.inputs]
+    found = [each for each in loaded if isinstance(each, HandAnalysis | FaceAnalysis)]
     if not found:
-        return Payload({"failure": "no hand to align by"})
+        what = "hand" if recognizer.info.modality == "palm" else "face"
+        return Payload({"failure": f"no {what} to align by"})
 
     def embed() -> Payload:
         crop = recognizer.align(image, found[0])
@@ -217,7 +227,15 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
         if found.shape != (len(a), len(b)) or not np.isfinite(found).all():
             return Crash(f"distances: expected finite numbers of shape {(len(a), len(b))}, got shape {found.shape}")
         matrix[np.ix_(rows, columns)] = found.astype(np.float32)
+    own = task.inputs[: task.split] == task.inputs[task.split : 2 * task.split]
+    if own and not _symmetric(matrix[:, : task.split]):
+        return Crash("distances: expected the same of a and b as of b and a, got others; make them symmetric")
     return Payload({}, {"distances": matrix})
+
+
+def _symmetric(square: NDArray[np.float32]) -> bool:
+    """Whether a set's distances to itself allow that each pair is asked for once."""
+    return np.allclose(square, square.T, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 def _template(item: str | None, context: Context) -> NDArray[Any] | None:
@@ -227,6 +245,7 @@ def _template(item: str | None, context: Context) -> NDArray[Any] | None:
 
 _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.ANALYZE: _analyze,
+    Stage.CROP: crop,
     Stage.DEIDENTIFY: _deidentify,
     Stage.EMBED: _embed,
     Stage.COMPARE: _compare,

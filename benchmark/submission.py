@@ -23,14 +23,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from .. import __version__
 from .._plugin_specs import Spec
 from ..datasets.base import Sample
-from ..plugins import Kind, registry
+from ..plugins import Kind, PluginError, registry
+from ..weights import WeightsError
 from .digest import digest
 from .distances_file import DISTANCES_NAME
 from .host import machine, packages
-from .plan import load_dataset
+from .plan import load_dataset, plugin_of
+from .protocols import protocols
 from .records import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
 from .store import Store, write_atomically
 from .submission_zip import Limits, make_zip
+from .tasks import ImageRef, analyze_task, crop_task
 
 MANIFEST_NAME = "manifest.json"
 MAX_RECORDS = 100
@@ -227,18 +230,16 @@ def _pairs(
         originals = _originals(record)
     except ValueError as error:
         return {}, [], f"no images: {error}"
-    from ..datasets.images import write_png
-
     store = Store(path.parent.parent / ".store")
     rows = [row for row in record.samples if row.status == "done" and row.task and row.sample_id in originals]
     files: dict[str, bytes] = {}
     pairs: list[Pair] = []
     for row in (rows[int(place)] for place in rng.permutation(len(rows))):
-        image = _image(store, row)
-        if image is None:
+        image, original = _image(store, row), _original(store, record, originals[row.sample_id])
+        if image is None or original is None:
             continue
         names = [f"{folder}/images/{len(pairs):02d}-{kind}.png" for kind in ("original", "deidentified")]
-        files |= {names[0]: write_png(originals[row.sample_id].image()), names[1]: image}
+        files |= {names[0]: original, names[1]: image}
         pairs.append(Pair(sample_id=row.sample_id, repetition=row.repetition, original=names[0], deidentified=names[1]))
         if len(pairs) == count:
             return files, pairs, ""
@@ -260,6 +261,24 @@ def _originals(record: RunRecord) -> dict[str, Sample]:
     if dataset.digest != record.dataset.digest and not record.dataset.limited:
         raise ValueError(f"{record.dataset.spec} is no longer the one of the run")
     return {each.sample_id: each for each in dataset.samples}
+
+
+def _original(store: Store, record: RunRecord, sample: Sample) -> bytes | None:
+    """The image as methods got it: the file's, or the crop where the protocol cuts."""
+    from ..datasets.images import write_png
+
+    rule = protocols()[record.protocol.id].crop if record.protocol.id in protocols() else None
+    if rule is None:
+        return write_png(sample.image())
+    if not known_plugin(Kind.ANALYZER, record.analyzer.spec):
+        return None
+    try:
+        analyzer = plugin_of(registry().resolve(Kind.ANALYZER, record.analyzer.spec))
+    except (PluginError, WeightsError):
+        return None
+    seen = analyze_task(sample.sample_id, ImageRef.of(sample), analyzer)
+    payload = store.read(crop_task(sample.sample_id, ImageRef.of(sample), seen.digest, rule).digest)
+    return payload.blobs.get("image.png") if payload else None
 
 
 def _image(store: Store, row: SampleRow) -> bytes | None:

@@ -101,6 +101,36 @@ def expand(methods: Sequence[str], sweeps: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec for text, each in resolved for spec in _grid(text, each, axes)))
 
 
+SURROGATE = "surrogate"
+"""Parameter by which a method is told which recogniser it may look into."""
+
+
+def with_surrogate(methods: Sequence[str], name: str) -> tuple[str, ...]:
+    """The same methods, those that look into a recogniser into this one.
+
+    Args:
+        methods: specifications of de-identifiers.
+        name: specification of a recogniser; empty: nothing is changed.
+
+    Raises:
+        SweepError: none of the methods looks into a recogniser, or one has its own named already.
+        PluginError: a method is wrong.
+    """
+    if not name:
+        return tuple(methods)
+    specs = [(text, Spec.parse(text), registry().resolve(Kind.DEIDENTIFIER, text)) for text in methods]
+    able = [text for text, _, method in specs if SURROGATE in parameters(method.cls)]
+    if not able:
+        raise SweepError(f"--surrogate {name}: none of the methods looks into a recogniser; leave it away")
+    for text, spec, _ in specs:
+        if SURROGATE in dict(spec.params):
+            raise SweepError(f"{text} names its surrogate, and --surrogate {name} would name it too; drop one")
+    return tuple(
+        canonical(Spec(spec.target, (*spec.params, (SURROGATE, name)))) if text in able else text
+        for text, spec, _ in specs
+    )
+
+
 def _is_about(axis: Axis, text: str, method: Resolved) -> bool:
     """Whether the axis names this method, or none."""
     return axis.method in ("", method.name, Spec.parse(text).target)

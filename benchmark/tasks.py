@@ -12,6 +12,7 @@ from typing import Any
 from ..datasets.base import Image, Sample
 from ..plugins import PluginRef, Resolved
 from .digest import digest
+from .protocols import CropRule
 from .store import Store
 
 
@@ -19,6 +20,7 @@ class Stage(StrEnum):
     """The steps of a run, in order."""
 
     ANALYZE = "analyze"
+    CROP = "crop"
     DEIDENTIFY = "deidentify"
     EMBED = "embed"
     MEASURE = "measure"
@@ -90,6 +92,10 @@ class Task:
     """Compare tasks: how many of `inputs` are rows; the rest are columns."""
     network: str = ""
     """Features tasks: which network."""
+    size: int = 0
+    """Crop tasks: side of the crop in px."""
+    targets: int = 0
+    """De-identify tasks: how many of the last images are targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,12 @@ class Plugin:
         self.digest = digest({**resolved.fields(), "weights": self.weights})
 
     @property
+    def knowledge(self) -> str:
+        """What a method assumes to know: what `knowledge_of(params)` says where there is one, else its description."""
+        chosen = getattr(self.resolved.cls, "knowledge_of", None)
+        return str(self.info.knowledge if chosen is None else chosen(self.resolved.params))
+
+    @property
     def ref(self) -> PluginRef:
         return self.resolved.ref
 
@@ -133,32 +145,65 @@ def _task(stage: Stage, label: str, key: dict[str, Any], **fields: Any) -> Task:
 
 
 def analyze_task(label: str, image: ImageRef, analyzer: Plugin) -> Task:
-    """Find the hand in an image."""
+    """Find the hand or the face in an image."""
     key = {"image": image.key, "plugin": analyzer.digest}
     return _task(Stage.ANALYZE, label, key, plugin=analyzer.ref, images=(image,))
 
 
+def crop_task(label: str, image: ImageRef, analysis: str, rule: CropRule) -> Task:
+    """Cut the aligned face out of an image; `analysis` is the digest of an analyze task.
+
+    What it makes holds both the crop and the analysis moved into it, so that its digest stands for either.
+    """
+    key = {"image": image.key, "inputs": (analysis,), "template": rule.template, "size": rule.size}
+    return _task(Stage.CROP, label, key, images=(image,), inputs=(analysis,), size=rule.size)
+
+
+Located = tuple[ImageRef, str]
+"""An image and the digest of its analysis."""
+
+
 def deidentify_task(
-    label: str, image: ImageRef, analysis: str, method: Plugin, seed: int, donor: tuple[ImageRef, str] | None = None
+    label: str,
+    image: ImageRef,
+    analysis: str,
+    method: Plugin,
+    seed: int,
+    donor: Located | None = None,
+    targets: Sequence[Located] = (),
 ) -> Task:
-    """De-identify an image; `analysis` and the donor's are digests of analyze tasks."""
-    images: tuple[ImageRef, ...] = (image,)
-    inputs: tuple[str, ...] = (analysis,)
-    if donor is not None:
-        images, inputs = (image, donor[0]), (analysis, donor[1])
+    """De-identify an image; `analysis`, the donor's and the targets' are digests of analyze or crop tasks."""
+    shown = [(image, analysis), *([] if donor is None else [donor]), *targets]
+    images, inputs = tuple(each for each, _ in shown), tuple(each for _, each in shown)
     key = {"images": [each.key for each in images], "inputs": inputs, "plugin": method.digest, "seed": seed}
-    return _task(Stage.DEIDENTIFY, label, key, plugin=method.ref, images=images, inputs=inputs, seed=seed)
+    return _task(
+        Stage.DEIDENTIFY,
+        label,
+        key,
+        plugin=method.ref,
+        images=images,
+        inputs=inputs,
+        seed=seed,
+        targets=len(targets),
+    )
 
 
 def embed_task(label: str, image: ImageRef, analyses: tuple[str, ...], recognizer: Plugin) -> Task:
-    """Align and embed; the first of `analyses` that found a hand says where."""
+    """Align and embed; the first of `analyses` that found a hand or face says where."""
     key = {"image": image.key, "inputs": analyses, "plugin": recognizer.digest}
     return _task(Stage.EMBED, label, key, plugin=recognizer.ref, images=(image,), inputs=analyses)
 
 
-def measure_task(label: str, original: ImageRef, deidentify: str, analyses: tuple[str, str]) -> Task:
-    """Image quality and usability drift of one de-identified image (made by task `deidentify`) against its original."""
-    images, inputs = (original, ImageRef.stored(deidentify)), (*analyses, deidentify)
+def measure_task(
+    label: str, original: ImageRef, deidentify: str, analyses: tuple[str, str], located: str | None = None
+) -> Task:
+    """Image quality and usability drift of one de-identified image (made by task `deidentify`) against its original.
+
+    `analyses` are those of original and de-identified image; `located`, where the original is a crop, is what
+    recognisers align it by.
+    """
+    images = (original, ImageRef.stored(deidentify))
+    inputs = (*analyses, deidentify, *([] if located is None else [located]))
     key = {"images": [each.key for each in images], "inputs": inputs}
     return _task(Stage.MEASURE, label, key, images=images, inputs=inputs)
 
@@ -198,11 +243,16 @@ def floor_task(label: str, image: ImageRef, analysis: str, analyzer: Plugin) -> 
 def compare_tasks(
     label: str, rows: Sequence[str | None], columns: Sequence[str | None], recognizer: Plugin
 ) -> list[Task]:
-    """All distances rows x columns, in blocks of rows; both are digests of embed tasks."""
+    """All distances rows x columns, in blocks of rows; both are digests of embed tasks.
+
+    Distances within one set are computed once for each pair: a block leaves out the columns of the blocks above it.
+    `compare_blocks.join_blocks` puts the blocks together.
+    """
     tasks = []
+    within = list(rows) == list(columns)
     for start in range(0, len(rows), COMPARE_ROWS):
-        block = tuple(rows[start : start + COMPARE_ROWS])
-        key = {"rows": block, "columns": columns, "plugin": recognizer.digest}
-        fields: dict[str, Any] = {"plugin": recognizer.ref, "inputs": (*block, *columns), "split": len(block)}
+        block, others = tuple(rows[start : start + COMPARE_ROWS]), columns[start:] if within else columns
+        key = {"rows": block, "columns": others, "plugin": recognizer.digest}
+        fields: dict[str, Any] = {"plugin": recognizer.ref, "inputs": (*block, *others), "split": len(block)}
         tasks.append(_task(Stage.COMPARE, label, key, **fields))
     return tasks

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from ..datasets.images import ImageError, decode_png
 from ..plugins import Kind
 from .backends import Settings, make_backend
+from .cell_tasks import Tasks, Version
+from .compare_blocks import join_blocks
 from .distances_file import PairDistances
 from .execute import Executor
 from .measure import measured
-from .plan import DEFAULT_DATASETS, Cell, RunOptions, Tasks, Version, describe, make_cells
+from .plan import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .records import Plugin, RunRecord, SampleRow
 from .scoring.image_quality import image_quality
 from .scoring.values import Undefined
@@ -178,7 +180,10 @@ def rerun(
 
 def _make(tasks: Tasks, chosen: Sequence[Version], executor: Executor) -> None:
     inputs = {digest for each in chosen for digest in each.deidentify.inputs}
-    executor.make("find hands", [each for each in tasks.originals.values() if each.digest in inputs])
+    located = {name: each for name, each in tasks.originals.items() if each.digest in inputs}
+    executor.make("find hands", [tasks.detections[name] for name in located])
+    executor.make("cut faces", located.values())
+    executor.make("find hands", [tasks.references[each.sample.sample_id] for each in chosen])
     executor.make("de-identify", [each.deidentify for each in chosen], 1)
     made = [each for each in chosen if executor.reason(each.deidentify) is None]
     executor.make("find hands again", [each.analyze for each in made])
@@ -248,7 +253,7 @@ def _distance_problems(
             tasks_ = compare_tasks(name, a, b, recognizer)
             executor.make(f"compare ({name})", tasks_)
             parts = [executor.read(each) for each in tasks_]
-            fresh = np.concatenate([part.arrays["distances"] for part in parts if part]) if all(parts) else None
+            fresh = join_blocks(tasks_, parts, len(b)) if all(parts) else None
             odd = block.size if fresh is None else int((~_same(fresh, block, scale)).sum())
             if odd:
                 problems.append(f"{odd} of {block.size} distances by {name} that were computed anew are different")

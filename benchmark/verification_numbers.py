@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 
 from ..datasets.base import Sample
+from .cell_tasks import Version
 from .closer_look import NO_CLOSER_LOOK
 from .distances_file import PairDistances
-from .plan import SCORE_VERSION, Version
+from .plan import SCORE_VERSION
 from .protocols import protocols
 from .records import Curve, Interval, RunRecord, SampleRow, Value
 from .results import CellResults, Setting
@@ -95,7 +96,9 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
     kept = {each.sample_id for each in usable}
     skipped = {row.sample_id: row.reason for row in record.samples if row.status == "skipped"}
     results = CellResults(
-        missing={each.sample_id: None if each.sample_id in kept else skipped[each.sample_id] or "" for each in samples},
+        missing={
+            each.sample_id: None if each.sample_id in kept else skipped.get(each.sample_id) or "" for each in samples
+        },
         versions=versions,
         failed=failed,
         crashed=frozenset([digest for digest, why in failed.items() if why is not None][: record.counts.retry]),
@@ -111,7 +114,12 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         seed_lpips={},
         seconds={},
     )
-    return Setting(protocols()[record.protocol.id], samples, record.repetitions), results
+    protocol = protocols()[record.protocol.id]
+    if record.retrieval is None:
+        return Setting(protocol, samples, record.repetitions), results
+    queries = frozenset(row.sample_id for row in record.samples)
+    there = frozenset(record.retrieval.targets) & frozenset(found.sample_ids)
+    return Setting(protocol, samples, record.repetitions, queries, there), results
 
 
 def _version(sample: Sample, repetition: int, number: int) -> Version:
@@ -136,7 +144,10 @@ def _header_problems(record: RunRecord) -> list[str]:
     counts, rows = record.counts, record.samples
     seen = {status: sum(row.status == status for row in rows) for status in ("done", "failed", "skipped")}
     said = {"done": counts.done, "failed": counts.failed, "skipped": counts.skipped}
-    planned = record.repetitions * record.dataset.samples
+    if protocol is not None and (protocol.retrieval is None) != (record.retrieval is None):
+        problems.append(f"protocol {record.protocol.id}: who searches whom is not said, or said without need")
+    roles = record.retrieval
+    planned = record.repetitions * (record.dataset.samples if roles is None else roles.queries)
     if seen != said or {counts.planned, planned} != {len(rows)} or not 0 <= counts.retry <= counts.failed:
         problems.append(f"counts say {said} of {counts.planned} images, the rows {seen} of {len(rows)}")
     return problems
@@ -151,13 +162,15 @@ def _row_problems(record: RunRecord, found: PairDistances) -> list[str]:
         )
     }
     usable = set(found.usable.tolist())
+    roles, named = record.retrieval, {row.sample_id for row in record.samples}
+    asked = [(index, name) for index, name in enumerate(found.sample_ids) if roles is None or name in named]
     expected = (
         [
             (name, repetition, state.get((index, repetition)) if index in usable else "skipped")
-            for index, name in enumerate(found.sample_ids)
+            for index, name in asked
             for repetition in range(record.repetitions)
         ]
-        if record.repetitions * len(found.sample_ids) == len(record.samples)
+        if record.repetitions * len(asked) == len(record.samples)
         else None
     )
     problems = []
@@ -166,7 +179,11 @@ def _row_problems(record: RunRecord, found: PairDistances) -> list[str]:
     if [each.spec for each in record.recognizers] != list(found.distances):
         problems.append("the distances are of other recognizers")
     sizes = (len(found.sample_ids), len(set(found.identities)), len(set(found.subjects)))
-    if sizes != (record.dataset.samples, record.dataset.identities, record.dataset.subjects):
+    said = (record.dataset.samples, record.dataset.identities, record.dataset.subjects)
+    if roles is not None:
+        identities = roles.query_identities + roles.other_identities
+        said = (roles.queries + roles.mates + roles.others, identities, sizes[2])
+    if sizes != said:
         problems.append(f"the distances are of {sizes[0]} images, {sizes[1]} identities and {sizes[2]} subjects")
     people: dict[str, str] = {}
     if any(people.setdefault(a, b) != b for a, b in zip(found.identities, found.subjects, strict=True)):

@@ -34,8 +34,14 @@ def run_options(function: F) -> F:
             "Several make a grid.",
         ),
         click.option(
+            "--surrogate", default="", metavar="NAME",
+            help="Recogniser that methods may look into, for those that do: white box against it, black box against "
+            "others.",
+        ),
+        click.option(
             "--dataset", "-d", "datasets", multiple=True, metavar="SPEC",
-            help="Dataset. Repeatable.  [default: palm-mini, controlled and wild]",
+            help="Dataset. Repeatable.  [default: palm-mini, controlled and wild; under face/1.0 lfw or, where that is "
+            "not at hand, orl]",
         ),
         click.option("--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID", help="Rules."),
         click.option(
@@ -68,14 +74,14 @@ def make_run_options(values: dict[str, Any]) -> Any:
     """`RunOptions` from the values of `run_options`.
 
     Raises:
-        SweepError, PluginError: a sweep is wrong.
+        SweepError, PluginError: a sweep or the surrogate is wrong.
     """
-    from ..benchmark.plan import DEFAULT_DATASETS, RunOptions
-    from ..benchmark.sweep import expand
+    from ..benchmark.plan import RunOptions
+    from ..benchmark.sweep import expand, with_surrogate
 
     return RunOptions(
-        methods=expand(values["methods"], values["sweeps"]),
-        datasets=values["datasets"] or DEFAULT_DATASETS,
+        methods=expand(with_surrogate(values["methods"], values["surrogate"]), values["sweeps"]),
+        datasets=values["datasets"],
         protocol=values["protocol"],
         recognizers=values["recognizers"],
         analyzer=values["analyzer"],

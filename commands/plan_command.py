@@ -27,7 +27,8 @@ def command(**values: Any) -> int:
     from rich.table import Table
 
     from ..benchmark.backends import default_jobs
-    from ..benchmark.plan import count_tasks, make_cells
+    from ..benchmark.cell_tasks import count_tasks
+    from ..benchmark.plan import make_cells
     from ..benchmark.run import STORE_FOLDER, finished
     from ..benchmark.store import Store
 

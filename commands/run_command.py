@@ -39,6 +39,7 @@ def command(**values: Any) -> int:
     deid-bench run --method blurring:sigma=0.1 --method masking --protocol palm/1.0
     deid-bench run --method ./my.py:MyMethod --dataset folder:path=hands
     deid-bench run --method blurring --method masking --sweep sigma=0.02,0.04,0.08
+    deid-bench run --protocol face/1.0 --method dedim --surrogate mobilefacenet
     """
     from ..benchmark.run import Execution, run
     from ..reports.board import update_board

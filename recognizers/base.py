@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
 from ..datasets.base import Failure, Image, Modality
 
 Templates = NDArray[Any]
@@ -33,12 +32,24 @@ class RecognizerInfo:
 
 @runtime_checkable
 class Recognizer(Protocol):
-    """A recognition system. Distances: smaller is more alike, always."""
+    """A recognition system. Distances: smaller is more alike, always.
+
+    A recogniser of modality `palm` is only ever given `HandAnalysis`, one of modality `face` only `FaceAnalysis`.
+
+    A face recogniser that methods may look into also has `network() -> torch.nn.Module`: in eval mode, parameters
+    without gradients; it takes (n, 3, 112, 112) float32 RGB in 0..1, faces aligned to the ArcFace template, and gives
+    (n, d) of unit length, differentiably. `embed` of 112 px crops and `network()` agree.
+    """
 
     info: ClassVar[RecognizerInfo]
 
-    def align(self, image: Image, analysis: HandAnalysis) -> Image | Failure:
-        """Cut the crop that `embed` wants (for example the 128 x 128 palm ROI)."""
+    def align(self, image: Image, analysis: Any) -> Image | Failure:
+        """Cut the crop that `embed` wants (for example the 128 x 128 palm ROI, or the 112 x 112 face).
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            analysis: `HandAnalysis` or `FaceAnalysis`, whichever the recogniser's modality says.
+        """
         ...
 
     def embed(self, crops: Sequence[Image]) -> Templates:
@@ -46,5 +57,5 @@ class Recognizer(Protocol):
         ...
 
     def distances(self, a: Templates, b: Templates) -> NDArray[np.float32]:
-        """(len(a), len(b)) float32; row i, column j compares a[i] with b[j]."""
+        """(len(a), len(b)) float32; row i, column j compares a[i] with b[j], and is what b[j] gives with a[i]."""
         ...

@@ -11,7 +11,6 @@ and the distance of two templates is the mean of d over the groups. Identical te
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,10 +21,8 @@ SIDE = 32
 # A tile of the gallery fills the first-level cache; a tile of the probes makes the masking of the gallery tile cheap.
 _GALLERY_TILE = 128
 _PROBE_TILE = 64
-_LANES = 16
 
 U32Array = NDArray[np.uint32]
-TileKernel = Callable[[U32Array, U32Array, NDArray[np.float64]], None]
 
 
 def pack_planes(planes: NDArray[np.bool_]) -> U32Array:
@@ -91,8 +88,6 @@ def shifted_hamming(
     distances = np.zeros((len(a), len(b)), np.float32)
     if not distances.size:
         return distances
-    from ._hamming_kernel import tile_distances
-
     grouped = (-1, planes // planes_per_group, planes_per_group, SIDE)
     left, right = a.reshape(grouped), b.reshape(grouped)
     all_pairs = a is b
@@ -100,7 +95,7 @@ def shifted_hamming(
     def fill(start: int) -> None:
         stop = start + _GALLERY_TILE
         rows = slice(0, stop if all_pairs else None)
-        _fill_columns(tile_distances, left[rows], right[start:stop], shift, distances[rows, start:stop])
+        _fill_columns(left[rows], right[start:stop], shift, distances[rows, start:stop])
 
     starts = range(0, len(b), _GALLERY_TILE)
     if threads == 1:
@@ -115,21 +110,25 @@ def shifted_hamming(
     return distances
 
 
-def _fill_columns(kernel: TileKernel, a: U32Array, b: U32Array, shift: int, distances: NDArray[np.float32]) -> None:
+def _fill_columns(a: U32Array, b: U32Array, shift: int, distances: NDArray[np.float32]) -> None:
+    from ._hamming_kernel import LANES, scales_of, tile_distances
+
     count = len(b)
-    side_by_side = _interleave(b, shift)
+    side_by_side = _interleave(b, LANES)
+    scales, unit = scales_of(shift, a.shape[2])
+    shifts = tuple(range(-shift, shift + 1))
     for start in range(0, len(a), _PROBE_TILE):
         # A copy, because templates read from a store are read-only, which numba would compile a second time.
         probes = np.array(a[start : start + _PROBE_TILE], order="C")
-        tile = np.empty((len(probes), side_by_side.shape[-1]), np.float64)
-        kernel(probes, side_by_side, tile)
+        tile = np.empty((len(probes), LANES * side_by_side.shape[1]), np.float64)
+        tile_distances(probes, side_by_side, scales, unit, shifts, tile.reshape(-1))
         distances[start : start + len(probes)] = tile[:, :count]
 
 
-def _interleave(b: U32Array, shift: int) -> U32Array:
-    """(W, G, P, 32) to (G, P, 32 + 2 S, W rounded up to whole vectors), padded with zeros."""
+def _interleave(b: U32Array, lanes: int) -> U32Array:
+    """(W, G, P, 32) to (G, W / lanes rounded up, P, 32, lanes), padded with zeros."""
     count, groups, planes, _ = b.shape
-    width = -(-count // _LANES) * _LANES
-    padded = np.zeros((groups, planes, SIDE + 2 * shift, width), np.uint32)
-    padded[:, :, shift : shift + SIDE, :count] = np.moveaxis(b, 0, -1)
-    return padded
+    vectors = -(-count // lanes)
+    padded = np.zeros((vectors * lanes, groups, planes, SIDE), np.uint32)
+    padded[:count] = b
+    return np.ascontiguousarray(np.moveaxis(padded.reshape(vectors, lanes, groups, planes, SIDE), (0, 1), (1, 4)))

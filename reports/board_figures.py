@@ -80,12 +80,19 @@ def _kinds(pairs: PairDistances, recognizer: str, record: RunRecord) -> dict[str
     column = {int(sample): index for index, sample in enumerate(pairs.usable)}
     sources = np.array([column[int(s)] for s in pairs.version_sample[pairs.version_row >= 0]], dtype=np.intp)
     upper = np.triu(np.ones(distances.originals.shape, dtype=bool), 1) & counted[:, None] & counted[None, :]
+    searched = counted
+    if record.retrieval is not None:  # queries are compared with the gallery alone
+        asked = {row.sample_id for row in record.samples}
+        query = np.array([pairs.sample_ids[sample] in asked for sample in pairs.usable], dtype=bool)
+        searched = counted & ~query
+        upper = (counted & query)[:, None] & searched[None, :]
     same = names[:, None] == names[None, :]
     probes = counted[sources][:, None] & counted[None, :]
     own = np.zeros(probes.shape, dtype=bool)
     own[np.arange(len(sources)), sources] = True
     mated = same[sources]
-    masks = {"own": probes & own, "cross": probes & mated & ~own, "strangers": probes & ~mated}
+    others = probes & searched[None, :]
+    masks = {"own": probes & own, "cross": others & mated & ~own, "strangers": others & ~mated}
     found = {"genuine": distances.originals[upper & same], "impostor": distances.originals[upper & ~same]}
     found |= {kind: distances.deidentified[mask] for kind, mask in masks.items()}
     return {kind: values[np.isfinite(values)] for kind, values in found.items()}

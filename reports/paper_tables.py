@@ -125,17 +125,11 @@ def _tables(
     if not any(each.knowledge for each in published.columns):
         yield from _table(published, key, members, "")
         return
-    known = {_surrogate(record): None for record, _ in members if _surrogate(record)}
+    known = {record.method.surrogate: None for record, _ in members if record.method.surrogate}
     papers = next(each.recognizer for each in published.columns if each.knowledge == "white box")
     for surrogate in known or {papers: None}:
-        chosen = [(record, folder) for record, folder in members if _surrogate(record) in ("", surrogate)]
+        chosen = [(record, folder) for record, folder in members if record.method.surrogate in ("", surrogate)]
         yield from _table(published, (*key, surrogate), chosen, surrogate)
-
-
-def _surrogate(record: RunRecord) -> str:
-    """Name of the recogniser that a method looks into; empty for a black box."""
-    name, _, value = record.method.knowledge.partition("=")
-    return value.partition(":")[0] if name == "surrogate" else ""
 
 
 def _table(

@@ -37,6 +37,7 @@ def table_notes(
         f"{about.dataset.samples} images of {about.dataset.identities} identities{rendered}, analyzer "
         f"{about.analyzer.spec}."
     )
+    yield from (f"{each[0].upper()}{each[1:]}." for each in (about.retrieval.notes if about.retrieval else ()))
     if about.dataset.limited:
         yield "A smoke test on the first identities only: not comparable with anything."
     yield from _about_printed(published, rows, about.dataset.name)

@@ -10,11 +10,29 @@ from itertools import groupby
 from ..benchmark.metrics import METRICS
 from ..benchmark.records import RunRecord, Value
 
-PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross", "eer_effective", "linkability")
+PRIVACY = (
+    "rr",
+    "dir",
+    "rank1_with_source",
+    "rank1_without_source",
+    "rank5_without_source",
+    "fnmr_deidentified_at_fmr_0_1",
+    "rr_cross",
+    "eer_effective",
+    "linkability",
+)
 QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "kid", "fd_vgg16", "kd_vgg16")
 """Columns of the palm paper's Table III, and the distances of sets beside FID."""
-USABILITY = ("drift_box", "drift_keypoints_2d", "drift_keypoints_3d", "drift_roi", "drift_mask")
-"""Columns of its Table IV."""
+USABILITY = (
+    "drift_box",
+    "drift_keypoints_2d",
+    "drift_keypoints_3d",
+    "drift_roi",
+    "drift_landmarks_5",
+    "drift_landmarks_68",
+    "drift_mask",
+)
+"""Columns of its Table IV, and what an analyzer for faces gives."""
 WHOLE = ("survival", "failure_rate", "roi_coverage")
 DIVERSITY = ("dprime_diversity", "overlap_diversity", "lpips_between_seeds")
 TIME = "seconds_per_image"

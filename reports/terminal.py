@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "fd_vgg16")
 PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross")
-RECOGNITION = ("eer", "d_prime", "fnmr_at_fmr_1")
+RETRIEVAL = ("rank1_without_source", "rank5_without_source", "fnmr_deidentified_at_fmr_0_1", "rr_cross")
+"""The same of protocols with queries and a gallery."""
+RECOGNITION = ("eer", "d_prime", "fnmr_at_fmr_1", "rank1_originals", "fnmr_at_fmr_0_1")
 
 SHORT = {
     "rr": "RR",
     "dir": "DIR",
     "rank1_with_source": "Acc.",
     "rank1_without_source": "Acc., other",
+    "rank5_without_source": "rank-5",
+    "fnmr_deidentified_at_fmr_0_1": "FNMR at\nFMR 0.1 %",
     "rr_cross": "RR, other",
     "ssim": "SSIM",
     "ms_ssim": "MS-SSIM",
@@ -37,11 +41,16 @@ SHORT = {
     "drift_keypoints_2d": "2-D keyp.",
     "drift_keypoints_3d": "3-D keyp.",
     "drift_roi": "ROI",
+    "drift_landmarks_5": "5 landm.",
+    "drift_landmarks_68": "68 landm.",
     "drift_mask": "mask",
     "roi_coverage": "ROI covered",
     "failure_rate": "failed",
 }
 """Headings for eighty characters; Acc. is rank-1, "other" is against other originals of the same identity."""
+
+RETRIEVAL_SHORT = {"rank1_without_source": "rank-1", "rr_cross": "RR", "drift_box": "face"}
+"""Headings that differ under protocols with queries and a gallery."""
 
 UNAVAILABLE = "unavailable"
 """How a reason begins that the user can do something about."""
@@ -63,6 +72,8 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
     for table in leaderboards([each.record for each in outcomes]):
         _print_table(console, table, intervals)
         _print_recognition(console, table.rows[0].record)
+        for note in table.rows[0].record.retrieval.notes if table.rows[0].record.retrieval else ():
+            console.print(note, style="dim", highlight=False, markup=False)
         for row in table.rows:
             _print_problems(console, row.record)
         console.print()
@@ -72,9 +83,10 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
     console.print(f"{board}", highlight=False, soft_wrap=True)
 
 
-def _heading(metric: str) -> str:
+def _heading(metric: str, retrieval: bool = False) -> str:
     unit = METRICS[metric].unit
-    return f"{SHORT[metric]} {_ARROWS[METRICS[metric].better]}" + (f"\n{unit}" if unit else "")
+    short = RETRIEVAL_SHORT.get(metric, SHORT[metric]) if retrieval else SHORT[metric]
+    return f"{short} {_ARROWS[METRICS[metric].better]}" + (f"\n{unit}" if unit else "")
 
 
 def _text(cell: CellText, intervals: bool) -> str:
@@ -92,20 +104,30 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
     console.print(f"[bold]{escape(table.title)}[/bold]", highlight=False, soft_wrap=True)
     where = {(each.recognizer, each.metric): index for index, each in enumerate(table.columns)}
     names = list(dict.fromkeys(each.recognizer for each in table.columns if each.recognizer))
-    shown = [metric for metric in PRIVACY if any((name, metric) in where for name in names)]
-    privacy = _grid("method", "recognizer", *(_heading(metric) for metric in shown))
+    retrieval = table.rows[0].record.retrieval is not None
+    wanted = RETRIEVAL if retrieval else PRIVACY
+    shown = [metric for metric in wanted if any((name, metric) in where for name in names)]
+    privacy = _grid("method", "recognizer", *(_heading(metric, retrieval) for metric in shown))
     for row in table.rows:
         for number, name in enumerate(names):
             cells = [
                 _text(row.cells[where[name, metric]], intervals) if (name, metric) in where else "" for metric in shown
             ]
-            privacy.add_row(escape(row.record.method.spec) if number == 0 else "", escape(name), *cells)
+            spec = escape(row.record.method.spec) if number == 0 else ""
+            privacy.add_row(spec, escape(f"{name}{_box(row.record, name)}"), *cells)
     console.print("De-identification", style="italic")
     console.print(privacy)
     for title, metrics in (("Image quality", QUALITY), ("Usability drift, %", USABILITY), ("Images, %", WHOLE)):
         _print_part(
             console, title, [metric for metric in metrics if _measured(table, metric)], table.rows, where, intervals
         )
+
+
+def _box(record: RunRecord, recognizer: str) -> str:
+    """Whether the method looked into this recogniser or into another one; nothing for methods that look into none."""
+    name = next((each.name for each in record.recognizers if each.spec == recognizer), recognizer)
+    found = record.method.box(name)
+    return f" ({found})" if found else ""
 
 
 def _measured(table: Table, metric: str) -> bool:
@@ -126,7 +148,8 @@ def _print_part(
 
     if not metrics:
         return
-    grid = _grid("method", *(_heading(metric) for metric in metrics))
+    retrieval = rows[0].record.retrieval is not None
+    grid = _grid("method", *(_heading(metric, retrieval) for metric in metrics))
     for row in rows:
         cells = [_text(row.cells[where["", metric]], intervals) for metric in metrics]
         grid.add_row(escape(row.record.method.spec), *cells)

@@ -9,6 +9,7 @@ import numpy as np
 
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import MethodInfo
+from deid_bench.recognizers.base import RecognizerInfo
 
 
 def _info(name: str) -> MethodInfo:
@@ -115,3 +116,18 @@ class SecretlyRandom:
 
     def deidentify(self, batch):
         return [np.random.randint(0, 255, request.image.shape).astype(np.uint8) for request in batch]  # noqa: NPY002
+
+
+class Lopsided:
+    """A recognizer whose distance of a and b is not that of b and a."""
+
+    info = RecognizerInfo(name="lopsided", version="1", modality="palm", description="", licence="", citation="")
+
+    def align(self, image, analysis):
+        return image
+
+    def embed(self, crops):
+        return np.array([[float(each.mean()), float(each.std())] for each in crops], np.float32)
+
+    def distances(self, a, b):
+        return np.abs(a[:, :1] - 2 * b[None, :, 0]).astype(np.float32)

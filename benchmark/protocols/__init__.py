@@ -26,6 +26,30 @@ class ProtocolError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class CropRule:
+    """Faces are cut and aligned before anything else sees them."""
+
+    template: Literal["arcface"]
+    """Where the landmarks come to lie."""
+    size: int
+    """Side of the crop in px."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalRule:
+    """How many images search, and how many are searched, where the dataset is large enough."""
+
+    queries: int
+    """Images of as many identities; only these are de-identified."""
+    gallery_mates: int
+    """Gallery images of the queries' identities, one each."""
+    gallery_others: int
+    """Gallery images of other identities."""
+    seed: int
+    """Of the choice."""
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """The rules that make two numbers comparable."""
 
@@ -44,6 +68,12 @@ class Protocol:
     threshold_from: Literal["dev", "eval"]
     alignment: Alignment
     """Where the recogniser takes the place of the palm from, for a de-identified image."""
+    datasets: tuple[str, ...] = ()
+    """Datasets by registry name, the source's own first; a run that names none takes the first that is at hand."""
+    crop: CropRule | None = None
+    """None: images are taken as they are."""
+    retrieval: RetrievalRule | None = None
+    """None: every image is de-identified, and every original is in the gallery."""
 
     def dev_subjects(self, subjects: Sequence[str]) -> frozenset[str]:
         """The dev part of the subjects; the same set whatever the order they are given in.
@@ -109,4 +139,7 @@ def _from_data(data: dict[str, Any]) -> Protocol:
         split_seed=int(data["split"]["seed"]),
         threshold_from=cast(Literal["dev", "eval"], data["threshold"]["from"]),
         alignment=cast(Alignment, data["alignment"]["probe"]),
+        datasets=tuple(data.get("datasets", ())),
+        crop=CropRule(**data["crop"]) if "crop" in data else None,
+        retrieval=RetrievalRule(**data["retrieval"]) if "retrieval" in data else None,
     )

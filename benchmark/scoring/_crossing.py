@@ -11,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Distances = NDArray[np.float32] | NDArray[np.float64]
+Codes = NDArray[np.int32] | NDArray[np.int64]
 
 BLOCKS = 32
 """Cuts of one round."""
@@ -27,14 +29,41 @@ ROUNDS = 3
 class Table:
     """Comparisons sorted by distance, with the columns whose weights they multiply."""
 
-    distances: Floats
+    distances: Distances
     """(n,) rising."""
-    first: Indices
-    """(n,) column of one side."""
-    second: Indices
-    """(n,) column of the other side; `columns - 1` holds ones and stands for 'the same cluster, count it once'."""
-    genuine: NDArray[np.bool_]
+    code: Codes
+    """(n,) for each what `code_of` makes of its columns and of whether it is genuine."""
     columns: int
+
+    def genuine(self, low: int = 0, high: int | None = None) -> NDArray[np.bool_]:
+        """Whether both sides are of one identity, of the comparisons in [low, high)."""
+        return self.code[low:high] >= self.columns**2
+
+    def first(self, low: int = 0, high: int | None = None) -> Indices:
+        """Column of one side, of the comparisons in [low, high)."""
+        return self.code[low:high].astype(np.intp) // self.columns % self.columns
+
+    def second(self, low: int = 0, high: int | None = None) -> Indices:
+        """Column of the other side; `columns - 1` holds ones and stands for 'the same cluster, count it once'."""
+        return self.code[low:high].astype(np.intp) % self.columns
+
+
+def code_of(genuine: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int) -> NDArray[np.int64]:
+    """One number for the columns of a comparison and whether it is genuine; `Table` reads it.
+
+    Args:
+        genuine: whether both sides are of one identity.
+        first: cluster of one side, below `columns - 1`.
+        second: cluster of the other.
+        columns: one more than there are clusters.
+
+    Returns:
+        Below 2 columns².
+    """
+    a, b = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+    # Both sides of one cluster: counted as often as the cluster, not as its square.
+    partner = np.where(a == b, columns - 1, b)
+    return np.asarray(np.asarray(genuine, dtype=np.int64) * columns**2 + a * columns + partner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +91,7 @@ def totals(table: Table, rows: Floats, low: int, high: int) -> tuple[Floats, Flo
         Two arrays (rows,).
     """
     n = table.columns
-    key = table.first[low:high] * n + table.second[low:high] + table.genuine[low:high] * (n * n)
-    counts = np.bincount(key, minlength=2 * n * n).astype(np.float64).reshape(2, n, n)
+    counts = np.bincount(table.code[low:high], minlength=2 * n * n).astype(np.float64).reshape(2, n, n)
     return quadratic(counts[0], rows), quadratic(counts[1], rows)
 
 
@@ -140,7 +168,7 @@ def first_reaching(table: Table, rows: Floats, level: tuple[Floats, Floats, Floa
     return _search(table, rows, level, cuts, block)
 
 
-def _edges(distances: Floats, start: int, stop: int) -> Indices:
+def _edges(distances: Distances, start: int, stop: int) -> Indices:
     """Cuts between `start` and `stop` that part no tied comparisons."""
     wanted = np.linspace(start, stop, min(BLOCKS, max(1, (stop - start) // 64)) + 1).round().astype(np.intp)
     inner = wanted[1:-1]
@@ -171,9 +199,9 @@ def _within(
     """Where in the block the level is reached, and the weights before and after the tied comparisons there."""
     low, high = block
     a, b, c = level
-    weights = row[table.first[low:high]] * row[table.second[low:high]]
+    weights = row[table.first(low, high)] * row[table.second(low, high)]
     sums = np.zeros((2, high - low + 1))
-    genuine = table.genuine[low:high]
+    genuine = table.genuine(low, high)
     np.cumsum(np.where(genuine, 0.0, weights), out=sums[0, 1:])
     np.cumsum(np.where(genuine, weights, 0.0), out=sums[1, 1:])
     sums += base[:, None]
@@ -200,7 +228,7 @@ def last_counted(table: Table, row: Floats, end: int) -> int | None:
     step = 32
     while end > 0:
         low = max(0, end - step)
-        found = np.flatnonzero((row[table.first[low:end]] > 0) & (row[table.second[low:end]] > 0))
+        found = np.flatnonzero((row[table.first(low, end)] > 0) & (row[table.second(low, end)] > 0))
         if found.size:
             return low + int(found[-1])
         end, step = low, 2 * step

@@ -164,7 +164,7 @@ def _error_rate(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefine
     The EER varies less than a share of as many trials, because its threshold gives way; but where no resample shows
     an error, only the interval of a share has a width.
     """
-    column = pairs.table.first[pairs.table.genuine]
+    column = pairs.genuine_first
     if not column.size or not np.isfinite(rows[0]):
         return split_rows(rows, draws, 0)
     errors = np.zeros(column.size)

@@ -11,40 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ._crossing import Cuts, Table, cut, first_reaching, last_counted, quadratic
+from ._crossing import Cuts, cut, first_reaching, last_counted, quadratic
+from .pairing import Columns as Columns
+from .pairing import Pairs as Pairs
+from .pairing import pair_across as pair_across
+from .pairing import pair_up as pair_up
+from .pairing import sort_pairs as sort_pairs
 from .uncertainty import Weights
 from .values import Scores, as_scores
 from .verification import DEFAULT_TARGETS
 
 Rows = NDArray[np.float64]
 """(rows,) one value per row of weights; NaN where the row does not define it."""
-Columns = NDArray[np.intp]
 
 _TIE = 1e-12
+_BLOCK = 2**22
 _NO_COLUMNS = np.empty(0, np.intp)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Comparisons of originals with the clusters behind them, sorted once for all resamples."""
-
-    table: Table
-    clusters: int
-    """Columns of weights."""
-    occupied: int
-    """Clusters that have a comparison."""
-
-    @property
-    def genuine(self) -> Scores:
-        """Distances within identities, rising."""
-        return self.table.distances[self.table.genuine]
-
-    @property
-    def impostor(self) -> Scores:
-        """Distances between identities, rising."""
-        return self.table.distances[~self.table.genuine]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,63 +55,6 @@ class EerRows:
 
     eer: Rows
     threshold: Rows
-
-
-def pair_up(
-    distances: ArrayLike, identities: ArrayLike, clusters: ArrayLike | None = None, columns: int | None = None
-) -> Pairs:
-    """All comparisons i < j of a square table of distances.
-
-    Args:
-        distances: (n, n) distances between samples; only entries above the diagonal are read.
-        identities: (n,) labels; equal labels make a genuine comparison.
-        clusters: (n,) whole numbers 0..columns-1, what is drawn: identities, or subjects to be more careful. None:
-            the identities, numbered in sorted order.
-        columns: number of clusters, where some have no sample here.
-
-    Returns:
-        The comparisons, sorted.
-
-    Raises:
-        ValueError: shapes disagree, or a distance is not finite.
-    """
-    table, labels = np.asarray(distances), np.unique(np.asarray(identities), return_inverse=True)[1]
-    if table.shape != (labels.size, labels.size):
-        raise ValueError(f"expected distances of shape {(labels.size, labels.size)}, got {table.shape}")
-    drawn = labels if clusters is None else np.asarray(clusters, dtype=np.intp)
-    if drawn.shape != labels.shape:
-        raise ValueError(f"expected one cluster per sample ({labels.size}), got shape {drawn.shape}")
-    first, second = np.triu_indices(labels.size, 1)
-    total = columns if columns is not None else int(drawn.max(initial=-1)) + 1
-    return sort_pairs(table[first, second], labels[first] == labels[second], drawn[first], drawn[second], total)
-
-
-def sort_pairs(distances: ArrayLike, genuine: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int) -> Pairs:
-    """Comparisons given one by one.
-
-    Args:
-        distances: (n,).
-        genuine: (n,) whether both sides are of one identity.
-        first: (n,) cluster of one side.
-        second: (n,) cluster of the other.
-        columns: number of clusters.
-
-    Returns:
-        The comparisons, sorted.
-
-    Raises:
-        ValueError: a distance is not finite or a cluster is out of range.
-    """
-    d = as_scores(distances, "original")
-    a, b = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
-    for side in (a, b):
-        if side.size and not (side.min() >= 0 and side.max() < columns):
-            raise ValueError(f"expected clusters 0..{columns - 1}, got {side.min()}..{side.max()}")
-    order = np.argsort(d, kind="stable")
-    # Both sides of one cluster: counted as often as the cluster, not as its square.
-    partner = np.where(a == b, columns, b)
-    table = Table(d[order], a[order], partner[order], np.asarray(genuine, dtype=bool)[order], columns + 1)
-    return Pairs(table, columns, np.union1d(a, b).size)
 
 
 def cut_pairs(pairs: Pairs, weights: Weights) -> Cuts:
@@ -212,6 +139,35 @@ def fnmr_rows(
             rate = np.where(allowed >= n_i, 0.0, (n_g - at.genuine_before) / n_g)
         found.append(np.where((n_g > 0) & (allowed >= 1), rate, np.nan))
     return found
+
+
+def fmr_threshold_rows(pairs: Pairs, weights: Weights, target: float, cuts: Cuts | None = None) -> Rows:
+    """Threshold behind `fnmr_rows`: the laxest observed distance at which the FMR keeps to a limit, by row.
+
+    Args:
+        pairs: comparisons of originals.
+        weights: (rows, clusters) whole numbers.
+        target: limit of the FMR, above 0 and at most 1.
+        cuts: of `cut_pairs` on the first two, to save time where several limits are asked for.
+
+    Returns:
+        (rows,) distances; NaN where the row cannot resolve the limit.
+
+    Raises:
+        ValueError: the weights have another number of columns.
+    """
+    rows, table = _with_ones(pairs, weights), pairs.table
+    cuts = cut(table, rows) if cuts is None else cuts
+    n_i = cuts.sums[-1][0]
+    allowed = np.floor(target * n_i + 1e-9)
+    at = first_reaching(table, rows, (np.ones_like(n_i), np.zeros_like(n_i), allowed + 1), cuts)
+    threshold = np.full(n_i.shape, np.nan)
+    for row in np.flatnonzero(allowed >= 1):
+        place = last_counted(table, rows[row], int(at.start[row]))
+        # Where nothing lies below the first impostors, which tie: accept up to just before them.
+        next_one = table.distances[min(int(at.start[row]), table.distances.size - 1)]
+        threshold[row] = np.nextafter(next_one, -np.inf) if place is None else table.distances[place]
+    return threshold
 
 
 def rejection_rows(scores: Clustered, thresholds: Rows, weights: Weights) -> Rows:
@@ -303,14 +259,16 @@ def _pair_moments(pairs: Pairs, weights: Weights) -> tuple[tuple[Rows, Rows], tu
     """Weighted mean and population variance of genuine and of impostor distances, by row."""
     rows, table, n = _with_ones(pairs, weights), pairs.table, pairs.clusters + 1
     # Sums of squares lose digits when the values lie far from 0.
-    centre = float(table.distances.mean()) if table.distances.size else 0.0
+    centre = float(table.distances.mean(dtype=np.float64)) if table.distances.size else 0.0
+    sums = np.zeros((3, 2 * n * n))
+    for at in range(0, table.distances.size, _BLOCK):
+        code = table.code[at : at + _BLOCK]
+        d = table.distances[at : at + _BLOCK].astype(np.float64) - centre
+        for total, part in zip(sums, (np.ones_like(d), d, d * d), strict=True):
+            total += np.bincount(code, weights=part, minlength=2 * n * n)
     found = []
-    for kind in (table.genuine, ~table.genuine):
-        key, d = table.first[kind] * n + table.second[kind], table.distances[kind] - centre
-        count, total, squares = (
-            quadratic(np.asarray(np.bincount(key, weights=part, minlength=n * n), np.float64).reshape(n, n), rows)
-            for part in (np.ones_like(d), d, d * d)
-        )
+    for kind in (1, 0):
+        count, total, squares = (quadratic(each.reshape(2, n, n)[kind], rows) for each in sums)
         found.append(_moments(count, total, squares, centre))
     return found[0], found[1]
 

@@ -5,11 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...analyzers.base import Analysis, HandAnalysis
+from ...analyzers.face_alignment import FACE_SIZE, similarity_to_template
 from ...datasets.base import Image
 from .values import Undefined
 
 _GRID = 64
 """Samples a side, laid over the ROI in its own frame."""
+
+
+def recognised_square(analysis: Analysis) -> NDArray[np.float64]:
+    """Corners of what recognisers look at: the palm square of a hand, the square of the aligned face of a face.
+
+    Returns:
+        (4, 2) px in ROI order: top-left, top-right, bottom-right, bottom-left.
+
+    Raises:
+        ValueError: the face's landmarks cannot be aligned.
+    """
+    if isinstance(analysis, HandAnalysis):
+        return np.asarray(analysis.roi, dtype=np.float64)
+    transform = similarity_to_template(analysis.landmarks_5)
+    low, high = -0.5, FACE_SIZE - 0.5
+    corners = np.array([[low, low], [high, low], [high, high], [low, high]])
+    return np.asarray((corners - transform[:, 2]) @ np.linalg.inv(transform[:, :2]).T, dtype=np.float64)
 
 
 def roi_coverage(roi: ArrayLike, region: NDArray[np.bool_]) -> float | Undefined:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .values import Undefined
+
+Distances = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +55,8 @@ def identify(
     Raises:
         ValueError: shapes disagree, a distance is not finite, or a source is no column.
     """
-    table = np.array(distances, dtype=np.float64)
+    given = np.asarray(distances)
+    table: Distances = given.astype(np.float32) if given.dtype == np.float32 else given.astype(np.float64)
     probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
     if table.ndim != 2 or table.shape != (probes.size, gallery.size):
         raise ValueError(f"expected distances of shape {(probes.size, gallery.size)}, got {table.shape}; match them")
@@ -76,7 +79,7 @@ def identify(
     )
 
 
-def _leave_out(table: NDArray[np.float64], sources: Sequence[int | None]) -> None:
+def _leave_out(table: Distances, sources: Sequence[int | None]) -> None:
     if len(sources) != table.shape[0]:
         raise ValueError(f"expected one source per probe ({table.shape[0]}), got {len(sources)}; pass None for none")
     for row, column in enumerate(sources):
@@ -87,16 +90,14 @@ def _leave_out(table: NDArray[np.float64], sources: Sequence[int | None]) -> Non
         table[row, column] = np.inf
 
 
-def _per_identity(
-    table: NDArray[np.float64], gallery: NDArray[np.str_]
-) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+def _per_identity(table: Distances, gallery: NDArray[np.str_]) -> tuple[Distances, NDArray[np.str_]]:
     """(probes, identities) distance to the nearest entry of each identity, and the sorted identities."""
     order = np.argsort(gallery, kind="stable")
     identities, starts = np.unique(gallery[order], return_index=True)
     return np.minimum.reduceat(table[:, order], starts, axis=1), identities
 
 
-def _expected_cmc(nearest: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+def _expected_cmc(nearest: Distances, own: Distances) -> NDArray[np.float64]:
     """Mean over probes of P(rank <= k), ranks being uniform over tied identities."""
     closer = (nearest < own[:, None]).sum(axis=1)
     tied = (nearest == own[:, None]).sum(axis=1)  # the own identity among them
@@ -105,3 +106,84 @@ def _expected_cmc(nearest: NDArray[np.float64], own: NDArray[np.float64]) -> NDA
     for c, t in zip(closer, tied, strict=True):
         total += np.clip((ranks - c) / t, 0.0, 1.0)
     return total / own.size
+
+
+def rank_hits(
+    distances: ArrayLike, probe_identities: Sequence[str], gallery_identities: Sequence[str], rank: int
+) -> NDArray[np.float64] | Undefined:
+    """Whether each probe's identity is among the first few; the mean is `identify(...).cmc[rank - 1]`.
+
+    Args:
+        distances: (probes, gallery), smaller is more alike.
+        probe_identities: identity of each row.
+        gallery_identities: identity of each column.
+        rank: how many identities are looked at, 1 or more.
+
+    Returns:
+        (probes,) 1 or 0, or the chance of 1 where identities tie; NaN where the probe has no mate; or why there are
+        none.
+
+    Raises:
+        ValueError: shapes disagree or a distance is not finite.
+    """
+    found = _searched(distances, gallery_identities)
+    if isinstance(found, Undefined):
+        return found
+    nearest, identities = found
+    probes = np.asarray(probe_identities, dtype=str)
+    if probes.shape != (len(nearest),):
+        raise ValueError(f"expected one identity per probe ({len(nearest)}), got {probes.size}; match them")
+    column = np.searchsorted(identities, probes).clip(max=identities.size - 1)
+    mated = identities[column] == probes
+    own = nearest[np.arange(probes.size), column]
+    chance = _within(nearest < own[:, None], nearest == own[:, None], rank)
+    return np.where(mated, chance, np.nan) if mated.any() else Undefined("no probe has a mate in the gallery")
+
+
+def target_hits(
+    distances: ArrayLike, gallery_identities: Sequence[str], targets: Collection[str], rank: int
+) -> NDArray[np.float64] | Undefined:
+    """Whether any of some target identities is among each probe's first few.
+
+    Args:
+        distances: (probes, gallery), smaller is more alike.
+        gallery_identities: identity of each column.
+        targets: identities.
+        rank: how many identities are looked at, 1 or more.
+
+    Returns:
+        (probes,) as `rank_hits`, or why there are none (no target is in the gallery).
+
+    Raises:
+        ValueError: shapes disagree or a distance is not finite.
+    """
+    found = _searched(distances, gallery_identities)
+    if isinstance(found, Undefined):
+        return found
+    nearest, identities = found
+    aimed = np.isin(identities, list(targets))
+    if not aimed.any():
+        return Undefined("no other image of a target is in the gallery")
+    best = nearest[:, aimed].min(axis=1)[:, None]
+    others = nearest[:, ~aimed]
+    tied = np.hstack([others == best, np.ones_like(best, dtype=bool)])
+    return _within(others < best, tied, rank)
+
+
+def _searched(
+    distances: ArrayLike, gallery_identities: Sequence[str]
+) -> tuple[Distances, NDArray[np.str_]] | Undefined:
+    table, gallery = np.asarray(distances, dtype=np.float64), np.asarray(gallery_identities, dtype=str)
+    if table.ndim != 2 or table.shape[1] != gallery.size:
+        raise ValueError(f"expected one column per gallery entry ({gallery.size}), got shape {table.shape}; match them")
+    if not np.isfinite(table).all():
+        raise ValueError("expected finite distances, got NaN or infinity; leave out what could not be compared")
+    if not table.size:
+        return Undefined("no probes or an empty gallery")
+    return _per_identity(table, gallery)
+
+
+def _within(closer: NDArray[np.bool_], tied: NDArray[np.bool_], rank: int) -> NDArray[np.float64]:
+    """(probes,) chance that the rank is at most that one, ranks being uniform over the tied, the own one among them."""
+    chance = (rank - closer.sum(axis=1)) / tied.sum(axis=1)
+    return np.asarray(np.clip(chance, 0.0, 1.0), dtype=np.float64)

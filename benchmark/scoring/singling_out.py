@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .values import Scores, Undefined, as_scores
+from .population import Ordered
+from .values import Scores, Undefined
 from .verification import EerPoint, eer
 
 Floats = NDArray[np.float64]
@@ -80,7 +81,8 @@ def nearest_by_identity(
     Raises:
         ValueError: shapes disagree or a distance is not finite.
     """
-    table = np.array(distances, dtype=np.float64)
+    given = np.asarray(distances)
+    table = np.array(given, dtype=np.float32 if given.dtype == np.float32 else np.float64)
     probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
     if table.ndim != 2 or table.shape != (probes.size, gallery.size):
         raise ValueError(f"expected distances of shape {(probes.size, gallery.size)}, got {table.shape}; match them")
@@ -199,7 +201,7 @@ def mated_scores(
     distances: ArrayLike,
     probe_identities: Sequence[str],
     gallery_identities: Sequence[str],
-    sources: ArrayLike,
+    sources: ArrayLike | None,
     with_source: bool = False,
 ) -> MatedScores:
     """Part the distances of de-identified images to originals; NaN entries are left out.
@@ -208,7 +210,7 @@ def mated_scores(
         distances: (images, originals).
         probe_identities: identity of each de-identified image.
         gallery_identities: identity of each original.
-        sources: (images,) column of the original that each image was made from.
+        sources: (images,) column of the original that each image was made from. None: none of these is there.
         with_source: whether that very pair is a mated comparison, or none at all.
 
     Returns:
@@ -217,9 +219,9 @@ def mated_scores(
     Raises:
         ValueError: shapes disagree.
     """
-    table = np.asarray(distances, dtype=np.float64)
+    table = np.asarray(distances)
     probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
-    source = np.asarray(sources, dtype=np.intp)
+    source = np.zeros(probes.size, np.intp) if sources is None else np.asarray(sources, dtype=np.intp)
     if table.shape != (probes.size, gallery.size) or source.shape != (probes.size,):
         raise ValueError(
             f"expected {(probes.size, gallery.size)} distances and {probes.size} sources, "
@@ -227,9 +229,11 @@ def mated_scores(
         )
     same = probes[:, None] == gallery[None]
     used = np.isfinite(table)
-    if not with_source:
+    if sources is not None and not with_source:
         used[np.arange(probes.size), source] = False
-    return MatedScores(table[same & used], table[~same & used], with_source)
+    np.logical_and(same, used, out=same)
+    np.logical_and(used, ~same, out=used)
+    return MatedScores(table[same], table[used], with_source)
 
 
 def effective_eer(mated: ArrayLike, non_mated: ArrayLike) -> float | Undefined:
@@ -248,7 +252,7 @@ def effective_eer(mated: ArrayLike, non_mated: ArrayLike) -> float | Undefined:
     Raises:
         ValueError: a distance is not finite.
     """
-    point = eer(as_scores(mated, "mated"), as_scores(non_mated, "non-mated"))
+    point = eer(Ordered.of(mated, "mated"), Ordered.of(non_mated, "non-mated"))
     return min(point.eer, 1 - point.eer) if isinstance(point, EerPoint) else point
 
 

@@ -2,6 +2,9 @@
 
 Everywhere a comparison is accepted when its distance is at most the threshold, d <= t. FMR is the share of impostor
 comparisons accepted, FNMR the share of genuine ones rejected (ISO/IEC 19795-1, over completed comparisons).
+
+Wherever distances are taken, they may come as an array, or as what `population.Collector` gives: sorted once for all
+functions, or as a histogram, whose error bound then holds.
 """
 
 from __future__ import annotations
@@ -11,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from .population import Distances, Floats, Ordered, Population, Sketch, as_population, moments, search
 from .values import Scores, Undefined, as_scores
 
 DEFAULT_TARGETS = (0.1, 0.01, 0.001)
 """False match rates at which the FNMR is reported."""
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,13 @@ class OperatingPoint:
     """Why there is no number; empty when there is."""
 
 
-def fmr_fnmr_curve(genuine: ArrayLike, impostor: ArrayLike) -> ErrorCurve | Undefined:
+def fmr_fnmr_curve(genuine: Distances, impostor: Distances, points: int | None = None) -> ErrorCurve | Undefined:
     """FMR and FNMR as exact step functions of the threshold.
 
     Args:
         genuine: distances between samples of one identity.
         impostor: distances between samples of two identities.
+        points: keep at most so many thresholds, evenly spread over the observed ones, both ends among them. None: all.
 
     Returns:
         The curve, or why there is none (a side is empty).
@@ -75,20 +80,39 @@ def fmr_fnmr_curve(genuine: ArrayLike, impostor: ArrayLike) -> ErrorCurve | Unde
     Raises:
         ValueError: a distance is not finite.
     """
-    g, i = np.sort(as_scores(genuine, "genuine")), np.sort(as_scores(impostor, "impostor"))
+    g, i = as_population(genuine, "genuine"), as_population(impostor, "impostor")
     if not g.size or not i.size:
         return Undefined(f"no {'impostor' if g.size else 'genuine'} comparisons")
-    observed = np.unique(np.concatenate([g, i]))
-    fmr = np.searchsorted(i, observed, side="right") / i.size
-    fnmr = (g.size - np.searchsorted(g, observed, side="right")) / g.size
-    return ErrorCurve(
-        thresholds=np.concatenate([[-np.inf], observed]),
-        fmr=np.concatenate([[0.0], fmr]),
-        fnmr=np.concatenate([[1.0], fnmr]),
-    )
+    thresholds = _thresholds(g, i, points)
+    return ErrorCurve(thresholds=thresholds, fmr=_share(i, thresholds), fnmr=(g.size - g.at_most(thresholds)) / g.size)
 
 
-def eer(genuine: ArrayLike, impostor: ArrayLike) -> EerPoint | Undefined:
+def _thresholds(g: Population, i: Population, points: int | None) -> Scores:
+    """Minus infinity and the distinct observed distances, or evenly spread ones of these."""
+    merged = np.concatenate([g.steps, i.steps])
+    merged.sort()
+    ends = np.empty(merged.size, dtype=bool)
+    ends[-1] = True
+    np.not_equal(merged[1:], merged[:-1], out=ends[:-1])
+    count = 1 + int(np.count_nonzero(ends))
+    if points is None or count <= points:
+        return np.concatenate([[-np.inf], merged[ends]])
+    wanted = np.unique(np.linspace(0, count - 1, points).round().astype(np.intp))
+    kept = [np.array([-np.inf])]
+    seen = 0
+    for at in range(0, merged.size, _BLOCK):
+        observed = merged[at : at + _BLOCK][ends[at : at + _BLOCK]]
+        here = wanted[(wanted > seen) & (wanted <= seen + observed.size)] - seen - 1
+        kept.append(observed[here].astype(np.float64))
+        seen += observed.size
+    return np.concatenate(kept)
+
+
+def _share(population: Population, thresholds: Scores) -> Scores:
+    return np.asarray(population.at_most(thresholds) / population.size)
+
+
+def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
     """Equal error rate on the empirical step functions, without a grid.
 
     FMR - FNMR grows with every distinct observed distance t. The threshold is the t of least |FMR - FNMR| and the
@@ -107,24 +131,53 @@ def eer(genuine: ArrayLike, impostor: ArrayLike) -> EerPoint | Undefined:
     Raises:
         ValueError: a distance is not finite.
     """
-    curve = fmr_fnmr_curve(genuine, impostor)
-    if isinstance(curve, Undefined):
-        return curve
-    gap = np.abs(curve.fmr - curve.fnmr)
+    g, i = as_population(genuine, "genuine"), as_population(impostor, "impostor")
+    if not g.size or not i.size:
+        return Undefined(f"no {'impostor' if g.size else 'genuine'} comparisons")
+    crossed = min(_first_crossed(g.steps, g, i), _first_crossed(i.steps, g, i))
+    before = _largest_below(crossed, g, i)
+    thresholds = np.array([-np.inf if before is None else before, crossed])
+    fmr, fnmr = _share(i, thresholds), (g.size - g.at_most(thresholds)) / g.size
+    gap = np.abs(fmr - fnmr)
     # Equal gaps may differ by rounding: 1/3 - 0 against 1 - 2/3.
     best = np.flatnonzero(gap <= gap.min() + 1e-12)
-    at = max(1, int(best[0]))
+    at = int(best[0]) if before is not None else 1
     return EerPoint(
-        eer=float(np.mean((curve.fmr[best] + curve.fnmr[best]) / 2)),
-        threshold=float(curve.thresholds[at]),
-        upper=float(curve.thresholds[at + 1]) if at + 1 < curve.thresholds.size else None,
-        fmr=float(curve.fmr[at]),
-        fnmr=float(curve.fnmr[at]),
+        eer=float(np.mean((fmr[best] + fnmr[best]) / 2)),
+        threshold=float(thresholds[at]),
+        upper=_smallest_above(float(thresholds[at]), g, i),
+        fmr=float(fmr[at]),
+        fnmr=float(fnmr[at]),
     )
 
 
+def _first_crossed(steps: Floats, g: Population, i: Population) -> float:
+    """The smallest of the steps at which FMR >= FNMR, or infinity."""
+    low, high = 0, len(steps)
+    while low < high:
+        middle = (low + high) // 2
+        t = float(steps[middle])
+        if int(i.at_most(t)) / i.size >= (g.size - int(g.at_most(t))) / g.size:
+            high = middle
+        else:
+            low = middle + 1
+    return float(steps[low]) if low < len(steps) else math.inf
+
+
+def _largest_below(t: float, *populations: Population) -> float | None:
+    """The largest observed distance below t."""
+    places = [(each.steps, int(search(each.steps, t, "left"))) for each in populations]
+    return max((float(steps[at - 1]) for steps, at in places if at > 0), default=None)
+
+
+def _smallest_above(t: float, *populations: Population) -> float | None:
+    """The smallest observed distance above t."""
+    places = [(each.steps, int(search(each.steps, t, "right"))) for each in populations]
+    return min((float(steps[at]) for steps, at in places if at < len(steps)), default=None)
+
+
 def fnmr_at_fmr(
-    genuine: ArrayLike, impostor: ArrayLike, targets: Sequence[float] = DEFAULT_TARGETS
+    genuine: Distances, impostor: Distances, targets: Sequence[float] = DEFAULT_TARGETS
 ) -> list[OperatingPoint]:
     """Lowest FNMR at an FMR of at most each target (not nearest to it, which could exceed it).
 
@@ -141,14 +194,14 @@ def fnmr_at_fmr(
     Raises:
         ValueError: a distance is not finite or a target is out of range.
     """
-    g, i = np.sort(as_scores(genuine, "genuine")), np.sort(as_scores(impostor, "impostor"))
+    g, i = as_population(genuine, "genuine"), as_population(impostor, "impostor")
     for target in targets:
         if not 0.0 < target <= 1.0:
             raise ValueError(f"expected FMR targets above 0 and at most 1, got {target!r}; 0.001 is 0.1 %")
     return [_operating_point(g, i, target) for target in targets]
 
 
-def _operating_point(genuine: Scores, impostor: Scores, target: float) -> OperatingPoint:
+def _operating_point(genuine: Population, impostor: Population, target: float) -> OperatingPoint:
     n = impostor.size
     allowed = math.floor(target * n + 1e-9)
     if not genuine.size:
@@ -157,20 +210,20 @@ def _operating_point(genuine: Scores, impostor: Scores, target: float) -> Operat
         return OperatingPoint(
             target, None, None, None, n, f"needs at least {math.ceil(1 / target - 1e-9)} impostor comparisons, got {n}"
         )
-    observed = np.concatenate([genuine, impostor])
     # Up to but excluding the first impostor that would be one too many.
-    below = observed if allowed >= n else observed[observed < impostor[allowed]]
-    threshold = float(below.max()) if below.size else float(np.nextafter(impostor[0], -np.inf))
+    limit = math.inf if allowed >= n else impostor.place(allowed)
+    below = _largest_below(limit, genuine, impostor)
+    threshold = float(np.nextafter(impostor.place(0), -np.inf)) if below is None else below
     return OperatingPoint(
         target=target,
-        fnmr=float(np.mean(genuine > threshold)),
-        fmr=float(np.mean(impostor <= threshold)),
+        fnmr=(genuine.size - int(genuine.at_most(threshold))) / genuine.size,
+        fmr=int(impostor.at_most(threshold)) / n,
         threshold=threshold,
         impostors=n,
     )
 
 
-def rejection_rate(deidentified: ArrayLike, threshold: float) -> float | Undefined:
+def rejection_rate(deidentified: Distances, threshold: float) -> float | Undefined:
     """RR: share of de-identified comparisons that the recogniser rejects, d > threshold (palm paper, III-C).
 
     Args:
@@ -183,13 +236,13 @@ def rejection_rate(deidentified: ArrayLike, threshold: float) -> float | Undefin
     Raises:
         ValueError: a distance is not finite or the threshold is NaN.
     """
-    d = as_scores(deidentified, "de-identified")
+    d = as_population(deidentified, "de-identified")
     if math.isnan(threshold):
         raise ValueError("expected a threshold, got NaN; take the one of eer()")
-    return float(np.mean(d > threshold)) if d.size else Undefined("no de-identified comparisons")
+    return (d.size - int(d.at_most(threshold))) / d.size if d.size else Undefined("no de-identified comparisons")
 
 
-def d_prime(first: ArrayLike, second: ArrayLike) -> float | Undefined:
+def d_prime(first: Distances, second: Distances) -> float | Undefined:
     """Decidability |m1 - m2| / sqrt((s1² + s2²) / 2) with population variances (palm paper, eq. 3; Daugman).
 
     Args:
@@ -202,14 +255,14 @@ def d_prime(first: ArrayLike, second: ArrayLike) -> float | Undefined:
     Raises:
         ValueError: a distance is not finite.
     """
-    a, b = as_scores(first, "first"), as_scores(second, "second")
+    a, b = _moments(first, "first"), _moments(second, "second")
     if not a.size or not b.size:
         return Undefined("no comparisons on one side")
-    spread = math.sqrt((_variance(a) + _variance(b)) / 2)
-    return abs(float(a.mean() - b.mean())) / spread if spread > 0 else Undefined("the distances do not vary")
+    spread = math.sqrt((a.variance + b.variance) / 2)
+    return abs(a.mean - b.mean) / spread if spread > 0 else Undefined("the distances do not vary")
 
 
-def dir_ratio(genuine: ArrayLike, impostor: ArrayLike, deidentified: ArrayLike) -> float | Undefined:
+def dir_ratio(genuine: Distances, impostor: Distances, deidentified: Distances) -> float | Undefined:
     """De-identification ratio in %, with its sign (palm paper, eq. 4, right-hand side).
 
     (mg - md) / (mg - mi) * sqrt(sg² + si²) / sqrt(sg² + sd²) * 100. At 100 the de-identified distances lie from the
@@ -227,20 +280,35 @@ def dir_ratio(genuine: ArrayLike, impostor: ArrayLike, deidentified: ArrayLike) 
     Raises:
         ValueError: a distance is not finite.
     """
-    g, i = as_scores(genuine, "genuine"), as_scores(impostor, "impostor")
-    d = as_scores(deidentified, "de-identified")
+    g, i = _moments(genuine, "genuine"), _moments(impostor, "impostor")
+    d = _moments(deidentified, "de-identified")
     for name, values in (("genuine", g), ("impostor", i), ("de-identified", d)):
         if not values.size:
             return Undefined(f"no {name} comparisons")
-    reach = float(g.mean() - i.mean())
+    reach = g.mean - i.mean
     if reach == 0:
         return Undefined("genuine and impostor distances have the same mean")
-    spread = math.sqrt(_variance(g) + _variance(d))
+    spread = math.sqrt(g.variance + d.variance)
     if spread == 0:
         return Undefined("the distances do not vary")
-    return float(g.mean() - d.mean()) / reach * math.sqrt(_variance(g) + _variance(i)) / spread * 100.0
+    return (g.mean - d.mean) / reach * math.sqrt(g.variance + i.variance) / spread * 100.0
 
 
-def _variance(values: Scores) -> float:
-    """Population variance; exactly 0 for equal values, where rounding of the mean would leave a trace."""
-    return 0.0 if values.min() == values.max() else float(values.var())
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    size: int
+    mean: float = math.nan
+    variance: float = math.nan
+
+
+def _moments(values: Distances, name: str) -> _Moments:
+    """Mean and population variance; exactly 0 for equal values."""
+    if isinstance(values, Ordered | Sketch):
+        return _Moments(values.size, *values.moments())
+    scores = as_scores(values, name)
+    if scores.size > _BLOCK:
+        return _Moments(scores.size, *moments(scores))
+    if not scores.size:
+        return _Moments(0)
+    varies = scores.min() != scores.max()
+    return _Moments(scores.size, float(scores.mean()), float(scores.var()) if varies else 0.0)

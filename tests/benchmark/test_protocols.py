@@ -7,6 +7,7 @@ import pytest
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol, protocols
 
 DIGESTS = {
+    "face/1.0": "400c2fd161c087d86a03df650c1c4fd2a22b288cbe4021bc5542d652e1292a18",
     "palm-paper/1.0": "b174fb8544d5ba346c2130f6f30fe7fad4750a727131001df0ab44e487f3a2be",
     "palm/1.0": "8d6a4e7a1695028d8af5fb9b83db72749af4d352911578f52efa0470c44771ff",
 }

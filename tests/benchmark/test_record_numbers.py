@@ -148,7 +148,7 @@ def test_linking_among_ten_is_measured_where_there_are_ten(toy_options, tmp_path
     assert value(record, "d_sys", "toy_recognizer").value > 0.9
     assert value(record, "eer_effective", "toy_recognizer").value < 5
     small = run_one(toy_options("identity", dataset="identities=5"), tmp_path / "small")
-    assert "needs 10 palms" in value(small, "linkability", "toy_recognizer").reason
+    assert "needs 10 identities" in value(small, "linkability", "toy_recognizer").reason
 
 
 def test_the_regions_own_quality_is_lower_than_the_whole_images(toy_options, tmp_path: Path) -> None:

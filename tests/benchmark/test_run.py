@@ -353,3 +353,11 @@ def test_a_file_that_vanishes_or_changes_is_tried_again(toy_options, tmp_path: P
     gone.write_bytes(kept)
     changed.write_bytes(other)
     assert run_one(options, out).counts.done == 18
+
+
+def test_distances_that_depend_on_the_order_of_a_pair_are_refused(toy_options, tmp_path: Path) -> None:
+    (outcome,) = run(toy_options("identity", recognizers=("lopsided",)), Execution(out=tmp_path, backend="serial"))
+    assert outcome.record.counts.retry
+    eer = outcome.record.value("eer", "lopsided")
+    assert eer is not None
+    assert eer.value is None

@@ -57,7 +57,7 @@ def test_a_malformed_sweep_is_refused(text: str) -> None:
 
 
 def test_a_grid_is_every_combination_of_the_methods_own_parameters() -> None:
-    found = expand(["masking", "blurring", "pixelation"], ["sigma=0.02,0.08", "region=palm,hand", "block=0.2"])
+    found = expand(["masking", "blurring", "pixelation"], ["sigma=0.02,0.08", "region=auto,hand", "block=0.2"])
     assert found == (
         "masking",
         "masking:region=hand",
@@ -78,11 +78,11 @@ def test_without_a_sweep_methods_stay_as_typed() -> None:
 def test_equal_settings_are_one_cell_however_they_are_typed() -> None:
     assert expand(["blurring"], ["sigma=0.1,.1,0.10,1e-1"]) == ("blurring:sigma=0.1",)
     assert expand(["blurring"], ["sigma=0.038"]) == ("blurring",)
-    assert expand(["blurring:region=palm", "blurring"], ["sigma=0.1"]) == ("blurring:sigma=0.1",)
+    assert expand(["blurring:region=auto", "blurring"], ["sigma=0.1"]) == ("blurring:sigma=0.1",)
 
 
 def test_a_sweep_may_be_for_one_method_and_then_takes_the_others_place() -> None:
-    found = expand(["masking", "blurring"], ["blurring.region=hand", "region=palm,hand"])
+    found = expand(["masking", "blurring"], ["blurring.region=hand", "region=auto,hand"])
     assert found == ("masking", "masking:region=hand", "blurring:region=hand")
 
 

@@ -6,9 +6,12 @@ import pytest
 
 from deid_bench.benchmark.metrics import METRICS, _catalogue
 
-PARTS = ["box", "keypoints_2d", "keypoints_3d", "roi", "mask"]
+PARTS = ["box", "keypoints_2d", "keypoints_3d", "roi", "mask", "landmarks_5", "landmarks_68"]
 PROMISED = [
-    *("rr", "rr_cross", "dir", "dir_cross", "rank1_with_source", "rank1_without_source", "roi_coverage", "roi_changed"),
+    *("rr", "rr_cross", "dir", "dir_cross", "rank1_with_source", "rank1_without_source"),
+    *("rank5_without_source", "rank5_untargeted", "rank5_targeted", "rank1_untargeted", "rank1_targeted"),
+    *(f"fnmr_deidentified_at_fmr_{limit}" for limit in ("10", "1", "0_1")),
+    *("roi_coverage", "roi_changed"),
     *("eer_effective", "eer_deidentified", "d_sys", "d_sys_null", "linkability", "singling_out"),
     *("dprime_diversity", "overlap_diversity", "lpips_between_seeds"),
     *("psnr", "ssim", "ms_ssim", "lpips_alex", "lpips_vgg"),
@@ -16,7 +19,8 @@ PROMISED = [
     *("psnr_paper", "ssim_paper", "ms_ssim_paper", "lpips_paper"),
     *("fid", "kid", "fd_vgg16", "kd_vgg16", "fid_region", "kid_region", "fd_vgg16_region", "kd_vgg16_region"),
     *("survival", *(f"drift_{part}" for part in PARTS), *(f"floor_{part}" for part in PARTS)),
-    *("eer", "eer_threshold", "fnmr_at_fmr_10", "fnmr_at_fmr_1", "fnmr_at_fmr_0_1", "d_prime"),
+    *("eer", "eer_threshold", "fnmr_at_fmr_10", "fnmr_at_fmr_1", "fnmr_at_fmr_0_1"),
+    *("rank1_originals", "rank5_originals", "d_prime"),
     *("failure_rate", "seconds_per_image"),
 ]
 

@@ -21,13 +21,13 @@ HERE = Path(__file__).parent
 
 
 def main(name: str) -> None:
-    registry().add_file(HERE.parents[1] / "toy_package" / "src" / "deid_bench_toy" / "toys.py")
+    registry().add_file(HERE.parent / "face_world.py")
     options = RunOptions(
-        methods=("toy_noise",),
-        datasets=("toy-hands:folder=hands,identities=5,samples=2,blank=1",),
-        analyzer="toy_analyzer",
-        recognizers=("toy_recognizer",),
-        repetitions=2,
+        methods=("toy_lookalike",),
+        datasets=("toy-faces:folder=faces,identities=10,samples=3,blank=1",),
+        protocol="face/1.0",
+        analyzer="toy_face_analyzer",
+        recognizers=("toy_face_recognizer",),
     )
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -36,11 +36,12 @@ def main(name: str) -> None:
             created="2025-01-01T00:00:00+00:00", backend="serial", jobs=1, machine={"processor": "any"},
             packages={"numpy": "2"}, seconds={"analyze": 0.01}, wall_seconds=1.0, peak_memory_mb=100.0,
         )  # fmt: skip
+        origin = {"origin": "file face_world.py"}
         plugins = {
-            "method": outcome.record.method.model_copy(update={"origin": "file toys.py"}),
-            "dataset": outcome.record.dataset.model_copy(update={"origin": "file toys.py"}),
-            "analyzer": outcome.record.analyzer.model_copy(update={"origin": "file toys.py"}),
-            "recognizers": [each.model_copy(update={"origin": "file toys.py"}) for each in outcome.record.recognizers],
+            "method": outcome.record.method.model_copy(update=origin),
+            "dataset": outcome.record.dataset.model_copy(update=origin),
+            "analyzer": outcome.record.analyzer.model_copy(update=origin),
+            "recognizers": [each.model_copy(update=origin) for each in outcome.record.recognizers],
         }
         record = outcome.record.model_copy(update={"host": host, **plugins})
         (HERE / name).write_text(record.model_dump_json(indent=1) + "\n")

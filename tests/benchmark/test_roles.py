@@ -1,0 +1,114 @@
+"""Who is a query, a mate or a stranger: sizes, disjointness, and that a seed alone decides."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deid_bench.benchmark.protocols import ProtocolError, RetrievalRule, get_protocol
+from deid_bench.benchmark.roles import Roles, assign_roles, target_candidates
+from deid_bench.datasets.base import Sample
+
+RULE = get_protocol("face/1.0").retrieval
+assert RULE is not None
+
+
+def people(*counts: int) -> list[Sample]:
+    """That many images of each person."""
+    return [
+        Sample(f"p{person:04d}/{image}", f"p{person:04d}", f"p{person:04d}", Path(), "")
+        for person, count in enumerate(counts)
+        for image in range(count)
+    ]
+
+
+def names(samples: tuple[Sample, ...]) -> set[str]:
+    return {each.identity for each in samples}
+
+
+def check(roles: Roles, samples: list[Sample]) -> None:
+    """What holds whatever the sizes."""
+    parts = (roles.queries, roles.mates, roles.others, roles.unused)
+    assert sorted(each.sample_id for part in parts for each in part) == sorted(each.sample_id for each in samples)
+    assert names(roles.queries) == names(roles.mates)
+    assert len(roles.mates) == len(names(roles.mates))
+    assert not names(roles.queries) & names(roles.others)
+
+
+def test_a_dataset_like_lfw_gives_the_papers_sizes() -> None:
+    # 5,749 people, 1,680 of them with two images or more, as in LFW.
+    samples = people(*[2] * 1000, *[3] * 680, *[1] * 4069)
+    roles = assign_roles(samples, RULE)
+    check(roles, samples)
+    assert roles.full
+    sizes = [(len(part), len(names(part))) for part in (roles.queries, roles.mates, roles.others)]
+    assert sizes == [(500, 500), (500, 500), (500, 500)]
+
+
+def test_orl_gives_what_it_has() -> None:
+    samples = people(*[10] * 40)
+    roles = assign_roles(samples, RULE)
+    check(roles, samples)
+    assert not roles.full
+    sizes = [(len(part), len(names(part))) for part in (roles.queries, roles.mates, roles.others)]
+    assert sizes == [(100, 20), (20, 20), (200, 20)]
+    assert len(roles.unused) == 80
+
+
+def test_where_people_are_many_but_too_few_nobody_is_left_without_a_query() -> None:
+    samples = people(*[9] * 600)
+    roles = assign_roles(samples, RULE)
+    check(roles, samples)
+    assert (len(roles.queries), len(names(roles.queries))) == (500, 300)
+    assert (len(roles.others), len(names(roles.others))) == (500, 300)
+
+
+def test_the_order_of_the_samples_does_not_matter_and_the_seed_does() -> None:
+    samples = people(*[4] * 30, *[1] * 9)
+    mixed = random.Random(1).sample(samples, len(samples))
+    straight, other = assign_roles(samples, RULE), assign_roles(samples, replace(RULE, seed=1))
+    assert {each.sample_id for each in straight.queries} == {
+        each.sample_id for each in assign_roles(mixed, RULE).queries
+    }
+    assert names(straight.queries) != names(other.queries)
+
+
+def test_more_strangers_do_not_move_the_queries_of_the_same_people() -> None:
+    """Half of the people are asked; a further person with one image has no say in which."""
+    few, more = people(*[3] * 20), people(*[3] * 20, 1, 1, 1)
+    assert assign_roles(few, RULE).query_ids == assign_roles(more, RULE).query_ids
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 1), (5,), (2, 1, 1)])
+def test_too_few_people_with_two_images_are_refused(counts: tuple[int, ...]) -> None:
+    with pytest.raises(ProtocolError, match="at least 2 identities with two images"):
+        assign_roles(people(*counts), RULE)
+
+
+def test_targets_are_people_in_no_other_role() -> None:
+    samples = people(*[2] * 1000, *[1] * 300)
+    small = RetrievalRule(queries=50, gallery_mates=50, gallery_others=50, seed=3)
+    roles = assign_roles(samples, small)
+    found, from_gallery = target_candidates(samples, roles, 10, 5)
+    assert not from_gallery
+    assert len(names(found)) == len(found) >= 10
+    assert not names(found) & (names(roles.queries) | names(roles.others))
+    again, _ = target_candidates(samples, roles, 10, 6)
+    assert names(again) != names(found)
+
+
+def test_targets_come_from_the_strangers_where_nobody_is_left() -> None:
+    samples = people(*[10] * 40)
+    roles = assign_roles(samples, RULE)
+    found, from_gallery = target_candidates(samples, roles, 10, 5)
+    assert from_gallery
+    assert names(found) <= names(roles.others)
+
+
+def test_rules_without_roles_take_anybody_as_target() -> None:
+    found, from_gallery = target_candidates(people(3, 3, 3), None, 10, 5)
+    assert (len(found), from_gallery) == (3, False)
+    assert len(names(found)) == 3
