@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..datasets.base import Hand, Image
+from ..datasets.base import Image
 from ..weights import weight
-from .base import AnalyzerInfo, HandAnalysis, Missing
-from .hand_checks import cut_off, require_images, too_small
+from .base import AnalyzerInfo, Missing
+from .keypoint_hands import FoundHand, KeypointHands
 from .masks import HandMasks, MaskMethod
-from .palm_roi import ROIS, RoiName, palm_width
+from .palm_roi import RoiName, palm_width
 from .sam2_masks import DEFAULT as SAM2
 
 if TYPE_CHECKING:
-    from .hand_pipeline import HandPipeline, RawHand
+    from .hand_pipeline import HandPipeline
 
 BOX_MARGIN = 0.25
 """The box is the keypoints' box grown by this many L on each side: fingertips end beyond their last joint."""
 
 
-class MediapipeHands:
+class MediapipeHands(KeypointHands):
     """MediaPipe Hands (palm detection full + hand landmark full, version 0.10.21).
 
     An image with several hands yields the one whose palm is detected best. `score` is the landmark network's presence
@@ -65,32 +65,9 @@ class MediapipeHands:
         for name, value in (("min_detection_confidence", min_detection_confidence), ("min_presence", min_presence)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in 0..1, got {value}")
-        if roi not in ROIS:
-            raise ValueError(f"roi must be one of {', '.join(ROIS)}, got {roi!r}")
+        super().__init__(roi, HandMasks(mask, sam2, device))
         self.min_detection_confidence = min_detection_confidence
         self.min_presence = min_presence
-        self.roi: RoiName = roi
-        self._masks = HandMasks(mask, sam2, device)
-        self._pipeline: HandPipeline | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_pipeline": None}  # interpreters stay in their process
-
-    def analyze(self, images: Sequence[Image]) -> list[HandAnalysis | Missing]:
-        """Analyse each image on its own.
-
-        Args:
-            images: (H, W, 3) uint8 RGB each, of any size.
-
-        Returns:
-            One `HandAnalysis` or `Missing` per image, in order.
-
-        Raises:
-            TypeError: something is not an image as this toolkit defines it.
-            WeightsError: the networks' files are absent and cannot be fetched.
-        """
-        require_images(images)
-        return [self._analyze_one(image) for image in images]
 
     @staticmethod
     def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
@@ -104,31 +81,19 @@ class MediapipeHands:
         always = {name: digest(name) for name in MediapipeHands.info.weights}
         return {**always, **MediapipeHands(**params)._masks.digests()}
 
-    def _analyze_one(self, image: Image) -> HandAnalysis | Missing:
-        if image.size == 0:
-            return Missing("the image has no pixels")
+    def find(self, image: Image) -> FoundHand | Missing:
+        """The hand whose palm is detected best."""
         hand = self._ready().best_hand(image, self.min_detection_confidence, self.min_presence)
         if isinstance(hand, str):
             return Missing(hand)
-        if reason := too_small(hand.keypoints_2d):
-            return Missing(reason)
-        roi = ROIS[self.roi](hand.keypoints_2d)
-        if reason := cut_off(roi, image.shape):
-            return Missing(reason)
-        return self._result(image, hand, roi)
-
-    def _result(self, image: Image, hand: RawHand, roi: np.ndarray[Any, np.dtype[np.float32]]) -> HandAnalysis:
         points = hand.keypoints_2d
         grow = np.float32(BOX_MARGIN * palm_width(points))
-        handedness: Hand = "right" if hand.left_score >= 0.5 else "left"
-        return HandAnalysis(
+        return FoundHand(
             box=np.concatenate([points.min(axis=0) - grow, points.max(axis=0) + grow]).astype(np.float32),
             score=hand.presence,
-            handedness=handedness,
+            handedness="right" if hand.left_score >= 0.5 else "left",
             keypoints_2d=points,
             keypoints_3d=hand.keypoints_3d,
-            roi=roi,
-            mask=self._masks(image, points),
         )
 
     def _ready(self) -> HandPipeline:
@@ -137,4 +102,5 @@ class MediapipeHands:
 
             palm, landmark = (weight(name) for name in self.info.weights)
             self._pipeline = HandPipeline(palm, landmark)
-        return self._pipeline
+        pipeline: HandPipeline = self._pipeline
+        return pipeline

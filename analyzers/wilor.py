@@ -6,23 +6,22 @@ authors find hands with it and segment them with SAM 2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._licences import require
 from .._weight_sources import sha256_of
-from ..datasets.base import Hand, Image
+from ..datasets.base import Image
 from ..weights import WeightsError
-from .base import AnalyzerInfo, HandAnalysis, Missing
+from .base import AnalyzerInfo, Missing
 from .external import Dtype, ToolError, check_place, hub_files, place, require_package
-from .hand_checks import MIN_PALM_WIDTH, cut_off, require_images, too_small
+from .hand_checks import MIN_PALM_WIDTH
+from .keypoint_hands import FoundHand, KeypointHands
 from .masks import HandMasks, MaskMethod
-from .palm_roi import ROIS, RoiName
+from .palm_roi import RoiName
 from .sam2_masks import DEFAULT as SAM2
 
 REPOSITORY = "warmshao/WiLoR-mini"
@@ -49,47 +48,27 @@ _PICKLES = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WilorHand:
-    """One entry of the list that WiLoR-mini's `predict` returns."""
+def read_hand(entry: Mapping[str, Any]) -> FoundHand:
+    """Take one entry of the list that WiLoR-mini's `predict` returns apart.
 
-    box: NDArray[np.float32]
-    """(4,) px: x0 y0 x1 y1, of the detector."""
-    handedness: Hand
-    keypoints_2d: NDArray[np.float32]
-    """(21, 2) px of the image."""
-    keypoints_3d: NDArray[np.float32]
-    """(21, 3) m in the hand model's frame, axes x right, y down, z away from the camera."""
-
-    @property
-    def area(self) -> float:
-        """Of the box, in square px."""
-        return float(np.prod(np.maximum(self.box[2:] - self.box[:2], 0.0)))
-
-    @staticmethod
-    def read(entry: Mapping[str, Any]) -> WilorHand:
-        """Take an entry apart.
-
-        Raises:
-            ToolError: it has another layout than WiLoR-mini 1.x gives.
-        """
-        try:
-            found = entry["wilor_preds"]
-            box = np.asarray(entry["hand_bbox"], dtype=np.float32)
-            points = np.asarray(found["pred_keypoints_2d"], dtype=np.float32)
-            joints = np.asarray(found["pred_keypoints_3d"], dtype=np.float32)
-            right = float(entry["is_right"]) >= 0.5
-        except (KeyError, TypeError, ValueError) as error:
-            raise ToolError(
-                f"wilor_mini returned a hand that cannot be read ({type(error).__name__}: {error})"
-            ) from error
-        shapes = (box.shape, points.shape, joints.shape)
-        if shapes != ((4,), (1, 21, 2), (1, 21, 3)):
-            raise ToolError(f"wilor_mini returned arrays of shapes {shapes}, expected ((4,), (1, 21, 2), (1, 21, 3))")
-        return WilorHand(box, "right" if right else "left", points[0], joints[0])
+    Raises:
+        ToolError: it has another layout than WiLoR-mini 1.x gives.
+    """
+    try:
+        found = entry["wilor_preds"]
+        box = np.asarray(entry["hand_bbox"], dtype=np.float32)
+        points = np.asarray(found["pred_keypoints_2d"], dtype=np.float32)
+        joints = np.asarray(found["pred_keypoints_3d"], dtype=np.float32)
+        right = float(entry["is_right"]) >= 0.5
+    except (KeyError, TypeError, ValueError) as error:
+        raise ToolError(f"wilor_mini returned a hand that cannot be read ({type(error).__name__}: {error})") from error
+    shapes = (box.shape, points.shape, joints.shape)
+    if shapes != ((4,), (1, 21, 2), (1, 21, 3)):
+        raise ToolError(f"wilor_mini returned arrays of shapes {shapes}, expected ((4,), (1, 21, 2), (1, 21, 3))")
+    return FoundHand(box, 1.0, "right" if right else "left", points[0], joints[0])
 
 
-class Wilor:
+class Wilor(KeypointHands):
     """WiLoR: YOLO finds the hands, a transformer fits the MANO hand model to each.
 
     Not part of deid-bench: install `wilor_mini` and accept its terms (non-commercial) with
@@ -144,7 +123,6 @@ class Wilor:
         for name, value, known in (
             ("channels", channels, get_args(Channels)),
             ("hand", hand, get_args(Choice)),
-            ("roi", roi, tuple(ROIS)),
         ):
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
@@ -153,38 +131,16 @@ class Wilor:
             raise ValueError("dtype=float16 needs a GPU; take float32 or bfloat16 with device=cpu")
         if folder and (lacking := _lacking(Path(folder).expanduser())):
             raise ValueError(f"folder={folder} lacks {', '.join(lacking)}")
-        self._masks = HandMasks(mask, sam2, device, dtype)
+        super().__init__(roi, HandMasks(mask, sam2, device, dtype))
         require_package("wilor_mini", _INSTALL)
         require("wilor")
         self.hand_conf = hand_conf
         self.rescale_factor = rescale_factor
         self.channels = channels
         self.hand = hand
-        self.roi: RoiName = roi
         self.folder = folder
         self.device = device
         self.dtype = dtype
-        self._pipeline: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_pipeline": None}  # each process loads its own
-
-    def analyze(self, images: Sequence[Image]) -> list[HandAnalysis | Missing]:
-        """Analyse each image on its own.
-
-        Args:
-            images: (H, W, 3) uint8 RGB each, of any size.
-
-        Returns:
-            One `HandAnalysis` or `Missing` per image, in order.
-
-        Raises:
-            TypeError: something is not an image as this toolkit defines it.
-            ToolError: wilor_mini does not work here.
-            WeightsError: files are absent and cannot be fetched.
-        """
-        require_images(images)
-        return [self._analyze_one(image) for image in images]
 
     @staticmethod
     def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
@@ -198,35 +154,20 @@ class Wilor:
         own = {f"wilor-mini/{Path(name).name}": sha256_of(folder / name) for name in FILES}
         return {**own, **self._masks.digests()}
 
-    def _analyze_one(self, image: Image) -> HandAnalysis | Missing:
-        if image.size == 0:
-            return Missing("the image has no pixels")
+    def find(self, image: Image) -> FoundHand | Missing:
+        """The largest hand, or the first one of the tool's list."""
         short, long = sorted(image.shape[:2])
         if short < MIN_PALM_WIDTH or short * DETECTOR_SIDE < MIN_PALM_WIDTH * long:
             return Missing("no hand found")  # the detector fails on what it shrinks to nothing
         hands = self._predict(image)
         if not hands:
             return Missing("no hand found")
-        hand = max(hands, key=lambda each: each.area) if self.hand == "largest" else hands[0]
-        if reason := too_small(hand.keypoints_2d):
-            return Missing(reason)
-        roi = ROIS[self.roi](hand.keypoints_2d)
-        if reason := cut_off(roi, image.shape):
-            return Missing(reason)
-        return HandAnalysis(
-            box=hand.box,
-            score=1.0,
-            handedness=hand.handedness,
-            keypoints_2d=hand.keypoints_2d,
-            keypoints_3d=hand.keypoints_3d,
-            roi=roi,
-            mask=self._masks(image, hand.keypoints_2d),
-        )
+        return max(hands, key=_area) if self.hand == "largest" else hands[0]
 
-    def _predict(self, image: Image) -> list[WilorHand]:
+    def _predict(self, image: Image) -> list[FoundHand]:
         shown = np.array(image[..., ::-1] if self.channels == "bgr" else image, order="C")  # a copy that may be written
         found = self._ready().predict(shown, hand_conf=self.hand_conf, rescale_factor=self.rescale_factor)
-        return [WilorHand.read(entry) for entry in found]
+        return [read_hand(entry) for entry in found]
 
     def _files(self) -> Path:
         folder = Path(self.folder).expanduser() if self.folder else hub_files(REPOSITORY, [*FILES], _FILES_HOW, "wilor")
@@ -238,6 +179,11 @@ class Wilor:
         if self._pipeline is None:
             self._pipeline = _load(self._files(), self.device, self.dtype)
         return self._pipeline
+
+
+def _area(hand: FoundHand) -> float:
+    """Of the box, in square px."""
+    return float(np.prod(np.maximum(hand.box[2:] - hand.box[:2], 0.0)))
 
 
 def _lacking(folder: Path) -> list[str]:

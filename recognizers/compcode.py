@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
-from ..datasets.base import Failure, Image
-from .base import RecognizerInfo, Templates
-from .binary_matching import check_templates, pack_planes, shifted_hamming
-from .gabor import CODE_SIZE, ORIENTATIONS, RESPONSE_TOLERANCE, YAN, first_order
-from .palm_crop import align_palm, check_crops, to_grey
-
-PLANES = ORIENTATIONS // 2
-_SHIFT = 2
+from ..datasets.base import Image
+from .base import RecognizerInfo
+from .coded_palm import CodedPalm
+from .filter_bank import RESPONSE_TOLERANCE, first_order
+from .gabor import ORIENTATIONS, YAN
+from .palm_crop import to_grey
 
 
 def competitive_code(crop: Image) -> NDArray[np.uint8]:
@@ -36,7 +32,7 @@ def competitive_code(crop: Image) -> NDArray[np.uint8]:
     return code
 
 
-class CompCode:
+class CompCode(CodedPalm):
     """Competitive code with the angular distance, minimised over shifts of up to 2 grid points (8 px).
 
     The angular distance min(|d|, 6 - |d|) / 3 of two orientations is the Hamming distance of their three-bit Johnson
@@ -54,45 +50,13 @@ class CompCode:
             "Proc. 17th Int. Conf. on Pattern Recognition (ICPR), vol. 1, 520-523, 2004."
         ),
     )
+    planes: ClassVar[int] = ORIENTATIONS // 2
+    planes_per_group = planes
+    shift = 2
 
-    def align(self, image: Image, analysis: HandAnalysis) -> Image | Failure:
-        """Cut the palm square: (128, 128, 3) uint8 RGB, or the reason why not."""
-        return align_palm(image, analysis)
-
-    def embed(self, crops: Sequence[Image]) -> Templates:
-        """Code the crops.
-
-        Args:
-            crops: (128, 128, 3) uint8 RGB each.
-
-        Returns:
-            (n, 3, 32) uint32: bit planes of the Johnson codes, one word a row of the 32 x 32 grid, column c in bit c.
-
-        Raises:
-            ValueError: a crop has another shape or dtype.
-        """
-        check_crops(crops, self.info.name)
-        templates = np.empty((len(crops), PLANES, CODE_SIZE), np.uint32)
-        plane = np.arange(PLANES)[:, None, None]
-        for template, crop in zip(templates, crops, strict=True):
-            code = competitive_code(crop)
-            template[:] = pack_planes((code > plane) & (code <= plane + PLANES))
-        return templates
-
-    def distances(self, a: Templates, b: Templates, *, threads: int = 1) -> NDArray[np.float32]:
-        """Distances of all pairs; 0 for equal templates, at most 1.
-
-        Args:
-            a: (n, 3, 32) uint32.
-            b: (m, 3, 32) uint32.
-            threads: how many threads share the work; the result is the same for any number.
-
-        Returns:
-            (n, m) float32.
-
-        Raises:
-            ValueError: the arrays are not templates of this recognizer.
-        """
-        for templates in (a, b):
-            check_templates(templates, PLANES, self.info.name)
-        return shifted_hamming(a, b, planes_per_group=PLANES, shift=_SHIFT, threads=threads)
+    def bits(self, crop: Image) -> NDArray[np.bool_]:
+        """Bits of the Johnson codes: (3, 32, 32)."""
+        code = competitive_code(crop)
+        plane = np.arange(self.planes)[:, None, None]
+        johnson: NDArray[np.bool_] = (code > plane) & (code <= plane + self.planes)
+        return johnson

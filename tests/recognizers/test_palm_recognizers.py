@@ -1,4 +1,4 @@
-"""MTCC and CompCode: golden codes and distances, alignment, and the recognizer contract."""
+"""The palmprint coders: golden codes and distances, alignment, and the recognizer contract."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.datasets.base import Failure
 from deid_bench.recognizers.base import Recognizer, Templates
 from deid_bench.recognizers.binary_matching import pack_planes
+from deid_bench.recognizers.bocv import Bocv
 from deid_bench.recognizers.compcode import CompCode, competitive_code
 from deid_bench.recognizers.mtcc import Mtcc, Variant
+from deid_bench.recognizers.ordinal import Ordinal
 from deid_bench.recognizers.palm_crop import to_grey
 
 Crop = NDArray[np.uint8]
-RECOGNIZERS = [Mtcc("yan"), Mtcc("official"), CompCode()]
+RECOGNIZERS = [Mtcc("yan"), Mtcc("official"), CompCode(), Bocv(), Ordinal()]
 
 
 def _name(recognizer: Recognizer) -> str:
@@ -46,8 +48,14 @@ def _square(x: float, y: float, side: float) -> list[list[float]]:
 
 @pytest.mark.parametrize(
     ("recognizer", "distance"),
-    [(Mtcc("yan"), 0.0601564462), (Mtcc("official"), 0.0357266736), (CompCode(), 0.0655567118)],
-    ids=["mtcc-yan", "mtcc-official", "compcode"],
+    [
+        (Mtcc("yan"), 0.0601564462),
+        (Mtcc("official"), 0.0357266736),
+        (CompCode(), 0.0655567118),
+        (Bocv(), 0.0457856400),
+        (Ordinal(), 0.0496011100),
+    ],
+    ids=["mtcc-yan", "mtcc-official", "compcode", "bocv", "ordinal"],
 )
 def test_golden_distances(recognizer: Recognizer, distance: float, formula_pair: tuple[Crop, Crop]) -> None:
     templates = recognizer.embed(formula_pair)
@@ -67,6 +75,17 @@ def test_golden_bit_counts(
 ) -> None:
     template = Mtcc(variant).embed(formula_pair[:1])[0]
     assert np.bitwise_count(template).sum(axis=1).tolist() == first + second
+
+
+@pytest.mark.parametrize(
+    ("recognizer", "counts"),
+    [(Bocv(), [475, 486, 487, 473, 485, 484]), (Ordinal(), [459, 464, 568])],
+    ids=["bocv", "ordinal"],
+)
+def test_golden_bit_counts_of_one_order(
+    recognizer: Recognizer, counts: list[int], formula_pair: tuple[Crop, Crop]
+) -> None:
+    assert np.bitwise_count(recognizer.embed(formula_pair[:1])[0]).sum(axis=1).tolist() == counts
 
 
 def test_golden_orientations(formula_pair: tuple[Crop, Crop]) -> None:
@@ -106,6 +125,10 @@ def _moved(canvas: NDArray[np.bool_], shifts: list[int]) -> Templates:
         (CompCode(), [2, 2, 2], True),
         (CompCode(), [3, 3, 3], False),
         (CompCode(), [0, 1, 2], False),
+        (Bocv(), [-4, 4, 3, -3, 0, 1], True),
+        (Bocv(), [5] * 6, False),
+        (Ordinal(), [2, -2, 1], True),
+        (Ordinal(), [3, 3, 3], False),
     ],
 )
 def test_how_far_and_which_planes_may_shift(recognizer: Recognizer, shifts: list[int], found: bool) -> None:
@@ -223,7 +246,8 @@ def test_align_fills_what_lies_beyond_the_border(recognizer: Recognizer) -> None
 def test_importing_a_recognizer_is_light() -> None:
     """Listing plug-ins imports them; compilers and image libraries wait until something is computed."""
     script = (
-        "import sys, deid_bench.recognizers.mtcc, deid_bench.recognizers.compcode; "
+        "import sys, deid_bench.recognizers.mtcc, deid_bench.recognizers.compcode, deid_bench.recognizers.bocv, "
+        "deid_bench.recognizers.ordinal, deid_bench.recognizers.hand_geometry; "
         "sys.exit(' '.join({'numba', 'cv2', 'scipy', 'PIL'} & set(sys.modules)))"
     )
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
