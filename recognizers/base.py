@@ -46,6 +46,8 @@ class Recognizer(Protocol):
     def align(self, image: Image, analysis: Any) -> Image | Failure:
         """Cut the crop that `embed` wants (for example the 128 x 128 palm ROI, or the 112 x 112 face).
 
+        Any (H, W, 3) uint8 array that `embed` reads will do.
+
         Args:
             image: (H, W, 3) uint8 RGB.
             analysis: `HandAnalysis` or `FaceAnalysis`, whichever the recogniser's modality says.
