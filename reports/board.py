@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,10 +19,10 @@ from ..benchmark.store import write_atomically
 from ..benchmark.verification import Stamp, load_stamp
 from .board_ablation import Sweep, sweep_figures, sweeps
 from .board_card import bibtex, sections
-from .board_data import SELF_REPORTED, Tab, default_plot, make_tabs, pack, set_titles, tab_data, tips
+from .board_data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
 from .board_figures import row_figures
 from .board_images import Picture, pictures
-from .tables import Column, set_of
+from .tables import Table, set_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -85,7 +85,7 @@ def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[t
     script, style = "\n".join(_script(name) for name in SCRIPTS), _asset("board.css")
     return environment.from_string(_asset("board.html")).render(
         tabs=tabs,
-        groups={tab.id: column_groups(tab.table.columns) for tab in tabs},
+        groups={tab.id: column_groups(tab.table) for tab in tabs},
         sets={tab.id: set_titles(tab) for tab in tabs},
         plots={tab.id: default_plot(tab) for tab in tabs},
         unavailable={tab.id: _unavailable(tab) for tab in tabs},
@@ -131,18 +131,19 @@ class Group:
 
     title: str
     recognizer: str
+    knowledge: str
     span: int
 
 
-def column_groups(columns: Sequence[Column]) -> list[Group]:
+def column_groups(table: Table) -> list[Group]:
     """Headings over neighbouring columns of one set and recogniser."""
     groups: list[Group] = []
-    for column in columns:
+    for column in table.columns:
         part = set_of(column.metric)
         if groups and (groups[-1].title, groups[-1].recognizer) == (part, column.recognizer):
-            groups[-1] = Group(part, column.recognizer, groups[-1].span + 1)
+            groups[-1] = replace(groups[-1], span=groups[-1].span + 1)
         else:
-            groups.append(Group(part, column.recognizer, 1))
+            groups.append(Group(part, column.recognizer, knowledge(table.rows, column.recognizer), 1))
     return groups
 
 

@@ -69,7 +69,7 @@ def make_tabs(records: Sequence[RunRecord], status: Mapping[str, str]) -> list[T
 
 
 def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:
-    overview = first_look(table.columns)
+    overview = first_look(table)
     by = next((index for index in overview if set_of(table.columns[index].metric) == "privacy"), None)
     rows = table.rows if by is None else tuple(sorted(table.rows, key=lambda row: _badness(row, table.columns[by], by)))
     known = protocols().get(table.rows[0].record.protocol.id)
@@ -94,9 +94,28 @@ def incompatible(here: RunRecord, there: RunRecord) -> str:
     return f"other detector: {there.analyzer.spec[:60]}, here {here.analyzer.spec[:60]}"
 
 
-def first_look(columns: Sequence[Column]) -> tuple[int, ...]:
-    """Indices of the columns that say the most; recognisers after the first are left to the full sets."""
-    first = next((each.recognizer for each in columns if each.recognizer), "")
+def knowledge(rows: Iterable[Row], recognizer: str) -> str:
+    """`white box` or `black box` where all methods stand alike to this recogniser, else nothing.
+
+    Args:
+        rows: of one table; sanity rows do not count.
+        recognizer: specification, as columns have it.
+    """
+    found = set(_boxes([row for row in rows if row.record.method.family != "sanity"], recognizer))
+    return {"WB": "white box", "BB": "black box", "": ""}[found.pop()] if len(found) == 1 else ""
+
+
+def _boxes(rows: Iterable[Row], recognizer: str) -> list[str]:
+    return [
+        row.record.method.box(each.name) for row in rows for each in row.record.recognizers if each.spec == recognizer
+    ]
+
+
+def first_look(table: Table) -> tuple[int, ...]:
+    """Indices of the columns that say the most; one recogniser speaks for all, none that a method was made against."""
+    columns = table.columns
+    named = list(dict.fromkeys(each.recognizer for each in columns if each.recognizer))
+    first = next((each for each in named if "WB" not in _boxes(table.rows, each)), named[0] if named else "")
     chosen: list[int] = []
     for part, (count, preferred) in OVERVIEW.items():
         candidates = [

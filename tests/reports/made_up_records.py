@@ -138,7 +138,7 @@ def _record(index: int, protocol: str, dataset: str, root_seed: int) -> RunRecor
             weights={f"{name}-unet": "ab" * 32} if index > 13 else {},
             citation=f"Author {index} et al., A method that hides palms & more, 2025",
             family=family,
-            knowledge="black box" if index % 4 else "surrogate=mtcc",
+            knowledge="black box" if index % 4 else "surrogate=ccnet",
             stochastic=index > 13,
             **shared,
         ),

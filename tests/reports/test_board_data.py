@@ -20,7 +20,7 @@ from deid_bench.benchmark.verification import Stamp, write_stamp
 from deid_bench.reports.board import render_board, write_board
 from deid_bench.reports.board_ablation import sweeps
 from deid_bench.reports.board_card import bibtex
-from deid_bench.reports.board_data import unpack
+from deid_bench.reports.board_data import first_look, knowledge, unpack
 from deid_bench.reports.board_images import UNKNOWN, pictures
 from deid_bench.reports.board_significance import standings
 from deid_bench.reports.plots_svg import det_svg, distributions_svg, nice_ticks
@@ -57,8 +57,9 @@ def test_numbers_are_those_of_the_record_to_the_last_digit(rows: list[RunRecord]
             if found is not None:
                 assert value == found.value
                 seen += 1
-    methods = [name for name in METRICS if METRICS[name].group != "recognition" and not name.startswith("floor_")]
-    assert {column["metric"] for column in tab["columns"]} == set(methods) - {"d_sys_null"}
+    recorded = {each.metric for row in rows for each in row.values}
+    methods = {name for name in recorded if METRICS[name].group != "recognition" and not name.startswith("floor_")}
+    assert {column["metric"] for column in tab["columns"]} == methods - {"d_sys_null"}
     assert len(tab["columns"]) == 60
     assert seen > 12 * 40
 
@@ -245,3 +246,19 @@ def test_figures_survive_odd_numbers() -> None:
     assert distributions_svg([("none", [])], None) == ""
     assert distributions_svg([("nan", [np.nan, 0.3, 0.3])], 0.3).count("<path") > 1
     assert "&lt;b&gt;" in det_svg([("<b>", [0.0, 0.5, 1.0], [1.0, 0.5, 0.0])])
+
+
+def test_the_first_look_is_a_recogniser_that_no_method_looked_into(rows: list[RunRecord]) -> None:
+    def looking_into(surrogate: str) -> list[RunRecord]:
+        known = f"surrogate={surrogate}" if surrogate else "black box"
+        methods = [row.method.model_copy(update={"knowledge": known}) for row in rows]
+        return [row.model_copy(update={"method": each}) for row, each in zip(rows, methods, strict=True)]
+
+    first, second = (each.name for each in rows[0].recognizers[:2])
+    for surrogate, shown in (("", first), (first, second), (second, first)):
+        (table, *_) = leaderboards(looking_into(surrogate), every=True)
+        assert {table.columns[index].recognizer for index in first_look(table)} == {"", shown}
+        expected = {first: "", second: ""} if not surrogate else dict.fromkeys((first, second), "black box")
+        if surrogate:
+            expected[surrogate] = "white box"
+        assert {name: knowledge(table.rows, name) for name in (first, second)} == expected
