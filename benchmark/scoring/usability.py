@@ -8,13 +8,12 @@ the share of image pixels that differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...analyzers.base import FaceAnalysis, HandAnalysis, Missing
+from ...analyzers.base import FaceAnalysis, HandAnalysis
 from .values import Undefined
 
 
@@ -137,27 +136,6 @@ def mask_drift(original: NDArray[np.bool_], deidentified: NDArray[np.bool_], sha
             f"expected masks of shape {size}, got {original.shape} and {deidentified.shape}; resize neither"
         )
     return _percent(float(np.mean(original != deidentified)))
-
-
-def survival(
-    originals: Sequence[HandAnalysis | Missing], deidentified: Sequence[HandAnalysis | Missing | None]
-) -> float | Undefined:
-    """Share of hands found in the originals that are found in the de-identified images too.
-
-    Args:
-        originals: analyses of the originals.
-        deidentified: analyses of the de-identified images in the same order; None where the method gave no image,
-            which counts as not found.
-
-    Returns:
-        0..1, or why there is none (no hand in any original).
-
-    Raises:
-        ValueError: the lengths differ.
-    """
-    pairs = list(zip(originals, deidentified, strict=True))
-    found = [isinstance(after, HandAnalysis) for before, after in pairs if isinstance(before, HandAnalysis)]
-    return sum(found) / len(found) if found else Undefined("no hand was found in any original")
 
 
 def _pair(

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deid_bench.analyzers.base import HandAnalysis, Missing
-from deid_bench.benchmark.scoring.usability import Drift, coordinate_drift, drift, joint_drift, mask_drift, survival
+from deid_bench.analyzers.base import HandAnalysis
+from deid_bench.benchmark.scoring.usability import Drift, coordinate_drift, drift, joint_drift, mask_drift
 from deid_bench.benchmark.scoring.values import Undefined
 
 SHAPE = (200, 100, 3)
@@ -74,11 +74,3 @@ def test_refuses_shapes_that_do_not_fit():
         coordinate_drift(np.zeros((4, 2)), np.zeros((3, 2)), (9, 9))
     with pytest.raises(ValueError, match="masks of shape"):
         mask_drift(np.zeros((5, 5), bool), np.zeros((5, 5), bool), (5, 6))
-
-
-def test_survival_counts_hands_found_before(hand):
-    gone = Missing("no hand was found")
-    assert survival([hand, hand, hand, gone], [hand, gone, None, hand]) == pytest.approx(1 / 3)
-    assert isinstance(survival([gone], [hand]), Undefined)
-    with pytest.raises(ValueError, match="shorter"):
-        survival([hand, hand], [hand])
