@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,7 @@ from ..datasets.base import Failure, Image
 from ..weights import WeightsError
 from .base import RecognizerInfo, Templates
 from .palm_crop import CROP_SIZE, align_palm
-from .palm_vectors import as_input, check_square_crops, check_vectors, embed_each
-from .vector_matching import vector_distances
+from .palm_vectors import LearnedPalm, as_input, check_square_crops, check_vectors, embed_each
 
 if TYPE_CHECKING:
     from .ccnet_network import CCNet as Network
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 WEIGHTS = "ccnet"
 
 
-class CCNet:
+class CCNet(LearnedPalm):
     """CCNet on the 128 px palm square; the distance is the angle between templates over pi.
 
     The weights that ship have the published body and a head of 256 and 256 instead of 4096 and 2048 numbers. They are
@@ -47,23 +46,10 @@ class CCNet:
         weights=(WEIGHTS,),
     )
 
+    _network: Network | None
+
     def __init__(self, weights: str = WEIGHTS) -> None:
-        self.weights = weights
-        self._network: Network | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_network": None}  # networks stay in their process
-
-    @staticmethod
-    def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
-        """SHA-256 by name of the file that `weights` chooses.
-
-        Raises:
-            WeightsError: it cannot be had.
-        """
-        from .face_weights import weight_digest
-
-        return weight_digest(str(params["weights"]))
+        super().__init__(weights)
 
     def align(self, image: Image, analysis: HandAnalysis) -> Image | Failure:
         """Cut the palm square: (128, 128, 3) uint8 RGB, or the reason why not."""
@@ -87,16 +73,6 @@ class CCNet:
         check_square_crops(crops, CROP_SIZE, self.info.name)
         network = self._ready()
         return embed_each(network, [normalise(as_input(crop)) for crop in crops], network.fc1.out_features)
-
-    def distances(self, a: Templates, b: Templates) -> NDArray[np.float32]:
-        """Angles over pi of all pairs: 0 for equal templates, about 0.5 for strangers, at most 1; (n, m) float32.
-
-        Raises:
-            ValueError: the arrays are not templates of one and the same weights.
-        """
-        for templates in (a, b):
-            check_vectors(templates, a.shape[-1], self.info.name)
-        return vector_distances(a, b, "angular")
 
     def classify(self, templates: Templates) -> NDArray[np.int64]:
         """For closed sets: which of the identities that the weights were trained on each template is most like.
@@ -126,7 +102,7 @@ class CCNet:
             import torch
 
             from .ccnet_network import from_state
-            from .face_weights import read_weights
+            from .network_weights import read_weights
 
             state = {name: torch.from_numpy(array) for name, array in read_weights(self.weights).items()}
             try:

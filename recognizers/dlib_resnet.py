@@ -51,6 +51,6 @@ class DlibResnet(FaceRecognizer):
     def _build(self) -> AlignedFaceNetwork:
         from .dlib_resnet_network import build
         from .dlib_tensors import read_layers
-        from .face_weights import weight_file
+        from .network_weights import weight_file
 
         return build(read_layers(weight_file(self.weights)), self.weights)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from ..analyzers.base import HandAnalysis
 from ..datasets.base import Failure, Image
 from ..weights import WeightsError
 from .base import RecognizerInfo, Templates
 from .hand_crop import HAND_SIZE, align_hand
-from .palm_vectors import as_input, check_square_crops, check_vectors, embed_each
-from .vector_matching import vector_distances
+from .palm_vectors import LearnedPalm, as_input, check_square_crops, embed_each
 
 if TYPE_CHECKING:
     from .eehnet_network import EehnetStyleNet
@@ -23,7 +19,7 @@ WEIGHTS = "eehnet-style"
 _DIMENSION = 256
 
 
-class EehnetStyle:
+class EehnetStyle(LearnedPalm):
     """A full-hand recogniser in the manner of EEHNet, of which neither code nor weights nor details are public.
 
     Known of EEHNet: a multi-spatial-transformer network finds the palm and the fingers, the aligned parts go into CNNs,
@@ -58,23 +54,10 @@ class EehnetStyle:
         weights=(WEIGHTS,),
     )
 
+    _network: EehnetStyleNet | None
+
     def __init__(self, weights: str = WEIGHTS) -> None:
-        self.weights = weights
-        self._network: EehnetStyleNet | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_network": None}  # networks stay in their process
-
-    @staticmethod
-    def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
-        """SHA-256 by name of the file that `weights` chooses.
-
-        Raises:
-            WeightsError: it cannot be had.
-        """
-        from .face_weights import weight_digest
-
-        return weight_digest(str(params["weights"]))
+        super().__init__(weights)
 
     def align(self, image: Image, analysis: HandAnalysis) -> Image | Failure:
         """Cut the hand's square: (352, 352, 3) uint8 RGB, or the reason why not."""
@@ -96,22 +79,12 @@ class EehnetStyle:
         check_square_crops(crops, HAND_SIZE, self.info.name)
         return embed_each(self._ready(), [as_input(crop) for crop in crops], _DIMENSION)
 
-    def distances(self, a: Templates, b: Templates) -> NDArray[np.float32]:
-        """Angles over pi of all pairs: 0 for equal templates, about 0.5 for strangers, at most 1; (n, m) float32.
-
-        Raises:
-            ValueError: the arrays are not templates of this recognizer.
-        """
-        for templates in (a, b):
-            check_vectors(templates, _DIMENSION, self.info.name)
-        return vector_distances(a, b, "angular")
-
     def _ready(self) -> EehnetStyleNet:
         if self._network is None:
             import torch
 
             from .eehnet_network import from_state
-            from .face_weights import read_weights
+            from .network_weights import read_weights
 
             state = {name: torch.from_numpy(array) for name, array in read_weights(self.weights).items()}
             try:

@@ -90,7 +90,7 @@ class FaceRecognizer:
         Raises:
             WeightsError: it cannot be had.
         """
-        from .face_weights import weight_digest
+        from .network_weights import weight_digest
 
         return weight_digest(str(params["weights"]))
 

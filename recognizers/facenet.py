@@ -44,8 +44,8 @@ class Facenet(FaceRecognizer):
 
     def _build(self) -> AlignedFaceNetwork:
         from .face_network import MTCNN_BOX, AlignedFaceNetwork, around_box, load_strictly
-        from .face_weights import read_weights
         from .facenet_network import InceptionResnetV1
+        from .network_weights import read_weights
 
         tensors = read_weights(self.weights)
         network = InceptionResnetV1()

@@ -40,7 +40,7 @@ class MobileFaceNet(FaceRecognizer):
         super().__init__(weights)
 
     def _build(self) -> AlignedFaceNetwork:
-        from .face_weights import read_weights
         from .mobilefacenet_layouts import build
+        from .network_weights import read_weights
 
         return build(read_weights(self.weights), self.weights)

@@ -1,18 +1,58 @@
-"""What the learned palm recognizers share: checking and embedding crops, checking templates."""
+"""What the learned palm recognizers share: their weights, checking and embedding crops, comparing templates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets.base import Image
-from .base import Templates
+from .base import RecognizerInfo, Templates
 from .palm_crop import to_grey
+from .vector_matching import vector_distances
 
 if TYPE_CHECKING:
     import torch
+
+
+class LearnedPalm:
+    """A recognizer by a network with one weight file, and the angle between its templates.
+
+    Args:
+        weights: a registered weight file, or a file of your own.
+    """
+
+    info: ClassVar[RecognizerInfo]
+
+    def __init__(self, weights: str) -> None:
+        self.weights = weights
+        self._network: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_network": None}  # networks stay in their process
+
+    @staticmethod
+    def weight_hashes(params: Mapping[str, Any]) -> dict[str, str]:
+        """SHA-256 by name of the file that `weights` chooses.
+
+        Raises:
+            WeightsError: it cannot be had.
+        """
+        from .network_weights import weight_digest
+
+        return weight_digest(str(params["weights"]))
+
+    def distances(self, a: Templates, b: Templates) -> NDArray[np.float32]:
+        """Angles over pi of all pairs: 0 for equal templates, about 0.5 for strangers, at most 1; (n, m) float32.
+
+        Raises:
+            ValueError: the arrays are not templates of one and the same weights.
+        """
+        for templates in (a, b):
+            check_vectors(templates, a.shape[-1], self.info.name)
+        return vector_distances(a, b, "angular")
 
 
 def check_square_crops(crops: Sequence[Image], side: int, recognizer: str) -> None:

@@ -48,7 +48,7 @@ class SeResnet50(FaceRecognizer):
 
     def _build(self) -> AlignedFaceNetwork:
         from .face_network import MTCNN_BOX, AlignedFaceNetwork, around_box, load_strictly
-        from .face_weights import read_weights
+        from .network_weights import read_weights
         from .se_resnet50_network import IrSe50, SeNet50
 
         tensors = read_weights(self.weights)

@@ -1,4 +1,4 @@
-"""Tensors of a face network's weight file, registered or the user's own."""
+"""Tensors of a network's weight file, registered or the user's own."""
 
 from __future__ import annotations
 
