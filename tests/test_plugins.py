@@ -61,7 +61,7 @@ def test_builtins_come_from_entry_points() -> None:
         ("blurrin", "did you mean 'blurring'"),
         ("blurring:sgima=1", "did you mean 'sigma'"),
         ("blurring:sigma=thick", "should be a number, got 'thick'"),
-        ("blurring:region=elbow", "should be one of palm, hand"),
+        ("blurring:region=elbow", "should be one of auto, palm, hand, box, mask, eyes"),
         ("blurring:sigma=-1", "sigma"),
         ("nowhere.py:Thing", "there is no file"),
     ],

@@ -315,15 +315,15 @@ def test_a_stopped_run_goes_on_where_it_was(
         "class Slow:\n"
         "    info = MethodInfo(name='slow', version='1', modality=('palm',), description='Slow')\n"
         "    def deidentify(self, batch):\n"
-        "        time.sleep(0.15 * len(batch))\n"
+        "        time.sleep(0.3 * len(batch))\n"
         "        return [255 - request.image for request in batch]\n"
     )
     arguments = [*toy_plugin_arguments, "run", "--method", f"{slow}:Slow", "--out", str(out), *toy_arguments]
     process = _start(arguments, tmp_path)
     _wait_for_objects(out, 20, process)
     process.send_signal(stop)
-    process.communicate(timeout=30)
-    assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
+    said = process.communicate(timeout=30)
+    assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL), said
     assert not list(out.rglob("run.json"))
     before = {path: path.stat().st_mtime_ns for path in (out / ".store" / "objects").rglob("*.zip")}
 
