@@ -291,7 +291,12 @@ def test_a_wrong_parameter_shows_before_any_work(toy_options, tmp_path: Path) ->
 
 def _start(arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "deid_bench", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Where the tests run in the background, Ctrl-C is ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _wait_for_objects(out: Path, count: int, process: subprocess.Popen[bytes]) -> None:
