@@ -12,7 +12,7 @@ from ..datasets.base import Dataset, DatasetError, DatasetInfo, Sample
 from ..datasets.manifest import check_samples, manifest_digest
 from ..plugins import Kind, PluginError, Resolved, registry
 from .digest import digest, seed_from
-from .protocols import Protocol, ProtocolError, get_protocol
+from .protocols import Protocol, ProtocolError, get_protocol, protocols
 from .roles import Roles, assign_roles, target_candidates
 from .tasks import Plugin
 
@@ -227,8 +227,10 @@ def default_datasets(protocol: Protocol) -> tuple[str, ...]:
 def _method(text: str, protocol: Protocol) -> Plugin:
     method = _resolved_plugin(Kind.DEIDENTIFIER, text)
     if protocol.modality not in method.info.modality:
+        fitting = [each.id for each in protocols().values() if each.modality in method.info.modality]
         raise PluginError(
-            f"{text} is a method for {', '.join(method.info.modality)}; {protocol.id} needs {protocol.modality}"
+            f"{text} is a method for {', '.join(method.info.modality)}; {protocol.id} needs {protocol.modality}: "
+            f"use --protocol {' or '.join(fitting)}"
         )
     return method
 

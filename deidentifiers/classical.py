@@ -21,12 +21,12 @@ from ..analyzers.base import FaceAnalysis
 from ..datasets.base import Failure, Image
 from .base import MethodInfo, Request
 from .face_regions import FaceRegion, face_mask, face_region_mask, face_width
+from .parameters import check_number
 from .regions import (
     DEFAULT_MARGIN,
     MaskPoints,
     Region,
     RegionError,
-    check_number,
     check_region,
     palm_width,
     region_mask,

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Failure, Image
 from .base import MethodInfo, Request
+from .diffusers_models import DeviceName
 from .face_canvas import FaceCanvas, canvas_of, feature_mask, on_image
-from .regions import RegionError, check_number
+from .parameters import check_choice, check_number, check_whole
+from .regions import RegionError
 from .surrogate import (
     DEFAULT,
     check_surrogate,
@@ -20,14 +22,12 @@ from .surrogate import (
     surrogate_knowledge,
     surrogate_network,
 )
-from .tip_im import check_choice, check_whole
 
 if TYPE_CHECKING:
     from .dedim_sampling import Face
 
 Preset = Literal["quick", "paper"]
 GuidanceName = Literal["sigma", "sigma2"]
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 PRESETS: Mapping[Preset, Mapping[str, Any]] = {
     "quick": {"steps": 10, "loops": 4, "scale": 60.0},

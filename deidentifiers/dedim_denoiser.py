@@ -8,7 +8,6 @@ at its top or in `unet/`, and, where the schedule is not the DeDiM paper's, `sch
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._torchvision import hide_broken_torchvision
-from .._weight_sources import sha256_of
-from ..weights import WeightsError, digest, offline, weight
-from .surrogate import torch_device
+from ..weights import WeightsError, digest, weight
+from .diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
 
 FACE_TINY = "face-tiny-ddpm"
 """Registry name of the weights that ship with deid-bench."""
@@ -32,7 +30,6 @@ COSINE: Mapping[str, Any] = {"num_train_timesteps": 1000, "beta_schedule": "squa
 _CONFIG = "config.json"
 _WEIGHT_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 _SCHEDULERS = ("scheduler_config.json", "scheduler/scheduler_config.json")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,27 +53,8 @@ def model_folder(name: str) -> Path:
     """
     if name == FACE_TINY:
         return weight(FACE_TINY).parent
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        if not _HUB_ID.fullmatch(name):
-            raise WeightsError(f"expected model to be {FACE_TINY}, a folder or a Hugging Face id, got {name!r}")
-        folder = _from_hub(name)
-    return folder
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
     files = (_CONFIG, *_WEIGHT_FILES)
-    wanted = [*files, *(f"unet/{file}" for file in files), *_SCHEDULERS]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline()))
-    except Exception as error:  # its error classes differ between versions
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:300]
-        raise WeightsError(
-            f"the model {name!r} is no folder here and could not be had from Hugging Face: {reason}. "
-            "Fetch it on another machine and give the folder: model=FOLDER"
-        ) from error
+    return local_folder(name, "model", FACE_TINY, [*files, *(f"unet/{file}" for file in files), *_SCHEDULERS])
 
 
 def model_files(folder: Path) -> dict[str, Path]:
@@ -108,14 +86,8 @@ def model_hashes(name: str) -> dict[str, str]:
     for file, path in model_files(model_folder(name)).items():
         if name == FACE_TINY and path.suffix == ".safetensors":
             continue  # pinned above
-        stat = path.stat()
-        hashes[f"{name}/{file}" if name == FACE_TINY else file] = _hash(path, stat.st_size, stat.st_mtime_ns)
+        hashes[f"{name}/{file}" if name == FACE_TINY else file] = file_hash(path)
     return hashes
-
-
-@lru_cache(maxsize=16)
-def _hash(path: Path, _size: int, _mtime_ns: int) -> str:
-    return sha256_of(path)
 
 
 @lru_cache(maxsize=2)
@@ -129,14 +101,14 @@ def load_denoiser(folder: Path, device: str) -> Denoiser:
         WeightsError: a file is missing, damaged, of another network, or the model predicts something else than noise.
     """
     hide_broken_torchvision()
+    import diffusers
     import torch
-
-    from .paint_by_example_parts import quiet
 
     files = model_files(folder)
     schedule = next((path for name, path in files.items() if name in _SCHEDULERS), None)
     config = dict(COSINE) if schedule is None else json.loads(schedule.read_text(encoding="utf-8"))
-    unet = _read(next(iter(files.values())).parent)
+    classes: Any = diffusers  # its models carry no types
+    unet = read_network(classes.UNet2DModel, next(iter(files.values())).parent)
     channels, size = (unet.config.in_channels, unet.config.out_channels), unet.config.sample_size
     if channels != (3, 3) or not isinstance(size, int):
         raise WeightsError(
@@ -147,26 +119,6 @@ def load_denoiser(folder: Path, device: str) -> Denoiser:
     with quiet():
         unet = unet.to(device=place, memory_format=torch.channels_last).eval().requires_grad_(False)
     return Denoiser(unet, alphas_bar(config), size, place)
-
-
-def _read(folder: Path) -> Any:
-    import diffusers
-    import torch
-
-    from .paint_by_example_parts import quiet
-
-    classes: Any = diffusers  # its models carry no types
-    try:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            network, report = classes.UNet2DModel.from_pretrained(
-                str(folder), local_files_only=True, output_loading_info=True
-            )
-    except Exception as error:  # damaged files raise nearly anything
-        raise WeightsError(f"{folder} cannot be read: {type(error).__name__}: {error}") from error
-    # Anything that the file does not set would be left random.
-    if wrong := sorted(map(str, [*report["missing_keys"], *report.get("mismatched_keys", ())])):
-        raise WeightsError(f"{folder}: {len(wrong)} tensors are missing or of another shape, first {wrong[0]}")
-    return network
 
 
 def alphas_bar(config: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from torch import Tensor
 from ..analyzers.face_alignment import FACE_SIZE
 from ..datasets.base import Image
 from .dedim_denoiser import Denoiser
+from .diffusers_models import OutOfMemory
 from .face_canvas import to_image, to_tensor
 
 Guidance = Literal["sigma", "sigma2"]
@@ -29,10 +30,6 @@ Network = Callable[[Tensor], Tensor]
 
 NEAR = 0.01
 """1 - cosine counts as at least this in the gradient, which would otherwise grow without bound near the original."""
-
-
-class OutOfMemory(RuntimeError):
-    """The device has no room for a single face."""
 
 
 @dataclass(frozen=True, slots=True)

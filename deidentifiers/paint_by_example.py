@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Image
-from .paint_by_example_parts import Parts, quiet
+from .diffusers_models import OutOfMemory, quiet
+from .paint_by_example_parts import Parts
 
 Scheduler = Literal["pndm", "dpm++", "ddim"]
 Posterior = Literal["mode", "sample"]
@@ -49,10 +50,6 @@ class Canvas:
     seed: int
     start_seed: int
     """Of the start latent alone; equal to `seed` unless several images shall start from one latent."""
-
-
-class OutOfMemory(RuntimeError):
-    """The device has no room for a single image."""
 
 
 def paint(

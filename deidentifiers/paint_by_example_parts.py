@@ -8,18 +8,15 @@ refuses the spelling of `model_index.json` in the release, and wants a safety ch
 from __future__ import annotations
 
 import json
-import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .._torchvision import hide_broken_torchvision
-from .._weight_sources import sha256_of
-from ..weights import WeightsError, digest, offline, weight
+from ..weights import WeightsError, digest, weight
+from .diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
 
 PALM_TINY = "palm-tiny"
 PALM_TINY_FILES: Mapping[str, str] = {
@@ -36,7 +33,6 @@ _WEIGHT_FILES: Mapping[str, tuple[str, ...]] = {
 }
 """Names that a part's weight file may have, best first."""
 _CONFIGS = ("vae/config.json", "unet/config.json", "image_encoder/config.json", "scheduler/scheduler_config.json")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +63,8 @@ def weights_folder(name: str) -> Path:
     """
     if name == PALM_TINY:
         return _packaged_folder()
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        if not _HUB_ID.fullmatch(name):
-            raise WeightsError(f"expected weights to be {PALM_TINY}, a folder or a Hugging Face id, got {name!r}")
-        folder = _from_hub(name)
+    wanted = [*_CONFIGS, *(f"{part}/{file}" for part, files in _WEIGHT_FILES.items() for file in files)]
+    folder = local_folder(name, "weights", PALM_TINY, wanted)
     part_files(folder)
     return folder
 
@@ -85,20 +78,6 @@ def _packaged_folder() -> Path:
                 f"{PALM_TINY} is read where it was installed, but {path} stands in front of it; move that file away"
             )
     return folder
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    wanted = [*_CONFIGS, *(f"{part}/{file}" for part, files in _WEIGHT_FILES.items() for file in files)]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=offline()))
-    except Exception as error:  # its error classes differ between versions
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:300]
-        raise WeightsError(
-            f"the weights {name!r} are no folder here and could not be had from Hugging Face: {reason}. "
-            "Fetch them on another machine and give the folder: weights=FOLDER"
-        ) from error
 
 
 def part_files(folder: Path) -> dict[str, Path]:
@@ -128,16 +107,7 @@ def weight_hashes(name: str) -> dict[str, str]:
     """
     if name == PALM_TINY:
         return {file: digest(file) for file in PALM_TINY_FILES.values()}
-    hashes = {}
-    for file, path in part_files(weights_folder(name)).items():
-        stat = path.stat()
-        hashes[file] = _hash(path, stat.st_size, stat.st_mtime_ns)
-    return hashes
-
-
-@lru_cache(maxsize=64)
-def _hash(path: Path, size: int, mtime_ns: int) -> str:
-    return sha256_of(path)
+    return {file: file_hash(path) for file, path in part_files(weights_folder(name)).items()}
 
 
 # ------------------------------------------------------------------------------------------------ loading
@@ -159,9 +129,9 @@ def load_parts(folder: Path, dtype: str, device: str, attention_slicing: bool) -
     import torch
 
     part_files(folder)
-    place = _device(device)
+    place = torch_device(device)
     kind = _dtype(dtype, place)
-    with quiet(), torch.random.fork_rng(devices=[]):
+    with quiet():
         vae, unet, encoder = (_load(folder, part).to(device=place, dtype=kind).eval() for part in _WEIGHT_FILES)
         vae, unet = vae.to(memory_format=torch.channels_last), unet.to(memory_format=torch.channels_last)
         if attention_slicing:
@@ -187,26 +157,7 @@ def _load(folder: Path, part: str) -> Any:
         "unet": UNet2DConditionModel,
         "image_encoder": PaintByExampleImageEncoder,
     }
-    try:
-        network, report = classes[part].from_pretrained(
-            str(folder / part), local_files_only=True, output_loading_info=True
-        )
-    except Exception as error:  # damaged files raise nearly anything
-        raise WeightsError(f"{folder / part} cannot be read: {type(error).__name__}: {error}") from error
-    # Anything that the file does not set would be left random.
-    missing = sorted(name for name in report["missing_keys"] if not name.endswith("position_ids"))
-    if missing or report.get("mismatched_keys"):
-        wrong = missing or sorted(map(str, report["mismatched_keys"]))
-        raise WeightsError(f"{folder / part}: {len(wrong)} tensors are missing or of another shape, first {wrong[0]}")
-    return network
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise WeightsError("expected a CUDA device for device=cuda, found none; take device=cpu or device=auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    return read_network(classes[part], folder / part)
 
 
 def _dtype(name: str, device: Any) -> Any:
@@ -218,26 +169,3 @@ def _dtype(name: str, device: Any) -> Any:
             return torch.float32
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return getattr(torch, name)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the notes, warnings and bars of diffusers and transformers for a while; errors still come through."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    logs: tuple[Any, ...] = (diffusers_logging, transformers_logging)
-    levels = [each.get_verbosity() for each in logs]
-    bars = [each.is_progress_bar_enabled() for each in logs]
-    for each in logs:
-        each.set_verbosity(50)
-        each.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for each, level, bar in zip(logs, levels, bars, strict=True):
-            each.set_verbosity(level)
-            if bar:
-                each.enable_progress_bar()

@@ -6,14 +6,16 @@ Training-free and black box. Needs a weight set: `palm-tiny`, which ships with d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Failure, Image
 from .base import MethodInfo, Request
-from .regions import DEFAULT_MARGIN, MaskPoints, RegionError, check_number, check_region
+from .diffusers_models import DeviceName
+from .parameters import check_choice, check_number, check_whole
+from .regions import DEFAULT_MARGIN, MaskPoints, RegionError, check_region
 
 if TYPE_CHECKING:
     from .paint_by_example import Sampling
@@ -26,7 +28,6 @@ Where = Literal["hand", "palm"]
 PosteriorName = Literal["mode", "sample"]
 Start = Literal["image", "fixed"]
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 PRESETS: Mapping[Preset, Mapping[str, Any]] = {
     "paper": {
@@ -140,7 +141,7 @@ class PalmDiffusion:
         batch_size: int | None = None,
         attention_slicing: bool = False,
     ) -> None:
-        _check_choice("preset", preset, Preset)
+        check_choice("preset", preset, Preset)
         chosen: dict[str, Any] = {**(_TINY if weights == "palm-tiny" else _LARGE), **PRESETS[preset]}
         given = {
             "steps": steps, "scheduler": scheduler, "pin_unmasked": pin_unmasked, "paste": paste, "crop": crop,
@@ -149,17 +150,17 @@ class PalmDiffusion:
         }  # fmt: skip
         chosen.update({name: value for name, value in given.items() if value is not None})
         for name, choices in (("scheduler", SchedulerName), ("paste", Where), ("crop", Where), ("start", Start)):
-            _check_choice(name, chosen[name], choices)
-        _check_choice("posterior", chosen["posterior"], PosteriorName)
-        _check_choice("dtype", dtype, DtypeName)
-        _check_choice("device", device, DeviceName)
+            check_choice(name, chosen[name], choices)
+        check_choice("posterior", chosen["posterior"], PosteriorName)
+        check_choice("dtype", dtype, DtypeName)
+        check_choice("device", device, DeviceName)
         check_region("palm", chosen["mask_points"], mask_margin)
         check_number("alpha", alpha, 0.0, 1.0)
         check_number("guidance_scale", chosen["guidance_scale"], 1.0, 50.0)
-        _check_whole("steps", chosen["steps"], 1, 1000)
-        _check_whole("start_seed", start_seed, 0, 2**63 - 1)
+        check_whole("steps", chosen["steps"], 1, 1000)
+        check_whole("start_seed", start_seed, 0, 2**63 - 1)
         if batch_size is not None:
-            _check_whole("batch_size", batch_size, 1, 1024)
+            check_whole("batch_size", batch_size, 1, 1024)
         self.exemplars = _exemplars(exemplars)
         self.alpha = float(alpha)
         self.mask_margin, self.start_seed = float(mask_margin), start_seed
@@ -255,14 +256,3 @@ def _exemplars(text: str) -> tuple[str, ...]:
     if not set(named) <= {"s", "m", "f"} or len(set(named)) != len(named):
         raise ValueError(f"expected exemplars to be some of s, m and f joined by +, got {text!r}; for example s+m")
     return tuple(each for each in "smf" if each in named)
-
-
-def _check_choice(name: str, value: object, choices: Any) -> None:
-    known = get_args(choices)
-    if value not in known:
-        raise ValueError(f"expected {name} to be {' or '.join(known)}, got {value!r}; choose one of them")
-
-
-def _check_whole(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"expected {name} to be a whole number from {low} to {high}, got {value!r}")

@@ -13,6 +13,7 @@ from ..analyzers.base import HandAnalysis
 from ..analyzers.palm_roi import palm_width as knuckle_distance
 from ..datasets.base import Failure, Image
 from .base import Request
+from .parameters import check_number
 
 Region = Literal["palm", "hand"]
 """`palm`: a polygon of keypoints inside the hand; `hand`: the whole hand mask."""
@@ -44,16 +45,6 @@ def check_region(region: str, mask_points: str, mask_margin: float) -> None:
     if mask_points not in get_args(MaskPoints):
         raise ValueError(f"expected mask_points 7 or 6, got {mask_points!r}; choose one of the two")
     check_number("mask_margin", mask_margin, 0.0, 2.0)
-
-
-def check_number(name: str, value: float, low: float, high: float) -> None:
-    """Refuse a number outside low..high (both included), NaN among them.
-
-    Raises:
-        ValueError: names the parameter, the range and what came.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"expected {name} to be a number from {low:g} to {high:g}, got {value!r}; choose one in range")
 
 
 def palm_width(analysis: HandAnalysis) -> float:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ..analyzers.base import HandAnalysis
 from ..datasets.base import Failure, Image
 from .base import Donor, MethodInfo, Request
+from .parameters import check_number
 from .regions import (
     DEFAULT_MARGIN,
     MaskPoints,
     Region,
     RegionError,
     RegionMethod,
-    check_number,
     palm_width,
 )
 

@@ -7,14 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from ..plugins import Kind, PluginError, Resolved, registry, source_sha256
-from ..weights import WeightsError, digest
+from ..weights import digest
+from .diffusers_models import torch_device
 
 DEFAULT = "mobilefacenet"
 """What the DeDiM paper guides with, and one of the surrogates of the TIP-IM paper."""
-
-
-class SurrogateError(ValueError):
-    """The surrogate does not do what a face network has to; the message says what."""
 
 
 def check_surrogate(text: object) -> str:
@@ -120,16 +117,3 @@ def repeatable() -> Any:
 
     flags: Any = cudnn.flags
     return flags(enabled=True, benchmark=False, deterministic=True)
-
-
-def torch_device(name: str) -> Any:
-    """`cpu`, `cuda`, or with `auto` CUDA where there is one.
-
-    Raises:
-        WeightsError: CUDA is asked for and not there.
-    """
-    import torch
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise WeightsError("expected a CUDA device for device=cuda, found none; take device=cpu or device=auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Failure, Image
 from .base import MethodInfo, Request
+from .diffusers_models import DeviceName, torch_device
 from .face_canvas import aligned, canvas_of, on_image, to_image, to_tensor
-from .regions import RegionError, check_number
+from .parameters import check_choice, check_number, check_whole
+from .regions import RegionError
 from .surrogate import (
     DEFAULT,
     check_surrogate,
@@ -19,7 +21,6 @@ from .surrogate import (
     surrogate_hashes,
     surrogate_knowledge,
     surrogate_network,
-    torch_device,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Preset = Literal["paper", "code"]
 NormName = Literal["linf", "l2"]
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 PRESETS: Mapping[Preset, Mapping[str, Any]] = {
     "paper": {
@@ -178,24 +178,3 @@ class TipIm:
         from .tip_im_objective import Search
 
         return Search(**self.settings)
-
-
-def check_choice(name: str, value: object, choices: Any) -> None:
-    """Refuse a value that is not among the choices.
-
-    Raises:
-        ValueError: names the parameter, the choices and what came.
-    """
-    known = get_args(choices)
-    if value not in known:
-        raise ValueError(f"expected {name} to be {' or '.join(known)}, got {value!r}; choose one of them")
-
-
-def check_whole(name: str, value: object, low: int, high: int) -> None:
-    """Refuse what is no whole number from low to high.
-
-    Raises:
-        ValueError: names the parameter, the range and what came.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"expected {name} to be a whole number from {low} to {high}, got {value!r}")

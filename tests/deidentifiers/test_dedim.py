@@ -29,7 +29,7 @@ from deid_bench.deidentifiers.dedim_denoiser import (
 )
 from deid_bench.deidentifiers.dedim_sampling import Noises, Settings, away_gradient, guided_sample, plan_steps
 from deid_bench.deidentifiers.face_canvas import FaceCanvas, canvas_of, feature_mask
-from deid_bench.weights import WeightsError, all_specs
+from deid_bench.weights import WeightsError
 
 LINEAR = {"num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
 
@@ -439,7 +439,6 @@ def test_a_bad_parameter_is_refused_by_name(parameters, message) -> None:
 # ------------------------------------------------------------------------------------------------ face-tiny-ddpm
 
 
-@pytest.mark.skipif(FACE_TINY not in [each.name for each in all_specs()], reason="face-tiny-ddpm is not registered")
 def test_the_model_that_ships_takes_noise_off() -> None:
     denoiser = load_denoiser(model_folder(FACE_TINY), "cpu")
     assert denoiser.size == 112

@@ -1,0 +1,118 @@
+"""What methods share that run networks of diffusers: finding, hashing and reading their folders, and the device."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from .._weight_sources import sha256_of
+from ..weights import WeightsError, offline
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class OutOfMemory(RuntimeError):
+    """The device has no room for a single image."""
+
+
+def local_folder(name: str, parameter: str, packaged: str, files: Sequence[str]) -> Path:
+    """A folder of the user's, or that of a Hugging Face id, fetched when it is not cached.
+
+    Args:
+        name: path or id.
+        parameter: what the user calls it.
+        packaged: the name of what ships, for the error message.
+        files: to fetch.
+
+    Raises:
+        WeightsError: it is neither, or cannot be had.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if not _HUB_ID.fullmatch(name):
+        raise WeightsError(f"expected {parameter} to be {packaged}, a folder or a Hugging Face id, got {name!r}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(files), local_files_only=offline()))
+    except Exception as error:  # its error classes differ between versions
+        reason = next(iter(str(error).splitlines()), type(error).__name__)[:300]
+        raise WeightsError(
+            f"{parameter} {name!r}: it is no folder here and could not be had from Hugging Face: {reason}. "
+            f"Fetch it on another machine and give the folder: {parameter}=FOLDER"
+        ) from error
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; a process reads it once, unless it changes."""
+    stat = path.stat()
+    return _hash(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, _size: int, _mtime_ns: int) -> str:
+    return sha256_of(path)
+
+
+def read_network(kind: Any, folder: Path) -> Any:
+    """A network by its class's `from_pretrained`; nothing in it is left as it was drawn.
+
+    Raises:
+        WeightsError: a file is damaged, or of another network.
+    """
+    import torch
+
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            network, report = kind.from_pretrained(str(folder), local_files_only=True, output_loading_info=True)
+    except Exception as error:  # damaged files raise nearly anything
+        raise WeightsError(f"{folder} cannot be read: {type(error).__name__}: {error}") from error
+    # Positions are numbers from 0, which older files do not hold.
+    missing = [name for name in report["missing_keys"] if not name.endswith("position_ids")]
+    if wrong := sorted(map(str, [*missing, *report.get("mismatched_keys", ())])):
+        raise WeightsError(f"{folder}: {len(wrong)} tensors are missing or of another shape, first {wrong[0]}")
+    return network
+
+
+def torch_device(name: str) -> Any:
+    """`cpu`, `cuda`, or with `auto` CUDA where there is one.
+
+    Raises:
+        WeightsError: CUDA is asked for and not there.
+    """
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise WeightsError("expected a CUDA device for device=cuda, found none; take device=cpu or device=auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the notes, warnings and bars of diffusers and transformers for a while; errors still come through."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    logs: tuple[Any, ...] = (diffusers_logging, transformers_logging)
+    levels = [each.get_verbosity() for each in logs]
+    bars = [each.is_progress_bar_enabled() for each in logs]
+    for each in logs:
+        each.set_verbosity(50)
+        each.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for each, level, bar in zip(logs, levels, bars, strict=True):
+            each.set_verbosity(level)
+            if bar:
+                each.enable_progress_bar()
