@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .benchmark.records import load_records as load_records
     from .benchmark.run import Execution as Execution
     from .benchmark.run import run as run
-    from .plugins import create as create
+    from .plugins.entries import create as create
 
 __version__ = "0.1.0"
 

@@ -88,7 +88,7 @@ def cli(plugins: tuple[str, ...]) -> None:
     deid-bench list                             what there is
     """
     if plugins:
-        from .plugins import registry
+        from .plugins.entries import registry
 
         for path in plugins:
             registry().add_file(path)

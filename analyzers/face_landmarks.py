@@ -13,8 +13,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .._licences import require
 from ..datasets.base import Image
+from ..licences import require
 from ..weights import weight
 from .external import require_package
 from .face_alignment import move_points, similarity_to_template, warp_face

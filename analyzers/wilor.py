@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from .._licences import require
 from .._weight_sources import sha256_of
 from ..datasets.base import Image
+from ..licences import require
 from ..weights import WeightsError
 from .base import AnalyzerInfo, Missing
 from .external import Dtype, ToolError, check_place, hub_files, place, require_package

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..datasets.base import Failure
 from ..deidentifiers.base import Deidentifier, MethodInfo, Request
-from ..plugins import Kind, PluginError, registry
+from ..plugins.entries import Kind, PluginError, registry
 from .contract_material import numbers, poor_analyses, requests, scaled
 from .stages import image_problem
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..datasets.base import Dataset, DatasetError, DatasetInfo, Sample
 from ..datasets.manifest import check_samples, manifest_digest
-from ..plugins import Kind, PluginError, Resolved, registry
+from ..plugins.entries import Kind, PluginError, Resolved, registry
 from .digest import digest, seed_from
 from .protocols import Protocol, ProtocolError, get_protocol, protocols
 from .roles import Roles, assign_roles, target_candidates

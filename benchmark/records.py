@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..plugins import Scalar
+from ..plugins.entries import Scalar
 from .store import write_atomically
 
 SCHEMA_VERSION = 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ..datasets.base import Hand, Image
-from ..plugins import PluginRef, load_ref
+from ..plugins.entries import PluginRef, load_ref
 from .guard import Crash, guarded
 from .store import Payload, Store
 from .tasks import Task

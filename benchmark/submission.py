@@ -21,9 +21,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import __version__
-from .._plugin_specs import Spec
 from ..datasets.base import Sample
-from ..plugins import Kind, PluginError, registry
+from ..plugins.entries import Kind, PluginError, registry
+from ..plugins.specs import Spec
 from ..weights import WeightsError
 from .digest import digest
 from .distances_file import DISTANCES_NAME

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.base import Image, Sample
-from ..plugins import PluginRef, Resolved
+from ..plugins.entries import PluginRef, Resolved
 from .digest import digest
 from .protocols import CropRule
 from .store import Store

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.images import ImageError, decode_png
-from ..plugins import Kind
+from ..plugins.entries import Kind
 from .backends import Settings, make_backend
 from .cell_tasks import Tasks, Version
 from .compare_blocks import join_blocks

@@ -26,7 +26,7 @@ def command() -> None:
 @command.command("list")
 def list_datasets() -> int:
     """List the datasets that this installation knows."""
-    from ..plugins import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, registry
 
     for name, entry in registry().entries(Kind.DATASET).items():
         try:
@@ -92,7 +92,7 @@ def register(
 def _loader(text: str) -> tuple[Any, tuple[str, ...], str]:
     """The dataset, the parts to look for (all, unless parameters were given), and the user's own pattern."""
     from ..datasets.registered import LayoutDataset
-    from ..plugins import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, registry
 
     resolved = registry().resolve(Kind.DATASET, text)
     if not issubclass(resolved.cls, LayoutDataset):
@@ -209,7 +209,7 @@ def _against_registration(text: str, wanted: bool) -> dict[str, Any]:
     from ..datasets.registered import LayoutDataset
     from ..datasets.registrations import find_registration, renew_times
     from ..datasets.survey import full_changes
-    from ..plugins import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, registry
 
     resolved = registry().resolve(Kind.DATASET, text)
     known = None

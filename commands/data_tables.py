@@ -79,7 +79,7 @@ def _listed(title: str, entries: Iterable[str], shown: int) -> Iterator[str]:
 
 def status_rows() -> list[dict[str, Any]]:
     """One row a dataset: name, state and what else is known."""
-    from ..plugins import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, registry
 
     rows = []
     for name, entry in registry().entries(Kind.DATASET).items():

@@ -96,7 +96,7 @@ _CHECKS: dict[str, Callable[[], tuple[str, bool]]] = {
 
 
 def _broken_plugins() -> Iterator[str]:
-    from ..plugins import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, registry
 
     for kind in Kind:
         for entry in registry().entries(kind).values():

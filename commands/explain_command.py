@@ -50,7 +50,7 @@ def command(names: tuple[str, ...], everything: bool, markdown: bool, as_json: b
 def _find(name: str) -> Metric:
     """The metric of that name, however it is written; its title will do too."""
     from ..benchmark.metrics import METRICS
-    from ..plugins import PluginError
+    from ..plugins.entries import PluginError
 
     titles = {_key(each.title): each for each in METRICS.values()}
     known = titles | {_key(each.name): each for each in METRICS.values()}

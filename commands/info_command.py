@@ -43,7 +43,7 @@ def command(name: str, as_json: bool) -> int:
 def _find(name: str) -> list[dict[str, Any]]:
     from ..benchmark.metrics import METRICS
     from ..benchmark.protocols import protocols
-    from ..plugins import Kind, PluginError, Spec, registry
+    from ..plugins.entries import Kind, PluginError, Spec, registry
 
     found: list[dict[str, Any]] = []
     if name in protocols():
@@ -81,7 +81,7 @@ def _without(data: Any, key: str) -> dict[str, Any]:
 
 
 def _plugin(kind: Any, target: str) -> dict[str, Any]:
-    from ..plugins import parameters, registry
+    from ..plugins.entries import parameters, registry
 
     entry = registry().get(kind, target)
     cls = entry.load()

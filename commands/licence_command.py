@@ -22,7 +22,7 @@ def list_licences(as_json: bool) -> int:
     \b
     deid-bench licence list
     """
-    from .._licences import LICENCES, accepted
+    from ..licences import LICENCES, accepted
 
     rows = [
         {"name": each.name, "title": each.title, "accepted": accepted(each.name), "terms": list(each.terms)}
@@ -47,7 +47,7 @@ def accept_licence(name: str, yes: bool) -> int:
     \b
     deid-bench licence accept wilor
     """
-    from .._licences import accept, accepted, licence
+    from ..licences import accept, accepted, licence
 
     terms = licence(name)
     _show(terms.title, terms.terms)

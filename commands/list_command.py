@@ -47,7 +47,7 @@ def _rows(what: str) -> list[dict[str, Any]]:
         from ..benchmark.metrics import METRICS
 
         return [{"name": each.name, "description": each.title, "origin": each.unit} for each in METRICS.values()]
-    from ..plugins import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, registry
 
     rows = []
     for name, entry in registry().entries(Kind(what.removesuffix("s"))).items():

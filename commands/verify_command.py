@@ -48,7 +48,7 @@ def command(
     from ..benchmark.records import RecordError
     from ..benchmark.submission_read import read_submission
     from ..benchmark.verification_report import RerunRequest, install, judge
-    from ..plugins import registry
+    from ..plugins.entries import registry
 
     for path in plugins:
         registry().add_file(path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from .._licences import Licence
+from ..licences import Licence
 from .base import DatasetError, Hand
 from .tree import natural_key, safe_id, walk
 

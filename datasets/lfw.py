@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from .._licences import Licence
+from ..licences import Licence
 from .base import DatasetError, DatasetInfo, ProgressCallback
 from .layout import Layout, Part, Published
 from .lfw_lists import PUBLISHED_NAMES, read_names

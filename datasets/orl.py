@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from .._licences import Licence
 from .._weight_sources import PipArtefact, SourceError, download_archive, extract_member
+from ..licences import Licence
 from ..weights import offline
 from .base import DatasetError, DatasetInfo
 from .layout import Layout, Part, Published

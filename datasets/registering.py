@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import _licences
-from .._licences import Licence
+from .. import licences as _licences
+from ..licences import Licence
 from .base import DatasetError
 from .registered import LayoutDataset
 from .registrations import Registration, find_registration, save_registration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .._licences import Licence
+from ..licences import Licence
 from .base import DatasetInfo
 from .layout import Layout, Part, Published
 from .registered import LayoutDataset

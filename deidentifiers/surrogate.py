@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from ..plugins import Kind, PluginError, Resolved, registry, source_sha256
+from ..plugins.entries import Kind, PluginError, Resolved, registry, source_sha256
 from ..weights import digest
 from .diffusers_models import torch_device
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..plugins import Scalar
+from ..plugins.entries import Scalar
 from .plots_svg import sweep_svg
 from .tables import Row, Table
 

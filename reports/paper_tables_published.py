@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from ..plugins import Scalar
+from ..plugins.entries import Scalar
 
 NOT_PRINTED = "-"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..benchmark.records import RunRecord
-from ..plugins import PluginError, Scalar, Spec
+from ..plugins.entries import PluginError, Scalar, Spec
 from .paper_tables_published import Printed, PublishedRow, PublishedTable
 
 METHODS = "Methods"

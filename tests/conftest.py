@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from deid_bench.benchmark.plan import RunOptions
-from deid_bench.plugins import registry
+from deid_bench.plugins.entries import registry
 
 # A slow machine is no failure.
 settings.register_profile("house", deadline=None)

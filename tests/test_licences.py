@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deid_bench import _licences as licences
+from deid_bench import licences as licences
 from deid_bench.cli import main
 
 

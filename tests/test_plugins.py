@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deid_bench.plugins import Entry, Kind, PluginError, Registry, Spec, create, registry
+from deid_bench.plugins.entries import Entry, Kind, PluginError, Registry, Spec, create, registry
 
 HERE = Path(__file__).parent
 MISBEHAVING = HERE / "misbehaving.py"

@@ -92,7 +92,7 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
     """
     from ...benchmark.plan import load_dataset
     from ...datasets.base import DatasetError
-    from ...plugins import PluginError
+    from ...plugins.entries import PluginError
 
     record = group.entries[0].record
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...benchmark.scoring.values import Undefined
-from ...plugins import Scalar
+from ...plugins.entries import Scalar
 from ..figure_data import Entry, clean_label
 from .axes import axis_label
 from .style import INK, WIDTHS, Stroke, Width, fitting, legend_below, panels, two_lines

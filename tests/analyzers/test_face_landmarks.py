@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench import _licences, weights
+from deid_bench import licences as _licences
+from deid_bench import weights
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.external import ToolError
 from deid_bench.analyzers.face_alignment import align_face

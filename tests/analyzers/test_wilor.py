@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deid_bench._licences import VARIABLE, LicenceError, accept
 from deid_bench.analyzers.base import HandAnalysis, Missing
 from deid_bench.analyzers.external import ToolError
 from deid_bench.analyzers.hand_mask import hand_mask
 from deid_bench.analyzers.palm_roi import inner_square, valley_square
 from deid_bench.analyzers.sam2_masks import Sam2Masks
 from deid_bench.analyzers.wilor import FILES, Wilor
-from deid_bench.plugins import PluginError, create
+from deid_bench.licences import VARIABLE, LicenceError, accept
+from deid_bench.plugins.entries import PluginError, create
 from deid_bench.weights import WeightsError
 
 from .contract import check_analyzer

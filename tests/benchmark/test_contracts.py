@@ -11,7 +11,7 @@ import pytest
 from deid_bench import parametrize_with_checks
 from deid_bench.benchmark.contracts import method_checks
 from deid_bench.benchmark.scaffold import write_method_package
-from deid_bench.plugins import Kind, PluginError, parameters, registry
+from deid_bench.plugins.entries import Kind, PluginError, parameters, registry
 
 
 @parametrize_with_checks(

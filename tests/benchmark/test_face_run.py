@@ -27,7 +27,7 @@ from deid_bench.benchmark.verification_images import check_pairs
 from deid_bench.benchmark.verification_numbers import recompute
 from deid_bench.benchmark.verification_report import RerunRequest, judge
 from deid_bench.datasets.images import decode_png
-from deid_bench.plugins import PluginError, registry
+from deid_bench.plugins.entries import PluginError, registry
 from deid_bench.reports.paper_tables import paper_tables
 from deid_bench.reports.terminal import print_outcomes
 

@@ -17,7 +17,7 @@ from deid_bench.benchmark.plan import make_cells
 from deid_bench.benchmark.records import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.store import StoreError
-from deid_bench.plugins import PluginError
+from deid_bench.plugins.entries import PluginError
 
 
 def numbers(record: RunRecord) -> dict:
@@ -89,7 +89,7 @@ def test_serial_and_process_give_the_same_bytes(toy_options, tmp_path: Path) -> 
 
 
 def test_numbers_do_not_depend_on_the_order_of_the_samples(toy_options, tmp_path: Path, monkeypatch) -> None:
-    from deid_bench.plugins import Kind, registry
+    from deid_bench.plugins.entries import Kind, registry
 
     options = toy_options("toy_noise")
     straight = run_one(options, tmp_path / "a")

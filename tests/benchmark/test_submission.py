@@ -26,7 +26,7 @@ from deid_bench.benchmark.submission_zip import make_zip
 from deid_bench.benchmark.verification import STAMP_NAME, Stamp, load_stamp, write_stamp
 from deid_bench.benchmark.verification_report import Report, RerunRequest, install, judge
 from deid_bench.cli import main
-from deid_bench.plugins import Kind, registry
+from deid_bench.plugins.entries import Kind, registry
 
 RECORD, DISTANCES = "records/000/run.json", "records/000/distances.npz"
 Data = dict[str, Any]

@@ -9,7 +9,7 @@ import pytest
 
 from deid_bench.benchmark.sweep import MOST_SETTINGS, Axis, SweepError, canonical, expand
 from deid_bench.cli import main
-from deid_bench.plugins import PluginError, Spec
+from deid_bench.plugins.entries import PluginError, Spec
 
 METHOD = """
 from deid_bench.deidentifiers.base import MethodInfo
@@ -108,7 +108,7 @@ def test_the_papers_ablation(painter: str) -> None:
 def test_the_canonical_form_reads_back_to_the_same_settings(
     painter: str, params: dict[str, str], expected: str
 ) -> None:
-    from deid_bench.plugins import Kind, registry
+    from deid_bench.plugins.entries import Kind, registry
 
     text = canonical(Spec(painter, tuple(params.items())))
     assert text == painter + expected

@@ -20,7 +20,7 @@ from deid_bench.deidentifiers.surrogate import (
     surrogate_network,
     torch_device,
 )
-from deid_bench.plugins import PluginError
+from deid_bench.plugins.entries import PluginError
 from deid_bench.weights import WeightsError
 
 

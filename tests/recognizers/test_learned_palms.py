@@ -17,7 +17,7 @@ from deid_bench.benchmark.scoring.verification import EerPoint, eer
 from deid_bench.datasets.base import Failure
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
-from deid_bench.plugins import Kind, registry
+from deid_bench.plugins.entries import Kind, registry
 from deid_bench.recognizers.base import Recognizer
 from deid_bench.recognizers.ccnet import CCNet
 from deid_bench.recognizers.eehnet_style import EehnetStyle

@@ -139,7 +139,7 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) 
     import dataclasses
 
     from deid_bench.benchmark.plan import RunOptions
-    from deid_bench.plugins import Kind, registry
+    from deid_bench.plugins.entries import Kind, registry
 
     toy = registry().entries(Kind.DATASET)["toy-hands"].load()
     options = RunOptions(

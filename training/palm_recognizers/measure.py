@@ -17,7 +17,7 @@ from deid_bench.benchmark.scoring.verification import eer
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
 from deid_bench.datasets.palm_render import SettingName
-from deid_bench.plugins import Kind, registry
+from deid_bench.plugins.entries import Kind, registry
 
 SETTINGS: tuple[SettingName, ...] = ("controlled", "wild")
 Hands = list[tuple[str, np.ndarray, HandAnalysis]]

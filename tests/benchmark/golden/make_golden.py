@@ -15,7 +15,7 @@ from pathlib import Path
 from deid_bench.benchmark.plan import RunOptions
 from deid_bench.benchmark.records import Host, schema
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.plugins import registry
+from deid_bench.plugins.entries import registry
 
 HERE = Path(__file__).parent
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ._plugin_specs import FILE_SPEC, PluginError, Scalar, Spec, bind, parameters, suggest
+from .specs import FILE_SPEC, PluginError, Scalar, Spec, bind, parameters, suggest
 
 __all__ = [
     "GROUPS",

@@ -1,0 +1,1 @@
+"""The registry: datasets, analyzers, recognisers and de-identifiers, built-in or not (floor 0)."""
