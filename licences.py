@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .weights import cache_dir
+from .weights.files import cache_dir
 
 VARIABLE = "DEID_BENCH_ACCEPT_LICENCES"
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ..weights import WeightsError, cache_dir, offline
+from ..weights.files import WeightsError, cache_dir, offline
 
 if TYPE_CHECKING:
     import torch

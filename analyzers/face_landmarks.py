@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Image
 from ..licences import require
-from ..weights import weight
+from ..weights.files import weight
 from .external import require_package
 from .face_alignment import move_points, similarity_to_template, warp_face
 

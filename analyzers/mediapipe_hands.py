@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..datasets.base import Image
-from ..weights import weight
+from ..weights.files import weight
 from .base import AnalyzerInfo, Missing
 from .keypoint_hands import FoundHand, KeypointHands
 from .masks import HandMasks, MaskMethod
@@ -76,7 +76,7 @@ class MediapipeHands(KeypointHands):
         Raises:
             WeightsError: they cannot be had.
         """
-        from ..weights import digest
+        from ..weights.files import digest
 
         always = {name: digest(name) for name in MediapipeHands.info.weights}
         return {**always, **MediapipeHands(**params)._masks.digests()}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Image
-from ..weights import digest
+from ..weights.files import digest
 from .base import AnalyzerInfo, FaceAnalysis, Missing
 from .face_landmarks import WEIGHTS, LandmarkModel, Landmarks, check_available, landmark_model
 from .face_mask import hull_mask

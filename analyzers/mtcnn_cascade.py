@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..datasets.base import Image
-from ..weights import weight
+from ..weights.files import weight
 from .mtcnn_networks import OutputNet, ProposalNet, RefineNet, load
 
 Boxes = NDArray[np.float32]

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._torchvision import hide_broken_torchvision
-from .._weight_sources import sha256_of
 from ..datasets.base import Image
-from ..weights import WeightsError
+from ..weights.files import WeightsError
+from ..weights.sources import sha256_of
+from ..weights.torchvision import hide_broken_torchvision
 from .external import check_place, hub_files, place
 from .palm_roi import Points
 

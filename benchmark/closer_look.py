@@ -59,7 +59,7 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
 
 def _weights(*names: str) -> dict[str, str] | Undefined:
     """Hashes of weight files that are here or can be fetched, or why not."""
-    from ..weights import WeightsError, digest, weight
+    from ..weights.files import WeightsError, digest, weight
 
     for name in names:
         try:

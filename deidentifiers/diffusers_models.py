@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from .._weight_sources import sha256_of
-from ..weights import WeightsError, offline
+from ..weights.files import WeightsError, offline
+from ..weights.sources import sha256_of
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 

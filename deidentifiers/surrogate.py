@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..plugins.entries import Kind, PluginError, Resolved, registry, source_sha256
-from ..weights import digest
+from ..weights.files import digest
 from .diffusers_models import torch_device
 
 DEFAULT = "mobilefacenet"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..analyzers.base import HandAnalysis
 from ..datasets.base import Failure, Image
-from ..weights import WeightsError
+from ..weights.files import WeightsError
 from .base import RecognizerInfo, Templates
 from .palm_crop import CROP_SIZE, align_palm
 from .palm_vectors import LearnedPalm, as_input, check_square_crops, check_vectors, embed_each

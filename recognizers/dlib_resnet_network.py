@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..analyzers.face_alignment import TEMPLATE
-from ..weights import WeightsError
+from ..weights.files import WeightsError
 from .dlib_tensors import Layer
 from .face_network import AlignedFaceNetwork, Window, load_strictly
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..analyzers.base import HandAnalysis
 from ..datasets.base import Failure, Image
-from ..weights import WeightsError
+from ..weights.files import WeightsError
 from .base import RecognizerInfo, Templates
 from .hand_crop import HAND_SIZE, align_hand
 from .palm_vectors import LearnedPalm, as_input, check_square_crops, embed_each

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..analyzers.face_alignment import FACE_SIZE
-from ..weights import WeightsError
+from ..weights.files import WeightsError
 
 _COUNTERS = "num_batches_tracked"
 """Batch norms count their training batches; exports have the counters or not, and nothing here reads them."""

@@ -41,7 +41,7 @@ def set_features(images: Sequence[Image], network: Network, *, device: str = "cp
         import torch  # noqa: F401
     except ImportError:
         return Undefined("unavailable: torch is not installed")
-    from ...weights import WeightsError
+    from ...weights.files import WeightsError
     from .feature_networks import pooled_features
     from .inception import inception_features
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...datasets.base import Image
-from ...weights import tensors
+from ...weights.files import tensors
 from .changes import Box
 
 Net = Literal["alex", "vgg"]

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...datasets.base import Image
-from ...weights import tensors
+from ...weights.files import tensors
 from .feature_networks import exact_arithmetic
 
 FEATURES = 2048

@@ -50,7 +50,7 @@ def missing(net: Net) -> Undefined | None:
 
 @lru_cache(maxsize=2)
 def _missing_weights(net: Net) -> Undefined | None:
-    from ...weights import WeightsError
+    from ...weights.files import WeightsError
     from .feature_networks import trunk
 
     try:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deid_bench import weights
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
+from deid_bench.weights import files as weights
 
 DATA = Path(__file__).parent / "data"
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from deid_bench import licences as _licences
-from deid_bench import weights
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.external import ToolError
 from deid_bench.analyzers.face_alignment import align_face
 from deid_bench.analyzers.face_landmarks import IBUG_FROM_MESH, Dlib68, FaceMesh, check_available
 from deid_bench.analyzers.face_mask import hull_mask
 from deid_bench.analyzers.mtcnn import Mtcnn
+from deid_bench.weights import files as weights
 
 from .faces import variant
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench import weights
 from deid_bench.analyzers.base import Analyzer, FaceAnalysis, Missing
 from deid_bench.analyzers.face_alignment import TEMPLATE, align_face, move_points, similarity_to_template
 from deid_bench.analyzers.mtcnn import Mtcnn, main_face
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.classical import Masking
+from deid_bench.weights import files as weights
 
 from .faces import VARIANTS, variant
 

@@ -18,7 +18,7 @@ from deid_bench.analyzers.hand_pipeline import RawHand
 from deid_bench.analyzers.masks import HandMasks
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.analyzers.sam2_masks import Sam2Masks, closed, enlarged, inside, load_model, pixels
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 from .contract import check_analyzer
 from .hands import left_hand

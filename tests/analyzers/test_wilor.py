@@ -22,7 +22,7 @@ from deid_bench.analyzers.sam2_masks import Sam2Masks
 from deid_bench.analyzers.wilor import FILES, Wilor
 from deid_bench.licences import VARIABLE, LicenceError, accept
 from deid_bench.plugins.entries import PluginError, create
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 from .contract import check_analyzer
 from .hands import left_hand, right_hand

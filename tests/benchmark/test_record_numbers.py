@@ -15,7 +15,7 @@ from deid_bench.benchmark.records import Counts, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.uncertainty import draw_clusters
 from deid_bench.benchmark.scoring.values import Undefined
-from deid_bench.weights import WeightsError, weight
+from deid_bench.weights.files import WeightsError, weight
 
 
 def run_one(options, out: Path) -> RunRecord:

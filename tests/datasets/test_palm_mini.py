@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench import weights
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.datasets import palm_mini
@@ -17,6 +16,7 @@ from deid_bench.datasets.manifest import check_samples
 from deid_bench.datasets.palm_mini import PalmMini, mini_folder, mini_plan
 from deid_bench.datasets.palm_render import render
 from deid_bench.datasets.palm_seeds import MINI_SET
+from deid_bench.weights import files as weights
 
 SETTINGS = ("controlled", "wild")
 

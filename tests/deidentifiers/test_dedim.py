@@ -29,7 +29,7 @@ from deid_bench.deidentifiers.dedim_denoiser import (
 )
 from deid_bench.deidentifiers.dedim_sampling import Noises, Settings, away_gradient, guided_sample, plan_steps
 from deid_bench.deidentifiers.face_canvas import FaceCanvas, canvas_of, feature_mask
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 LINEAR = {"num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
 

@@ -22,7 +22,7 @@ from deid_bench.deidentifiers import paint_by_example as sampler
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.palm_diffusion import PalmDiffusion
 from deid_bench.plugins.entries import Kind, registry
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 QUICK = "crop=palm,steps=2,scheduler=ddim"
 

@@ -21,7 +21,7 @@ from deid_bench.deidentifiers.surrogate import (
     torch_device,
 )
 from deid_bench.plugins.entries import PluginError
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 
 def test_its_network_agrees_with_its_templates() -> None:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from deid_bench.recognizers.ccnet import CCNet
 from deid_bench.recognizers.ccnet_network import BLOCKS, HEAD, GaborLayer, from_state, normalise
 from deid_bench.recognizers.ccnet_network import CCNet as Network
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 Crop = NDArray[np.uint8]
 

@@ -17,7 +17,7 @@ from deid_bench.recognizers.eehnet_network import FINGER_SIZE, PALM_SIZE, Eehnet
 from deid_bench.recognizers.eehnet_style import EehnetStyle
 from deid_bench.recognizers.hand_crop import HAND_SIZE, align_hand, hand_square
 from deid_bench.recognizers.palm_vectors import as_input
-from deid_bench.weights import WeightsError
+from deid_bench.weights.files import WeightsError
 
 Points = NDArray[np.float32]
 

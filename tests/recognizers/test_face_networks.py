@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from deid_bench import weights
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
 from deid_bench.datasets.base import Failure
@@ -25,7 +24,8 @@ from deid_bench.recognizers.mobilefacenet_layouts import build
 from deid_bench.recognizers.network_weights import read_weights, weight_digest
 from deid_bench.recognizers.se_resnet50 import SeResnet50
 from deid_bench.recognizers.se_resnet50_network import IrSe50, SeNet50
-from deid_bench.weights import WeightsError
+from deid_bench.weights import files as weights
+from deid_bench.weights.files import WeightsError
 
 from . import face_references as references
 from .face_references import Drawn, drawn_faces, drawn_tensors

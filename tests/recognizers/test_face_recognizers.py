@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from deid_bench import weights
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.scoring.verification import eer
 from deid_bench.datasets.orl import Orl, UnavailableError
@@ -18,7 +17,8 @@ from deid_bench.recognizers.dlib_resnet import DlibResnet
 from deid_bench.recognizers.dlib_tensors import read_layers
 from deid_bench.recognizers.face_crop import FaceRecognizer
 from deid_bench.recognizers.mobilefacenet import MobileFaceNet
-from deid_bench.weights import WeightsError
+from deid_bench.weights import files as weights
+from deid_bench.weights.files import WeightsError
 
 from .face_references import chips, drawn_faces
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deid_bench import weights
+from deid_bench.weights import files as weights
 
 
 @pytest.fixture(autouse=True)

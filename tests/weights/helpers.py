@@ -7,8 +7,8 @@ import io
 import tarfile
 from typing import Any
 
-from deid_bench import weights
-from deid_bench.weights import WeightSpec
+from deid_bench.weights import files as weights
+from deid_bench.weights.files import WeightSpec
 
 DATA = bytes(range(256)) * 40
 OTHER = DATA[::-1]

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deid_bench import _weight_sources, weights
-from deid_bench._weight_sources import SourceError, extract_member
-from deid_bench.weights import NpmArtefact, Packaged, PipArtefact, Url, WeightsError
+from deid_bench.weights import files as weights
+from deid_bench.weights import sources as _weight_sources
+from deid_bench.weights.files import NpmArtefact, Packaged, PipArtefact, Url, WeightsError
+from deid_bench.weights.sources import SourceError, extract_member
 
 from .helpers import DATA, OTHER, left_over, make_spec, sha, tar_file
 

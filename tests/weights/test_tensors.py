@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deid_bench import _safe_pickle, weights
-from deid_bench.weights import WeightsError
+from deid_bench.weights import files as weights
+from deid_bench.weights import safe_pickle as _safe_pickle
+from deid_bench.weights.files import WeightsError
 
 from .helpers import left_over, make_spec
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from deid_bench import weights
-from deid_bench.weights import Packaged, Url, WeightsError, WeightSpec
+from deid_bench.weights import files as weights
+from deid_bench.weights.files import Packaged, Url, WeightsError, WeightSpec
 
 from .helpers import DATA, OTHER, left_over, make_spec, sha
 

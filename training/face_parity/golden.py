@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deid_bench import weights
 from deid_bench.analyzers.mtcnn import Mtcnn
 from deid_bench.datasets.orl import Orl
+from deid_bench.weights import files as weights
 
 TESTS = Path(__file__).parents[2] / "tests" / "recognizers"
 sys.path.insert(0, str(TESTS))

@@ -2,7 +2,7 @@
 
     python export.py WORK ../../deidentifiers/assets/face_tiny_ddpm
 
-Prints digest and size of the weights, as `_weight_specs.py` has to say them, and writes `samples.png` into WORK:
+Prints digest and size of the weights, as `weights/catalogue/spec.py` has to say them, and writes `samples.png` into WORK:
 held-out faces, the same with the noise of step 100, and what the model makes of that in 100 steps.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from train import CONFIG, HELD_OUT, alphas_bar
 
-from deid_bench._torchvision import hide_broken_torchvision
+from deid_bench.weights.torchvision import hide_broken_torchvision
 
 hide_broken_torchvision()
 

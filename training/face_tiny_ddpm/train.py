@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from deid_bench._torchvision import hide_broken_torchvision
+from deid_bench.weights.torchvision import hide_broken_torchvision
 
 hide_broken_torchvision()
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from deid_bench.analyzers.hand_pipeline import HandPipeline
 from deid_bench.recognizers.hand_geometry import log_ratios
-from deid_bench.weights import weight
+from deid_bench.weights.files import weight
 
 
 def main() -> None:

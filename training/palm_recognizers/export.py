@@ -1,4 +1,4 @@
-"""Last step: writes the weights that ship and prints what `_weight_specs.py` has to say.
+"""Last step: writes the weights that ship and prints what `weights/catalogue/spec.py` has to say.
 
     python export.py WORK/ccnet-state.pt ../../recognizers/assets/ccnet/ccnet.safetensors
     python export.py WORK/eehnet-state.pt ../../recognizers/assets/eehnet_style/eehnet_style.safetensors
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from deid_bench._weight_sources import sha256_of
+from deid_bench.weights.sources import sha256_of
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from palms import random_exemplar
 
-from deid_bench._torchvision import hide_broken_torchvision
+from deid_bench.weights.torchvision import hide_broken_torchvision
 
 BATCH = 16
 LOOKS_WEIGHT = 0.05

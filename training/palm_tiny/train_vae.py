@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from palms import SIZE, Palms, gain_of, jittered_colour, random_view, scaled, warp
 
-from deid_bench._torchvision import hide_broken_torchvision
+from deid_bench.weights.torchvision import hide_broken_torchvision
 
 BATCH, PATCH = 8, 128
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._weight_sources import PipArtefact, Url
-from ._weight_specs import WeightSpec
+from ..sources import PipArtefact, Url
+from .spec import WeightSpec
 
 _LPIPS_ARCHIVE = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 _LPIPS_PAPER = "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018"

@@ -22,7 +22,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._weight_sources import (
+from .catalogue.faces import FACE_WEIGHTS
+from .catalogue.quality import QUALITY_WEIGHTS
+from .catalogue.spec import BUILT_IN, WeightSpec
+from .sources import (
     HuggingFace,
     NpmArtefact,
     Packaged,
@@ -40,9 +43,6 @@ from ._weight_sources import (
     is_html,
     sha256_of,
 )
-from ._weight_specs import BUILT_IN, WeightSpec
-from ._weight_specs_faces import FACE_WEIGHTS
-from ._weight_specs_quality import QUALITY_WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger(__name__)
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ def tensors(name: str) -> dict[str, NDArray[Any]]:
     Raises:
         WeightsError: as `weight`, or the file holds something else than arrays.
     """
-    from ._safe_pickle import convert, read_tensors
+    from .safe_pickle import convert, read_tensors
 
     wanted, path = spec(name), weight(name)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._weight_sources import Packaged, PipArtefact, Source
+from ..sources import Packaged, PipArtefact, Source
 
 
 @dataclass(frozen=True, slots=True)

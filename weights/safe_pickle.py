@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._weight_sources import SourceError
+from .sources import SourceError
 
 Tensors = dict[str, NDArray[Any]]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._weight_sources import NpmArtefact, PipArtefact
-from ._weight_specs import WeightSpec
+from ..sources import NpmArtefact, PipArtefact
+from .spec import WeightSpec
 
 
 def _by_hand(name: str, file: str, licence: str, data: str, citation: str, description: str, where: str) -> WeightSpec:

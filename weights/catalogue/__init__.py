@@ -1,0 +1,1 @@
+"""The weight files that this package knows, by what needs them."""
