@@ -94,8 +94,8 @@ def _moved(
 @lru_cache(maxsize=1)
 def _hands() -> tuple[Shown, ...]:
     """Three rendered hands with what the renderer knows of them."""
-    from ..datasets.palm_render import render
-    from ..datasets.palm_seeds import CONTRACT_SEEDS
+    from ..datasets.rendering.palm_render import render
+    from ..datasets.rendering.palm_seeds import CONTRACT_SEEDS
 
     made = []
     for seed in CONTRACT_SEEDS:

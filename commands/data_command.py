@@ -65,8 +65,8 @@ def register(
     deid-bench data register lfw /data/lfw --archive lfw.tgz
     """
     from ..benchmark.backends import default_jobs
-    from ..datasets.registering import check_archives, register_dataset
-    from ..datasets.survey import survey
+    from ..datasets.layouts.registering import check_archives, register_dataset
+    from ..datasets.layouts.registration_audit import survey
     from .data_tables import survey_data, survey_lines
     from .progress import Bars
 
@@ -91,7 +91,7 @@ def register(
 
 def _loader(text: str) -> tuple[Any, tuple[str, ...], str]:
     """The dataset, the parts to look for (all, unless parameters were given), and the user's own pattern."""
-    from ..datasets.registered import LayoutDataset
+    from ..datasets.layouts.registered import LayoutDataset
     from ..plugins.entries import Kind, PluginError, registry
 
     resolved = registry().resolve(Kind.DATASET, text)
@@ -106,7 +106,7 @@ def _loader(text: str) -> tuple[Any, tuple[str, ...], str]:
 
 def _terms_accepted(loader: Any, accept: bool, quiet: bool) -> bool:
     """Show the terms and ask, unless they were accepted before."""
-    from ..datasets.registering import terms_accepted
+    from ..datasets.layouts.registering import terms_accepted
 
     terms, name = loader.layout.terms, loader.info.name
     if terms_accepted(terms):
@@ -206,9 +206,9 @@ def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
 def _against_registration(text: str, wanted: bool) -> dict[str, Any]:
     """What a registered dataset's files are like by now; nearly nothing for the others."""
     from ..benchmark.backends import default_jobs
-    from ..datasets.registered import LayoutDataset
-    from ..datasets.registrations import find_registration, renew_times
-    from ..datasets.survey import full_changes
+    from ..datasets.layouts.registered import LayoutDataset
+    from ..datasets.layouts.registration_audit import full_changes
+    from ..datasets.layouts.registrations import find_registration, renew_times
     from ..plugins.entries import Kind, PluginError, registry
 
     resolved = registry().resolve(Kind.DATASET, text)

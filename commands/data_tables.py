@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.base import DatasetError
-from ..datasets.registered import LayoutDataset
-from ..datasets.registrations import Registration, find_registration
-from ..datasets.survey import Survey, quick_changes
+from ..datasets.layouts.registered import LayoutDataset
+from ..datasets.layouts.registration_audit import Survey, quick_changes
+from ..datasets.layouts.registrations import Registration, find_registration
 
 
 def survey_data(name: str, root: Path, found: Survey, archives: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

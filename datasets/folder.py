@@ -12,8 +12,8 @@ from typing import ClassVar, cast, get_args
 
 from .base import DatasetError, DatasetInfo, Hand, Modality, ProgressCallback, Sample
 from .images import SUFFIXES
+from .layouts.tree import hash_files, natural_key, safe_id, walk
 from .manifest import check_samples
-from .tree import hash_files, natural_key, safe_id, walk
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

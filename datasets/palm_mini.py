@@ -10,7 +10,7 @@ import numpy as np
 
 from .base import DatasetError, DatasetInfo, GroundTruth, ProgressCallback, Sample
 from .manifest import file_sha256
-from .palm_seeds import MINI_SET
+from .rendering.palm_seeds import MINI_SET
 from .synthetic_palm import PlannedImage, SettingName, plan_palms, read_manifest
 
 IDENTITIES = 24

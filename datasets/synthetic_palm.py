@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from .base import DatasetError, DatasetInfo, GroundTruth, Hand, ProgressCallback, Sample
 from .manifest import file_sha256
-from .palm_seeds import BLOCK_SIZE, user_set_start
+from .rendering.palm_seeds import BLOCK_SIZE, user_set_start
 
 if TYPE_CHECKING:
-    from .palm_render import Capture
+    from .rendering.palm_render import Capture
 
 CACHE_VARIABLE = "DEID_BENCH_CACHE"
 RENDERER_VERSION = "1"
@@ -236,7 +236,7 @@ def render_to_file(folder: Path, image: PlannedImage, setting: SettingName) -> N
 
 
 def _capture(image: PlannedImage, setting: SettingName) -> Capture:
-    from .palm_render import render
+    from .rendering.palm_render import render
 
     return render(image.identity_seed, image.sample_seed, setting)
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from deid_bench.datasets.base import Dataset, DatasetError
-from deid_bench.datasets.casia import Casia
-from deid_bench.datasets.hands_11k import Hands11k
-from deid_bench.datasets.iitd import Iitd
-from deid_bench.datasets.layout import compile_pattern
-from deid_bench.datasets.lfw import Lfw
+from deid_bench.datasets.layouts.layout import compile_pattern
 from deid_bench.datasets.manifest import check_samples, manifest_digest
-from deid_bench.datasets.mpd import Mpd
-from deid_bench.datasets.ntu_pi import NtuPi
-from deid_bench.datasets.orl import Orl
-from deid_bench.datasets.polyu_cf import PolyuCf
-from deid_bench.datasets.rest import Rest
-from deid_bench.datasets.tongji import Tongji
-from deid_bench.datasets.xjtu_up import XjtuUp
-from deid_bench.datasets.zhou import Zhou
+from deid_bench.datasets.published.casia import Casia
+from deid_bench.datasets.published.hands_11k import Hands11k
+from deid_bench.datasets.published.iitd import Iitd
+from deid_bench.datasets.published.lfw import Lfw
+from deid_bench.datasets.published.mpd import Mpd
+from deid_bench.datasets.published.ntu_pi import NtuPi
+from deid_bench.datasets.published.orl import Orl
+from deid_bench.datasets.published.polyu_cf import PolyuCf
+from deid_bench.datasets.published.rest import Rest
+from deid_bench.datasets.published.tongji import Tongji
+from deid_bench.datasets.published.xjtu_up import XjtuUp
+from deid_bench.datasets.published.zhou import Zhou
 
 HAND_INFO = """id,age,gender,skinColor,accessories,nailPolish,aspectOfHand,imageName,irregularities
 0,27,male,fair,0,0,palmar right,Hand_0000002.jpg,0
@@ -219,11 +219,11 @@ def test_links_are_not_followed_around_or_out(build, put, tmp_path):
 
 def test_trees_that_are_no_dataset_are_refused(build, monkeypatch):
     root = build([f"s{n}/1.pgm" for n in range(4)])
-    monkeypatch.setattr("deid_bench.datasets.tree.MAX_FILES", 5)
+    monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_FILES", 5)
     with pytest.raises(DatasetError, match="more than 5 files"):
         listed(Orl, root)
-    monkeypatch.setattr("deid_bench.datasets.tree.MAX_FILES", 50)
-    monkeypatch.setattr("deid_bench.datasets.tree.MAX_DEPTH", 0)
+    monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_FILES", 50)
+    monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_DEPTH", 0)
     with pytest.raises(DatasetError, match="0 levels"):
         listed(Orl, build(["a/b/c/1.pgm"]))
 

@@ -10,10 +10,11 @@ import pytest
 
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.roles import assign_roles
-from deid_bench.datasets import lfw_lists
 from deid_bench.datasets.base import DatasetError, Sample
-from deid_bench.datasets.lfw import Lfw
-from deid_bench.datasets.lfw_lists import (
+from deid_bench.datasets.layouts.registration_audit import survey
+from deid_bench.datasets.published import lfw_lists
+from deid_bench.datasets.published.lfw import Lfw
+from deid_bench.datasets.published.lfw_lists import (
     PUBLISHED_NAMES,
     Pair,
     by_fold,
@@ -22,7 +23,6 @@ from deid_bench.datasets.lfw_lists import (
     read_pairs,
     read_view2,
 )
-from deid_bench.datasets.survey import survey
 
 PEOPLE = [
     *(f"Aaron_Peirsol/Aaron_Peirsol_{n:04d}.jpg" for n in range(1, 5)),

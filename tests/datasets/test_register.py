@@ -12,12 +12,12 @@ import pytest
 
 from deid_bench.cli import main
 from deid_bench.datasets.base import DatasetError
-from deid_bench.datasets.iitd import Iitd
-from deid_bench.datasets.lfw import Lfw
+from deid_bench.datasets.layouts.registration_audit import survey
+from deid_bench.datasets.layouts.registrations import find_registration, registration_file
 from deid_bench.datasets.manifest import manifest_digest
-from deid_bench.datasets.registrations import find_registration, registration_file
-from deid_bench.datasets.rest import Rest
-from deid_bench.datasets.survey import survey
+from deid_bench.datasets.published.iitd import Iitd
+from deid_bench.datasets.published.lfw import Lfw
+from deid_bench.datasets.published.rest import Rest
 
 IITD = [f"{hand} Hand/00{subject}_{n}.JPG" for hand in ("Left", "Right") for subject in (1, 2, 3) for n in (1, 2)]
 
@@ -125,7 +125,7 @@ def test_new_files_are_said_too(run, build, put):
 def test_known_files_are_not_read_again(run, build, monkeypatch):
     root = build(IITD)
     run("data", "register", "iitd", root, "--accept-licence", "--quiet")
-    monkeypatch.setattr("deid_bench.datasets.tree.file_sha256", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("deid_bench.datasets.layouts.tree.file_sha256", lambda path: pytest.fail(f"{path} was read"))
     Iitd().prepare()
 
 
@@ -208,7 +208,7 @@ def test_a_missing_hand_folder(build):
 
 
 def test_identities_that_lack_images(build):
-    from deid_bench.datasets.orl import Orl
+    from deid_bench.datasets.published.orl import Orl
 
     part = found(build([*(f"s1/{n}.pgm" for n in range(1, 11)), "s2/1.pgm"]), Orl).parts["original"]
     assert part.short == {"s2": 1}

@@ -10,7 +10,14 @@ import pytest
 from deid_bench.datasets import synthetic_palm
 from deid_bench.datasets.base import Dataset, DatasetError
 from deid_bench.datasets.manifest import check_samples, file_sha256
-from deid_bench.datasets.palm_seeds import BLOCK_SIZE, BLOCKS, MINI_SET, TRAINING_SETS, USER_SETS, user_set_start
+from deid_bench.datasets.rendering.palm_seeds import (
+    BLOCK_SIZE,
+    BLOCKS,
+    MINI_SET,
+    TRAINING_SETS,
+    USER_SETS,
+    user_set_start,
+)
 from deid_bench.datasets.synthetic_palm import SyntheticPalm
 
 

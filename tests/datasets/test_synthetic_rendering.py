@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deid_bench.datasets.palm_identity import palm_identity
-from deid_bench.datasets.palm_render import Capture, palm_square, render
+from deid_bench.datasets.rendering.palm_identity import palm_identity
+from deid_bench.datasets.rendering.palm_render import Capture, palm_square, render
 
 
 @pytest.fixture(scope="module")

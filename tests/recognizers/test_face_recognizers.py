@@ -11,7 +11,7 @@ import torch
 
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.scoring.verification import eer
-from deid_bench.datasets.orl import Orl, UnavailableError
+from deid_bench.datasets.published.orl import Orl, UnavailableError
 from deid_bench.recognizers.base import Recognizer
 from deid_bench.recognizers.dlib_resnet import DlibResnet
 from deid_bench.recognizers.dlib_tensors import read_layers

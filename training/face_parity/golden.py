@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from deid_bench.analyzers.mtcnn import Mtcnn
-from deid_bench.datasets.orl import Orl
+from deid_bench.datasets.published.orl import Orl
 from deid_bench.weights import files as weights
 
 TESTS = Path(__file__).parents[2] / "tests" / "recognizers"

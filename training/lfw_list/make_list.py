@@ -16,7 +16,7 @@ from pathlib import Path
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.roles import assign_roles
 from deid_bench.datasets.base import Sample
-from deid_bench.datasets.lfw_lists import PUBLISHED_NAMES, is_published, read_names
+from deid_bench.datasets.published.lfw_lists import PUBLISHED_NAMES, is_published, read_names
 
 TARGET = PUBLISHED_NAMES.with_name("lfw-queries-gallery-1.csv")
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from deid_bench.datasets.palm_mini import MANIFEST, TRUTH, mini_folder, mini_plan
-from deid_bench.datasets.palm_render import Capture, render
+from deid_bench.datasets.rendering.palm_render import Capture, render
 from deid_bench.datasets.synthetic_palm import PlannedImage, SettingName, manifest_text
 
 SETTINGS: tuple[SettingName, ...] = ("controlled", "wild")

@@ -16,7 +16,7 @@ from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.benchmark.scoring.verification import eer
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
-from deid_bench.datasets.palm_render import SettingName
+from deid_bench.datasets.rendering.palm_render import SettingName
 from deid_bench.plugins.entries import Kind, registry
 
 SETTINGS: tuple[SettingName, ...] = ("controlled", "wild")

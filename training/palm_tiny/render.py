@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deid_bench.datasets.palm_render import SettingName, render
-from deid_bench.datasets.palm_seeds import TRAINING_SETS
+from deid_bench.datasets.rendering.palm_render import SettingName, render
+from deid_bench.datasets.rendering.palm_seeds import TRAINING_SETS
 
 SETTINGS: tuple[SettingName, ...] = ("controlled", "wild", "controlled", "wild")
 SHAPE = (640, 480)

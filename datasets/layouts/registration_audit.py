@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .base import DatasetError, ProgressCallback
-from .images import ImageError, read_image
+from ..base import DatasetError, ProgressCallback
+from ..images import ImageError, read_image
+from ..manifest import manifest_digest
 from .layout import Found, Published, Scan
-from .manifest import manifest_digest
 from .registered import LayoutDataset, make_samples
 from .registrations import PartRecord, Registration
 from .tree import FileState, hash_files

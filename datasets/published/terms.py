@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..licences import Licence
+from ...licences import Licence
 
 
 def research_terms(name: str, title: str, owner: str, *more: str) -> Licence:

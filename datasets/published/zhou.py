@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import DatasetInfo
-from .layout import Layout, Part, Published
-from .registered import LayoutDataset
+from ..base import DatasetInfo
+from ..layouts.layout import Layout, Part, Published
+from ..layouts.registered import LayoutDataset
 from .terms import research_terms
 
 

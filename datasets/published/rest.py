@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..licences import Licence
-from .base import DatasetInfo
-from .layout import Layout, Part, Published
-from .registered import LayoutDataset
+from ...licences import Licence
+from ..base import DatasetInfo
+from ..layouts.layout import Layout, Part, Published
+from ..layouts.registered import LayoutDataset
 
 
 class Rest(LayoutDataset):

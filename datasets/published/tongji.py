@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from .base import DatasetInfo
-from .layout import Found, Layout, Part, Published, plain_labels
-from .registered import LayoutDataset
+from ..base import DatasetInfo
+from ..layouts.layout import Found, Layout, Part, Published, plain_labels
+from ..layouts.registered import LayoutDataset
 from .terms import research_terms
 
 _PER_SESSION = 10

@@ -84,7 +84,7 @@ class Raster:
 @lru_cache(maxsize=1)
 def load_hand_mesh() -> HandMesh:
     """The vendored generic hand (MIT licence, see `assets/LICENSE.generic-hand.md`)."""
-    asset = resources.files(__package__) / "assets" / "hand_mesh.npz"
+    asset = resources.files(__package__.rpartition(".")[0]) / "assets" / "hand_mesh.npz"
     with asset.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         return HandMesh(
             vertices=arrays["vertices"],

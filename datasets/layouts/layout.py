@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ..licences import Licence
-from .base import DatasetError, Hand
+from ...licences import Licence
+from ..base import DatasetError, Hand
 from .tree import natural_key, safe_id, walk
 
 _LABELS = ("identity", "subject", "session", "hand", "sample")

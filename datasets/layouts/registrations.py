@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .base import DatasetError
+from ..base import DatasetError
 from .tree import FileState
 
 VARIABLE = "DEID_BENCH_DATA"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from .base import DatasetError, DatasetInfo
-from .layout import Found, Layout, Part, Published, plain_labels
-from .registered import LayoutDataset
+from ..base import DatasetError, DatasetInfo
+from ..layouts.layout import Found, Layout, Part, Published, plain_labels
+from ..layouts.registered import LayoutDataset
 from .terms import research_terms
 
 PHONES = ("iphone", "huawei", "lg", "samsung", "mi8")

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import licences as _licences
-from ..licences import Licence
-from .base import DatasetError
+from ... import licences as _licences
+from ...licences import Licence
+from ..base import DatasetError
 from .registered import LayoutDataset
+from .registration_audit import Survey
 from .registrations import Registration, find_registration, save_registration
-from .survey import Survey
 
 _CHUNK = 1 << 20
 

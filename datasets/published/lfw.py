@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ..licences import Licence
-from .base import DatasetError, DatasetInfo, ProgressCallback
-from .layout import Layout, Part, Published
+from ...licences import Licence
+from ..base import DatasetError, DatasetInfo, ProgressCallback
+from ..layouts.layout import Layout, Part, Published
+from ..layouts.registered import LayoutDataset
 from .lfw_lists import PUBLISHED_NAMES, read_names
-from .registered import LayoutDataset
 
 Alignment = Literal["", "original", "funneled", "deepfunneled"]
 FOLDERS: Mapping[str, str] = {"original": "lfw", "funneled": "lfw_funneled", "deepfunneled": "lfw-deepfunneled"}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from .base import DatasetInfo
-from .layout import Found, Layout, Part, Published, plain_labels
-from .registered import LayoutDataset
+from ..base import DatasetInfo
+from ..layouts.layout import Found, Layout, Part, Published, plain_labels
+from ..layouts.registered import LayoutDataset
 from .terms import research_terms
 
 

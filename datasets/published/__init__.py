@@ -1,0 +1,1 @@
+"""Published datasets, a module each."""
