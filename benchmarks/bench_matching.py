@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.recognizers.compcode import CompCode
-from deid_bench.recognizers.mtcc import Mtcc
-from deid_bench.recognizers.vector_matching import VectorDistance, vector_distances
+from deid_bench.recognizers.matching.vector_matching import VectorDistance, vector_distances
+from deid_bench.recognizers.palm.compcode import CompCode
+from deid_bench.recognizers.palm.mtcc import Mtcc
 
 U32Array = NDArray[np.uint32]
 Bits = NDArray[np.bool_]
@@ -174,7 +174,7 @@ def embedding_table(repetitions: int) -> Table:
     """Milliseconds per palm square, beside SciPy's convolution with the 12 kernels of MTCC."""
     from scipy.signal import convolve2d
 
-    from deid_bench.recognizers.gabor import YAN
+    from deid_bench.recognizers.palm.gabor import YAN
 
     table = Table("recognizer", "ms per ROI", "ratio", title="Coding palm squares, one core")
     crops = list(np.random.default_rng(3).integers(0, 256, (8, 128, 128, 3), dtype=np.uint8))

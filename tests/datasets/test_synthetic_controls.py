@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deid_bench.analyzers.palm_roi import warp_roi
 from deid_bench.datasets.rendering.palm_render import SettingName, render
-from deid_bench.recognizers.mtcc import Mtcc
+from deid_bench.recognizers.palm.mtcc import Mtcc
 
 pytestmark = pytest.mark.slow
 

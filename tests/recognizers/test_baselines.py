@@ -14,11 +14,11 @@ from scipy.signal import convolve2d
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.datasets.base import Failure
 from deid_bench.recognizers.base import Recognizer
-from deid_bench.recognizers.bocv import Bocv
-from deid_bench.recognizers.hand_geometry import SPREAD, HandGeometry
-from deid_bench.recognizers.mtcc import Mtcc
-from deid_bench.recognizers.ordinal import Ordinal
-from deid_bench.recognizers.palm_crop import to_grey
+from deid_bench.recognizers.palm.bocv import Bocv
+from deid_bench.recognizers.palm.hand_geometry import SPREAD, HandGeometry
+from deid_bench.recognizers.palm.mtcc import Mtcc
+from deid_bench.recognizers.palm.ordinal import Ordinal
+from deid_bench.recognizers.palm.palm_crop import to_grey
 
 Crop = NDArray[np.uint8]
 Kernel = Callable[[float, float, float], float]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deid_bench.recognizers.binary_matching import check_templates, pack_planes, shifted_hamming
+from deid_bench.recognizers.matching.binary_matching import check_templates, pack_planes, shifted_hamming
 
 Bits = NDArray[np.bool_]
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from deid_bench.recognizers.ccnet import CCNet
-from deid_bench.recognizers.ccnet_network import BLOCKS, HEAD, GaborLayer, from_state, normalise
-from deid_bench.recognizers.ccnet_network import CCNet as Network
+from deid_bench.recognizers.palm.ccnet import CCNet
+from deid_bench.recognizers.palm.ccnet_network import BLOCKS, HEAD, GaborLayer, from_state, normalise
+from deid_bench.recognizers.palm.ccnet_network import CCNet as Network
 from deid_bench.weights.files import WeightsError
 
 Crop = NDArray[np.uint8]

@@ -13,10 +13,17 @@ from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.datasets.base import Failure
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
-from deid_bench.recognizers.eehnet_network import FINGER_SIZE, PALM_SIZE, EehnetStyleNet, cut, from_state, true_parts
-from deid_bench.recognizers.eehnet_style import EehnetStyle
-from deid_bench.recognizers.hand_crop import HAND_SIZE, align_hand, hand_square
-from deid_bench.recognizers.palm_vectors import as_input
+from deid_bench.recognizers.palm.eehnet_network import (
+    FINGER_SIZE,
+    PALM_SIZE,
+    EehnetStyleNet,
+    cut,
+    from_state,
+    true_parts,
+)
+from deid_bench.recognizers.palm.eehnet_style import EehnetStyle
+from deid_bench.recognizers.palm.hand_crop import HAND_SIZE, align_hand, hand_square
+from deid_bench.recognizers.palm.palm_vectors import as_input
 from deid_bench.weights.files import WeightsError
 
 Points = NDArray[np.float32]

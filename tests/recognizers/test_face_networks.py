@@ -15,15 +15,15 @@ from torch.nn import functional
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
 from deid_bench.datasets.base import Failure
-from deid_bench.recognizers.dlib_resnet_network import FACE_POINTS, DlibResnetNetwork, chip_window
-from deid_bench.recognizers.face_network import MTCNN_BOX, AlignedFaceNetwork, Window, around_box, load_strictly
-from deid_bench.recognizers.facenet import Facenet
-from deid_bench.recognizers.facenet_network import InceptionResnetV1
-from deid_bench.recognizers.mobilefacenet import MobileFaceNet
-from deid_bench.recognizers.mobilefacenet_layouts import build
-from deid_bench.recognizers.network_weights import read_weights, weight_digest
-from deid_bench.recognizers.se_resnet50 import SeResnet50
-from deid_bench.recognizers.se_resnet50_network import IrSe50, SeNet50
+from deid_bench.recognizers.face.dlib_resnet_network import FACE_POINTS, DlibResnetNetwork, chip_window
+from deid_bench.recognizers.face.face_network import MTCNN_BOX, AlignedFaceNetwork, Window, around_box, load_strictly
+from deid_bench.recognizers.face.facenet import Facenet
+from deid_bench.recognizers.face.facenet_network import InceptionResnetV1
+from deid_bench.recognizers.face.mobilefacenet import MobileFaceNet
+from deid_bench.recognizers.face.mobilefacenet_layouts import build
+from deid_bench.recognizers.face.se_resnet50 import SeResnet50
+from deid_bench.recognizers.face.se_resnet50_network import IrSe50, SeNet50
+from deid_bench.recognizers.weight_files.network_weights import read_weights, weight_digest
 from deid_bench.weights import files as weights
 from deid_bench.weights.files import WeightsError
 

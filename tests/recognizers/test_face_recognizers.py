@@ -13,10 +13,10 @@ from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.scoring.verification import eer
 from deid_bench.datasets.published.orl import Orl, UnavailableError
 from deid_bench.recognizers.base import Recognizer
-from deid_bench.recognizers.dlib_resnet import DlibResnet
-from deid_bench.recognizers.dlib_tensors import read_layers
-from deid_bench.recognizers.face_crop import FaceRecognizer
-from deid_bench.recognizers.mobilefacenet import MobileFaceNet
+from deid_bench.recognizers.face.dlib_resnet import DlibResnet
+from deid_bench.recognizers.face.face_crop import FaceRecognizer
+from deid_bench.recognizers.face.mobilefacenet import MobileFaceNet
+from deid_bench.recognizers.weight_files.dlib_tensors import read_layers
 from deid_bench.weights import files as weights
 from deid_bench.weights.files import WeightsError
 

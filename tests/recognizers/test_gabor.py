@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import convolve2d
 
-from deid_bench.recognizers.filter_bank import FilterBank, both_orders, first_order
-from deid_bench.recognizers.gabor import OFFICIAL, YAN, GaborBank
-from deid_bench.recognizers.ordinal import BANK
-from deid_bench.recognizers.palm_crop import to_grey
+from deid_bench.recognizers.palm.filter_bank import FilterBank, both_orders, first_order
+from deid_bench.recognizers.palm.gabor import OFFICIAL, YAN, GaborBank
+from deid_bench.recognizers.palm.ordinal import BANK
+from deid_bench.recognizers.palm.palm_crop import to_grey
 
 
 def _direct(grey: NDArray[np.float64], bank: FilterBank) -> NDArray[np.float64]:

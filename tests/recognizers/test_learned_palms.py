@@ -19,8 +19,8 @@ from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
 from deid_bench.plugins.entries import Kind, registry
 from deid_bench.recognizers.base import Recognizer
-from deid_bench.recognizers.ccnet import CCNet
-from deid_bench.recognizers.eehnet_style import EehnetStyle
+from deid_bench.recognizers.palm.ccnet import CCNet
+from deid_bench.recognizers.palm.eehnet_style import EehnetStyle
 
 Crop = NDArray[np.uint8]
 Capture = tuple[str, Crop, HandAnalysis]

@@ -18,9 +18,9 @@ from deid_bench.benchmark.scoring.population import Ordered, Sketch
 from deid_bench.benchmark.search import Gallery
 from deid_bench.benchmark.store import Payload
 from deid_bench.benchmark.tasks import Task, compare_tasks
-from deid_bench.recognizers.binary_matching import pack_planes, shifted_hamming
-from deid_bench.recognizers.device_matching import shifted_hamming_on
-from deid_bench.recognizers.vector_matching import VectorDistance, vector_distances
+from deid_bench.recognizers.matching.binary_matching import pack_planes, shifted_hamming
+from deid_bench.recognizers.matching.device_matching import shifted_hamming_on
+from deid_bench.recognizers.matching.vector_matching import VectorDistance, vector_distances
 
 KINDS: tuple[VectorDistance, ...] = ("cosine", "angular", "euclidean")
 
@@ -76,8 +76,8 @@ def test_near_pairs_keep_their_digits(kind: VectorDistance) -> None:
 def test_tiles_join_without_a_seam(kind: VectorDistance, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = _vectors(5, 37), _vectors(6, 53)
     whole = vector_distances(a, b, kind)
-    monkeypatch.setattr("deid_bench.recognizers.vector_matching._TILE", 8)
-    monkeypatch.setattr("deid_bench.recognizers.vector_matching._COLUMNS", 16)
+    monkeypatch.setattr("deid_bench.recognizers.matching.vector_matching._TILE", 8)
+    monkeypatch.setattr("deid_bench.recognizers.matching.vector_matching._COLUMNS", 16)
     np.testing.assert_allclose(vector_distances(a, b, kind), whole, rtol=1e-5, atol=1e-7)
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.datasets.base import Failure
 from deid_bench.recognizers.base import Recognizer, Templates
-from deid_bench.recognizers.binary_matching import pack_planes
-from deid_bench.recognizers.bocv import Bocv
-from deid_bench.recognizers.compcode import CompCode, competitive_code
-from deid_bench.recognizers.mtcc import Mtcc, Variant
-from deid_bench.recognizers.ordinal import Ordinal
-from deid_bench.recognizers.palm_crop import to_grey
+from deid_bench.recognizers.matching.binary_matching import pack_planes
+from deid_bench.recognizers.palm.bocv import Bocv
+from deid_bench.recognizers.palm.compcode import CompCode, competitive_code
+from deid_bench.recognizers.palm.mtcc import Mtcc, Variant
+from deid_bench.recognizers.palm.ordinal import Ordinal
+from deid_bench.recognizers.palm.palm_crop import to_grey
 
 Crop = NDArray[np.uint8]
 RECOGNIZERS = [Mtcc("yan"), Mtcc("official"), CompCode(), Bocv(), Ordinal()]
@@ -246,8 +246,8 @@ def test_align_fills_what_lies_beyond_the_border(recognizer: Recognizer) -> None
 def test_importing_a_recognizer_is_light() -> None:
     """Listing plug-ins imports them; compilers and image libraries wait until something is computed."""
     script = (
-        "import sys, deid_bench.recognizers.mtcc, deid_bench.recognizers.compcode, deid_bench.recognizers.bocv, "
-        "deid_bench.recognizers.ordinal, deid_bench.recognizers.hand_geometry; "
+        "import sys, deid_bench.recognizers.palm.mtcc, deid_bench.recognizers.palm.compcode, deid_bench.recognizers.palm.bocv, "
+        "deid_bench.recognizers.palm.ordinal, deid_bench.recognizers.hand_geometry; "
         "sys.exit(' '.join({'numba', 'cv2', 'scipy', 'PIL'} & set(sys.modules)))"
     )
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Measures `SPREAD` of `deid_bench.recognizers.hand_geometry` anew: `python training/hand_geometry/fit.py WORK`.
+"""Measures `SPREAD` of `deid_bench.recognizers.palm.hand_geometry` anew: `python training/hand_geometry/fit.py WORK`.
 
 WORK is the folder that `training/palm_recognizers/render.py` filled. Its 40 held-out palms, six images each of 192 x
 256 px, are shown to mediapipe_hands; printed is the pooled standard deviation of each log ratio between images of one
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from deid_bench.analyzers.hand_pipeline import HandPipeline
-from deid_bench.recognizers.hand_geometry import log_ratios
+from deid_bench.recognizers.palm.hand_geometry import log_ratios
 from deid_bench.weights.files import weight
 
 

@@ -22,8 +22,8 @@ import numpy as np
 from deid_bench.analyzers.palm_roi import inner_square, warp_roi
 from deid_bench.datasets.rendering.palm_render import SettingName, render
 from deid_bench.datasets.rendering.palm_seeds import TRAINING_SETS
-from deid_bench.recognizers.hand_crop import HAND_SIZE, hand_square
-from deid_bench.recognizers.palm_crop import to_grey
+from deid_bench.recognizers.palm.hand_crop import HAND_SIZE, hand_square
+from deid_bench.recognizers.palm.palm_crop import to_grey
 
 SETTINGS: tuple[SettingName, ...] = ("controlled", "wild", "controlled", "wild", "wild", "controlled")
 MARGIN = 176 / 128

@@ -23,7 +23,7 @@ from losses import Clock, arc_face, pair_eer, parts_of, pick, save, sup_con, tab
 from render import MARGIN
 from torch import Tensor
 
-from deid_bench.recognizers.ccnet_network import SIDE, CCNet, normalise
+from deid_bench.recognizers.palm.ccnet_network import SIDE, CCNet, normalise
 
 HIDDEN, DIMENSION, DROPOUT = 256, 256, 0.2
 PEOPLE = 64

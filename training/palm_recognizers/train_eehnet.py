@@ -19,8 +19,8 @@ from losses import Clock, arc_face, pair_eer, parts_of, pick, save, sup_con, tab
 from render import HAND_MARGIN
 from torch import Tensor, nn
 
-from deid_bench.recognizers.eehnet_network import DIMENSION, PALM_WIDTH, EehnetStyleNet, true_parts
-from deid_bench.recognizers.hand_crop import HAND_SIZE
+from deid_bench.recognizers.palm.eehnet_network import DIMENSION, PALM_WIDTH, EehnetStyleNet, true_parts
+from deid_bench.recognizers.palm.hand_crop import HAND_SIZE
 
 PEOPLE = 48
 OFFSET, TURN = (0.006, -0.013), -1.5

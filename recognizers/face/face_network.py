@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..analyzers.face_alignment import FACE_SIZE
-from ..weights.files import WeightsError
+from ...analyzers.face_alignment import FACE_SIZE
+from ...weights.files import WeightsError
 
 _COUNTERS = "num_batches_tracked"
 """Batch norms count their training batches; exports have the counters or not, and nothing here reads them."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
-from .base import RecognizerInfo, Templates
+from ...datasets.base import Image
+from ..base import RecognizerInfo, Templates
+from ..matching.vector_matching import vector_distances
 from .palm_crop import to_grey
-from .vector_matching import vector_distances
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +40,7 @@ class LearnedPalm:
         Raises:
             WeightsError: it cannot be had.
         """
-        from .network_weights import weight_digest
+        from ..weight_files.network_weights import weight_digest
 
         return weight_digest(str(params["weights"]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import RecognizerInfo
+from ..base import RecognizerInfo
 from .face_crop import FaceRecognizer
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class Facenet(FaceRecognizer):
         super().__init__(weights)
 
     def _build(self) -> AlignedFaceNetwork:
+        from ..weight_files.network_weights import read_weights
         from .face_network import MTCNN_BOX, AlignedFaceNetwork, around_box, load_strictly
         from .facenet_network import InceptionResnetV1
-        from .network_weights import read_weights
 
         tensors = read_weights(self.weights)
         network = InceptionResnetV1()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
-from ..datasets.base import Failure, Image
-from ..weights.files import WeightsError
-from .base import RecognizerInfo, Templates
+from ...analyzers.base import HandAnalysis
+from ...datasets.base import Failure, Image
+from ...weights.files import WeightsError
+from ..base import RecognizerInfo, Templates
 from .palm_crop import CROP_SIZE, align_palm
 from .palm_vectors import LearnedPalm, as_input, check_square_crops, check_vectors, embed_each
 
@@ -101,8 +101,8 @@ class CCNet(LearnedPalm):
         if self._network is None:
             import torch
 
+            from ..weight_files.network_weights import read_weights
             from .ccnet_network import from_state
-            from .network_weights import read_weights
 
             state = {name: torch.from_numpy(array) for name, array in read_weights(self.weights).items()}
             try:

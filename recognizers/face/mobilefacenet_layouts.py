@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..weights.files import WeightsError
+from ...weights.files import WeightsError
 from .face_network import AlignedFaceNetwork, load_strictly, without_counters
 from .mobilefacenet_network import STAGES, MobileFaceNetwork, Plan
 

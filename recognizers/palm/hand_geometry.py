@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
-from ..datasets.base import Failure, Image
-from .base import RecognizerInfo, Templates
+from ...analyzers.base import HandAnalysis
+from ...datasets.base import Failure, Image
+from ..base import RecognizerInfo, Templates
 
 BONES = tuple(tuple((joint, joint + 1) for joint in range(first, first + 3)) for first in (1, 5, 9, 13, 17))
 """The bones of each finger from its lowest joint to its tip, thumb to little finger, as pairs of keypoints."""

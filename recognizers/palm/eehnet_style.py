@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ..analyzers.base import HandAnalysis
-from ..datasets.base import Failure, Image
-from ..weights.files import WeightsError
-from .base import RecognizerInfo, Templates
+from ...analyzers.base import HandAnalysis
+from ...datasets.base import Failure, Image
+from ...weights.files import WeightsError
+from ..base import RecognizerInfo, Templates
 from .hand_crop import HAND_SIZE, align_hand
 from .palm_vectors import LearnedPalm, as_input, check_square_crops, embed_each
 
@@ -83,8 +83,8 @@ class EehnetStyle(LearnedPalm):
         if self._network is None:
             import torch
 
+            from ..weight_files.network_weights import read_weights
             from .eehnet_network import from_state
-            from .network_weights import read_weights
 
             state = {name: torch.from_numpy(array) for name, array in read_weights(self.weights).items()}
             try:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import FaceAnalysis
-from ..analyzers.face_alignment import FACE_SIZE, align_face
-from ..datasets.base import Failure, Image
-from .base import RecognizerInfo, Templates
+from ...analyzers.base import FaceAnalysis
+from ...analyzers.face_alignment import FACE_SIZE, align_face
+from ...datasets.base import Failure, Image
+from ..base import RecognizerInfo, Templates
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ class FaceRecognizer:
         Raises:
             WeightsError: it cannot be had.
         """
-        from .network_weights import weight_digest
+        from ..weight_files.network_weights import weight_digest
 
         return weight_digest(str(params["weights"]))
 

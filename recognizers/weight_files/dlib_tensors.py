@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights.files import WeightsError
+from ...weights.files import WeightsError
 
 Kind = Literal["con", "affine", "fc"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import RecognizerInfo
+from ..base import RecognizerInfo
 from .face_crop import FaceRecognizer
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class SeResnet50(FaceRecognizer):
         super().__init__(weights)
 
     def _build(self) -> AlignedFaceNetwork:
+        from ..weight_files.network_weights import read_weights
         from .face_network import MTCNN_BOX, AlignedFaceNetwork, around_box, load_strictly
-        from .network_weights import read_weights
         from .se_resnet50_network import IrSe50, SeNet50
 
         tensors = read_weights(self.weights)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights.files import WeightsError
+from ...weights.files import WeightsError
 
 
 def read_tflite(path: Path) -> dict[str, NDArray[Any]]:

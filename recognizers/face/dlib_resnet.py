@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import RecognizerInfo, Templates
+from ..base import RecognizerInfo, Templates
 from .face_crop import FaceRecognizer, check_templates
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class DlibResnet(FaceRecognizer):
         return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 
     def _build(self) -> AlignedFaceNetwork:
+        from ..weight_files.dlib_tensors import read_layers
+        from ..weight_files.network_weights import weight_file
         from .dlib_resnet_network import build
-        from .dlib_tensors import read_layers
-        from .network_weights import weight_file
 
         return build(read_layers(weight_file(self.weights)), self.weights)

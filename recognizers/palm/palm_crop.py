@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
-from ..datasets.base import Failure, Image
+from ...analyzers.base import HandAnalysis
+from ...datasets.base import Failure, Image
 
 CROP_SIZE = 128
 MIN_SIDE = 16.0
@@ -26,7 +26,7 @@ def align_palm(image: Image, analysis: HandAnalysis) -> Image | Failure:
         return Failure(f"palm square is degenerate or smaller than {MIN_SIDE:.0f} px")
     if _outside(corners, image.shape[0], image.shape[1]):
         return Failure("palm square lies outside the image")
-    from ..analyzers.palm_roi import warp_roi
+    from ...analyzers.palm_roi import warp_roi
 
     return warp_roi(image, analysis.roi, size=CROP_SIZE)
 

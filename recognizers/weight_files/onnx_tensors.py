@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights.files import WeightsError
+from ...weights.files import WeightsError
 
 _GRAPH, _INITIALIZER = 7, 5
 _DIMENSIONS, _TYPE, _NAME, _RAW = 1, 2, 8, 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import RecognizerInfo
+from ..base import RecognizerInfo
 from .face_crop import FaceRecognizer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class MobileFaceNet(FaceRecognizer):
         super().__init__(weights)
 
     def _build(self) -> AlignedFaceNetwork:
+        from ..weight_files.network_weights import read_weights
         from .mobilefacenet_layouts import build
-        from .network_weights import read_weights
 
         return build(read_weights(self.weights), self.weights)

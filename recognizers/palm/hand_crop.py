@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
-from ..analyzers.palm_roi import INDEX, LITTLE, MIDDLE, WRIST, warp_roi
-from ..datasets.base import Failure, Image
+from ...analyzers.base import HandAnalysis
+from ...analyzers.palm_roi import INDEX, LITTLE, MIDDLE, WRIST, warp_roi
+from ...datasets.base import Failure, Image
 
 HAND_SIZE = 352
 """Side of the crop, px."""

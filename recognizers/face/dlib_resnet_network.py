@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..analyzers.face_alignment import TEMPLATE
-from ..weights.files import WeightsError
-from .dlib_tensors import Layer
+from ...analyzers.face_alignment import TEMPLATE
+from ...weights.files import WeightsError
+from ..weight_files.dlib_tensors import Layer
 from .face_network import AlignedFaceNetwork, Window, load_strictly
 
 CHIP_SIZE = 150

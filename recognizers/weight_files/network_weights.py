@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..weights.files import WeightsError, all_specs, digest, tensors, weight
+from ...weights.files import WeightsError, all_specs, digest, tensors, weight
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -38,8 +38,8 @@ def read_weights(name_or_file: str) -> Tensors:
         return read_onnx(path)
     if _is_registered(name_or_file):
         return unwrapped(tensors(name_or_file))
-    from ..weights.safe_pickle import read_tensors
-    from ..weights.sources import SourceError
+    from ...weights.safe_pickle import read_tensors
+    from ...weights.sources import SourceError
 
     try:
         return unwrapped(read_tensors(path))
@@ -82,7 +82,7 @@ def weight_digest(name_or_file: str) -> dict[str, str]:
 
 @lru_cache(maxsize=16)
 def _hash(path: Path, size: int, mtime_ns: int) -> str:
-    from ..weights.sources import sha256_of
+    from ...weights.sources import sha256_of
 
     return sha256_of(path)
 
@@ -95,7 +95,7 @@ def _own_file(name_or_file: str) -> Path:
     path = Path(name_or_file).expanduser()
     if path.is_file():
         return path
-    from ..weights.files import spec
+    from ...weights.files import spec
 
     if path.name == name_or_file and not path.suffix:
         spec(name_or_file)  # raises, proposing the nearest name

@@ -1,0 +1,1 @@
+"""Distances between many templates at once."""

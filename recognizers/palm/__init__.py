@@ -1,0 +1,1 @@
+"""Palm and hand recognisers and their networks."""
