@@ -16,9 +16,9 @@ from toy_faces import drawn_face, face_request, photo_request, write_unet
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.contracts import method_checks
 from deid_bench.datasets.base import Failure
-from deid_bench.deidentifiers import dedim_sampling as sampling
-from deid_bench.deidentifiers.dedim import Dedim
-from deid_bench.deidentifiers.dedim_denoiser import (
+from deid_bench.deidentifiers.dedim import dedim_sampling as sampling
+from deid_bench.deidentifiers.dedim.dedim import Dedim
+from deid_bench.deidentifiers.dedim.dedim_denoiser import (
     COSINE,
     FACE_TINY,
     Denoiser,
@@ -27,7 +27,7 @@ from deid_bench.deidentifiers.dedim_denoiser import (
     model_folder,
     model_hashes,
 )
-from deid_bench.deidentifiers.dedim_sampling import Noises, Settings, away_gradient, guided_sample, plan_steps
+from deid_bench.deidentifiers.dedim.dedim_sampling import Noises, Settings, away_gradient, guided_sample, plan_steps
 from deid_bench.deidentifiers.face_canvas import FaceCanvas, canvas_of, feature_mask
 from deid_bench.weights.files import WeightsError
 
@@ -315,7 +315,7 @@ def test_a_model_of_another_size_and_schedule(method, tmp_path: Path) -> None:
 
 def test_keeps_the_contract(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "method.py"
-    path.write_text("from deid_bench.deidentifiers.dedim import Dedim\n", encoding="utf-8")
+    path.write_text("from deid_bench.deidentifiers.dedim.dedim import Dedim\n", encoding="utf-8")
     spec = f"{path}:Dedim:surrogate={toy_faces.GOOD},model={folder},steps=1,loops=1,start=200,threshold=1.0,device=cpu"
     problems = {check.__name__: check(spec) for check in method_checks()}
     assert {name: problem for name, problem in problems.items() if problem} == {}

@@ -18,9 +18,9 @@ from tiny_paint_by_example import write_today
 from deid_bench.benchmark.contracts import method_checks
 from deid_bench.benchmark.plan import describe, plugin_of
 from deid_bench.datasets.base import Failure
-from deid_bench.deidentifiers import paint_by_example as sampler
 from deid_bench.deidentifiers.base import Request
-from deid_bench.deidentifiers.palm_diffusion import PalmDiffusion
+from deid_bench.deidentifiers.palm_diffusion import paint_by_example as sampler
+from deid_bench.deidentifiers.palm_diffusion.palm_diffusion import PalmDiffusion
 from deid_bench.plugins.entries import Kind, registry
 from deid_bench.weights.files import WeightsError
 
@@ -45,7 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def named(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A specification of the class that needs no entry point."""
     path = tmp_path_factory.mktemp("plugin") / "method.py"
-    path.write_text("from deid_bench.deidentifiers.palm_diffusion import PalmDiffusion\n", encoding="utf-8")
+    path.write_text(
+        "from deid_bench.deidentifiers.palm_diffusion.palm_diffusion import PalmDiffusion\n", encoding="utf-8"
+    )
     return f"{path}:PalmDiffusion"
 
 
@@ -172,7 +174,7 @@ def test_the_batch_stays_halved_after_the_gpu_was_full(method, request_for, monk
 
 def test_importing_it_loads_no_heavy_library() -> None:
     program = (
-        "import sys, deid_bench.deidentifiers.palm_diffusion as m; m.PalmDiffusion(exemplars='f'); "
+        "import sys, deid_bench.deidentifiers.palm_diffusion.palm_diffusion as m; m.PalmDiffusion(exemplars='f'); "
         "print(sorted({'torch', 'diffusers', 'transformers', 'cv2', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/")
@@ -305,7 +307,7 @@ def _own_distance(request: Request, result: np.ndarray) -> float:
 def test_another_palms_exemplar_gives_another_palm() -> None:
     """Measured on the default weights: the exemplar moves the painted skin about as far as another seed does."""
     from deid_bench.benchmark.contract_material import requests as material
-    from deid_bench.deidentifiers.palm_inpainting import prepare
+    from deid_bench.deidentifiers.palm_diffusion.palm_inpainting import prepare
 
     one = PalmDiffusion()
     parts, requests = one._parts(), material("palm")[:3]

@@ -12,7 +12,7 @@ import pytest
 
 from deid_bench.analyzers.palm_region import palm_polygon
 from deid_bench.deidentifiers.base import Request
-from deid_bench.deidentifiers.palm_inpainting import (
+from deid_bench.deidentifiers.palm_diffusion.palm_inpainting import (
     CANONICAL,
     Geometry,
     crop_square,
@@ -21,8 +21,8 @@ from deid_bench.deidentifiers.palm_inpainting import (
     repainted,
     scaled,
 )
+from deid_bench.deidentifiers.palm_diffusion.seam import add_grain, feather, match_surround
 from deid_bench.deidentifiers.regions import RegionError, palm_width
-from deid_bench.deidentifiers.seam import add_grain, feather, match_surround
 
 PLAIN = Geometry("palm", "palm", "7", 0.0, colour=True, seam=True, grain=True)
 AUTHORS = Geometry("hand", "hand", "6", 0.0, colour=False, seam=False, grain=False)

@@ -12,9 +12,21 @@ import pytest
 import torch
 from tiny_paint_by_example import EXEMPLAR, SIZE, write_release, write_today
 
-from deid_bench.deidentifiers import paint_by_example as sampler
-from deid_bench.deidentifiers.paint_by_example import CLIP_MEAN, CLIP_STD, Canvas, OutOfMemory, Sampling, paint
-from deid_bench.deidentifiers.paint_by_example_parts import load_parts, part_files, weight_hashes, weights_folder
+from deid_bench.deidentifiers.palm_diffusion import paint_by_example as sampler
+from deid_bench.deidentifiers.palm_diffusion.paint_by_example import (
+    CLIP_MEAN,
+    CLIP_STD,
+    Canvas,
+    OutOfMemory,
+    Sampling,
+    paint,
+)
+from deid_bench.deidentifiers.palm_diffusion.paint_by_example_parts import (
+    load_parts,
+    part_files,
+    weight_hashes,
+    weights_folder,
+)
 from deid_bench.weights.files import WeightsError
 
 PLAIN = Sampling(steps=4, scheduler="pndm", guidance_scale=3.0, alpha=0.0, pin_unmasked=False, posterior="mode")

@@ -14,10 +14,10 @@ from toy_faces import drawn_face, face_request, photo_request
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.contracts import method_checks
 from deid_bench.datasets.base import Failure
-from deid_bench.deidentifiers import tip_im_objective as objective
 from deid_bench.deidentifiers.base import Donor
-from deid_bench.deidentifiers.tip_im import PRESETS, TipIm
-from deid_bench.deidentifiers.tip_im_objective import BANDWIDTHS, Search
+from deid_bench.deidentifiers.tip_im import tip_im_objective as objective
+from deid_bench.deidentifiers.tip_im.tip_im import PRESETS, TipIm
+from deid_bench.deidentifiers.tip_im.tip_im_objective import BANDWIDTHS, Search
 
 QUICK = {"surrogate": toy_faces.GOOD, "steps": 6, "device": "cpu"}
 
@@ -220,7 +220,7 @@ def test_targets_beyond_the_wanted_number_are_not_looked_at() -> None:
 
 def test_keeps_the_contract(tmp_path) -> None:
     path = tmp_path / "method.py"
-    path.write_text("from deid_bench.deidentifiers.tip_im import TipIm\n", encoding="utf-8")
+    path.write_text("from deid_bench.deidentifiers.tip_im.tip_im import TipIm\n", encoding="utf-8")
     spec = f"{path}:TipIm:surrogate={toy_faces.GOOD},steps=2,device=cpu"
     problems = {check.__name__: check(spec) for check in method_checks()}
     assert {name: problem for name, problem in problems.items() if problem} == {}

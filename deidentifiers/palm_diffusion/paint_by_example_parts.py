@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..weights.files import WeightsError, digest, weight
-from ..weights.torchvision import hide_broken_torchvision
-from .diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
+from ...weights.files import WeightsError, digest, weight
+from ...weights.torchvision import hide_broken_torchvision
+from ..diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
 
 PALM_TINY = "palm-tiny"
 PALM_TINY_FILES: Mapping[str, str] = {

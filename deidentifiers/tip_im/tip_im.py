@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Failure, Image
-from .base import MethodInfo, Request
-from .diffusers_models import DeviceName, torch_device
-from .face_canvas import aligned, canvas_of, on_image, to_image, to_tensor
-from .parameters import check_choice, check_number, check_whole
-from .regions import RegionError
-from .surrogate import (
-    DEFAULT,
-    check_surrogate,
-    repeatable,
-    surrogate_hashes,
-    surrogate_knowledge,
-    surrogate_network,
-)
+from ...datasets.base import Failure, Image
+from ..base import MethodInfo, Request
+from ..diffusers_models import DeviceName, torch_device
+from ..face_canvas import aligned, canvas_of, on_image, to_image, to_tensor
+from ..parameters import check_choice, check_number, check_whole
+from ..regions import RegionError
+from ..surrogate import DEFAULT, check_surrogate, repeatable, surrogate_hashes, surrogate_knowledge, surrogate_network
 
 if TYPE_CHECKING:
     from .tip_im_objective import Search

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..weights.files import WeightsError, digest, weight
-from ..weights.torchvision import hide_broken_torchvision
-from .diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
+from ...weights.files import WeightsError, digest, weight
+from ...weights.torchvision import hide_broken_torchvision
+from ..diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
 
 FACE_TINY = "face-tiny-ddpm"
 """Registry name of the weights that ship with deid-bench."""

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
-from .diffusers_models import OutOfMemory, quiet
+from ...datasets.base import Image
+from ..diffusers_models import OutOfMemory, quiet
 from .paint_by_example_parts import Parts
 
 Scheduler = Literal["pndm", "dpm++", "ddim"]

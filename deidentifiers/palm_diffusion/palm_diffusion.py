@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Failure, Image
-from .base import MethodInfo, Request
-from .diffusers_models import DeviceName
-from .parameters import check_choice, check_number, check_whole
-from .regions import DEFAULT_MARGIN, MaskPoints, RegionError, check_region
+from ...datasets.base import Failure, Image
+from ..base import MethodInfo, Request
+from ..diffusers_models import DeviceName
+from ..parameters import check_choice, check_number, check_whole
+from ..regions import DEFAULT_MARGIN, MaskPoints, RegionError, check_region
 
 if TYPE_CHECKING:
     from .paint_by_example import Sampling

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..analyzers.face_alignment import FACE_SIZE
-from ..datasets.base import Image
+from ...analyzers.face_alignment import FACE_SIZE
+from ...datasets.base import Image
+from ..diffusers_models import OutOfMemory
+from ..face_canvas import to_image, to_tensor
 from .dedim_denoiser import Denoiser
-from .diffusers_models import OutOfMemory
-from .face_canvas import to_image, to_tensor
 
 Guidance = Literal["sigma", "sigma2"]
 Network = Callable[[Tensor], Tensor]

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import HandAnalysis
-from ..analyzers.palm_region import palm_polygon
-from ..datasets.base import Image
-from .base import Request
+from ...analyzers.base import HandAnalysis
+from ...analyzers.palm_region import palm_polygon
+from ...datasets.base import Image
+from ..base import Request
+from ..regions import POINTS, MaskPoints, RegionError, palm_width, region_mask
 from .paint_by_example import Canvas
-from .regions import POINTS, MaskPoints, RegionError, palm_width, region_mask
 from .seam import add_grain, feather, match_surround
 
 Crop = Literal["hand", "palm"]

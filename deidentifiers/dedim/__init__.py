@@ -1,0 +1,1 @@
+"""DeDiM: faces by guided sampling of a diffusion model."""

@@ -1,0 +1,1 @@
+"""The palm paper's method: new palms by inpainting."""

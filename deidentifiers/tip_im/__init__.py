@@ -1,0 +1,1 @@
+"""TIP-IM: faces by an adversarial mask."""
