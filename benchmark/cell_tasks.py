@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..datasets.base import Sample
 from .plan import Cell
 from .protocols import ProtocolError
-from .store import Store
+from .storage.store import Store
 from .tasks import (
     ImageRef,
     Located,

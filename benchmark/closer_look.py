@@ -17,7 +17,7 @@ from .measure import drift_metrics, measured
 from .plan import Cell
 from .results import SetFeatures
 from .scoring.values import Undefined
-from .store import Payload
+from .storage.store import Payload
 from .tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
 
 Network = Literal["inception", "vgg16"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .results import Matrix
-from .store import Payload
+from .storage.store import Payload
 from .tasks import Task
 
 

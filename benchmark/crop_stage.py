@@ -13,7 +13,7 @@ from ..analyzers.face_alignment import move_points, similarity_to_template, warp
 from ..datasets.base import Image
 from .guard import Crash, guarded
 from .stage_inputs import Context, Made, analysis_payload, load_analysis, load_image
-from .store import Payload
+from .storage.store import Payload
 from .tasks import Task
 
 

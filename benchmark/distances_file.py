@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from .records import DistancesFile
 from .results import CellResults, Distances, Setting
-from .submission_zip import Limits, Refused, make_zip, read_zip
+from .storage.strict_zip import Limits, Refused, make_zip, read_zip
 
 DISTANCES_NAME = "distances.npz"
 FORMAT = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .backends import Backend, Chunk
-from .store import Payload, Store, StoreError, explain_os_error
+from .storage.store import Payload, Store, StoreError, explain_os_error
 from .tasks import Stage, Task
 
 CHUNK = 8

@@ -13,7 +13,7 @@ from ..datasets.base import Image
 from .guard import Crash, guarded
 from .scoring.values import Undefined
 from .stage_inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
-from .store import Payload
+from .storage.store import Payload
 from .tasks import Stage, Task
 
 FLOOR_JPEG_QUALITY = 95

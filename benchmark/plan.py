@@ -11,9 +11,9 @@ from typing import Any, Literal
 from ..datasets.base import Dataset, DatasetError, DatasetInfo, Sample
 from ..datasets.manifest import check_samples, manifest_digest
 from ..plugins.entries import Kind, PluginError, Resolved, registry
-from .digest import digest, seed_from
 from .protocols import Protocol, ProtocolError, get_protocol, protocols
 from .roles import Roles, assign_roles, target_candidates
+from .storage.digest import digest, seed_from
 from .tasks import Plugin
 
 Quality = Literal["basic", "full"]

@@ -14,7 +14,7 @@ from .cell_tasks import Version
 from .plan import Cell
 from .protocols import Protocol
 from .scoring.values import Undefined
-from .store import Payload
+from .storage.store import Payload
 
 Matrix = NDArray[np.float32]
 

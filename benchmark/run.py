@@ -18,12 +18,12 @@ from .cell_tasks import Tasks, Version
 from .closer_look import NO_CLOSER_LOOK, look_closely
 from .compare_blocks import join_blocks
 from .execute import CHUNK, Executor, Progress
-from .host import machine, packages, peak_memory_mb
 from .plan import Cell, RunOptions, make_cells
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
 from .results import CellResults, Distances
 from .score import build_record
-from .store import Store, write_atomically
+from .storage.host import machine, packages, peak_memory_mb
+from .storage.store import Store, write_atomically
 from .tasks import Plugin, Stage, compare_tasks
 
 STORE_FOLDER = ".store"

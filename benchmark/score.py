@@ -28,7 +28,7 @@ from .score_values import Units, Values, Vector, draw_identities, draw_units
 from .scoring.distribution import set_distances
 from .scoring.frechet import SetDistance
 from .scoring.values import Undefined
-from .store import Payload
+from .storage.store import Payload
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ..datasets.base import Hand, Image
 from ..plugins.entries import PluginRef, load_ref
 from .guard import Crash, guarded
-from .store import Payload, Store
+from .storage.store import Payload, Store
 from .tasks import Task
 
 Made = Payload | Crash

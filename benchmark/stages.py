@@ -18,10 +18,10 @@ from ..deidentifiers.base import Deidentifier, Donor, Request
 from ..recognizers.base import Recognizer
 from .crop_stage import crop
 from .guard import Crash, guarded
-from .host import peak_memory_mb
 from .image_stages import IMAGE_STAGES
 from .stage_inputs import Context, Made, analysis_payload, load_analysis, load_image, load_plugin
-from .store import Payload, Store, StoreError
+from .storage.host import peak_memory_mb
+from .storage.store import Payload, Store, StoreError
 from .tasks import Stage, Task, TaskResult
 
 

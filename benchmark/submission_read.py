@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from .distances_file import DISTANCES_NAME, PairDistances, read
 from .metrics import METRICS
 from .records import FILE_NAME, SCHEMA_VERSION, RunRecord
+from .storage.strict_zip import Refused, plain, read_zip
 from .submission import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, Manifest, Packed
-from .submission_zip import Refused, plain, read_zip
 
 _LONGEST_TEXT = 5000
 _NAME_KEYS = frozenset({"spec", "name", "id", "title", "sample_id", "version", "family", "origin", "metric"})

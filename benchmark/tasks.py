@@ -11,9 +11,9 @@ from typing import Any
 
 from ..datasets.base import Image, Sample
 from ..plugins.entries import PluginRef, Resolved
-from .digest import digest
 from .protocols import CropRule
-from .store import Store
+from .storage.digest import digest
+from .storage.store import Store
 
 
 class Stage(StrEnum):

@@ -25,10 +25,10 @@ from .plan import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .records import Plugin, RunRecord, SampleRow
 from .scoring.image_quality import image_quality
 from .scoring.values import Undefined
-from .store import Payload, Store
+from .storage.store import Payload, Store
+from .storage.strict_zip import plain
 from .submission import known_plugin
 from .submission_read import Submitted
-from .submission_zip import plain
 from .tasks import compare_tasks
 from .verification_numbers import close
 

@@ -19,7 +19,7 @@ from .protocols import protocols
 from .records import Curve, Interval, RunRecord, SampleRow, Value
 from .results import CellResults, Setting
 from .score import Scored, score_results
-from .store import Payload
+from .storage.store import Payload
 from .submission import record_digest
 from .tasks import Stage, Task
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from .distances_file import DISTANCES_NAME
 from .records import FILE_NAME, RecordError, find_records, load_record
-from .store import write_atomically
+from .storage.store import write_atomically
+from .storage.strict_zip import plain
 from .submission_read import Submitted
-from .submission_zip import plain
 from .verification import Stamp, Status, write_stamp
 from .verification_images import NotAtHand, Rerun, cell_of, check_pairs, rerun
 from .verification_numbers import Recomputed, Verdict, recompute

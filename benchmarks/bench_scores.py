@@ -16,9 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.benchmark.host import peak_memory_mb
 from deid_bench.benchmark.scoring.population import BUDGET, Collector, Population
 from deid_bench.benchmark.scoring.verification import EerPoint, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
+from deid_bench.benchmark.storage.host import peak_memory_mb
 
 GENUINE_SHARE = 0.0006
 """Of all comparisons, as in NTU-PI: 2 035 palms, 7 881 images."""

@@ -29,7 +29,7 @@ def command() -> int:
 def _python() -> tuple[str, bool]:
     import platform
 
-    from ..benchmark.host import packages
+    from ..benchmark.storage.host import packages
 
     found = packages()
     return f"Python {platform.python_version()}, " + ", ".join(f"{n} {v}" for n, v in found.items()), True

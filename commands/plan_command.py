@@ -30,7 +30,7 @@ def command(**values: Any) -> int:
     from ..benchmark.cell_tasks import count_tasks
     from ..benchmark.plan import make_cells
     from ..benchmark.run import STORE_FOLDER, finished
-    from ..benchmark.store import Store
+    from ..benchmark.storage.store import Store
 
     jobs = values["jobs"] or default_jobs()
     store = Store(values["out"] / STORE_FOLDER)

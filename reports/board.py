@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..benchmark.metrics import METRICS
 from ..benchmark.records import FILE_NAME, RecordError, RunRecord, find_records, load_record
-from ..benchmark.store import write_atomically
+from ..benchmark.storage.store import write_atomically
 from ..benchmark.verification import Stamp, load_stamp
 from .board_ablation import Sweep, sweep_figures, sweeps
 from .board_card import bibtex, sections

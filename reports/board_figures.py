@@ -12,7 +12,7 @@ from ..benchmark.protocols import ProtocolError, protocols
 from ..benchmark.records import RunRecord
 from ..benchmark.scoring.values import Undefined
 from ..benchmark.scoring.verification import fmr_fnmr_curve
-from ..benchmark.submission_zip import Refused
+from ..benchmark.storage.strict_zip import Refused
 from .plots_svg import det_svg, distributions_svg
 
 MAX_BYTES = 64 * 2**20

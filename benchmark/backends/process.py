@@ -15,7 +15,7 @@ from pebble import ProcessExpired, ProcessPool
 from ..guard import time_limit_reason
 from ..stage_inputs import Context
 from ..stages import run_tasks
-from ..store import Store
+from ..storage.store import Store
 from ..tasks import Stage, Task, TaskResult
 from . import Chunk, Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..stage_inputs import Context
 from ..stages import run_tasks
-from ..store import Store
+from ..storage.store import Store
 from ..tasks import TaskResult
 from . import Chunk, Settings
 

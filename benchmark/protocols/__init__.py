@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from ...datasets.base import Modality
-from ..digest import digest
+from ..storage.digest import digest
 
 Alignment = Literal["own-else-original", "original"]
 

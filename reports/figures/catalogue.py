@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...benchmark.scoring.values import Undefined
-from ...benchmark.store import write_atomically
+from ...benchmark.storage.store import write_atomically
 from ..figure_data import Entry, Group, load_entries
 from . import cmc, det, distributions, grid, pareto, sweep
 from .axes import check_metric

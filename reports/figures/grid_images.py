@@ -12,7 +12,7 @@ import numpy as np
 from ...benchmark.records import RunRecord
 from ...benchmark.run import STORE_FOLDER
 from ...benchmark.scoring.values import Undefined
-from ...benchmark.store import Store
+from ...benchmark.storage.store import Store
 from ...datasets.base import Image
 from ..figure_data import AGAIN, Entry, Group
 

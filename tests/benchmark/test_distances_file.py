@@ -14,7 +14,7 @@ from deid_bench.benchmark import distances_file
 from deid_bench.benchmark.distances_file import DISTANCES_NAME, read, write
 from deid_bench.benchmark.plan import RunOptions
 from deid_bench.benchmark.run import Execution, Outcome, run
-from deid_bench.benchmark.submission_zip import Refused
+from deid_bench.benchmark.storage.strict_zip import Refused
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_run_leaves_its_distances_and_the_record_names_them(outcome: Outcome) 
 
 
 def test_rows_name_the_image_and_where_it_lies(outcome: Outcome) -> None:
-    from deid_bench.benchmark.store import Store
+    from deid_bench.benchmark.storage.store import Store
 
     row = next(row for row in outcome.record.samples if row.status == "done")
     payload = Store(outcome.folder.parent / ".store").read(row.task or "")

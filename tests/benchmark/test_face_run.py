@@ -19,7 +19,7 @@ from deid_bench.benchmark.protocols import ProtocolError, get_protocol
 from deid_bench.benchmark.records import RunRecord
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.stage_inputs import analysis_of, analysis_payload
-from deid_bench.benchmark.store import Store
+from deid_bench.benchmark.storage.store import Store
 from deid_bench.benchmark.submission import Submitter, pack
 from deid_bench.benchmark.submission_read import read_submission
 from deid_bench.benchmark.sweep import SweepError, with_surrogate

@@ -16,7 +16,7 @@ import pytest
 from deid_bench.benchmark.plan import make_cells
 from deid_bench.benchmark.records import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.store import StoreError
+from deid_bench.benchmark.storage.store import StoreError
 from deid_bench.plugins.entries import PluginError
 
 

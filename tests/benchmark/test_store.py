@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deid_bench.benchmark.digest import digest, seed_from
-from deid_bench.benchmark.store import Payload, Store, StoreError, decode, encode, write_atomically
+from deid_bench.benchmark.storage.digest import digest, seed_from
+from deid_bench.benchmark.storage.store import Payload, Store, StoreError, decode, encode, write_atomically
 
 DIGEST = digest({"a": 1})
 

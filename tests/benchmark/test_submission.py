@@ -20,9 +20,9 @@ from deid_bench.benchmark.plan import SCORE_VERSION, RunOptions
 from deid_bench.benchmark.records import RecordError, RunRecord, load_record
 from deid_bench.benchmark.replicates import load_replicates
 from deid_bench.benchmark.run import Execution, Outcome, run
+from deid_bench.benchmark.storage.strict_zip import make_zip
 from deid_bench.benchmark.submission import MANIFEST_NAME, Submitter, pack, record_digest
 from deid_bench.benchmark.submission_read import read_submission
-from deid_bench.benchmark.submission_zip import make_zip
 from deid_bench.benchmark.verification import STAMP_NAME, Stamp, load_stamp, write_stamp
 from deid_bench.benchmark.verification_report import Report, RerunRequest, install, judge
 from deid_bench.cli import main

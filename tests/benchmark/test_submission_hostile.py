@@ -15,9 +15,9 @@ import pytest
 
 from deid_bench.benchmark.plan import RunOptions
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, plain, read_zip
 from deid_bench.benchmark.submission import MANIFEST_NAME, Submitter, pack
 from deid_bench.benchmark.submission_read import read_submission, strict_json
-from deid_bench.benchmark.submission_zip import Limits, Refused, make_zip, plain, read_zip
 from deid_bench.cli import main
 
 Members = dict[str, bytes]

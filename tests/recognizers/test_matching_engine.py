@@ -16,7 +16,7 @@ from deid_bench.benchmark.matching import all_pairs, compare_deidentified, compa
 from deid_bench.benchmark.scoring.identification import Identification, identify
 from deid_bench.benchmark.scoring.population import Ordered, Sketch
 from deid_bench.benchmark.search import Gallery
-from deid_bench.benchmark.store import Payload
+from deid_bench.benchmark.storage.store import Payload
 from deid_bench.benchmark.tasks import Task, compare_tasks
 from deid_bench.recognizers.matching.binary_matching import pack_planes, shifted_hamming
 from deid_bench.recognizers.matching.device_matching import shifted_hamming_on

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from deid_bench.benchmark import records
-from deid_bench.benchmark.digest import digest
 from deid_bench.benchmark.distances_file import DISTANCES_NAME, PairDistances, write
 from deid_bench.benchmark.metrics import METRICS
 from deid_bench.benchmark.protocols import get_protocol
@@ -16,6 +15,7 @@ from deid_bench.benchmark.records import RunRecord, Value, save_record
 from deid_bench.benchmark.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.results import Distances
 from deid_bench.benchmark.scoring.uncertainty import Replicates
+from deid_bench.benchmark.storage.digest import digest
 from deid_bench.reports.tables import TIME, set_of
 
 RECOGNIZERS = ("mtcc", "compcode")

@@ -1,0 +1,1 @@
+"""Bytes on disk: digests, the object store, strict archives, the machine's name."""
