@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.base import Sample
-from .backends import Settings, default_jobs, make_backend
 from .cell_tasks import Tasks, Version
-from .closer_look import NO_CLOSER_LOOK, look_closely
 from .compare_blocks import join_blocks
-from .execute import CHUNK, Executor, Progress
+from .engine.backends import Settings, default_jobs, make_backend
+from .engine.execute import CHUNK, Executor, Progress
+from .full_quality import NO_CLOSER_LOOK, look_closely
 from .plan import Cell, RunOptions, make_cells
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
 from .results import CellResults, Distances

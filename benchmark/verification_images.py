@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from ..datasets.images import ImageError, decode_png
 from ..plugins.entries import Kind
-from .backends import Settings, make_backend
 from .cell_tasks import Tasks, Version
 from .compare_blocks import join_blocks
 from .distances_file import PairDistances
-from .execute import Executor
+from .engine.backends import Settings, make_backend
+from .engine.execute import Executor
 from .measure import measured
 from .plan import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .records import Plugin, RunRecord, SampleRow

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..datasets.base import Sample
 from .cell_tasks import Version
-from .closer_look import NO_CLOSER_LOOK
 from .distances_file import PairDistances
+from .full_quality import NO_CLOSER_LOOK
 from .plan import SCORE_VERSION
 from .protocols import protocols
 from .records import Curve, Interval, RunRecord, SampleRow, Value

@@ -64,7 +64,7 @@ def register(
     deid-bench data register iitd "/data/IITD Palmprint V1"
     deid-bench data register lfw /data/lfw --archive lfw.tgz
     """
-    from ..benchmark.backends import default_jobs
+    from ..benchmark.engine.backends import default_jobs
     from ..datasets.layouts.registering import check_archives, register_dataset
     from ..datasets.layouts.registration_audit import survey
     from .data_tables import survey_data, survey_lines
@@ -158,7 +158,7 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
     \b
     deid-bench data prepare synthetic-palm:identities=200,samples=6
     """
-    from ..benchmark.backends import default_jobs
+    from ..benchmark.engine.backends import default_jobs
     from ..benchmark.plan import load_dataset
     from .progress import Bars
 
@@ -183,7 +183,7 @@ def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
     deid-bench data verify folder:path=hands
     deid-bench data verify iitd
     """
-    from ..benchmark.backends import default_jobs
+    from ..benchmark.engine.backends import default_jobs
     from ..benchmark.plan import load_dataset
 
     data = _against_registration(dataset, hashes_only)
@@ -205,7 +205,7 @@ def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
 
 def _against_registration(text: str, wanted: bool) -> dict[str, Any]:
     """What a registered dataset's files are like by now; nearly nothing for the others."""
-    from ..benchmark.backends import default_jobs
+    from ..benchmark.engine.backends import default_jobs
     from ..datasets.layouts.registered import LayoutDataset
     from ..datasets.layouts.registration_audit import full_changes
     from ..datasets.layouts.registrations import find_registration, renew_times

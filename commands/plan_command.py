@@ -26,8 +26,8 @@ def command(**values: Any) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from ..benchmark.backends import default_jobs
     from ..benchmark.cell_tasks import count_tasks
+    from ..benchmark.engine.backends import default_jobs
     from ..benchmark.plan import make_cells
     from ..benchmark.run import STORE_FOLDER, finished
     from ..benchmark.storage.store import Store

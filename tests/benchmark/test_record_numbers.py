@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark import closer_look
+from deid_bench.benchmark import full_quality as closer_look
 from deid_bench.benchmark.measure import region_box
 from deid_bench.benchmark.metrics import METRICS
 from deid_bench.benchmark.plausibility import alarms

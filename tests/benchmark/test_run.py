@@ -60,7 +60,7 @@ def test_the_same_command_answers_from_the_store(toy_options, tmp_path: Path) ->
 
 
 def test_a_lost_record_is_rebuilt_without_any_task(toy_options, tmp_path: Path, monkeypatch) -> None:
-    from deid_bench.benchmark.backends import serial
+    from deid_bench.benchmark.engine.backends import serial
 
     options, execution = toy_options("toy_noise"), Execution(out=tmp_path / "out", backend="serial")
     first = run(options, execution)[0]

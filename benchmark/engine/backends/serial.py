@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..stage_inputs import Context
-from ..stages import run_tasks
-from ..storage.store import Store
-from ..tasks import TaskResult
+from ...stage_inputs import Context
+from ...stages import run_tasks
+from ...storage.store import Store
+from ...tasks import TaskResult
 from . import Chunk, Settings
 
 

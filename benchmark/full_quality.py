@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Sample
 from .cell_tasks import Tasks, Version
-from .execute import Executor
+from .engine.execute import Executor
 from .measure import drift_metrics, measured
 from .plan import Cell
 from .results import SetFeatures

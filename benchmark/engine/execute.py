@@ -8,9 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from ..storage.store import Payload, Store, StoreError, explain_os_error
+from ..tasks import Stage, Task
 from .backends import Backend, Chunk
-from .storage.store import Payload, Store, StoreError, explain_os_error
-from .tasks import Stage, Task
 
 CHUNK = 8
 """Tasks handed out in one go, unless a method prefers batches of another size."""

@@ -1,0 +1,1 @@
+"""Carrying tasks out: what the store lacks goes to a back-end."""
