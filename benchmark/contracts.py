@@ -23,7 +23,7 @@ from ..datasets.base import Failure
 from ..deidentifiers.base import Deidentifier, MethodInfo, Request
 from ..plugins.entries import Kind, PluginError, registry
 from .contract_material import numbers, poor_analyses, requests, scaled
-from .stages import image_problem
+from .stages.recognition import image_problem
 
 Check = Callable[[str], str | None]
 """Takes a specification; returns what is wrong, or None."""

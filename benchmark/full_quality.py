@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..datasets.base import Sample
 from .cell_tasks import Tasks, Version
 from .engine.execute import Executor
-from .measure import drift_metrics, measured
 from .plan import Cell
 from .results import SetFeatures
 from .scoring.values import Undefined
+from .stages.measure import drift_metrics, measured
 from .storage.store import Payload
 from .tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
 

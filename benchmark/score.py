@@ -14,7 +14,6 @@ from ..datasets.base import Sample
 from . import records
 from .cell_tasks import Version
 from .distances_file import DISTANCES_NAME, pair_distances, write
-from .measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from .plan import Cell, describe
 from .plausibility import alarms
 from .records import Counts, Host, RunRecord, SampleRow
@@ -28,6 +27,7 @@ from .score_values import Units, Values, Vector, draw_identities, draw_units
 from .scoring.distribution import set_distances
 from .scoring.frechet import SetDistance
 from .scoring.values import Undefined
+from .stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from .storage.store import Payload
 
 

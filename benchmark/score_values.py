@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from . import records
 from .cell_tasks import Version
-from .measure import DRIFTS, FACE_DRIFTS
 from .metrics import METRICS
 from .records import Curve, Value
 from .scoring.aggregate import summarise
@@ -20,6 +19,7 @@ from .scoring.bootstrap_replicates import Levels, draw_repetitions, mean_replica
 from .scoring.bootstrap_scores import Clustered
 from .scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 from .scoring.values import Undefined
+from .stages.measure import DRIFTS, FACE_DRIFTS
 
 Vector = NDArray[np.float64]
 CurveName = Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]

@@ -20,11 +20,11 @@ from .compare_blocks import join_blocks
 from .distances_file import PairDistances
 from .engine.backends import Settings, make_backend
 from .engine.execute import Executor
-from .measure import measured
 from .plan import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .records import Plugin, RunRecord, SampleRow
 from .scoring.image_quality import image_quality
 from .scoring.values import Undefined
+from .stages.measure import measured
 from .storage.store import Payload, Store
 from .storage.strict_zip import plain
 from .submission import known_plugin

@@ -13,7 +13,7 @@ from deid_bench.analyzers.base import HandAnalysis, Missing
 from deid_bench.analyzers.palm_region import palm_mask
 from deid_bench.analyzers.palm_roi import inner_square
 from deid_bench.analyzers.precropped import Precropped
-from deid_bench.benchmark.measure import DRIFTS
+from deid_bench.benchmark.stages.measure import DRIFTS
 from deid_bench.cli import main
 from deid_bench.recognizers.palm.palm_crop import align_palm
 

@@ -12,13 +12,13 @@ import pytest
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
 from deid_bench.benchmark.cell_tasks import Tasks
-from deid_bench.benchmark.crop_stage import cut_face
 from deid_bench.benchmark.distances_file import read
 from deid_bench.benchmark.plan import RunOptions, default_datasets, make_cells
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol
 from deid_bench.benchmark.records import RunRecord
 from deid_bench.benchmark.run import Execution, Outcome, run
-from deid_bench.benchmark.stage_inputs import analysis_of, analysis_payload
+from deid_bench.benchmark.stages.crop import cut_face
+from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.benchmark.submission import Submitter, pack
 from deid_bench.benchmark.submission_read import read_submission

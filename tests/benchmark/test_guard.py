@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from deid_bench.benchmark.guard import Crash, guarded, time_limit
+from deid_bench.benchmark.stages.guard import Crash, guarded, time_limit
 
 
 def test_a_result_passes_through() -> None:

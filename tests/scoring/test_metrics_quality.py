@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from deid_bench.benchmark.measure import PAPER
 from deid_bench.benchmark.metrics_quality import QUALITY_METRICS
 from deid_bench.benchmark.scoring.distribution import set_distances
 from deid_bench.benchmark.scoring.image_quality import image_quality
 from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.stages.measure import PAPER
 
 
 def test_descriptions_and_values_have_the_same_names():

@@ -12,9 +12,9 @@ from multiprocessing import get_context
 
 from pebble import ProcessExpired, ProcessPool
 
-from ...guard import time_limit_reason
-from ...stage_inputs import Context
-from ...stages import run_tasks
+from ...stages.guard import time_limit_reason
+from ...stages.inputs import Context
+from ...stages.recognition import run_tasks
 from ...storage.store import Store
 from ...tasks import Stage, Task, TaskResult
 from . import Chunk, Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...stage_inputs import Context
-from ...stages import run_tasks
+from ...stages.inputs import Context
+from ...stages.recognition import run_tasks
 from ...storage.store import Store
 from ...tasks import TaskResult
 from . import Chunk, Settings

@@ -12,17 +12,17 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
-from ..datasets.base import Failure, Image
-from ..deidentifiers.base import Deidentifier, Donor, Request
-from ..recognizers.base import Recognizer
-from .crop_stage import crop
+from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
+from ...datasets.base import Failure, Image
+from ...deidentifiers.base import Deidentifier, Donor, Request
+from ...recognizers.base import Recognizer
+from ..storage.host import peak_memory_mb
+from ..storage.store import Payload, Store, StoreError
+from ..tasks import Stage, Task, TaskResult
+from .crop import crop
 from .guard import Crash, guarded
-from .image_stages import IMAGE_STAGES
-from .stage_inputs import Context, Made, analysis_payload, load_analysis, load_image, load_plugin
-from .storage.host import peak_memory_mb
-from .storage.store import Payload, Store, StoreError
-from .tasks import Stage, Task, TaskResult
+from .images import IMAGE_STAGES
+from .inputs import Context, Made, analysis_payload, load_analysis, load_image, load_plugin
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
@@ -135,8 +135,8 @@ def _donor(task: Task, index: int, context: Context) -> Donor | Made:
 
 def _image_payload(method: Any, request: Request, output: object) -> Made:
     """Check what a method returned; what is not an image of the same shape is the method's failure."""
-    from ..datasets.images import write_png
-    from .scoring.coverage import recognised_square, roi_coverage
+    from ...datasets.images import write_png
+    from ..scoring.coverage import recognised_square, roi_coverage
 
     if isinstance(output, Crash):
         return output

@@ -9,12 +9,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
-from ..datasets.base import Hand, Image
-from ..plugins.entries import PluginRef, load_ref
+from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
+from ...datasets.base import Hand, Image
+from ...plugins.entries import PluginRef, load_ref
+from ..storage.store import Payload, Store
+from ..tasks import Task
 from .guard import Crash, guarded
-from .storage.store import Payload, Store
-from .tasks import Task
 
 Made = Payload | Crash
 """What a task gives: an object for the store, or why there is none."""
@@ -80,7 +80,7 @@ def load_plugin(ref: PluginRef | None) -> Any:
 
 def load_image(task: Task, index: int, context: Context) -> Image | Made:
     """The image, read-only; a file that is no image is a fact about the dataset and is stored as such."""
-    from ..datasets.images import ImageError
+    from ...datasets.images import ImageError
 
     try:
         image = task.images[index].load(context.store)

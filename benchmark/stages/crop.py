@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import FaceAnalysis, Missing
-from ..analyzers.face_alignment import move_points, similarity_to_template, warp_face
-from ..datasets.base import Image
+from ...analyzers.base import FaceAnalysis, Missing
+from ...analyzers.face_alignment import move_points, similarity_to_template, warp_face
+from ...datasets.base import Image
+from ..storage.store import Payload
+from ..tasks import Task
 from .guard import Crash, guarded
-from .stage_inputs import Context, Made, analysis_payload, load_analysis, load_image
-from .storage.store import Payload
-from .tasks import Task
+from .inputs import Context, Made, analysis_payload, load_analysis, load_image
 
 
 def crop(tasks: Sequence[Task], context: Context) -> list[Made]:
@@ -23,7 +23,7 @@ def crop(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _crop_one(task: Task, context: Context) -> Made:
-    from ..datasets.images import write_png
+    from ...datasets.images import write_png
 
     image, analysis = load_image(task, 0, context), load_analysis(task.inputs[0], context)
     if analysis is None:

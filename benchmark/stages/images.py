@@ -8,13 +8,13 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import Analyzer, Missing
-from ..datasets.base import Image
+from ...analyzers.base import Analyzer, Missing
+from ...datasets.base import Image
+from ..scoring.values import Undefined
+from ..storage.store import Payload
+from ..tasks import Stage, Task
 from .guard import Crash, guarded
-from .scoring.values import Undefined
-from .stage_inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
-from .storage.store import Payload
-from .tasks import Stage, Task
+from .inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
 
 FLOOR_JPEG_QUALITY = 95
 NETWORK_SECONDS = 600.0
@@ -47,8 +47,8 @@ def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _between(tasks: Sequence[Task], context: Context) -> list[Made]:
+    from ..scoring.perceptual import Perceptual, lpips
     from .measure import plain
-    from .scoring.perceptual import Perceptual, lpips
 
     def compare(first: Image, second: Image, region: NDArray[np.bool_] | None) -> Payload:
         seen = lpips([first], [second], "alex")[0]
@@ -70,8 +70,8 @@ def _features(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _features_one(task: Task, context: Context) -> Made:
+    from ..scoring.distribution import set_features
     from .measure import region_box
-    from .scoring.distribution import set_features
 
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):

@@ -1,0 +1,1 @@
+"""One task: what is computed from which inputs."""
