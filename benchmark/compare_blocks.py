@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from .planning.tasks import Task
 from .results import Matrix
 from .storage.store import Payload
-from .tasks import Task
 
 
 def join_blocks(tasks: Sequence[Task], parts: Iterable[Payload | None], columns: int) -> Matrix:

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .cell_tasks import Tasks, Version
 from .engine.execute import Executor
-from .plan import Cell
+from .planning.cell_tasks import Tasks, Version
+from .planning.cells import Cell
+from .planning.tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
 from .results import SetFeatures
 from .scoring.values import Undefined
 from .stages.measure import drift_metrics, measured
 from .storage.store import Payload
-from .tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
 
 Network = Literal["inception", "vgg16"]
 NETWORK_WEIGHTS: dict[Network, str] = {"vgg16": "lpips-vgg", "inception": "fid-inception"}

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .cell_tasks import Version
-from .plan import Cell
+from .planning.cell_tasks import Version
+from .planning.cells import Cell
 from .protocols import Protocol
 from .scoring.values import Undefined
 from .storage.store import Payload

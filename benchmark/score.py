@@ -12,14 +12,14 @@ import numpy as np
 from .. import __version__
 from ..datasets.base import Sample
 from . import records
-from .cell_tasks import Version
 from .distances_file import DISTANCES_NAME, pair_distances, write
-from .plan import Cell, describe
+from .planning.cell_tasks import Version
+from .planning.cells import Cell, describe
+from .planning.retrieval_split import Roles
 from .plausibility import alarms
 from .records import Counts, Host, RunRecord, SampleRow
 from .replicates import REPLICATES_NAME, encode_replicates
 from .results import CellResults, Setting
-from .roles import Roles
 from .score_diversity import report_diversity
 from .score_recognition import Recognition
 from .score_retrieval import Retrieval

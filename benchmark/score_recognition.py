@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
-from .cell_tasks import Version
+from .planning.cell_tasks import Version
 from .results import Distances, Matrix, Setting
 from .score_values import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
 from .scoring.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates

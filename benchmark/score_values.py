@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import records
-from .cell_tasks import Version
 from .metrics import METRICS
+from .planning.cell_tasks import Version
 from .records import Curve, Value
 from .scoring.aggregate import summarise
 from .scoring.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates

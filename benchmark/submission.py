@@ -26,14 +26,14 @@ from ..plugins.entries import Kind, PluginError, registry
 from ..plugins.specs import Spec
 from ..weights.files import WeightsError
 from .distances_file import DISTANCES_NAME
-from .plan import load_dataset, plugin_of
+from .planning.cells import load_dataset, plugin_of
+from .planning.tasks import ImageRef, analyze_task, crop_task
 from .protocols import protocols
 from .records import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
 from .storage.digest import digest
 from .storage.host import machine, packages
 from .storage.store import Store, write_atomically
 from .storage.strict_zip import Limits, make_zip
-from .tasks import ImageRef, analyze_task, crop_task
 
 MANIFEST_NAME = "manifest.json"
 MAX_RECORDS = 100

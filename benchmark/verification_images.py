@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from ..datasets.images import ImageError, decode_png
 from ..plugins.entries import Kind
-from .cell_tasks import Tasks, Version
 from .compare_blocks import join_blocks
 from .distances_file import PairDistances
 from .engine.backends import Settings, make_backend
 from .engine.execute import Executor
-from .plan import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
+from .planning.cell_tasks import Tasks, Version
+from .planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
+from .planning.tasks import compare_tasks
 from .records import Plugin, RunRecord, SampleRow
 from .scoring.image_quality import image_quality
 from .scoring.values import Undefined
@@ -29,7 +30,6 @@ from .storage.store import Payload, Store
 from .storage.strict_zip import plain
 from .submission import known_plugin
 from .submission_read import Submitted
-from .tasks import compare_tasks
 from .verification_numbers import close
 
 TOLERANCE = 1e-3

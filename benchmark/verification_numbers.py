@@ -11,17 +11,17 @@ from typing import Literal
 import numpy as np
 
 from ..datasets.base import Sample
-from .cell_tasks import Version
 from .distances_file import PairDistances
 from .full_quality import NO_CLOSER_LOOK
-from .plan import SCORE_VERSION
+from .planning.cell_tasks import Version
+from .planning.cells import SCORE_VERSION
+from .planning.tasks import Stage, Task
 from .protocols import protocols
 from .records import Curve, Interval, RunRecord, SampleRow, Value
 from .results import CellResults, Setting
 from .score import Scored, score_results
 from .storage.store import Payload
 from .submission import record_digest
-from .tasks import Stage, Task
 
 TOLERANCE = 1e-9
 """Relative, or absolute below 1: what another library version may change in the last digits."""

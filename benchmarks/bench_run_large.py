@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
 
 

@@ -12,7 +12,7 @@ import click
 from .options import json_option, quiet_option
 
 if TYPE_CHECKING:
-    from ..benchmark.plan import LoadedDataset
+    from ..benchmark.planning.cells import LoadedDataset
 
 _SHOWN, _LISTED = 5, 50
 """Entries of a list that `register` and `verify` print; --json has all."""
@@ -159,7 +159,7 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
     deid-bench data prepare synthetic-palm:identities=200,samples=6
     """
     from ..benchmark.engine.backends import default_jobs
-    from ..benchmark.plan import load_dataset
+    from ..benchmark.planning.cells import load_dataset
     from .progress import Bars
 
     with Bars(quiet) as bars:
@@ -184,7 +184,7 @@ def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
     deid-bench data verify iitd
     """
     from ..benchmark.engine.backends import default_jobs
-    from ..benchmark.plan import load_dataset
+    from ..benchmark.planning.cells import load_dataset
 
     data = _against_registration(dataset, hashes_only)
     if not hashes_only and not data.get("differs"):

@@ -76,8 +76,8 @@ def make_run_options(values: dict[str, Any]) -> Any:
     Raises:
         SweepError, PluginError: a sweep or the surrogate is wrong.
     """
-    from ..benchmark.plan import RunOptions
-    from ..benchmark.sweep import expand, with_surrogate
+    from ..benchmark.planning.cells import RunOptions
+    from ..benchmark.planning.sweep import expand, with_surrogate
 
     return RunOptions(
         methods=expand(with_surrogate(values["methods"], values["surrogate"]), values["sweeps"]),

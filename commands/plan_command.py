@@ -26,9 +26,9 @@ def command(**values: Any) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from ..benchmark.cell_tasks import count_tasks
     from ..benchmark.engine.backends import default_jobs
-    from ..benchmark.plan import make_cells
+    from ..benchmark.planning.cell_tasks import count_tasks
+    from ..benchmark.planning.cells import make_cells
     from ..benchmark.run import STORE_FOLDER, finished
     from ..benchmark.storage.store import Store
 

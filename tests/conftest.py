@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.plugins.entries import registry
 
 # A slow machine is no failure.

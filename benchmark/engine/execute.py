@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from ..planning.tasks import Stage, Task
 from ..storage.store import Payload, Store, StoreError, explain_os_error
-from ..tasks import Stage, Task
 from .backends import Backend, Chunk
 
 CHUNK = 8

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ...analyzers.base import FaceAnalysis, Missing
 from ...analyzers.face_alignment import move_points, similarity_to_template, warp_face
 from ...datasets.base import Image
+from ..planning.tasks import Task
 from ..storage.store import Payload
-from ..tasks import Task
 from .guard import Crash, guarded
 from .inputs import Context, Made, analysis_payload, load_analysis, load_image
 

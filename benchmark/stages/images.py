@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analyzer, Missing
 from ...datasets.base import Image
+from ..planning.tasks import Stage, Task
 from ..scoring.values import Undefined
 from ..storage.store import Payload
-from ..tasks import Stage, Task
 from .guard import Crash, guarded
 from .inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.base import Hand, Image
 from ...plugins.entries import PluginRef, load_ref
+from ..planning.tasks import Task
 from ..storage.store import Payload, Store
-from ..tasks import Task
 from .guard import Crash, guarded
 
 Made = Payload | Crash

@@ -16,9 +16,9 @@ from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.base import Failure, Image
 from ...deidentifiers.base import Deidentifier, Donor, Request
 from ...recognizers.base import Recognizer
+from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
-from ..tasks import Stage, Task, TaskResult
 from .crop import crop
 from .guard import Crash, guarded
 from .images import IMAGE_STAGES

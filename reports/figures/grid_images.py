@@ -90,7 +90,7 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
     Returns:
         The cases, or why there are none.
     """
-    from ...benchmark.plan import load_dataset
+    from ...benchmark.planning.cells import load_dataset
     from ...datasets.base import DatasetError
     from ...plugins.entries import PluginError
 

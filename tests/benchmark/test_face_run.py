@@ -11,9 +11,10 @@ import pytest
 
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
-from deid_bench.benchmark.cell_tasks import Tasks
 from deid_bench.benchmark.distances_file import read
-from deid_bench.benchmark.plan import RunOptions, default_datasets, make_cells
+from deid_bench.benchmark.planning.cell_tasks import Tasks
+from deid_bench.benchmark.planning.cells import RunOptions, default_datasets, make_cells
+from deid_bench.benchmark.planning.sweep import SweepError, with_surrogate
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol
 from deid_bench.benchmark.records import RunRecord
 from deid_bench.benchmark.run import Execution, Outcome, run
@@ -22,7 +23,6 @@ from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.benchmark.submission import Submitter, pack
 from deid_bench.benchmark.submission_read import read_submission
-from deid_bench.benchmark.sweep import SweepError, with_surrogate
 from deid_bench.benchmark.verification_images import check_pairs
 from deid_bench.benchmark.verification_numbers import recompute
 from deid_bench.benchmark.verification_report import RerunRequest, judge

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from deid_bench.analyzers.base import HandAnalysis
-from deid_bench.benchmark.cell_tasks import Tasks
-from deid_bench.benchmark.plan import Cell, LoadedDataset
+from deid_bench.benchmark.planning.cell_tasks import Tasks
+from deid_bench.benchmark.planning.cells import Cell, LoadedDataset
+from deid_bench.benchmark.planning.tasks import Stage, compare_tasks, floor_task, perceive_task
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
 from deid_bench.benchmark.storage.digest import digest
 from deid_bench.benchmark.storage.store import Store
-from deid_bench.benchmark.tasks import Stage, compare_tasks, floor_task, perceive_task
 from deid_bench.datasets.base import Sample
 
 PROTOCOLS = {

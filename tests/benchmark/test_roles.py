@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deid_bench.benchmark.planning.retrieval_split import Roles, assign_roles, target_candidates
 from deid_bench.benchmark.protocols import ProtocolError, RetrievalRule, get_protocol
-from deid_bench.benchmark.roles import Roles, assign_roles, target_candidates
 from deid_bench.datasets.base import Sample
 
 RULE = get_protocol("face/1.0").retrieval

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.plan import make_cells
+from deid_bench.benchmark.planning.cells import make_cells
 from deid_bench.benchmark.records import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.store import StoreError

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, plain, read_zip
 from deid_bench.benchmark.submission import MANIFEST_NAME, Submitter, pack

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deid_bench.benchmark.sweep import MOST_SETTINGS, Axis, SweepError, canonical, expand
+from deid_bench.benchmark.planning.sweep import MOST_SETTINGS, Axis, SweepError, canonical, expand
 from deid_bench.cli import main
 from deid_bench.plugins.entries import PluginError, Spec
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deid_bench.benchmark.planning.retrieval_split import assign_roles
 from deid_bench.benchmark.protocols import get_protocol
-from deid_bench.benchmark.roles import assign_roles
 from deid_bench.datasets.base import DatasetError, Sample
 from deid_bench.datasets.layouts.registration_audit import survey
 from deid_bench.datasets.published import lfw_lists

@@ -16,7 +16,7 @@ import torch
 from tiny_paint_by_example import write_today
 
 from deid_bench.benchmark.contracts import method_checks
-from deid_bench.benchmark.plan import describe, plugin_of
+from deid_bench.benchmark.planning.cells import describe, plugin_of
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.palm_diffusion import paint_by_example as sampler

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from deid_bench.benchmark.compare_blocks import join_blocks
 from deid_bench.benchmark.matching import all_pairs, compare_deidentified, compare_originals
+from deid_bench.benchmark.planning.tasks import Task, compare_tasks
 from deid_bench.benchmark.scoring.identification import Identification, identify
 from deid_bench.benchmark.scoring.population import Ordered, Sketch
 from deid_bench.benchmark.search import Gallery
 from deid_bench.benchmark.storage.store import Payload
-from deid_bench.benchmark.tasks import Task, compare_tasks
 from deid_bench.recognizers.matching.binary_matching import pack_planes, shifted_hamming
 from deid_bench.recognizers.matching.device_matching import shifted_hamming_on
 from deid_bench.recognizers.matching.vector_matching import VectorDistance, vector_distances
@@ -186,7 +186,7 @@ def test_tiles_on_the_diagonal_get_the_same_array_twice() -> None:
 
 @pytest.mark.parametrize("within", [True, False])
 def test_blocks_join_to_the_whole_table(within: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deid_bench.benchmark.tasks.COMPARE_ROWS", 3)
+    monkeypatch.setattr("deid_bench.benchmark.planning.tasks.COMPARE_ROWS", 3)
     a = _vectors(14, 8)
     b = a if within else _vectors(15, 5)
     digests = [[f"{name}{index}" for index in range(len(side))] for name, side in (("a", a), ("b", b))]

@@ -28,7 +28,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory) -> RunRecord:
-    from deid_bench.benchmark.plan import RunOptions
+    from deid_bench.benchmark.planning.cells import RunOptions
 
     folder = tmp_path_factory.mktemp("board")
     options = RunOptions(
@@ -138,7 +138,7 @@ def test_an_unchanged_board_is_not_written_again(record: RunRecord, tmp_path: Pa
 def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) -> None:
     import dataclasses
 
-    from deid_bench.benchmark.plan import RunOptions
+    from deid_bench.benchmark.planning.cells import RunOptions
     from deid_bench.plugins.entries import Kind, registry
 
     toy = registry().entries(Kind.DATASET)["toy-hands"].load()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records import Interval, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.det import probit

@@ -13,8 +13,8 @@ import csv
 import sys
 from pathlib import Path
 
+from deid_bench.benchmark.planning.retrieval_split import assign_roles
 from deid_bench.benchmark.protocols import get_protocol
-from deid_bench.benchmark.roles import assign_roles
 from deid_bench.datasets.base import Sample
 from deid_bench.datasets.published.lfw_lists import PUBLISHED_NAMES, is_published, read_names
 

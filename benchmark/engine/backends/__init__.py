@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ...tasks import Task, TaskResult
+from ...planning.tasks import Task, TaskResult
 
 Chunk = tuple[Task, ...]
 """Tasks of one stage and one plug-in, carried out in one go."""

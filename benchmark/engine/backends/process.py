@@ -12,11 +12,11 @@ from multiprocessing import get_context
 
 from pebble import ProcessExpired, ProcessPool
 
+from ...planning.tasks import Stage, Task, TaskResult
 from ...stages.guard import time_limit_reason
 from ...stages.inputs import Context
 from ...stages.recognition import run_tasks
 from ...storage.store import Store
-from ...tasks import Stage, Task, TaskResult
 from . import Chunk, Settings
 
 _GRACE_SECONDS = 120.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...planning.tasks import TaskResult
 from ...stages.inputs import Context
 from ...stages.recognition import run_tasks
 from ...storage.store import Store
-from ...tasks import TaskResult
 from . import Chunk, Settings
 
 

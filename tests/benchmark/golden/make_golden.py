@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deid_bench.benchmark.plan import RunOptions
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records import Host, schema
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.plugins.entries import registry

@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ..datasets.base import Image, Sample
-from ..plugins.entries import PluginRef, Resolved
-from .protocols import CropRule
-from .storage.digest import digest
-from .storage.store import Store
+from ...datasets.base import Image, Sample
+from ...plugins.entries import PluginRef, Resolved
+from ..protocols import CropRule
+from ..storage.digest import digest
+from ..storage.store import Store
 
 
 class Stage(StrEnum):
@@ -62,7 +62,7 @@ class ImageRef:
             OSError: the file cannot be read.
             LookupError: the object is gone, or the file is no longer the one that was listed.
         """
-        from ..datasets.images import decode_image, decode_png
+        from ...datasets.images import decode_image, decode_png
 
         if self.key[0] == "file":
             data = Path(self.path).read_bytes()

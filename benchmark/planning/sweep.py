@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..plugins.entries import Kind, Resolved, Scalar, Spec, parameters, registry
-from ..plugins.specs import suggest
+from ...plugins.entries import Kind, Resolved, Scalar, Spec, parameters, registry
+from ...plugins.specs import suggest
 
 MOST_SETTINGS = 10_000
 """More settings of one method than this are a slip of the keyboard."""

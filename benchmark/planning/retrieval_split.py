@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..datasets.base import Sample
-from .protocols import ProtocolError, RetrievalRule
+from ...datasets.base import Sample
+from ..protocols import ProtocolError, RetrievalRule
 
 MOST_QUERIES = 5
 """Query images of one identity, where the dataset has too few identities."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..datasets.base import Sample
-from .plan import Cell
-from .protocols import ProtocolError
-from .storage.store import Store
+from ...datasets.base import Sample
+from ..protocols import ProtocolError
+from ..storage.store import Store
+from .cells import Cell
 from .tasks import (
     ImageRef,
     Located,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from ..datasets.base import Dataset, DatasetError, DatasetInfo, Sample
-from ..datasets.manifest import check_samples, manifest_digest
-from ..plugins.entries import Kind, PluginError, Resolved, registry
-from .protocols import Protocol, ProtocolError, get_protocol, protocols
-from .roles import Roles, assign_roles, target_candidates
-from .storage.digest import digest, seed_from
+from ...datasets.base import Dataset, DatasetError, DatasetInfo, Sample
+from ...datasets.manifest import check_samples, manifest_digest
+from ...plugins.entries import Kind, PluginError, Resolved, registry
+from ..protocols import Protocol, ProtocolError, get_protocol, protocols
+from ..storage.digest import digest, seed_from
+from .retrieval_split import Roles, assign_roles, target_candidates
 from .tasks import Plugin
 
 Quality = Literal["basic", "full"]
@@ -130,7 +130,7 @@ def _slug(text: str) -> str:
 
 def plugin_of(resolved: Resolved) -> Plugin:
     """A resolved plug-in with the hashes of its weights."""
-    from ..weights.files import digest as weight_digest
+    from ...weights.files import digest as weight_digest
 
     return Plugin(resolved, {name: weight_digest(name) for name in getattr(resolved.info, "weights", ())})
 

@@ -1,0 +1,1 @@
+"""What will be done: cells, tasks, sweeps, who searches whom."""
