@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..datasets.base import Sample
 from .engine.execute import Executor
+from .metrics.values import Undefined
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
 from .results import SetFeatures
-from .scoring.values import Undefined
 from .stages.measure import drift_metrics, measured
 from .storage.store import Payload
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
+from .metrics.values import Undefined
 from .planning.cell_tasks import Version
 from .planning.cells import Cell
 from .protocols import Protocol
-from .scoring.values import Undefined
 from .storage.store import Payload
 
 Matrix = NDArray[np.float32]

@@ -13,6 +13,9 @@ from .. import __version__
 from ..datasets.base import Sample
 from . import records
 from .distances_file import DISTANCES_NAME, pair_distances, write
+from .metrics.quality.distribution import set_distances
+from .metrics.quality.frechet import SetDistance
+from .metrics.values import Undefined
 from .planning.cell_tasks import Version
 from .planning.cells import Cell, describe
 from .planning.retrieval_split import Roles
@@ -24,9 +27,6 @@ from .score_diversity import report_diversity
 from .score_recognition import Recognition
 from .score_retrieval import Retrieval
 from .score_values import Units, Values, Vector, draw_identities, draw_units
-from .scoring.distribution import set_distances
-from .scoring.frechet import SetDistance
-from .scoring.values import Undefined
 from .stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from .storage.store import Payload
 

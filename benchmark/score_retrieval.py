@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.base import Sample
+from .metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve, fnmr_at_fmr
+from .metrics.recognition.identification import Identification, identify, rank_hits, target_hits
+from .metrics.values import Undefined
 from .results import Matrix, Setting
 from .score_recognition import CMC_RANKS, FNMR_METRICS, Recognition
 from .score_values import CurveName, Values, Vector, curve_of, lost_note
 from .scoring._crossing import Cuts
 from .scoring.bootstrap_replicates import share
 from .scoring.bootstrap_scores import Clustered, Pairs, cut_pairs, fmr_threshold_rows, pair_across, rejection_rows
-from .scoring.identification import Identification, identify, rank_hits, target_hits
 from .scoring.uncertainty import Draws, Replicates
-from .scoring.values import Undefined
-from .scoring.verification import ErrorCurve, fmr_fnmr_curve, fnmr_at_fmr
 
 RANKS = (1, 5)
 FNMR_DEIDENTIFIED = {name.replace("fnmr_", "fnmr_deidentified_"): limit for name, limit in FNMR_METRICS.items()}

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import records
-from .metrics import METRICS
+from .metrics.catalogue import METRICS
+from .metrics.values import Undefined
 from .planning.cell_tasks import Version
 from .records import Curve, Value
 from .scoring.aggregate import summarise
 from .scoring.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
 from .scoring.bootstrap_scores import Clustered
 from .scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
-from .scoring.values import Undefined
 from .stages.measure import DRIFTS, FACE_DRIFTS
 
 Vector = NDArray[np.float64]

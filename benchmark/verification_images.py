@@ -19,12 +19,12 @@ from .compare_blocks import join_blocks
 from .distances_file import PairDistances
 from .engine.backends import Settings, make_backend
 from .engine.execute import Executor
+from .metrics.quality.image_quality import image_quality
+from .metrics.values import Undefined
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .planning.tasks import compare_tasks
 from .records import Plugin, RunRecord, SampleRow
-from .scoring.image_quality import image_quality
-from .scoring.values import Undefined
 from .stages.measure import measured
 from .storage.store import Payload, Store
 from .storage.strict_zip import plain

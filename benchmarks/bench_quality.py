@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.benchmark.scoring.image_quality import image_quality
-from deid_bench.benchmark.scoring.perceptual import lpips, lpips_variants
+from deid_bench.benchmark.metrics.quality.image_quality import image_quality
+from deid_bench.benchmark.metrics.quality.perceptual import lpips, lpips_variants
 from deid_bench.weights import files as weights
 
 U8Array = NDArray[np.uint8]

@@ -16,8 +16,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.benchmark.scoring.population import BUDGET, Collector, Population
-from deid_bench.benchmark.scoring.verification import EerPoint, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
+from deid_bench.benchmark.metrics.recognition.error_rates import (
+    EerPoint,
+    d_prime,
+    dir_ratio,
+    eer,
+    fmr_fnmr_curve,
+    fnmr_at_fmr,
+)
+from deid_bench.benchmark.metrics.recognition.population import BUDGET, Collector, Population
 from deid_bench.benchmark.storage.host import peak_memory_mb
 
 GENUINE_SHARE = 0.0006

@@ -10,7 +10,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..benchmark.metric import Metric
+    from ..benchmark.metrics.metric import Metric
 
 _WIDTH = 100
 _LABEL = 11
@@ -29,8 +29,8 @@ def command(names: tuple[str, ...], everything: bool, markdown: bool, as_json: b
     deid-bench explain rr rr_cross
     deid-bench explain --all --markdown
     """
-    from ..benchmark.metrics import METRICS
-    from ..benchmark.metrics_page import metric_section, metrics_page
+    from ..benchmark.metrics.catalogue import METRICS
+    from ..benchmark.metrics.page import metric_section, metrics_page
 
     if everything == bool(names):
         raise click.UsageError("Name one or more metrics, or say --all; `deid-bench list metrics` shows them.")
@@ -49,7 +49,7 @@ def command(names: tuple[str, ...], everything: bool, markdown: bool, as_json: b
 
 def _find(name: str) -> Metric:
     """The metric of that name, however it is written; its title will do too."""
-    from ..benchmark.metrics import METRICS
+    from ..benchmark.metrics.catalogue import METRICS
     from ..plugins.entries import PluginError
 
     titles = {_key(each.title): each for each in METRICS.values()}
@@ -70,7 +70,7 @@ def _key(text: str) -> str:
 def _show(metric: Metric) -> None:
     from textwrap import TextWrapper
 
-    from ..benchmark.metrics_page import facts
+    from ..benchmark.metrics.page import facts
 
     def wrapped(text: str, first: str, others: str) -> str:
         wrapper = TextWrapper(_WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)

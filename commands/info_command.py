@@ -41,7 +41,7 @@ def command(name: str, as_json: bool) -> int:
 
 
 def _find(name: str) -> list[dict[str, Any]]:
-    from ..benchmark.metrics import METRICS
+    from ..benchmark.metrics.catalogue import METRICS
     from ..benchmark.protocols import protocols
     from ..plugins.entries import Kind, PluginError, Spec, registry
 

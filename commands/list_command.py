@@ -44,7 +44,7 @@ def _rows(what: str) -> list[dict[str, Any]]:
 
         return [{"name": each.id, "description": each.title, "origin": each.source} for each in protocols().values()]
     if what == "metrics":
-        from ..benchmark.metrics import METRICS
+        from ..benchmark.metrics.catalogue import METRICS
 
         return [{"name": each.name, "description": each.title, "origin": each.unit} for each in METRICS.values()]
     from ..plugins.entries import Kind, PluginError, registry

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.records import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..benchmark.storage.store import write_atomically
 from ..benchmark.verification import Stamp, load_stamp

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.records import Plugin, RunRecord
 
 Section = tuple[str, list[tuple[str, str]]]

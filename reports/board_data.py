@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..benchmark.metrics import METRICS
-from ..benchmark.metrics_page import facts
+from ..benchmark.metrics.catalogue import METRICS
+from ..benchmark.metrics.page import facts
 from ..benchmark.protocols import protocols
 from ..benchmark.records import RunRecord
 from .direction import dominated, goodness

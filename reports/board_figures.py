@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..benchmark.distances_file import DISTANCES_NAME, PairDistances, read
+from ..benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
+from ..benchmark.metrics.values import Undefined
 from ..benchmark.protocols import ProtocolError, protocols
 from ..benchmark.records import RunRecord
-from ..benchmark.scoring.values import Undefined
-from ..benchmark.scoring.verification import fmr_fnmr_curve
 from ..benchmark.storage.strict_zip import Refused
 from .plots_svg import det_svg, distributions_svg
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..benchmark.metrics.values import Scores, Undefined
 from ..benchmark.records import RecordError, RunRecord, Value, find_records, load_record
-from ..benchmark.scoring.values import Scores, Undefined
 from .tables import group_key
 
 SCORES_NAME = "scores.npz"

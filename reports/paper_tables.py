@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.records import RunRecord, Value
 from ..benchmark.replicates import load_replicates
 from .paper_tables_marks import Mark, find_marks

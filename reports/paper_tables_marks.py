@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.scoring.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
 from ..benchmark.scoring.uncertainty import Replicates
 

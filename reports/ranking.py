@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
+from ..benchmark.metrics.values import Undefined
 from ..benchmark.records import RunRecord
 from ..benchmark.replicates import load_replicates
 from ..benchmark.score_values import scale_of
 from ..benchmark.scoring.comparison import Difference, compare
 from ..benchmark.scoring.uncertainty import Interval
-from ..benchmark.scoring.values import Undefined
 from .board_significance import Standing, standings
 from .tables import Column, Row, Table, group_key
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from .figure_data import clean_label
 from .paper_tables import PaperCell, PaperColumn, PaperTable
 from .paper_tables_marks import Mark

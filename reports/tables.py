@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.records import RunRecord, Value
 
 PRIVACY = (

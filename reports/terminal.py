@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.records import RunRecord
 from .tables import NO_VALUE, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .values import Undefined
+from ..metrics.values import Undefined
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..metrics.values import Undefined
 from .bootstrap_scores import (
     Clustered,
     Columns,
@@ -22,7 +23,6 @@ from .bootstrap_scores import (
     rejection_rows,
 )
 from .uncertainty import LEVEL, Draws, Interval, Replicates, Weights, interval, split_rows
-from .values import Undefined
 
 MIN_CARRYING = 3
 """Clusters with errors from which on the spread of the resamples says how sure an EER or FNMR is."""

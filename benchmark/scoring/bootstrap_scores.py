@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.recognition.error_rates import DEFAULT_TARGETS
+from ..metrics.values import Scores, as_scores
 from ._crossing import Cuts, cut, first_reaching, last_counted, quadratic
 from .pairing import Columns as Columns
 from .pairing import Pairs as Pairs
@@ -20,8 +22,6 @@ from .pairing import pair_across as pair_across
 from .pairing import pair_up as pair_up
 from .pairing import sort_pairs as sort_pairs
 from .uncertainty import Weights
-from .values import Scores, as_scores
-from .verification import DEFAULT_TARGETS
 
 Rows = NDArray[np.float64]
 """(rows,) one value per row of weights; NaN where the row does not define it."""

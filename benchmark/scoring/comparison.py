@@ -10,8 +10,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from ..metrics.values import Undefined
 from .uncertainty import LEVEL, MIN_CLUSTERS, Interval, Replicates, interval
-from .values import Undefined
 
 Direction = Literal["higher", "lower", "target"]
 

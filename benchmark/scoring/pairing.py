@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..metrics.values import Scores, as_scores
 from ._crossing import Codes, Distances, Table, code_of
-from .values import Scores, as_scores
 
 Columns = NDArray[np.intp]
 

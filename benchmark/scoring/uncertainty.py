@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .values import Undefined
+from ..metrics.values import Undefined
 
 Weights = NDArray[np.float64]
 """(rows, columns) how often each column counts in each row."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analyzer, Missing
 from ...datasets.base import Image
+from ..metrics.values import Undefined
 from ..planning.tasks import Stage, Task
-from ..scoring.values import Undefined
 from ..storage.store import Payload
 from .guard import Crash, guarded
 from .inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
@@ -47,7 +47,7 @@ def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _between(tasks: Sequence[Task], context: Context) -> list[Made]:
-    from ..scoring.perceptual import Perceptual, lpips
+    from ..metrics.quality.perceptual import Perceptual, lpips
     from .measure import plain
 
     def compare(first: Image, second: Image, region: NDArray[np.bool_] | None) -> Payload:
@@ -70,7 +70,7 @@ def _features(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _features_one(task: Task, context: Context) -> Made:
-    from ..scoring.distribution import set_features
+    from ..metrics.quality.distribution import set_features
     from .measure import region_box
 
     image = load_image(task, 0, context)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.base import Image, Modality
-from ..scoring.coverage import recognised_square, roi_changed
-from ..scoring.image_quality import image_quality
-from ..scoring.multiscale import ms_ssim
-from ..scoring.paper_preset import paper_lpips, paper_similarity, reduced
-from ..scoring.perceptual import Net, Perceptual, lpips
-from ..scoring.usability import drift, face_drift
-from ..scoring.values import Undefined
+from ..metrics.quality.image_quality import image_quality
+from ..metrics.quality.multiscale import ms_ssim
+from ..metrics.quality.paper_preset import paper_lpips, paper_similarity, reduced
+from ..metrics.quality.perceptual import Net, Perceptual, lpips
+from ..metrics.usability.coverage import recognised_square, roi_changed
+from ..metrics.usability.drift import drift, face_drift
+from ..metrics.values import Undefined
 
 DRIFTS = {name: f"drift_{name}" for name in ("box", "keypoints_2d", "keypoints_3d", "roi", "mask")}
 """Metric of each part of a `Drift`."""

@@ -136,7 +136,7 @@ def _donor(task: Task, index: int, context: Context) -> Donor | Made:
 def _image_payload(method: Any, request: Request, output: object) -> Made:
     """Check what a method returned; what is not an image of the same shape is the method's failure."""
     from ...datasets.images import write_png
-    from ..scoring.coverage import recognised_square, roi_coverage
+    from ..metrics.usability.coverage import recognised_square, roi_coverage
 
     if isinstance(output, Crash):
         return output

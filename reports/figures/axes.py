@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...benchmark.metrics import METRICS
-from ...benchmark.scoring.values import Undefined
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.values import Undefined
 
 
 def axis_label(metric: str) -> str:

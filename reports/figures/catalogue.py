@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...benchmark.scoring.values import Undefined
+from ...benchmark.metrics.values import Undefined
 from ...benchmark.storage.store import write_atomically
 from ..figure_data import Entry, Group, load_entries
 from . import cmc, det, distributions, grid, pareto, sweep

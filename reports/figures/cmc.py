@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...benchmark.metrics.values import Undefined
 from ...benchmark.records import Curve
-from ...benchmark.scoring.values import Undefined
 from ..figure_data import Entry
 from .style import Stroke, Width, legend_below, side_by_side
 

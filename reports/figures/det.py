@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...benchmark.metrics.recognition.det import probit
+from ...benchmark.metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve
+from ...benchmark.metrics.values import Undefined
 from ...benchmark.records import Interval
-from ...benchmark.scoring.det import probit
-from ...benchmark.scoring.values import Undefined
-from ...benchmark.scoring.verification import ErrorCurve, fmr_fnmr_curve
 from ..figure_data import Entry, RecognizerScores, load_scores
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...benchmark.scoring.diversity import overlap
-from ...benchmark.scoring.values import Undefined
-from ...benchmark.scoring.verification import d_prime
+from ...benchmark.metrics.privacy.diversity import overlap
+from ...benchmark.metrics.recognition.error_rates import d_prime
+from ...benchmark.metrics.values import Undefined
 from ..figure_data import Entry, RecognizerScores, clean_label, load_scores
 from .style import FAINT, INK, WIDTHS, Width, fitting, legend_below, panels, two_lines
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...benchmark.metrics.values import Undefined
 from ...benchmark.records import RunRecord
 from ...benchmark.run import STORE_FOLDER
-from ...benchmark.scoring.values import Undefined
 from ...benchmark.storage.store import Store
 from ...datasets.base import Image
 from ..figure_data import AGAIN, Entry, Group

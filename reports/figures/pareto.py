@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...benchmark.metrics import METRICS
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.values import Undefined
 from ...benchmark.records import Value
-from ...benchmark.scoring.values import Undefined
 from ..direction import dominated, goodness
 from ..figure_data import Entry
 from .axes import axis_label

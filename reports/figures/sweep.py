@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...benchmark.scoring.values import Undefined
+from ...benchmark.metrics.values import Undefined
 from ...plugins.entries import Scalar
 from ..figure_data import Entry, clean_label
 from .axes import axis_label

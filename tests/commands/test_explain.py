@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deid_bench.benchmark.metrics import METRICS
-from deid_bench.benchmark.metrics_page import REGENERATE, facts, metrics_page
+from deid_bench.benchmark.metrics.catalogue import METRICS
+from deid_bench.benchmark.metrics.page import REGENERATE, facts, metrics_page
 from deid_bench.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"

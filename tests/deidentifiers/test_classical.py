@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.scoring.coverage import roi_changed, roi_coverage
-from deid_bench.benchmark.scoring.similarity import similarity
+from deid_bench.benchmark.metrics.quality.similarity import similarity
+from deid_bench.benchmark.metrics.usability.coverage import roi_changed, roi_coverage
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Deidentifier, Request
 from deid_bench.deidentifiers.classical import Blurring, Masking, Pixelation

@@ -9,7 +9,7 @@ import pytest
 
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
-from deid_bench.benchmark.scoring.similarity import similarity
+from deid_bench.benchmark.metrics.quality.similarity import similarity
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Deidentifier, Request
 from deid_bench.deidentifiers.classical import Blurring, Masking, Pixelation

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deid_bench.analyzers.base import FaceAnalysis
-from deid_bench.benchmark.scoring.verification import eer
+from deid_bench.benchmark.metrics.recognition.error_rates import eer
 from deid_bench.datasets.published.orl import Orl, UnavailableError
 from deid_bench.recognizers.base import Recognizer
 from deid_bench.recognizers.face.dlib_resnet import DlibResnet

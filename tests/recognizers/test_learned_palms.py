@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.palm_roi import inner_square
-from deid_bench.benchmark.scoring.verification import EerPoint, eer
+from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, eer
 from deid_bench.datasets.base import Failure
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini

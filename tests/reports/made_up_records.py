@@ -9,7 +9,7 @@ import numpy as np
 
 from deid_bench.benchmark import records
 from deid_bench.benchmark.distances_file import DISTANCES_NAME, PairDistances, write
-from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records import RunRecord, Value, save_record
 from deid_bench.benchmark.replicates import REPLICATES_NAME, encode_replicates

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.previews import LOST, OTHER, RECOGNISED
 from deid_bench.benchmark.records import FILE_NAME, RunRecord
 from deid_bench.benchmark.scoring.comparison import RankRange, compare_all, rank_ranges

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.records import Interval, RunRecord, Value, load_record, save_record
 from deid_bench.benchmark.replicates import encode_replicates
 from deid_bench.benchmark.scoring.uncertainty import Replicates

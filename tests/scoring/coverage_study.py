@@ -16,6 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deid_bench.benchmark.metrics.recognition.error_rates import (
+    EerPoint,
+    d_prime,
+    dir_ratio,
+    eer,
+    fnmr_at_fmr,
+    rejection_rate,
+)
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.scoring.bootstrap_replicates import (
     draw_repetitions,
     mean_replicates,
@@ -32,8 +41,6 @@ from deid_bench.benchmark.scoring.uncertainty import (
     percentile,
     split_rows,
 )
-from deid_bench.benchmark.scoring.values import Undefined
-from deid_bench.benchmark.scoring.verification import EerPoint, d_prime, dir_ratio, eer, fnmr_at_fmr, rejection_rate
 
 SAMPLES = 4
 DIMENSIONS = 8

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from parity_row import Row, Unavailable, apart, relatively_apart
 
-from deid_bench.benchmark.scoring.frechet import Moments, frechet_distance
-from deid_bench.benchmark.scoring.kernel_distance import mmd2
-from deid_bench.benchmark.scoring.multiscale import ms_ssim
-from deid_bench.benchmark.scoring.similarity import similarity
+from deid_bench.benchmark.metrics.quality.frechet import Moments, frechet_distance
+from deid_bench.benchmark.metrics.quality.kernel_distance import mmd2
+from deid_bench.benchmark.metrics.quality.multiscale import ms_ssim
+from deid_bench.benchmark.metrics.quality.similarity import similarity
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -187,7 +187,7 @@ def our_lpips(model: Any, net: str) -> Iterator[Callable[..., Any]]:
     """Our function on the weights of that model, on one thread."""
     import torch
 
-    from deid_bench.benchmark.scoring import feature_networks, perceptual
+    from deid_bench.benchmark.metrics.quality import feature_networks, perceptual
 
     def forget() -> None:
         feature_networks.trunk.cache_clear()
@@ -326,7 +326,7 @@ def inception_features() -> float:
     import torch
     from pytorch_fid import inception
 
-    from deid_bench.benchmark.scoring.inception import from_arrays
+    from deid_bench.benchmark.metrics.quality.inception import from_arrays
 
     taken: dict[str, Any] = {}
 

@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from parity_row import Row, apart
 
-from deid_bench.benchmark.scoring.comparison import holm
-from deid_bench.benchmark.scoring.det import probit
-from deid_bench.benchmark.scoring.diversity import overlap
-from deid_bench.benchmark.scoring.identification import identify
-from deid_bench.benchmark.scoring.singling_out import effective_eer, linkability, nearest_by_identity, singling_out
-from deid_bench.benchmark.scoring.uncertainty import wilson
-from deid_bench.benchmark.scoring.unlinkability import unlinkability
-from deid_bench.benchmark.scoring.verification import (
+from deid_bench.benchmark.metrics.privacy.diversity import overlap
+from deid_bench.benchmark.metrics.privacy.singling_out import (
+    effective_eer,
+    linkability,
+    nearest_by_identity,
+    singling_out,
+)
+from deid_bench.benchmark.metrics.privacy.unlinkability import unlinkability
+from deid_bench.benchmark.metrics.recognition.det import probit
+from deid_bench.benchmark.metrics.recognition.error_rates import (
     d_prime,
     dir_ratio,
     eer,
@@ -29,6 +31,9 @@ from deid_bench.benchmark.scoring.verification import (
     fnmr_at_fmr,
     rejection_rate,
 )
+from deid_bench.benchmark.metrics.recognition.identification import identify
+from deid_bench.benchmark.scoring.comparison import holm
+from deid_bench.benchmark.scoring.uncertainty import wilson
 
 Array = NDArray[np.float64]
 FNMR = ("fnmr_at_fmr_10", "fnmr_at_fmr_1", "fnmr_at_fmr_0_1")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.scoring.coverage import roi_changed, roi_coverage
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.usability.coverage import roi_changed, roi_coverage
+from deid_bench.benchmark.metrics.values import Undefined
 
 SQUARE = np.float32([[20, 20], [84, 20], [84, 84], [20, 84]])
 

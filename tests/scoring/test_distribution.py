@@ -9,11 +9,11 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 import torch
 
-from deid_bench.benchmark.scoring import feature_networks
-from deid_bench.benchmark.scoring.distribution import set_distances, set_features
-from deid_bench.benchmark.scoring.frechet import SetDistance
-from deid_bench.benchmark.scoring.inception import from_arrays
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality import feature_networks
+from deid_bench.benchmark.metrics.quality.distribution import set_distances, set_features
+from deid_bench.benchmark.metrics.quality.frechet import SetDistance
+from deid_bench.benchmark.metrics.quality.inception import from_arrays
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def images(count: int, seed: int = 0) -> list[np.ndarray]:

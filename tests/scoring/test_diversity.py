@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from deid_bench.benchmark.scoring.diversity import diversity_scores, overlap
-from deid_bench.benchmark.scoring.values import Undefined
-from deid_bench.benchmark.scoring.verification import d_prime
+from deid_bench.benchmark.metrics.privacy.diversity import diversity_scores, overlap
+from deid_bench.benchmark.metrics.recognition.error_rates import d_prime
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def test_kinds_are_sorted_right():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deid_bench.analyzers.base import FaceAnalysis
-from deid_bench.benchmark.scoring.usability import face_drift
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.usability.drift import face_drift
+from deid_bench.benchmark.metrics.values import Undefined
 
 SHAPE = (100, 200, 3)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from deid_bench.benchmark.scoring.frechet import Moments, SetDistance, frechet_distance, gaussian_distance
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality.frechet import Moments, SetDistance, frechet_distance, gaussian_distance
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def spread(rng: np.random.Generator, d: int) -> np.ndarray:

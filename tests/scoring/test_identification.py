@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deid_bench.benchmark.scoring.identification import identify
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.recognition.identification import identify
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 @st.composite

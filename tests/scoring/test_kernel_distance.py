@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.scoring.frechet import SetDistance
-from deid_bench.benchmark.scoring.kernel_distance import kernel_distance, mmd2
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality.frechet import SetDistance
+from deid_bench.benchmark.metrics.quality.kernel_distance import kernel_distance, mmd2
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def sets(n: int, m: int, d: int = 12, shift: float = 0.3) -> tuple[np.ndarray, np.ndarray]:

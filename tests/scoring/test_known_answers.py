@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.scoring.diversity import overlap
-from deid_bench.benchmark.scoring.identification import identify
-from deid_bench.benchmark.scoring.singling_out import effective_eer, linkability, nearest_by_identity, singling_out
-from deid_bench.benchmark.scoring.unlinkability import unlinkability
-from deid_bench.benchmark.scoring.verification import d_prime, dir_ratio, eer, fnmr_at_fmr, rejection_rate
+from deid_bench.benchmark.metrics.privacy.diversity import overlap
+from deid_bench.benchmark.metrics.privacy.singling_out import (
+    effective_eer,
+    linkability,
+    nearest_by_identity,
+    singling_out,
+)
+from deid_bench.benchmark.metrics.privacy.unlinkability import unlinkability
+from deid_bench.benchmark.metrics.recognition.error_rates import d_prime, dir_ratio, eer, fnmr_at_fmr, rejection_rate
+from deid_bench.benchmark.metrics.recognition.identification import identify
 
 STANDARD = NormalDist()
 APART = [0.5, 1.0, 2.0, 4.0]

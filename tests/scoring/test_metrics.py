@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deid_bench.benchmark.metrics import METRICS, _catalogue
+from deid_bench.benchmark.metrics.catalogue import METRICS, _catalogue
 
 PARTS = ["box", "keypoints_2d", "keypoints_3d", "roi", "mask", "landmarks_5", "landmarks_68"]
 PROMISED = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from deid_bench.benchmark.metrics_quality import QUALITY_METRICS
-from deid_bench.benchmark.scoring.distribution import set_distances
-from deid_bench.benchmark.scoring.image_quality import image_quality
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality.descriptions import QUALITY_METRICS
+from deid_bench.benchmark.metrics.quality.distribution import set_distances
+from deid_bench.benchmark.metrics.quality.image_quality import image_quality
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.stages.measure import PAPER
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.signal import convolve2d
 
-from deid_bench.benchmark.scoring.multiscale import SMALLEST_SIDE, WEIGHTS, ms_ssim
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality.multiscale import SMALLEST_SIDE, WEIGHTS, ms_ssim
+from deid_bench.benchmark.metrics.values import Undefined
 
 SHAPES = [(161, 161), (176, 192), (162, 193), (201, 230), (185, 187)]
 PARTS = [(0, 1, 0, 1), (0.0, 0.1, 0.0, 0.05), (0.95, 1, 0.97, 1), (0.4, 0.6, 0.3, 0.5), (0.5, 0.51, 0, 1)]

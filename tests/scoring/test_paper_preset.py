@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deid_bench.benchmark.scoring import paper_preset
-from deid_bench.benchmark.scoring.paper_preset import enlarged, paper_lpips, paper_similarity, reduced
-from deid_bench.benchmark.scoring.perceptual import Perceptual
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality import paper_preset
+from deid_bench.benchmark.metrics.quality.paper_preset import enlarged, paper_lpips, paper_similarity, reduced
+from deid_bench.benchmark.metrics.quality.perceptual import Perceptual
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deid_bench.benchmark.metrics import METRICS
+from deid_bench.benchmark.metrics.catalogue import METRICS
 
 sys.path.insert(0, str(Path(__file__).parent))  # the table's modules are no package
 import parity

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deid_bench.benchmark.scoring.similarity import similarity
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality.similarity import similarity
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def psnr(original, changed):

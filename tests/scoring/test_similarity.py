@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from deid_bench.benchmark.scoring.changes import Box, changed_box
-from deid_bench.benchmark.scoring.image_quality import image_quality
-from deid_bench.benchmark.scoring.similarity import similarity
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.quality.changes import Box, changed_box
+from deid_bench.benchmark.metrics.quality.image_quality import image_quality
+from deid_bench.benchmark.metrics.quality.similarity import similarity
+from deid_bench.benchmark.metrics.values import Undefined
 
 BOXES = [
     (0, 60, 0, 80),

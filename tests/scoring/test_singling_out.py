@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deid_bench.benchmark.metrics_privacy import PRIVACY_METRICS
-from deid_bench.benchmark.scoring.identification import Identification, identify
-from deid_bench.benchmark.scoring.singling_out import (
+from deid_bench.benchmark.metrics.privacy.descriptions import PRIVACY_METRICS
+from deid_bench.benchmark.metrics.privacy.singling_out import (
     Nearest,
     default_sizes,
     effective_eer,
@@ -21,7 +20,8 @@ from deid_bench.benchmark.scoring.singling_out import (
     nearest_by_identity,
     singling_out,
 )
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.recognition.identification import Identification, identify
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def reduced(*arguments, **options) -> Nearest:

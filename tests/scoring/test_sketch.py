@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.scoring.pairing import pair_across
-from deid_bench.benchmark.scoring.population import Collector, Ordered, Population, Sketch, search
-from deid_bench.benchmark.scoring.verification import (
+from deid_bench.benchmark.metrics.recognition.error_rates import (
     EerPoint,
     ErrorCurve,
     d_prime,
@@ -20,6 +18,8 @@ from deid_bench.benchmark.scoring.verification import (
     fnmr_at_fmr,
     rejection_rate,
 )
+from deid_bench.benchmark.metrics.recognition.population import Collector, Ordered, Population, Sketch, search
+from deid_bench.benchmark.scoring.pairing import pair_across
 
 F32Array = NDArray[np.float32]
 

@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import binomtest, norm
 from scipy.stats import t as student
 
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.scoring.bootstrap_replicates import mean_replicates, share_replicates
 from deid_bench.benchmark.scoring.bootstrap_scores import Clustered
 from deid_bench.benchmark.scoring.uncertainty import (
@@ -26,7 +27,6 @@ from deid_bench.benchmark.scoring.uncertainty import (
     split_rows,
     wilson,
 )
-from deid_bench.benchmark.scoring.values import Undefined
 
 
 def drawn(clusters: int, resamples: int = 400, seed: int = 0) -> Draws:

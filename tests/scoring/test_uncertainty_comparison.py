@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.scoring.bootstrap_replicates import mean_replicates, share_replicates
 from deid_bench.benchmark.scoring.bootstrap_scores import Clustered
 from deid_bench.benchmark.scoring.comparison import (
@@ -20,7 +21,6 @@ from deid_bench.benchmark.scoring.comparison import (
     rank_ranges,
 )
 from deid_bench.benchmark.scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
-from deid_bench.benchmark.scoring.values import Undefined
 
 K = 40
 IDENTITY = np.repeat(np.arange(K), 3)

@@ -7,6 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deid_bench.benchmark.metrics.recognition.error_rates import (
+    DEFAULT_TARGETS,
+    EerPoint,
+    d_prime,
+    dir_ratio,
+    eer,
+    fnmr_at_fmr,
+    rejection_rate,
+)
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.scoring import _crossing
 from deid_bench.benchmark.scoring.bootstrap_replicates import (
     draw_repetitions,
@@ -29,16 +39,6 @@ from deid_bench.benchmark.scoring.bootstrap_scores import (
     sort_pairs,
 )
 from deid_bench.benchmark.scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
-from deid_bench.benchmark.scoring.values import Undefined
-from deid_bench.benchmark.scoring.verification import (
-    DEFAULT_TARGETS,
-    EerPoint,
-    d_prime,
-    dir_ratio,
-    eer,
-    fnmr_at_fmr,
-    rejection_rate,
-)
 
 
 def world(identities: int, samples: int, seed: int, decimals: int | None):

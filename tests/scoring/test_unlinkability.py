@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from deid_bench.benchmark.scoring.det import DET_FLOOR, probit
-from deid_bench.benchmark.scoring.unlinkability import MIN_MATED, Unlinkability, unlinkability
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.privacy.unlinkability import MIN_MATED, Unlinkability, unlinkability
+from deid_bench.benchmark.metrics.recognition.det import DET_FLOOR, probit
+from deid_bench.benchmark.metrics.values import Undefined
 
 
 def found(mated, non_mated, **options) -> Unlinkability:

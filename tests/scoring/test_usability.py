@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from deid_bench.analyzers.base import HandAnalysis
-from deid_bench.benchmark.scoring.usability import Drift, coordinate_drift, drift, joint_drift, mask_drift
-from deid_bench.benchmark.scoring.values import Undefined
+from deid_bench.benchmark.metrics.usability.drift import Drift, coordinate_drift, drift, joint_drift, mask_drift
+from deid_bench.benchmark.metrics.values import Undefined
 
 SHAPE = (200, 100, 3)
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_curve
 
-from deid_bench.benchmark.scoring.values import Undefined
-from deid_bench.benchmark.scoring.verification import (
+from deid_bench.benchmark.metrics.recognition.error_rates import (
     EerPoint,
     ErrorCurve,
     d_prime,
@@ -24,6 +23,7 @@ from deid_bench.benchmark.scoring.verification import (
     fnmr_at_fmr,
     rejection_rate,
 )
+from deid_bench.benchmark.metrics.values import Undefined
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("bob_golden.json").read_text(encoding="utf-8"))
 CASES = {case["name"]: case for case in GOLDEN["cases"]}

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deid_bench.benchmark.scoring.verification import eer
+from deid_bench.benchmark.metrics.recognition.error_rates import eer
 
 SCALE, MARGIN = 30.0, 0.5
 TEMPERATURE = 0.07

@@ -13,7 +13,7 @@ import numpy as np
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
-from deid_bench.benchmark.scoring.verification import eer
+from deid_bench.benchmark.metrics.recognition.error_rates import eer
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
 from deid_bench.datasets.rendering.palm_render import SettingName

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ....datasets.base import Image
+from ..values import Undefined
 from .changes import Box, Region, changed_box, check_pair
-from .values import Undefined
 
 _PEAK = 255.0
 _WINDOW = 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .metric import Metric
+from ..metric import Metric
 
 _PALM_PAPER = "Yan et al., arXiv:2504.08272, 2025"
 _ISO = "ISO/IEC 19795-1:2021"

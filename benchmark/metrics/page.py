@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .catalogue import METRICS
 from .metric import Group, Metric
-from .metrics import METRICS
 
 TITLES: dict[Group, str] = {
     "privacy": "Privacy",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .values import Undefined
+from ..values import Undefined
 
 Matrix = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...analyzers.base import FaceAnalysis, HandAnalysis
-from .values import Undefined
+from ....analyzers.base import FaceAnalysis, HandAnalysis
+from ..values import Undefined
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ....datasets.base import Image
+from ..values import Undefined
 from .frechet import Moments, SetDistance, frechet_distance
 from .kernel_distance import kernel_distance
 from .perceptual import SMALLEST_SIDE
-from .values import Undefined
 
 Network = Literal["inception", "vgg16"]
 Features = NDArray[np.float64]
@@ -41,7 +41,7 @@ def set_features(images: Sequence[Image], network: Network, *, device: str = "cp
         import torch  # noqa: F401
     except ImportError:
         return Undefined("unavailable: torch is not installed")
-    from ...weights.files import WeightsError
+    from ....weights.files import WeightsError
     from .feature_networks import pooled_features
     from .inception import inception_features
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ...datasets.base import Image
-from ...weights.files import tensors
+from ....datasets.base import Image
+from ....weights.files import tensors
 from .changes import Box
 
 Net = Literal["alex", "vgg"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...datasets.base import Image
+from ....datasets.base import Image
+from ..values import Undefined
 from .changes import Region
 from .multiscale import ms_ssim
 from .perceptual import Net, Perceptual, lpips
 from .similarity import similarity
-from .values import Undefined
 
 NETS: tuple[Net, ...] = ("alex", "vgg")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .metric import Direction, Metric
+from ..metric import Direction, Metric
 
 _PALM_PAPER = "Yan et al., arXiv:2504.08272, 2025"
 _SSIM = "Wang et al., IEEE TIP 13(4), 2004"

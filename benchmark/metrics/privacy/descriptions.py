@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .metric import Metric
-from .scoring.singling_out import PEOPLE
+from ..metric import Metric
+from .singling_out import PEOPLE
 
 _UNLINKABILITY = "Gomez-Barrero et al., IEEE TIFS 13(6), 2018"
 _WP216 = "Article 29 Working Party, Opinion 05/2014 (WP216)"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .values import Scores, Undefined, as_scores
+from ..values import Scores, Undefined, as_scores
 
 MAX_BINS = 100
 MIN_MATED = 20

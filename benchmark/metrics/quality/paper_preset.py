@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...datasets.base import Image
+from ....datasets.base import Image
+from ..values import Undefined
 from .multiscale import SMALLEST_SIDE, ms_ssim
 from .perceptual import lpips
 from .similarity import similarity
-from .values import Undefined
 
 LARGEST_SIDE = 2000
 ENLARGED_SIDE = 200

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .population import Ordered
-from .values import Scores, Undefined
-from .verification import EerPoint, eer
+from ..recognition.error_rates import EerPoint, eer
+from ..recognition.population import Ordered
+from ..values import Scores, Undefined
 
 Floats = NDArray[np.float64]
 

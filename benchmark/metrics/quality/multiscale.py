@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ....datasets.base import Image
+from ..values import Undefined
 from .changes import Box, changed_box, check_pair
-from .values import Undefined
 
 Plane = NDArray[np.float32]
 """(H, W, 3) in 0..1"""

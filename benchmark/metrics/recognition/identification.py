@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .values import Undefined
+from ..values import Undefined
 
 Distances = NDArray[np.float32] | NDArray[np.float64]
 

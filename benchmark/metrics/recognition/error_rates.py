@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..values import Scores, Undefined, as_scores
 from .population import Distances, Floats, Ordered, Population, Sketch, as_population, moments, search
-from .values import Scores, Undefined, as_scores
 
 DEFAULT_TARGETS = (0.1, 0.01, 0.001)
 """False match rates at which the FNMR is reported."""

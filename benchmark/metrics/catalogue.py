@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .metric import Metric
-from .metrics_privacy import PRIVACY_METRICS
-from .metrics_quality import QUALITY_METRICS
-from .metrics_recognition import RECOGNITION_METRICS
-from .metrics_reidentification import REIDENTIFICATION_METRICS
-from .metrics_usability import COST_METRICS, USABILITY_METRICS
+from .privacy.descriptions import PRIVACY_METRICS
+from .quality.descriptions import QUALITY_METRICS
+from .recognition.descriptions import RECOGNITION_METRICS
+from .reidentification import REIDENTIFICATION_METRICS
+from .usability.descriptions import COST_METRICS, USABILITY_METRICS
 
 
 def _catalogue(metrics: Iterable[Metric]) -> dict[str, Metric]:

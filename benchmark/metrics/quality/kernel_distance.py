@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..values import Undefined
 from .frechet import SetDistance
-from .values import Undefined
 
 Matrix = NDArray[np.float64]
 

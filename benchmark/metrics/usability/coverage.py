@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...analyzers.base import Analysis, HandAnalysis
-from ...analyzers.face_alignment import FACE_SIZE, similarity_to_template
-from ...datasets.base import Image
-from .values import Undefined
+from ....analyzers.base import Analysis, HandAnalysis
+from ....analyzers.face_alignment import FACE_SIZE, similarity_to_template
+from ....datasets.base import Image
+from ..values import Undefined
 
 _GRID = 64
 """Samples a side, laid over the ROI in its own frame."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .values import as_scores
+from ..values import as_scores
 
 BUDGET = 512 * 2**20
 """Bytes for a collector's distances, sorting included, before it turns to a histogram: 67 million distances."""

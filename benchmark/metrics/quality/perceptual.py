@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ....datasets.base import Image
+from ..values import Undefined
 from .changes import Box, Region, changed_box, check_pair
-from .values import Undefined
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ def missing(net: Net) -> Undefined | None:
 
 @lru_cache(maxsize=2)
 def _missing_weights(net: Net) -> Undefined | None:
-    from ...weights.files import WeightsError
+    from ....weights.files import WeightsError
     from .feature_networks import trunk
 
     try:

@@ -1,0 +1,1 @@
+"""Every reported number: its function and its description."""

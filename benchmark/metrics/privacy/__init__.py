@@ -1,0 +1,1 @@
+"""How well people are hidden: unlinkability, singling out, diversity."""

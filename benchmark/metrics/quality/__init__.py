@@ -1,0 +1,1 @@
+"""What the image lost: similarity, perceptual distances, distances between sets."""

@@ -1,0 +1,1 @@
+"""How well a recogniser works: error rates, identification, populations."""

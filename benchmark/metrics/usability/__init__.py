@@ -1,0 +1,1 @@
+"""What is left to work with: detection drift, coverage."""
