@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .metrics.values import Undefined
 from .records import Counts, Value
-from .scoring.uncertainty import Draws
+from .statistics.uncertainty import Draws
 
 MAX_DIR = 130.0
 MAX_EER = 20.0

@@ -33,9 +33,9 @@ from .metrics.values import Undefined
 from .planning.cell_tasks import Version
 from .results import Distances, Matrix, Setting
 from .score_values import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
-from .scoring.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
-from .scoring.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
-from .scoring.uncertainty import Draws, Interval, Replicates
+from .statistics.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
+from .statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
+from .statistics.uncertainty import Draws, Interval, Replicates
 
 CMC_RANKS = 20
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}

@@ -20,10 +20,10 @@ from .metrics.values import Undefined
 from .results import Matrix, Setting
 from .score_recognition import CMC_RANKS, FNMR_METRICS, Recognition
 from .score_values import CurveName, Values, Vector, curve_of, lost_note
-from .scoring._crossing import Cuts
-from .scoring.bootstrap_replicates import share
-from .scoring.bootstrap_scores import Clustered, Pairs, cut_pairs, fmr_threshold_rows, pair_across, rejection_rows
-from .scoring.uncertainty import Draws, Replicates
+from .statistics._crossing import Cuts
+from .statistics.bootstrap_replicates import share
+from .statistics.bootstrap_scores import Clustered, Pairs, cut_pairs, fmr_threshold_rows, pair_across, rejection_rows
+from .statistics.uncertainty import Draws, Replicates
 
 RANKS = (1, 5)
 FNMR_DEIDENTIFIED = {name.replace("fnmr_", "fnmr_deidentified_"): limit for name, limit in FNMR_METRICS.items()}

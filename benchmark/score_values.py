@@ -15,11 +15,11 @@ from .metrics.catalogue import METRICS
 from .metrics.values import Undefined
 from .planning.cell_tasks import Version
 from .records import Curve, Value
-from .scoring.aggregate import summarise
-from .scoring.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
-from .scoring.bootstrap_scores import Clustered
-from .scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 from .stages.measure import DRIFTS, FACE_DRIFTS
+from .statistics.aggregate import summarise
+from .statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
+from .statistics.bootstrap_scores import Clustered
+from .statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 Vector = NDArray[np.float64]
 CurveName = Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]

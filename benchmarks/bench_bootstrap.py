@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.benchmark.scoring.bootstrap_scores import (
+from deid_bench.benchmark.statistics.bootstrap_scores import (
     Clustered,
     cut_pairs,
     d_prime_rows,
@@ -25,7 +25,7 @@ from deid_bench.benchmark.scoring.bootstrap_scores import (
     pair_up,
     rejection_rows,
 )
-from deid_bench.benchmark.scoring.uncertainty import Draws, draw_clusters
+from deid_bench.benchmark.statistics.uncertainty import Draws, draw_clusters
 
 Result = TypeVar("Result")
 

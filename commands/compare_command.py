@@ -39,7 +39,7 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
     deid-bench compare old/mine__… new/mine__… --fail-if-worse rr --fail-if-worse ssim
     """
     from ..benchmark.records import FILE_NAME, load_record
-    from ..benchmark.scoring.comparison import Difference
+    from ..benchmark.statistics.comparison import Difference
     from ..reports.ranking import compare_records, interval_text
 
     paths = [path / FILE_NAME if path.is_dir() else path for path in (first, second)]

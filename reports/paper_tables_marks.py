@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.scoring.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
-from ..benchmark.scoring.uncertainty import Replicates
+from ..benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
+from ..benchmark.statistics.uncertainty import Replicates
 
 Mark = Literal["", "best", "second"]
 

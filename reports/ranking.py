@@ -12,8 +12,8 @@ from ..benchmark.metrics.values import Undefined
 from ..benchmark.records import RunRecord
 from ..benchmark.replicates import load_replicates
 from ..benchmark.score_values import scale_of
-from ..benchmark.scoring.comparison import Difference, compare
-from ..benchmark.scoring.uncertainty import Interval
+from ..benchmark.statistics.comparison import Difference, compare
+from ..benchmark.statistics.uncertainty import Interval
 from .board_significance import Standing, standings
 from .tables import Column, Row, Table, group_key
 

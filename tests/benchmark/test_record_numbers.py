@@ -13,8 +13,8 @@ from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.plausibility import alarms
 from deid_bench.benchmark.records import Counts, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.scoring.uncertainty import draw_clusters
 from deid_bench.benchmark.stages.measure import region_box
+from deid_bench.benchmark.statistics.uncertainty import draw_clusters
 from deid_bench.weights.files import WeightsError, weight
 
 

@@ -56,7 +56,7 @@ def test_it_says_which_number(folders: dict[str, Path], capsys: pytest.CaptureFi
 
 
 def test_what_cannot_be_told_does_not_pass(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from deid_bench.benchmark.scoring import comparison
+    from deid_bench.benchmark.statistics import comparison
 
     monkeypatch.setattr(comparison, "MIN_CLUSTERS", 1000)
     arguments = ["compare", str(folders["5"]), str(folders["5"]), "--fail-if-worse", "ssim"]

@@ -14,7 +14,7 @@ from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records import RunRecord, Value, save_record
 from deid_bench.benchmark.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.results import Distances
-from deid_bench.benchmark.scoring.uncertainty import Replicates
+from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.storage.digest import digest
 from deid_bench.reports.tables import TIME, set_of
 

@@ -14,8 +14,8 @@ import pytest
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.previews import LOST, OTHER, RECOGNISED
 from deid_bench.benchmark.records import FILE_NAME, RunRecord
-from deid_bench.benchmark.scoring.comparison import RankRange, compare_all, rank_ranges
-from deid_bench.benchmark.scoring.uncertainty import Replicates
+from deid_bench.benchmark.statistics.comparison import RankRange, compare_all, rank_ranges
+from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.verification import Stamp, write_stamp
 from deid_bench.reports.board import render_board, write_board
 from deid_bench.reports.board_ablation import sweeps

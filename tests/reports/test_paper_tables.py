@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.records import Interval, RunRecord, Value, load_record, save_record
 from deid_bench.benchmark.replicates import encode_replicates
-from deid_bench.benchmark.scoring.uncertainty import Replicates
+from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.cli import main
 from deid_bench.commands.tables_command import TABLES
 from deid_bench.reports.board import render_board

@@ -11,7 +11,7 @@ import pytest
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.replicates import encode_replicates, load_replicates
 from deid_bench.benchmark.run import Execution, Outcome, run
-from deid_bench.benchmark.scoring.comparison import Difference
+from deid_bench.benchmark.statistics.comparison import Difference
 from deid_bench.cli import main
 from deid_bench.reports.board import render_board
 from deid_bench.reports.board_data import unpack

@@ -25,14 +25,14 @@ from deid_bench.benchmark.metrics.recognition.error_rates import (
     rejection_rate,
 )
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.scoring.bootstrap_replicates import (
+from deid_bench.benchmark.statistics.bootstrap_replicates import (
     draw_repetitions,
     mean_replicates,
     recognition_replicates,
     share_replicates,
 )
-from deid_bench.benchmark.scoring.bootstrap_scores import Clustered, mean_rows, pair_up
-from deid_bench.benchmark.scoring.uncertainty import (
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered, mean_rows, pair_up
+from deid_bench.benchmark.statistics.uncertainty import (
     Draws,
     Interval,
     Replicates,

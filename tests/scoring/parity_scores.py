@@ -32,8 +32,8 @@ from deid_bench.benchmark.metrics.recognition.error_rates import (
     rejection_rate,
 )
 from deid_bench.benchmark.metrics.recognition.identification import identify
-from deid_bench.benchmark.scoring.comparison import holm
-from deid_bench.benchmark.scoring.uncertainty import wilson
+from deid_bench.benchmark.statistics.comparison import holm
+from deid_bench.benchmark.statistics.uncertainty import wilson
 
 Array = NDArray[np.float64]
 FNMR = ("fnmr_at_fmr_10", "fnmr_at_fmr_1", "fnmr_at_fmr_0_1")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.scoring.aggregate import summarise
+from deid_bench.benchmark.statistics.aggregate import summarise
 
 
 def test_population_standard_deviation():

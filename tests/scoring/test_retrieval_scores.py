@@ -8,7 +8,7 @@ import pytest
 from deid_bench.benchmark.metrics.recognition.error_rates import fnmr_at_fmr
 from deid_bench.benchmark.metrics.recognition.identification import identify, rank_hits, target_hits
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.scoring.bootstrap_scores import cut_pairs, fmr_threshold_rows, fnmr_rows, sort_pairs
+from deid_bench.benchmark.statistics.bootstrap_scores import cut_pairs, fmr_threshold_rows, fnmr_rows, sort_pairs
 
 
 def searched(seed: int, ties: bool) -> tuple[np.ndarray, list[str], list[str]]:

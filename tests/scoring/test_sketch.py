@@ -19,7 +19,7 @@ from deid_bench.benchmark.metrics.recognition.error_rates import (
     rejection_rate,
 )
 from deid_bench.benchmark.metrics.recognition.population import Collector, Ordered, Population, Sketch, search
-from deid_bench.benchmark.scoring.pairing import pair_across
+from deid_bench.benchmark.statistics.pairing import pair_across
 
 F32Array = NDArray[np.float32]
 
@@ -182,7 +182,7 @@ def test_comparisons_sorted_in_place_are_the_same(left_out: list[int] | None, mo
     clusters = rng.integers(0, 3, 5), rng.integers(0, 3, 4)
     sources = None if left_out is None else np.array(left_out, dtype=np.intp)
     stable = pair_across(table, clusters, 3, sources)
-    monkeypatch.setattr("deid_bench.benchmark.scoring.pairing._PACKED_FROM", 0)
+    monkeypatch.setattr("deid_bench.benchmark.statistics.pairing._PACKED_FROM", 0)
     packed = pair_across(table, clusters, 3, sources)
     assert packed.table.distances.size == 20 - (0 if left_out is None else 5)
     np.testing.assert_array_equal(packed.table.distances, stable.table.distances)

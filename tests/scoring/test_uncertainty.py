@@ -13,9 +13,9 @@ from scipy.stats import binomtest, norm
 from scipy.stats import t as student
 
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.scoring.bootstrap_replicates import mean_replicates, share_replicates
-from deid_bench.benchmark.scoring.bootstrap_scores import Clustered
-from deid_bench.benchmark.scoring.uncertainty import (
+from deid_bench.benchmark.statistics.bootstrap_replicates import mean_replicates, share_replicates
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
+from deid_bench.benchmark.statistics.uncertainty import (
     MAX_LEFT_OUT,
     Draws,
     Interval,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.scoring.bootstrap_replicates import mean_replicates, share_replicates
-from deid_bench.benchmark.scoring.bootstrap_scores import Clustered
-from deid_bench.benchmark.scoring.comparison import (
+from deid_bench.benchmark.statistics.bootstrap_replicates import mean_replicates, share_replicates
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
+from deid_bench.benchmark.statistics.comparison import (
     MIN_RANKED_IDENTITIES,
     Difference,
     RankRange,
@@ -20,7 +20,7 @@ from deid_bench.benchmark.scoring.comparison import (
     holm,
     rank_ranges,
 )
-from deid_bench.benchmark.scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
+from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 K = 40
 IDENTITY = np.repeat(np.arange(K), 3)

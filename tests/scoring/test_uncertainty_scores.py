@@ -17,15 +17,15 @@ from deid_bench.benchmark.metrics.recognition.error_rates import (
     rejection_rate,
 )
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.scoring import _crossing
-from deid_bench.benchmark.scoring.bootstrap_replicates import (
+from deid_bench.benchmark.statistics import _crossing
+from deid_bench.benchmark.statistics.bootstrap_replicates import (
     draw_repetitions,
     effective_eer_interval,
     mean_replicates,
     recognition_replicates,
     share_replicates,
 )
-from deid_bench.benchmark.scoring.bootstrap_scores import (
+from deid_bench.benchmark.statistics.bootstrap_scores import (
     Clustered,
     Pairs,
     cut_pairs,
@@ -38,7 +38,7 @@ from deid_bench.benchmark.scoring.bootstrap_scores import (
     rejection_rows,
     sort_pairs,
 )
-from deid_bench.benchmark.scoring.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
+from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 
 def world(identities: int, samples: int, seed: int, decimals: int | None):
