@@ -16,7 +16,7 @@ from .metrics.values import Undefined
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
-from .results import SetFeatures
+from .results.cell import SetFeatures
 from .stages.measure import drift_metrics, measured
 from .storage.store import Payload
 

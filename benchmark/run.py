@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.base import Sample
-from .compare_blocks import join_blocks
 from .engine.backends import Settings, default_jobs, make_backend
 from .engine.execute import CHUNK, Executor, Progress
 from .full_quality import NO_CLOSER_LOOK, look_closely
@@ -21,7 +20,8 @@ from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell, RunOptions, make_cells
 from .planning.tasks import Plugin, Stage, compare_tasks
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
-from .results import CellResults, Distances
+from .results.blocks import join_blocks
+from .results.cell import CellResults, Distances
 from .score import build_record
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.store import Store, write_atomically

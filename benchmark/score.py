@@ -12,7 +12,6 @@ import numpy as np
 from .. import __version__
 from ..datasets.base import Sample
 from . import records
-from .distances_file import DISTANCES_NAME, pair_distances, write
 from .metrics.quality.distribution import set_distances
 from .metrics.quality.frechet import SetDistance
 from .metrics.values import Undefined
@@ -22,7 +21,8 @@ from .planning.retrieval_split import Roles
 from .plausibility import alarms
 from .records import Counts, Host, RunRecord, SampleRow
 from .replicates import REPLICATES_NAME, encode_replicates
-from .results import CellResults, Setting
+from .results.cell import CellResults, Setting
+from .results.distances_file import DISTANCES_NAME, pair_distances, write
 from .score_diversity import report_diversity
 from .score_recognition import Recognition
 from .score_retrieval import Retrieval

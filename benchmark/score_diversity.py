@@ -7,7 +7,7 @@ import numpy as np
 from .metrics.privacy.diversity import diversity_scores, overlap
 from .metrics.recognition.error_rates import d_prime
 from .metrics.values import Undefined
-from .results import CellResults, Distances, Setting
+from .results.cell import CellResults, Distances, Setting
 from .score_values import Values, Vector
 
 

@@ -31,7 +31,7 @@ from .metrics.recognition.identification import Identification, identify
 from .metrics.recognition.population import Ordered
 from .metrics.values import Undefined
 from .planning.cell_tasks import Version
-from .results import Distances, Matrix, Setting
+from .results.cell import Distances, Matrix, Setting
 from .score_values import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
 from .statistics.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
 from .statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up

@@ -17,7 +17,7 @@ from ..datasets.base import Sample
 from .metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve, fnmr_at_fmr
 from .metrics.recognition.identification import Identification, identify, rank_hits, target_hits
 from .metrics.values import Undefined
-from .results import Matrix, Setting
+from .results.cell import Matrix, Setting
 from .score_recognition import CMC_RANKS, FNMR_METRICS, Recognition
 from .score_values import CurveName, Values, Vector, curve_of, lost_note
 from .statistics._crossing import Cuts

@@ -25,11 +25,11 @@ from ..datasets.base import Sample
 from ..plugins.entries import Kind, PluginError, registry
 from ..plugins.specs import Spec
 from ..weights.files import WeightsError
-from .distances_file import DISTANCES_NAME
 from .planning.cells import load_dataset, plugin_of
 from .planning.tasks import ImageRef, analyze_task, crop_task
 from .protocols import protocols
 from .records import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
+from .results.distances_file import DISTANCES_NAME
 from .storage.digest import digest
 from .storage.host import machine, packages
 from .storage.store import Store, write_atomically

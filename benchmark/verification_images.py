@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from ..datasets.images import ImageError, decode_png
 from ..plugins.entries import Kind
-from .compare_blocks import join_blocks
-from .distances_file import PairDistances
 from .engine.backends import Settings, make_backend
 from .engine.execute import Executor
 from .metrics.quality.image_quality import image_quality
@@ -25,6 +23,8 @@ from .planning.cell_tasks import Tasks, Version
 from .planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .planning.tasks import compare_tasks
 from .records import Plugin, RunRecord, SampleRow
+from .results.blocks import join_blocks
+from .results.distances_file import PairDistances
 from .stages.measure import measured
 from .storage.store import Payload, Store
 from .storage.strict_zip import plain

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 
 from ..datasets.base import Sample
-from .distances_file import PairDistances
 from .full_quality import NO_CLOSER_LOOK
 from .planning.cell_tasks import Version
 from .planning.cells import SCORE_VERSION
 from .planning.tasks import Stage, Task
 from .protocols import protocols
 from .records import Curve, Interval, RunRecord, SampleRow, Value
-from .results import CellResults, Setting
+from .results.cell import CellResults, Setting
+from .results.distances_file import PairDistances
 from .score import Scored, score_results
 from .storage.store import Payload
 from .submission import record_digest

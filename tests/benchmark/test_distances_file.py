@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark import distances_file
-from deid_bench.benchmark.distances_file import DISTANCES_NAME, read, write
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.results import distances_file
+from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read, write
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.strict_zip import Refused
 

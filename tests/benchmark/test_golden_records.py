@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from deid_bench.benchmark.distances_file import read
 from deid_bench.benchmark.records import load_record, schema
+from deid_bench.benchmark.results.distances_file import read
 from deid_bench.benchmark.verification_numbers import recompute
 
 GOLDEN = Path(__file__).parent / "golden"

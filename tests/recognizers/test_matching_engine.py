@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.compare_blocks import join_blocks
 from deid_bench.benchmark.matching import all_pairs, compare_deidentified, compare_originals
 from deid_bench.benchmark.metrics.recognition.identification import Identification, identify
 from deid_bench.benchmark.metrics.recognition.population import Ordered, Sketch
 from deid_bench.benchmark.planning.tasks import Task, compare_tasks
+from deid_bench.benchmark.results.blocks import join_blocks
 from deid_bench.benchmark.search import Gallery
 from deid_bench.benchmark.storage.store import Payload
 from deid_bench.recognizers.matching.binary_matching import pack_planes, shifted_hamming

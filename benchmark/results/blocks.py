@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .planning.tasks import Task
-from .results import Matrix
-from .storage.store import Payload
+from ..planning.tasks import Task
+from .cell import Matrix
+from ..storage.store import Payload
 
 
 def join_blocks(tasks: Sequence[Task], parts: Iterable[Payload | None], columns: int) -> Matrix:

@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .records import DistancesFile
-from .results import CellResults, Distances, Setting
-from .storage.strict_zip import Limits, Refused, make_zip, read_zip
+from ..records import DistancesFile
+from .cell import CellResults, Distances, Setting
+from ..storage.strict_zip import Limits, Refused, make_zip, read_zip
 
 DISTANCES_NAME = "distances.npz"
 FORMAT = 1

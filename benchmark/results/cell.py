@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Sample
-from .metrics.values import Undefined
-from .planning.cell_tasks import Version
-from .planning.cells import Cell
-from .protocols import Protocol
-from .storage.store import Payload
+from ...datasets.base import Sample
+from ..metrics.values import Undefined
+from ..planning.cell_tasks import Version
+from ..planning.cells import Cell
+from ..protocols import Protocol
+from ..storage.store import Payload
 
 Matrix = NDArray[np.float32]
 
