@@ -22,7 +22,7 @@ from .planning.tasks import Plugin, Stage, compare_tasks
 from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
 from .results.blocks import join_blocks
 from .results.cell import CellResults, Distances
-from .score import build_record
+from .scoring.cell import build_record
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.store import Store, write_atomically
 

@@ -19,7 +19,7 @@ from .protocols import protocols
 from .records import Curve, Interval, RunRecord, SampleRow, Value
 from .results.cell import CellResults, Setting
 from .results.distances_file import PairDistances
-from .score import Scored, score_results
+from .scoring.cell import Scored, score_results
 from .storage.store import Payload
 from .submission import record_digest
 

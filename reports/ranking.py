@@ -11,7 +11,7 @@ from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.metrics.values import Undefined
 from ..benchmark.records import RunRecord
 from ..benchmark.replicates import load_replicates
-from ..benchmark.score_values import scale_of
+from ..benchmark.scoring.numbers import scale_of
 from ..benchmark.statistics.comparison import Difference, compare
 from ..benchmark.statistics.uncertainty import Interval
 from .board_significance import Standing, standings

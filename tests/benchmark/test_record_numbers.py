@@ -10,9 +10,9 @@ import pytest
 from deid_bench.benchmark import full_quality as closer_look
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.plausibility import alarms
 from deid_bench.benchmark.records import Counts, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.scoring.alarms import alarms
 from deid_bench.benchmark.stages.measure import region_box
 from deid_bench.benchmark.statistics.uncertainty import draw_clusters
 from deid_bench.weights.files import WeightsError, weight
@@ -206,7 +206,7 @@ def test_several_versions_draw_on_two_levels(toy_options, tmp_path: Path) -> Non
 def test_two_levels_have_one_column_per_version() -> None:
     from types import SimpleNamespace
 
-    from deid_bench.benchmark.score_values import draw_units
+    from deid_bench.benchmark.scoring.numbers import draw_units
 
     def version(sample: str, identity: str, repetition: int):
         return SimpleNamespace(

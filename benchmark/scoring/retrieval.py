@@ -13,17 +13,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Sample
-from .metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve, fnmr_at_fmr
-from .metrics.recognition.identification import Identification, identify, rank_hits, target_hits
-from .metrics.values import Undefined
-from .results.cell import Matrix, Setting
-from .score_recognition import CMC_RANKS, FNMR_METRICS, Recognition
-from .score_values import CurveName, Values, Vector, curve_of, lost_note
-from .statistics._crossing import Cuts
-from .statistics.bootstrap_replicates import share
-from .statistics.bootstrap_scores import Clustered, Pairs, cut_pairs, fmr_threshold_rows, pair_across, rejection_rows
-from .statistics.uncertainty import Draws, Replicates
+from ...datasets.base import Sample
+from ..metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve, fnmr_at_fmr
+from ..metrics.recognition.identification import Identification, identify, rank_hits, target_hits
+from ..metrics.values import Undefined
+from ..results.cell import Matrix, Setting
+from ..statistics._crossing import Cuts
+from ..statistics.bootstrap_replicates import share
+from ..statistics.bootstrap_scores import Clustered, Pairs, cut_pairs, fmr_threshold_rows, pair_across, rejection_rows
+from ..statistics.uncertainty import Draws, Replicates
+from .numbers import CurveName, Values, Vector, curve_of, lost_note
+from .recognition import CMC_RANKS, FNMR_METRICS, Recognition
 
 RANKS = (1, 5)
 FNMR_DEIDENTIFIED = {name.replace("fnmr_", "fnmr_deidentified_"): limit for name, limit in FNMR_METRICS.items()}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .metrics.values import Undefined
-from .records import Counts, Value
-from .statistics.uncertainty import Draws
+from ..metrics.values import Undefined
+from ..records import Counts, Value
+from ..statistics.uncertainty import Draws
 
 MAX_DIR = 130.0
 MAX_EER = 20.0

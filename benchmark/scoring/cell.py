@@ -9,26 +9,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import __version__
-from ..datasets.base import Sample
-from . import records
-from .metrics.quality.distribution import set_distances
-from .metrics.quality.frechet import SetDistance
-from .metrics.values import Undefined
-from .planning.cell_tasks import Version
-from .planning.cells import Cell, describe
-from .planning.retrieval_split import Roles
-from .plausibility import alarms
-from .records import Counts, Host, RunRecord, SampleRow
-from .replicates import REPLICATES_NAME, encode_replicates
-from .results.cell import CellResults, Setting
-from .results.distances_file import DISTANCES_NAME, pair_distances, write
-from .score_diversity import report_diversity
-from .score_recognition import Recognition
-from .score_retrieval import Retrieval
-from .score_values import Units, Values, Vector, draw_identities, draw_units
-from .stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
-from .storage.store import Payload
+from ... import __version__
+from ...datasets.base import Sample
+from .. import records
+from ..metrics.quality.distribution import set_distances
+from ..metrics.quality.frechet import SetDistance
+from ..metrics.values import Undefined
+from ..planning.cell_tasks import Version
+from ..planning.cells import Cell, describe
+from ..planning.retrieval_split import Roles
+from ..records import Counts, Host, RunRecord, SampleRow
+from ..replicates import REPLICATES_NAME, encode_replicates
+from ..results.cell import CellResults, Setting
+from ..results.distances_file import DISTANCES_NAME, pair_distances, write
+from ..stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
+from ..storage.store import Payload
+from .alarms import alarms
+from .diversity import report_diversity
+from .numbers import Units, Values, Vector, draw_identities, draw_units
+from .recognition import Recognition
+from .retrieval import Retrieval
 
 
 @dataclass(frozen=True, slots=True, eq=False)

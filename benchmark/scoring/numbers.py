@@ -10,16 +10,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import records
-from .metrics.catalogue import METRICS
-from .metrics.values import Undefined
-from .planning.cell_tasks import Version
-from .records import Curve, Value
-from .stages.measure import DRIFTS, FACE_DRIFTS
-from .statistics.aggregate import summarise
-from .statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
-from .statistics.bootstrap_scores import Clustered
-from .statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
+from .. import records
+from ..metrics.catalogue import METRICS
+from ..metrics.values import Undefined
+from ..planning.cell_tasks import Version
+from ..records import Curve, Value
+from ..stages.measure import DRIFTS, FACE_DRIFTS
+from ..statistics.aggregate import summarise
+from ..statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
+from ..statistics.bootstrap_scores import Clustered
+from ..statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 Vector = NDArray[np.float64]
 CurveName = Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Sample
-from .metrics.privacy.singling_out import (
+from ...datasets.base import Sample
+from ..metrics.privacy.singling_out import (
     PEOPLE,
     Nearest,
     effective_eer,
@@ -25,17 +25,17 @@ from .metrics.privacy.singling_out import (
     nearest_by_identity,
     singling_out,
 )
-from .metrics.privacy.unlinkability import unlinkability
-from .metrics.recognition.error_rates import EerPoint, ErrorCurve, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
-from .metrics.recognition.identification import Identification, identify
-from .metrics.recognition.population import Ordered
-from .metrics.values import Undefined
-from .planning.cell_tasks import Version
-from .results.cell import Distances, Matrix, Setting
-from .score_values import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
-from .statistics.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
-from .statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
-from .statistics.uncertainty import Draws, Interval, Replicates
+from ..metrics.privacy.unlinkability import unlinkability
+from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
+from ..metrics.recognition.identification import Identification, identify
+from ..metrics.recognition.population import Ordered
+from ..metrics.values import Undefined
+from ..planning.cell_tasks import Version
+from ..results.cell import Distances, Matrix, Setting
+from ..statistics.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
+from ..statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
+from ..statistics.uncertainty import Draws, Interval, Replicates
+from .numbers import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
 
 CMC_RANKS = 20
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
