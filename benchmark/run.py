@@ -19,7 +19,7 @@ from .full_quality import NO_CLOSER_LOOK, look_closely
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell, RunOptions, make_cells
 from .planning.tasks import Plugin, Stage, compare_tasks
-from .records import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
+from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
 from .results.blocks import join_blocks
 from .results.cell import CellResults, Distances
 from .scoring.cell import build_record
@@ -248,7 +248,7 @@ def _write_previews(record: RunRecord, cell: Cell, results: CellResults, folder:
     """A few pairs for the board."""
     if not cell.dataset.info.redistributable:
         return
-    from .previews import preview_jpeg, preview_name, preview_rows
+    from .records.previews import preview_jpeg, preview_name, preview_rows
 
     versions = {each.deidentify.digest: each for each in results.versions}
     tasks = Tasks(cell)

@@ -28,7 +28,7 @@ from ..weights.files import WeightsError
 from .planning.cells import load_dataset, plugin_of
 from .planning.tasks import ImageRef, analyze_task, crop_task
 from .protocols import protocols
-from .records import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
+from .records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
 from .results.distances_file import DISTANCES_NAME
 from .storage.digest import digest
 from .storage.host import machine, packages

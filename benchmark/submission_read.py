@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .metrics.catalogue import METRICS
-from .records import FILE_NAME, SCHEMA_VERSION, RunRecord
+from .records.record import FILE_NAME, SCHEMA_VERSION, RunRecord
 from .results.distances_file import DISTANCES_NAME, PairDistances, read
 from .storage.strict_zip import Refused, plain, read_zip
 from .submission import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, Manifest, Packed

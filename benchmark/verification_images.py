@@ -22,7 +22,7 @@ from .metrics.values import Undefined
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from .planning.tasks import compare_tasks
-from .records import Plugin, RunRecord, SampleRow
+from .records.record import Plugin, RunRecord, SampleRow
 from .results.blocks import join_blocks
 from .results.distances_file import PairDistances
 from .stages.measure import measured

@@ -16,7 +16,7 @@ from .planning.cell_tasks import Version
 from .planning.cells import SCORE_VERSION
 from .planning.tasks import Stage, Task
 from .protocols import protocols
-from .records import Curve, Interval, RunRecord, SampleRow, Value
+from .records.record import Curve, Interval, RunRecord, SampleRow, Value
 from .results.cell import CellResults, Setting
 from .results.distances_file import PairDistances
 from .scoring.cell import Scored, score_results

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .records import FILE_NAME, RecordError, find_records, load_record
+from .records.record import FILE_NAME, RecordError, find_records, load_record
 from .results.distances_file import DISTANCES_NAME
 from .storage.store import write_atomically
 from .storage.strict_zip import plain

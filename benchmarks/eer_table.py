@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
-from deid_bench.benchmark.records import RunRecord, Value
+from deid_bench.benchmark.records.record import RunRecord, Value
 from deid_bench.benchmark.run import Execution, Outcome, run
 
 RECOGNIZERS = ("mtcc", "mtcc:variant=official", "compcode", "bocv", "ordinal", "ccnet", "eehnet_style", "hand_geometry")

@@ -38,7 +38,7 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
     deid-bench compare results/blurring__… results/pixelation__…
     deid-bench compare old/mine__… new/mine__… --fail-if-worse rr --fail-if-worse ssim
     """
-    from ..benchmark.records import FILE_NAME, load_record
+    from ..benchmark.records.record import FILE_NAME, load_record
     from ..benchmark.statistics.comparison import Difference
     from ..reports.ranking import compare_records, interval_text
 

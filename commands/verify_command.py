@@ -45,7 +45,7 @@ def command(
     deid-bench verify submission.zip
     deid-bench verify submission.zip --method blurring --rerun 10 -o results
     """
-    from ..benchmark.records import RecordError
+    from ..benchmark.records.record import RecordError
     from ..benchmark.submission_read import read_submission
     from ..benchmark.verification_report import RerunRequest, install, judge
     from ..plugins.entries import registry

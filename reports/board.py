@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records import FILE_NAME, RecordError, RunRecord, find_records, load_record
+from ..benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..benchmark.storage.store import write_atomically
 from ..benchmark.verification import Stamp, load_stamp
 from .board_ablation import Sweep, sweep_figures, sweeps

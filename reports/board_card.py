@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records import Plugin, RunRecord
+from ..benchmark.records.record import Plugin, RunRecord
 
 Section = tuple[str, list[tuple[str, str]]]
 

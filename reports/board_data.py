@@ -14,7 +14,7 @@ from typing import Any
 from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.metrics.page import facts
 from ..benchmark.protocols import protocols
-from ..benchmark.records import RunRecord
+from ..benchmark.records.record import RunRecord
 from .direction import dominated, goodness
 from .plots_svg import Point, Scale, pareto_svg, scale
 from .ranking import table_standings

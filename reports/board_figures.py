@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
 from ..benchmark.metrics.values import Undefined
 from ..benchmark.protocols import ProtocolError, protocols
-from ..benchmark.records import RunRecord
+from ..benchmark.records.record import RunRecord
 from ..benchmark.results.distances_file import DISTANCES_NAME, PairDistances, read
 from ..benchmark.storage.strict_zip import Refused
 from .plots_svg import det_svg, distributions_svg

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..benchmark.metrics.values import Scores, Undefined
-from ..benchmark.records import RecordError, RunRecord, Value, find_records, load_record
+from ..benchmark.records.record import RecordError, RunRecord, Value, find_records, load_record
 from .tables import group_key
 
 SCORES_NAME = "scores.npz"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records import RunRecord, Value
-from ..benchmark.replicates import load_replicates
+from ..benchmark.records.record import RunRecord, Value
+from ..benchmark.records.replicates import load_replicates
 from .paper_tables_marks import Mark, find_marks
 from .paper_tables_notes import table_notes
 from .paper_tables_published import Printed, PublishedColumn, PublishedTable, published_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..benchmark.records import RunRecord
+from ..benchmark.records.record import RunRecord
 from ..plugins.entries import PluginError, Scalar, Spec
 from .paper_tables_published import Printed, PublishedRow, PublishedTable
 

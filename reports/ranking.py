@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.metrics.values import Undefined
-from ..benchmark.records import RunRecord
-from ..benchmark.replicates import load_replicates
+from ..benchmark.records.record import RunRecord
+from ..benchmark.records.replicates import load_replicates
 from ..benchmark.scoring.numbers import scale_of
 from ..benchmark.statistics.comparison import Difference, compare
 from ..benchmark.statistics.uncertainty import Interval

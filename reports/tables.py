@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records import RunRecord, Value
+from ..benchmark.records.record import RunRecord, Value
 
 PRIVACY = (
     "rr",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records import RunRecord
+from ..benchmark.records.record import RunRecord
 from .tables import NO_VALUE, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
 
 if TYPE_CHECKING:

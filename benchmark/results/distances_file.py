@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records import DistancesFile
+from ..records.record import DistancesFile
 from .cell import CellResults, Distances, Setting
 from ..storage.strict_zip import Limits, Refused, make_zip, read_zip
 

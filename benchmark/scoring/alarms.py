@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..metrics.values import Undefined
-from ..records import Counts, Value
+from ..records.record import Counts, Value
 from ..statistics.uncertainty import Draws
 
 MAX_DIR = 130.0

@@ -11,15 +11,15 @@ import numpy as np
 
 from ... import __version__
 from ...datasets.base import Sample
-from .. import records
 from ..metrics.quality.distribution import set_distances
 from ..metrics.quality.frechet import SetDistance
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..planning.cells import Cell, describe
 from ..planning.retrieval_split import Roles
-from ..records import Counts, Host, RunRecord, SampleRow
-from ..replicates import REPLICATES_NAME, encode_replicates
+from ..records import record as records
+from ..records.record import Counts, Host, RunRecord, SampleRow
+from ..records.replicates import REPLICATES_NAME, encode_replicates
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import DISTANCES_NAME, pair_distances, write
 from ..stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import records
 from ..metrics.catalogue import METRICS
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
-from ..records import Curve, Value
+from ..records import record as records
+from ..records.record import Curve, Value
 from ..stages.measure import DRIFTS, FACE_DRIFTS
 from ..statistics.aggregate import summarise
 from ..statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.records import Curve
+from ...benchmark.records.record import Curve
 from ..figure_data import Entry
 from .style import Stroke, Width, legend_below, side_by_side
 

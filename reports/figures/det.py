@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...benchmark.metrics.recognition.det import probit
 from ...benchmark.metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.records import Interval
+from ...benchmark.records.record import Interval
 from ..figure_data import Entry, RecognizerScores, load_scores
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.records import RunRecord
+from ...benchmark.records.record import RunRecord
 from ...benchmark.run import STORE_FOLDER
 from ...benchmark.storage.store import Store
 from ...datasets.base import Image

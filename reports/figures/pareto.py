@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.records import Value
+from ...benchmark.records.record import Value
 from ..direction import dominated, goodness
 from ..figure_data import Entry
 from .axes import axis_label

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records import RunRecord
+from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 
 METHODS = (

@@ -15,7 +15,7 @@ from deid_bench.benchmark.planning.cell_tasks import Tasks
 from deid_bench.benchmark.planning.cells import RunOptions, default_datasets, make_cells
 from deid_bench.benchmark.planning.sweep import SweepError, with_surrogate
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol
-from deid_bench.benchmark.records import RunRecord
+from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import read
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.stages.crop import cut_face

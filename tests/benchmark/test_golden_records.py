@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deid_bench.benchmark.records import load_record, schema
+from deid_bench.benchmark.records.record import load_record, schema
 from deid_bench.benchmark.results.distances_file import read
 from deid_bench.benchmark.verification_numbers import recompute
 

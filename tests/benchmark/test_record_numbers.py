@@ -10,7 +10,7 @@ import pytest
 from deid_bench.benchmark import full_quality as closer_look
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.records import Counts, RunRecord, Value
+from deid_bench.benchmark.records.record import Counts, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.alarms import alarms
 from deid_bench.benchmark.stages.measure import region_box

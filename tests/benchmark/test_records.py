@@ -8,10 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deid_bench.benchmark.records import RecordError, find_records, load_record, load_records, schema
+from deid_bench.benchmark.records.record import RecordError, find_records, load_record, load_records, schema
 from deid_bench.benchmark.run import Execution, run
 
-SCHEMA = Path(__file__).parents[2] / "benchmark" / "schema" / "run-1.json"
+SCHEMA = Path(__file__).parents[2] / "benchmark" / "records" / "schema" / "run-1.json"
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.planning.cells import make_cells
-from deid_bench.benchmark.records import RunRecord, load_record
+from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.store import StoreError
 from deid_bench.plugins.entries import PluginError

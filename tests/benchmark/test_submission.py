@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.planning.cells import SCORE_VERSION, RunOptions
-from deid_bench.benchmark.records import RecordError, RunRecord, load_record
-from deid_bench.benchmark.replicates import load_replicates
+from deid_bench.benchmark.records.record import RecordError, RunRecord, load_record
+from deid_bench.benchmark.records.replicates import load_replicates
 from deid_bench.benchmark.results.distances_file import read, write
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.strict_zip import make_zip

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deid_bench.benchmark import records
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.protocols import get_protocol
-from deid_bench.benchmark.records import RunRecord, Value, save_record
-from deid_bench.benchmark.replicates import REPLICATES_NAME, encode_replicates
+from deid_bench.benchmark.records import record as records
+from deid_bench.benchmark.records.record import RunRecord, Value, save_record
+from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, PairDistances, write
 from deid_bench.benchmark.statistics.uncertainty import Replicates

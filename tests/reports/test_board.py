@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deid_bench.benchmark.records import RunRecord, load_record, save_record
+from deid_bench.benchmark.records.record import RunRecord, load_record, save_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.reports.board import render_board, update_board, write_board
 from deid_bench.reports.board_data import unpack
@@ -110,7 +110,7 @@ def test_other_protocols_datasets_and_analyzers_get_tables_of_their_own(record: 
 
 
 def test_a_number_that_cannot_be_had_shows_its_reason(record: RunRecord) -> None:
-    from deid_bench.benchmark.records import Value
+    from deid_bench.benchmark.records.record import Value
 
     values = [each for each in record.values if each.metric != "ssim"]
     values.append(Value(metric="ssim", value=None, n=0, reason="the moon was full"))
@@ -160,7 +160,7 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) 
 def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys) -> None:
     from types import SimpleNamespace
 
-    from deid_bench.benchmark.records import Value
+    from deid_bench.benchmark.records.record import Value
     from deid_bench.reports.terminal import print_outcomes
 
     reason = "unavailable: weights fid-inception (`deid-bench weights fetch fid-inception` says why)"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
-from deid_bench.benchmark.previews import LOST, OTHER, RECOGNISED
-from deid_bench.benchmark.records import FILE_NAME, RunRecord
+from deid_bench.benchmark.records.previews import LOST, OTHER, RECOGNISED
+from deid_bench.benchmark.records.record import FILE_NAME, RunRecord
 from deid_bench.benchmark.statistics.comparison import RankRange, compare_all, rank_ranges
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.verification import Stamp, write_stamp

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records import Interval, load_record, save_record
+from deid_bench.benchmark.records.record import Interval, load_record, save_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.cli import main
 from deid_bench.reports.figure_data import SCORES_NAME, clean_label, load_entries

@@ -11,7 +11,7 @@ from deid_bench.benchmark.metrics.recognition.det import probit
 from deid_bench.benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records import Interval, RunRecord, Value
+from deid_bench.benchmark.records.record import Interval, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.reports.figure_data import Entry, Group, RecognizerScores, load_entries, load_scores
 from deid_bench.reports.figures import cmc, det, distributions, pareto, sweep

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
-from deid_bench.benchmark.records import Interval, RunRecord, Value, load_record, save_record
-from deid_bench.benchmark.replicates import encode_replicates
+from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record, save_record
+from deid_bench.benchmark.records.replicates import encode_replicates
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.cli import main
 from deid_bench.commands.tables_command import TABLES

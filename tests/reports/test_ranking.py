@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.replicates import encode_replicates, load_replicates
+from deid_bench.benchmark.records.replicates import encode_replicates, load_replicates
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.statistics.comparison import Difference
 from deid_bench.cli import main

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records import Host, schema
+from deid_bench.benchmark.records.record import Host, schema
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.plugins.entries import registry
 

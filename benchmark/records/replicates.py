@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .statistics.uncertainty import Replicates
+from ..statistics.uncertainty import Replicates
 
 REPLICATES_NAME = "replicates.npz"
 

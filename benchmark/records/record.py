@@ -13,8 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..plugins.entries import Scalar
-from .storage.store import write_atomically
+from ...plugins.entries import Scalar
+from ..storage.store import write_atomically
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..datasets.base import Image
-from ..datasets.images import decode_png
-from .records import RunRecord, SampleRow
+from ...datasets.base import Image
+from ...datasets.images import decode_png
+from .record import RunRecord, SampleRow
 
 HEIGHT = 220
 """Pixels."""
