@@ -29,7 +29,7 @@ def command(
     \b
     deid-bench pack results -o submission.zip --name "A. Author"
     """
-    from ..benchmark.submission import Submitter, pack
+    from ..benchmark.submission.pack import Submitter, pack
 
     for option, text in (("--name", name), ("--contact", contact), ("--url", url)):
         if len(text) > 200 or not text.isprintable():

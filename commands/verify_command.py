@@ -12,7 +12,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..benchmark.verification_report import Report
+    from ..benchmark.submission.verdict import Report
 
 _SHOWN = 20
 
@@ -46,8 +46,8 @@ def command(
     deid-bench verify submission.zip --method blurring --rerun 10 -o results
     """
     from ..benchmark.records.record import RecordError
-    from ..benchmark.submission_read import read_submission
-    from ..benchmark.verification_report import RerunRequest, install, judge
+    from ..benchmark.submission.read import read_submission
+    from ..benchmark.submission.verdict import RerunRequest, install, judge
     from ..plugins.entries import registry
 
     for path in plugins:

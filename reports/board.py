@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..benchmark.metrics.catalogue import METRICS
 from ..benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..benchmark.storage.store import write_atomically
-from ..benchmark.verification import Stamp, load_stamp
+from ..benchmark.submission.stamp import Stamp, load_stamp
 from .board_ablation import Sweep, sweep_figures, sweeps
 from .board_card import bibtex, sections
 from .board_data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips

@@ -21,11 +21,11 @@ from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.stages.crop import cut_face
 from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
 from deid_bench.benchmark.storage.store import Store
-from deid_bench.benchmark.submission import Submitter, pack
-from deid_bench.benchmark.submission_read import read_submission
-from deid_bench.benchmark.verification_images import check_pairs
-from deid_bench.benchmark.verification_numbers import recompute
-from deid_bench.benchmark.verification_report import RerunRequest, judge
+from deid_bench.benchmark.submission.pack import Submitter, pack
+from deid_bench.benchmark.submission.read import read_submission
+from deid_bench.benchmark.submission.recompute import recompute
+from deid_bench.benchmark.submission.remake import check_pairs
+from deid_bench.benchmark.submission.verdict import RerunRequest, judge
 from deid_bench.datasets.images import decode_png
 from deid_bench.plugins.entries import PluginError, registry
 from deid_bench.reports.paper_tables import paper_tables

@@ -11,7 +11,7 @@ import pytest
 
 from deid_bench.benchmark.records.record import load_record, schema
 from deid_bench.benchmark.results.distances_file import read
-from deid_bench.benchmark.verification_numbers import recompute
+from deid_bench.benchmark.submission.recompute import recompute
 
 GOLDEN = Path(__file__).parent / "golden"
 HOW = "keep the old golden records and add one: see golden/make_golden.py"

@@ -21,10 +21,10 @@ from deid_bench.benchmark.records.replicates import load_replicates
 from deid_bench.benchmark.results.distances_file import read, write
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.strict_zip import make_zip
-from deid_bench.benchmark.submission import MANIFEST_NAME, Submitter, pack, record_digest
-from deid_bench.benchmark.submission_read import read_submission
-from deid_bench.benchmark.verification import STAMP_NAME, Stamp, load_stamp, write_stamp
-from deid_bench.benchmark.verification_report import Report, RerunRequest, install, judge
+from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack, record_digest
+from deid_bench.benchmark.submission.read import read_submission
+from deid_bench.benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp, write_stamp
+from deid_bench.benchmark.submission.verdict import Report, RerunRequest, install, judge
 from deid_bench.cli import main
 from deid_bench.plugins.entries import Kind, registry
 

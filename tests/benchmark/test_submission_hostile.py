@@ -16,8 +16,8 @@ import pytest
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, plain, read_zip
-from deid_bench.benchmark.submission import MANIFEST_NAME, Submitter, pack
-from deid_bench.benchmark.submission_read import read_submission, strict_json
+from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack
+from deid_bench.benchmark.submission.read import read_submission, strict_json
 from deid_bench.cli import main
 
 Members = dict[str, bytes]
@@ -269,6 +269,6 @@ def test_texts_of_a_stranger_do_not_reach_the_terminal_raw() -> None:
 
 
 def test_json_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deid_bench.benchmark.submission_read.MAX_JSON", 10)
+    monkeypatch.setattr("deid_bench.benchmark.submission.read.MAX_JSON", 10)
     with pytest.raises(Refused, match="at most 10 bytes"):
         strict_json(b"[" * 11, "it")

@@ -16,7 +16,7 @@ from deid_bench.benchmark.records.previews import LOST, OTHER, RECOGNISED
 from deid_bench.benchmark.records.record import FILE_NAME, RunRecord
 from deid_bench.benchmark.statistics.comparison import RankRange, compare_all, rank_ranges
 from deid_bench.benchmark.statistics.uncertainty import Replicates
-from deid_bench.benchmark.verification import Stamp, write_stamp
+from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.reports.board import render_board, write_board
 from deid_bench.reports.board_ablation import sweeps
 from deid_bench.reports.board_card import bibtex

@@ -13,24 +13,24 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.images import ImageError, decode_png
-from ..plugins.entries import Kind
-from .engine.backends import Settings, make_backend
-from .engine.execute import Executor
-from .metrics.quality.image_quality import image_quality
-from .metrics.values import Undefined
-from .planning.cell_tasks import Tasks, Version
-from .planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
-from .planning.tasks import compare_tasks
-from .records.record import Plugin, RunRecord, SampleRow
-from .results.blocks import join_blocks
-from .results.distances_file import PairDistances
-from .stages.measure import measured
-from .storage.store import Payload, Store
-from .storage.strict_zip import plain
-from .submission import known_plugin
-from .submission_read import Submitted
-from .verification_numbers import close
+from ...datasets.images import ImageError, decode_png
+from ...plugins.entries import Kind
+from ..engine.backends import Settings, make_backend
+from ..engine.execute import Executor
+from ..metrics.quality.image_quality import image_quality
+from ..metrics.values import Undefined
+from ..planning.cell_tasks import Tasks, Version
+from ..planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
+from ..planning.tasks import compare_tasks
+from ..records.record import Plugin, RunRecord, SampleRow
+from ..results.blocks import join_blocks
+from ..results.distances_file import PairDistances
+from ..stages.measure import measured
+from ..storage.store import Payload, Store
+from ..storage.strict_zip import plain
+from .pack import known_plugin
+from .read import Submitted
+from .recompute import close
 
 TOLERANCE = 1e-3
 """Relative; by how much measures and distances of the same image may be off."""

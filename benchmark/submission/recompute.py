@@ -10,18 +10,18 @@ from typing import Literal
 
 import numpy as np
 
-from ..datasets.base import Sample
-from .full_quality import NO_CLOSER_LOOK
-from .planning.cell_tasks import Version
-from .planning.cells import SCORE_VERSION
-from .planning.tasks import Stage, Task
-from .protocols import protocols
-from .records.record import Curve, Interval, RunRecord, SampleRow, Value
-from .results.cell import CellResults, Setting
-from .results.distances_file import PairDistances
-from .scoring.cell import Scored, score_results
-from .storage.store import Payload
-from .submission import record_digest
+from ...datasets.base import Sample
+from ..full_quality import NO_CLOSER_LOOK
+from ..planning.cell_tasks import Version
+from ..planning.cells import SCORE_VERSION
+from ..planning.tasks import Stage, Task
+from ..protocols import protocols
+from ..records.record import Curve, Interval, RunRecord, SampleRow, Value
+from ..results.cell import CellResults, Setting
+from ..results.distances_file import PairDistances
+from ..scoring.cell import Scored, score_results
+from ..storage.store import Payload
+from .pack import record_digest
 
 TOLERANCE = 1e-9
 """Relative, or absolute below 1: what another library version may change in the last digits."""

@@ -20,20 +20,20 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from .. import __version__
-from ..datasets.base import Sample
-from ..plugins.entries import Kind, PluginError, registry
-from ..plugins.specs import Spec
-from ..weights.files import WeightsError
-from .planning.cells import load_dataset, plugin_of
-from .planning.tasks import ImageRef, analyze_task, crop_task
-from .protocols import protocols
-from .records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
-from .results.distances_file import DISTANCES_NAME
-from .storage.digest import digest
-from .storage.host import machine, packages
-from .storage.store import Store, write_atomically
-from .storage.strict_zip import Limits, make_zip
+from ... import __version__
+from ...datasets.base import Sample
+from ...plugins.entries import Kind, PluginError, registry
+from ...plugins.specs import Spec
+from ...weights.files import WeightsError
+from ..planning.cells import load_dataset, plugin_of
+from ..planning.tasks import ImageRef, analyze_task, crop_task
+from ..protocols import protocols
+from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
+from ..results.distances_file import DISTANCES_NAME
+from ..storage.digest import digest
+from ..storage.host import machine, packages
+from ..storage.store import Store, write_atomically
+from ..storage.strict_zip import Limits, make_zip
 
 MANIFEST_NAME = "manifest.json"
 MAX_RECORDS = 100
@@ -265,7 +265,7 @@ def _originals(record: RunRecord) -> dict[str, Sample]:
 
 def _original(store: Store, record: RunRecord, sample: Sample) -> bytes | None:
     """The image as methods got it: the file's, or the crop where the protocol cuts."""
-    from ..datasets.images import write_png
+    from ...datasets.images import write_png
 
     rule = protocols()[record.protocol.id].crop if record.protocol.id in protocols() else None
     if rule is None:

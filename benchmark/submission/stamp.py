@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from .storage.store import write_atomically
+from ..storage.store import write_atomically
 
 STAMP_NAME = "verification.json"
 Status = Literal["verified", "recomputed", "self-reported"]

@@ -1,0 +1,1 @@
+"""Submissions: packing, reading, recomputing, stamping."""
