@@ -12,8 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .benchmark.contracts import parametrize_with_checks as parametrize_with_checks
     from .benchmark.planning.cells import RunOptions as RunOptions
+    from .benchmark.plugin_checks.contracts import parametrize_with_checks as parametrize_with_checks
     from .benchmark.records.record import load_records as load_records
     from .benchmark.run import Execution as Execution
     from .benchmark.run import run as run

@@ -19,7 +19,7 @@ def command(method: str, as_json: bool) -> int:
     deid-bench check blurring
     deid-bench check ./my.py:MyMethod
     """
-    from ..benchmark.contracts import method_checks
+    from ..benchmark.plugin_checks.contracts import method_checks
 
     results = [(check.__name__.removeprefix("check_"), check(method)) for check in method_checks()]
     if as_json:

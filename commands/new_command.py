@@ -22,7 +22,7 @@ def method(name: str, into: Path) -> int:
     deid-bench new method my_method
     cd my-method && pip install -e . && deid-bench check my_method
     """
-    from ..benchmark.scaffold import write_method_package
+    from ..benchmark.plugin_checks.scaffold import write_method_package
 
     folder = write_method_package(name, into)
     click.echo(f"wrote {folder}; next:\n  pip install -e {folder}\n  deid-bench check {name}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deid_bench import parametrize_with_checks
-from deid_bench.benchmark.contracts import method_checks
-from deid_bench.benchmark.scaffold import write_method_package
+from deid_bench.benchmark.plugin_checks.contracts import method_checks
+from deid_bench.benchmark.plugin_checks.scaffold import write_method_package
 from deid_bench.plugins.entries import Kind, PluginError, parameters, registry
 
 

@@ -14,7 +14,7 @@ import toy_faces
 from toy_faces import drawn_face, face_request, photo_request, write_unet
 
 from deid_bench.analyzers.base import FaceAnalysis
-from deid_bench.benchmark.contracts import method_checks
+from deid_bench.benchmark.plugin_checks.contracts import method_checks
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.dedim import dedim_sampling as sampling
 from deid_bench.deidentifiers.dedim.dedim import Dedim

@@ -15,8 +15,8 @@ import pytest
 import torch
 from tiny_paint_by_example import write_today
 
-from deid_bench.benchmark.contracts import method_checks
 from deid_bench.benchmark.planning.cells import describe, plugin_of
+from deid_bench.benchmark.plugin_checks.contracts import method_checks
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.palm_diffusion import paint_by_example as sampler
@@ -274,7 +274,7 @@ def test_weights_that_are_not_there_show_before_any_work(named) -> None:
 def test_palm_tiny_paints_palms_nearer_to_the_original_as_alpha_grows() -> None:
     from skimage.metrics import structural_similarity
 
-    from deid_bench.benchmark.contract_material import requests as material
+    from deid_bench.benchmark.plugin_checks.material import requests as material
 
     requests = material("palm")
     similar, apart = [], []
@@ -306,7 +306,7 @@ def _own_distance(request: Request, result: np.ndarray) -> float:
 @pytest.mark.slow
 def test_another_palms_exemplar_gives_another_palm() -> None:
     """Measured on the default weights: the exemplar moves the painted skin about as far as another seed does."""
-    from deid_bench.benchmark.contract_material import requests as material
+    from deid_bench.benchmark.plugin_checks.material import requests as material
     from deid_bench.deidentifiers.palm_diffusion.palm_inpainting import prepare
 
     one = PalmDiffusion()

@@ -12,7 +12,7 @@ import toy_faces
 from toy_faces import drawn_face, face_request, photo_request
 
 from deid_bench.analyzers.base import FaceAnalysis
-from deid_bench.benchmark.contracts import method_checks
+from deid_bench.benchmark.plugin_checks.contracts import method_checks
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Donor
 from deid_bench.deidentifiers.tip_im import tip_im_objective as objective

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.base import Failure
-from ..deidentifiers.base import Deidentifier, MethodInfo, Request
-from ..plugins.entries import Kind, PluginError, registry
-from .contract_material import numbers, poor_analyses, requests, scaled
-from .stages.recognition import image_problem
+from ...datasets.base import Failure
+from ...deidentifiers.base import Deidentifier, MethodInfo, Request
+from ...plugins.entries import Kind, PluginError, registry
+from ..stages.recognition import image_problem
+from .material import numbers, poor_analyses, requests, scaled
 
 Check = Callable[[str], str | None]
 """Takes a specification; returns what is wrong, or None."""

@@ -6,7 +6,7 @@ import keyword
 from pathlib import Path
 from string import Template
 
-from ..plugins.entries import PluginError
+from ...plugins.entries import PluginError
 
 _PYPROJECT = """\
 [build-system]

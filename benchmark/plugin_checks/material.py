@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis
-from ..analyzers.face_alignment import TEMPLATE
-from ..datasets.base import Image, Modality
-from ..deidentifiers.base import Donor, Request
+from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis
+from ...analyzers.face_alignment import TEMPLATE
+from ...datasets.base import Image, Modality
+from ...deidentifiers.base import Donor, Request
 
 Shown = tuple[Image, Analysis]
 Points = NDArray[np.float32]
@@ -94,8 +94,8 @@ def _moved(
 @lru_cache(maxsize=1)
 def _hands() -> tuple[Shown, ...]:
     """Three rendered hands with what the renderer knows of them."""
-    from ..datasets.rendering.palm_render import render
-    from ..datasets.rendering.palm_seeds import CONTRACT_SEEDS
+    from ...datasets.rendering.palm_render import render
+    from ...datasets.rendering.palm_seeds import CONTRACT_SEEDS
 
     made = []
     for seed in CONTRACT_SEEDS:
