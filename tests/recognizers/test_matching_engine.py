@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.matching import all_pairs, compare_deidentified, compare_originals
+from deid_bench.benchmark.large_scale.search import Gallery
+from deid_bench.benchmark.large_scale.tiles import all_pairs, compare_deidentified, compare_originals
 from deid_bench.benchmark.metrics.recognition.identification import Identification, identify
 from deid_bench.benchmark.metrics.recognition.population import Ordered, Sketch
 from deid_bench.benchmark.planning.tasks import Task, compare_tasks
 from deid_bench.benchmark.results.blocks import join_blocks
-from deid_bench.benchmark.search import Gallery
 from deid_bench.benchmark.storage.store import Payload
 from deid_bench.recognizers.matching.binary_matching import pack_planes, shifted_hamming
 from deid_bench.recognizers.matching.device_matching import shifted_hamming_on
@@ -241,7 +241,7 @@ def test_searches_find_what_the_whole_table_gives(
         pytest.importorskip("faiss", reason="faiss-cpu is an extra")
     else:
         monkeypatch.setitem(sys.modules, "faiss", None)
-    monkeypatch.setattr("deid_bench.benchmark.search.TILE", 32)
+    monkeypatch.setattr("deid_bench.benchmark.large_scale.search.TILE", 32)
     gallery, people, probes, whose = _search_data(kind)
     sources = [*range(0, 300, 3)]
     searched = Gallery(gallery, people, lambda a, b: vector_distances(a, b, kind), kind)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics.recognition.population import BUDGET, Collector, Population
+from ..metrics.recognition.population import BUDGET, Collector, Population
 
 Templates = NDArray[Any]
 Distances = NDArray[np.float32]

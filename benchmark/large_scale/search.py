@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .matching import TILE, Compare, Templates
+from .tiles import TILE, Compare, Templates
 
 Space = Literal["cosine", "angular", "euclidean"]
 """What kind of distance a recogniser has on its vectors."""

@@ -1,0 +1,1 @@
+"""Comparisons and searches that do not fit into memory."""
