@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.reports.board import render_board, write_board
+from deid_bench.reports.board.page import render_board, write_board
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession

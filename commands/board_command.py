@@ -16,7 +16,7 @@ def command(results: tuple[Path, ...], output: Path) -> int:
     \b
     deid-bench board results -o board.html
     """
-    from ..reports.board import write_board
+    from ..reports.board.page import write_board
 
     rows, skipped = write_board(results, output)
     click.echo(f"{output}: {rows} rows")

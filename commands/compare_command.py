@@ -11,7 +11,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..reports.ranking import Compared
+    from ..reports.comparison.ranking import Compared
 
 
 @click.command("compare")
@@ -40,7 +40,7 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
     """
     from ..benchmark.records.record import FILE_NAME, load_record
     from ..benchmark.statistics.comparison import Difference
-    from ..reports.ranking import compare_records, interval_text
+    from ..reports.comparison.ranking import compare_records, interval_text
 
     paths = [path / FILE_NAME if path.is_dir() else path for path in (first, second)]
     records = [(load_record(path), path.parent) for path in paths]
@@ -86,7 +86,7 @@ def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:
     Raises:
         click.BadParameter: a gate's number is not among those that both records have.
     """
-    from ..reports.ranking import NO_DIFFERENCE
+    from ..reports.comparison.ranking import NO_DIFFERENCE
 
     there = {row.metric for row in rows}
     unknown = [each for each in gates if each != "all" and each not in there]

@@ -42,7 +42,7 @@ def command(**values: Any) -> int:
     deid-bench run --protocol face/1.0 --method dedim --surrogate mobilefacenet
     """
     from ..benchmark.run import Execution, run
-    from ..reports.board import update_board
+    from ..reports.board.page import update_board
     from ..reports.tables import records_json
     from ..reports.terminal import print_outcomes
     from .progress import Bars

@@ -12,8 +12,8 @@ import pytest
 
 from deid_bench.benchmark.records.record import RunRecord, load_record, save_record
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.reports.board import render_board, update_board, write_board
-from deid_bench.reports.board_data import unpack
+from deid_bench.reports.board.data import unpack
+from deid_bench.reports.board.page import render_board, update_board, write_board
 from deid_bench.reports.tables import leaderboards
 
 HOSTILE = [

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from deid_bench.reports.board import write_board
+from deid_bench.reports.board.page import write_board
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (

@@ -17,13 +17,13 @@ from deid_bench.benchmark.records.record import FILE_NAME, RunRecord
 from deid_bench.benchmark.statistics.comparison import RankRange, compare_all, rank_ranges
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
-from deid_bench.reports.board import render_board, write_board
-from deid_bench.reports.board_ablation import sweeps
-from deid_bench.reports.board_card import bibtex
-from deid_bench.reports.board_data import first_look, knowledge, unpack
-from deid_bench.reports.board_images import UNKNOWN, pictures
-from deid_bench.reports.board_significance import standings
-from deid_bench.reports.plots_svg import det_svg, distributions_svg, nice_ticks
+from deid_bench.reports.board.ablation import sweeps
+from deid_bench.reports.board.card import bibtex
+from deid_bench.reports.board.data import first_look, knowledge, unpack
+from deid_bench.reports.board.images import UNKNOWN, pictures
+from deid_bench.reports.board.page import render_board, write_board
+from deid_bench.reports.board.svg import det_svg, distributions_svg, nice_ticks
+from deid_bench.reports.comparison.significance import standings
 from deid_bench.reports.tables import SETS, format_value, leaderboards, set_of
 
 

@@ -21,10 +21,10 @@ from deid_bench.benchmark.records.replicates import encode_replicates
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.cli import main
 from deid_bench.commands.tables_command import TABLES
-from deid_bench.reports.board import render_board
+from deid_bench.reports.board.page import render_board
+from deid_bench.reports.comparison.ranking import compare_records
 from deid_bench.reports.paper_tables import PaperRow, PaperTable, paper_tables
 from deid_bench.reports.paper_tables_published import published_tables
-from deid_bench.reports.ranking import compare_records
 from deid_bench.reports.table_formats import EXTENSIONS, csv_tables, file_name, format_tables
 from deid_bench.reports.table_formats_latex import escape
 from deid_bench.reports.table_formats_text import shown_cell

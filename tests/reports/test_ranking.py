@@ -13,9 +13,9 @@ from deid_bench.benchmark.records.replicates import encode_replicates, load_repl
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.statistics.comparison import Difference
 from deid_bench.cli import main
-from deid_bench.reports.board import render_board
-from deid_bench.reports.board_data import unpack
-from deid_bench.reports.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_standings
+from deid_bench.reports.board.data import unpack
+from deid_bench.reports.board.page import render_board
+from deid_bench.reports.comparison.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_standings
 from deid_bench.reports.tables import leaderboards
 
 METHODS = ("toy_noise:strength=5", "toy_noise:strength=6", "toy_noise:strength=120", "identity")

@@ -13,16 +13,16 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
-from ..benchmark.storage.store import write_atomically
-from ..benchmark.submission.stamp import Stamp, load_stamp
-from .board_ablation import Sweep, sweep_figures, sweeps
-from .board_card import bibtex, sections
-from .board_data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
-from .board_figures import row_figures
-from .board_images import Picture, pictures
-from .tables import Table, set_of
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
+from ...benchmark.storage.store import write_atomically
+from ...benchmark.submission.stamp import Stamp, load_stamp
+from ..tables import Table, set_of
+from .ablation import Sweep, sweep_figures, sweeps
+from .card import bibtex, sections
+from .data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
+from .figures import row_figures
+from .images import Picture, pictures
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template

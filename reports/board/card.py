@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records.record import Plugin, RunRecord
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.records.record import Plugin, RunRecord
 
 Section = tuple[str, list[tuple[str, str]]]
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..plugins.entries import Scalar
-from .plots_svg import sweep_svg
-from .tables import Row, Table
+from ...plugins.entries import Scalar
+from ..tables import Row, Table
+from .svg import sweep_svg
 
 MAX_FIGURES = 6
 

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..benchmark.records.previews import CLASSES, class_of, nearest_own
-from ..benchmark.records.record import RunRecord, SampleRow
+from ...benchmark.records.previews import CLASSES, class_of, nearest_own
+from ...benchmark.records.record import RunRecord, SampleRow
 
 UNKNOWN = "sample unknown"
 

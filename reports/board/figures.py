@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
-from ..benchmark.metrics.values import Undefined
-from ..benchmark.protocols import ProtocolError, protocols
-from ..benchmark.records.record import RunRecord
-from ..benchmark.results.distances_file import DISTANCES_NAME, PairDistances, read
-from ..benchmark.storage.strict_zip import Refused
-from .plots_svg import det_svg, distributions_svg
+from ...benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
+from ...benchmark.metrics.values import Undefined
+from ...benchmark.protocols import ProtocolError, protocols
+from ...benchmark.records.record import RunRecord
+from ...benchmark.results.distances_file import DISTANCES_NAME, PairDistances, read
+from ...benchmark.storage.strict_zip import Refused
+from .svg import det_svg, distributions_svg
 
 MAX_BYTES = 64 * 2**20
 """A larger file of distances is not read: a board is looked at, and should be made in seconds."""

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.metrics.page import facts
-from ..benchmark.protocols import protocols
-from ..benchmark.records.record import RunRecord
-from .direction import dominated, goodness
-from .plots_svg import Point, Scale, pareto_svg, scale
-from .ranking import table_standings
-from .table_formats import csv_text
-from .table_formats import markdown_text as markdown
-from .table_formats_latex import escape as latex
-from .table_formats_text import shown_label
-from .tables import SETS, Column, Row, Table, leaderboards, set_of
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.page import facts
+from ...benchmark.protocols import protocols
+from ...benchmark.records.record import RunRecord
+from ..comparison.ranking import table_standings
+from ..direction import dominated, goodness
+from ..table_formats import csv_text
+from ..table_formats import markdown_text as markdown
+from ..table_formats_latex import escape as latex
+from ..table_formats_text import shown_label
+from ..tables import SETS, Column, Row, Table, leaderboards, set_of
+from .svg import Point, Scale, pareto_svg, scale
 
 OVERVIEW: dict[str, tuple[int, tuple[str, ...]]] = {
     "privacy": (4, ("rr", "rank1_without_source", "eer_effective", "linkability")),

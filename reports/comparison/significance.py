@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.metrics.values import Undefined
-from ..benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange
-from ..benchmark.statistics.uncertainty import LEVEL, Replicates
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.values import Undefined
+from ...benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange
+from ...benchmark.statistics.uncertainty import LEVEL, Replicates
 
 MAX_LETTERED = 60
 """With more methods the letters say less than the rank ranges do, and take longer than the page."""

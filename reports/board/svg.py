@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..benchmark.metrics.recognition.det import probit
+from ...benchmark.metrics.recognition.det import probit
 
 BINS = 40
 DET_LIMITS = (0.001, 0.6)

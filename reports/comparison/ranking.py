@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.metrics.values import Undefined
-from ..benchmark.records.record import RunRecord
-from ..benchmark.records.replicates import load_replicates
-from ..benchmark.scoring.numbers import scale_of
-from ..benchmark.statistics.comparison import Difference, compare
-from ..benchmark.statistics.uncertainty import Interval
-from .board_significance import Standing, standings
-from .tables import Column, Row, Table, group_key
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.values import Undefined
+from ...benchmark.records.record import RunRecord
+from ...benchmark.records.replicates import load_replicates
+from ...benchmark.scoring.numbers import scale_of
+from ...benchmark.statistics.comparison import Difference, compare
+from ...benchmark.statistics.uncertainty import Interval
+from ..tables import Column, Row, Table, group_key
+from .significance import Standing, standings
 
 SIGNIFICANT = 0.05
 NO_DIFFERENCE = "–"
