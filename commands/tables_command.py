@@ -43,7 +43,7 @@ def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, outpu
     deid-bench tables results --table V --format latex -o paper
     """
     from ..benchmark.storage.store import write_atomically
-    from ..reports.figure_data import load_entries
+    from ..reports.figures.data import load_entries
     from ..reports.paper_tables import paper_tables
     from ..reports.table_formats import file_name, format_tables
 

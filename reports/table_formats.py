@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from .figure_data import clean_label
+from .figures.data import clean_label
 from .paper_tables import PaperCell, PaperColumn, PaperTable
 from .table_formats_latex import latex_table
 from .table_formats_text import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ..benchmark.metrics.catalogue import METRICS
-from .figure_data import clean_label
+from .figures.data import clean_label
 from .paper_tables import PaperCell, PaperColumn, PaperTable
 from .paper_tables_marks import Mark
 from .tables import NO_VALUE, digits, format_value

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.storage.store import write_atomically
-from ..figure_data import Entry, Group, load_entries
 from . import cmc, det, distributions, grid, pareto, sweep
 from .axes import check_metric
+from .data import Entry, Group, load_entries
 from .grid_images import Case, from_previews, from_store
 from .style import Format, Width, drawing, save
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Curve
-from ..figure_data import Entry
+from .data import Entry
 from .style import Stroke, Width, legend_below, side_by_side
 
 if TYPE_CHECKING:

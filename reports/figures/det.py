@@ -13,7 +13,7 @@ from ...benchmark.metrics.recognition.det import probit
 from ...benchmark.metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Interval
-from ..figure_data import Entry, RecognizerScores, load_scores
+from .data import Entry, RecognizerScores, load_scores
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
 
 if TYPE_CHECKING:

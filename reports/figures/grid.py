@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...datasets.base import Image
-from ..figure_data import Group
+from .data import Group
 from .grid_images import Case
 from .style import WIDTHS, Width, fitting, two_lines
 

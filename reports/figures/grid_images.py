@@ -14,7 +14,7 @@ from ...benchmark.records.record import RunRecord
 from ...benchmark.run import STORE_FOLDER
 from ...benchmark.storage.store import Store
 from ...datasets.base import Image
-from ..figure_data import AGAIN, Entry, Group
+from .data import AGAIN, Entry, Group
 
 _SAME = 6.0
 """Two previews of one original differ by less than this in the mean (grey levels): JPEG, and what stands beside it."""

@@ -10,8 +10,8 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Value
 from ..direction import dominated, goodness
-from ..figure_data import Entry
 from .axes import axis_label
+from .data import Entry
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
 
 if TYPE_CHECKING:

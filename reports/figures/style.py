@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..figure_data import clean_label
+from .data import clean_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

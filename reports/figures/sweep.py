@@ -11,8 +11,8 @@ import numpy as np
 
 from ...benchmark.metrics.values import Undefined
 from ...plugins.entries import Scalar
-from ..figure_data import Entry, clean_label
 from .axes import axis_label
+from .data import Entry, clean_label
 from .style import INK, WIDTHS, Stroke, Width, fitting, legend_below, panels, two_lines
 
 if TYPE_CHECKING:

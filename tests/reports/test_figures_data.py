@@ -13,8 +13,8 @@ from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.reports.figure_data import Entry, Group, RecognizerScores, load_entries, load_scores
 from deid_bench.reports.figures import cmc, det, distributions, pareto, sweep
+from deid_bench.reports.figures.data import Entry, Group, RecognizerScores, load_entries, load_scores
 from deid_bench.reports.figures.style import Stroke, drawing, two_lines
 
 NAME = "toy_recognizer"
