@@ -43,8 +43,8 @@ def command(**values: Any) -> int:
     """
     from ..benchmark.run import Execution, run
     from ..reports.board.page import update_board
-    from ..reports.tables import records_json
-    from ..reports.terminal import print_outcomes
+    from ..reports.leaderboard.table import records_json
+    from ..reports.leaderboard.terminal import print_outcomes
     from .progress import Bars
 
     execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"])

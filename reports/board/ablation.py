@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...plugins.entries import Scalar
-from ..tables import Row, Table
+from ..leaderboard.table import Row, Table
 from .svg import sweep_svg
 
 MAX_FIGURES = 6

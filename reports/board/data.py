@@ -16,12 +16,12 @@ from ...benchmark.metrics.page import facts
 from ...benchmark.protocols import protocols
 from ...benchmark.records.record import RunRecord
 from ..comparison.ranking import table_standings
-from ..direction import dominated, goodness
+from ..leaderboard.direction import dominated, goodness
+from ..leaderboard.table import SETS, Column, Row, Table, leaderboards, set_of
 from ..table_formats import csv_text
 from ..table_formats import markdown_text as markdown
 from ..table_formats_latex import escape as latex
 from ..table_formats_text import shown_label
-from ..tables import SETS, Column, Row, Table, leaderboards, set_of
 from .svg import Point, Scale, pareto_svg, scale
 
 OVERVIEW: dict[str, tuple[int, tuple[str, ...]]] = {

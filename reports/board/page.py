@@ -17,7 +17,7 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ...benchmark.storage.store import write_atomically
 from ...benchmark.submission.stamp import Stamp, load_stamp
-from ..tables import Table, set_of
+from ..leaderboard.table import Table, set_of
 from .ablation import Sweep, sweep_figures, sweeps
 from .card import bibtex, sections
 from .data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips

@@ -14,7 +14,7 @@ from ...benchmark.records.replicates import load_replicates
 from ...benchmark.scoring.numbers import scale_of
 from ...benchmark.statistics.comparison import Difference, compare
 from ...benchmark.statistics.uncertainty import Interval
-from ..tables import Column, Row, Table, group_key
+from ..leaderboard.table import Column, Row, Table, group_key
 from .significance import Standing, standings
 
 SIGNIFICANT = 0.05

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...benchmark.metrics.values import Scores, Undefined
 from ...benchmark.records.record import RecordError, RunRecord, Value, find_records, load_record
-from ..tables import group_key
+from ..leaderboard.table import group_key
 
 SCORES_NAME = "scores.npz"
 AGAIN = "remove the record's folder and run the same command again"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Value
-from ..direction import dominated, goodness
+from ..leaderboard.direction import dominated, goodness
 from .axes import axis_label
 from .data import Entry
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels

@@ -16,7 +16,7 @@ from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, PairDistances, write
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.storage.digest import digest
-from deid_bench.reports.tables import TIME, set_of
+from deid_bench.reports.leaderboard.table import TIME, set_of
 
 RECOGNIZERS = ("mtcc", "compcode")
 IDENTITIES = 24

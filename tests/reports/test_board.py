@@ -14,7 +14,7 @@ from deid_bench.benchmark.records.record import RunRecord, load_record, save_rec
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.reports.board.data import unpack
 from deid_bench.reports.board.page import render_board, update_board, write_board
-from deid_bench.reports.tables import leaderboards
+from deid_bench.reports.leaderboard.table import leaderboards
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -161,7 +161,7 @@ def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys) -> Non
     from types import SimpleNamespace
 
     from deid_bench.benchmark.records.record import Value
-    from deid_bench.reports.terminal import print_outcomes
+    from deid_bench.reports.leaderboard.terminal import print_outcomes
 
     reason = "unavailable: weights fid-inception (`deid-bench weights fetch fid-inception` says why)"
     lacking = record.model_copy(

@@ -24,7 +24,7 @@ from deid_bench.reports.board.images import UNKNOWN, pictures
 from deid_bench.reports.board.page import render_board, write_board
 from deid_bench.reports.board.svg import det_svg, distributions_svg, nice_ticks
 from deid_bench.reports.comparison.significance import standings
-from deid_bench.reports.tables import SETS, format_value, leaderboards, set_of
+from deid_bench.reports.leaderboard.table import SETS, format_value, leaderboards, set_of
 
 
 def _made_up() -> ModuleType:

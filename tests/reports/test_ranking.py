@@ -16,7 +16,7 @@ from deid_bench.cli import main
 from deid_bench.reports.board.data import unpack
 from deid_bench.reports.board.page import render_board
 from deid_bench.reports.comparison.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_standings
-from deid_bench.reports.tables import leaderboards
+from deid_bench.reports.leaderboard.table import leaderboards
 
 METHODS = ("toy_noise:strength=5", "toy_noise:strength=6", "toy_noise:strength=120", "identity")
 

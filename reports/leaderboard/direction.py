@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.catalogue import METRICS
 
 
 def goodness(metric: str, value: float) -> float:

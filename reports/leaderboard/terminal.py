@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records.record import RunRecord
-from .tables import NO_VALUE, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.records.record import RunRecord
+from .table import NO_VALUE, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
-    from ..benchmark.run import Outcome
+    from ...benchmark.run import Outcome
 
 QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "fd_vgg16")
 PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross")

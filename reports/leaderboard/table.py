@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records.record import RunRecord, Value
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.records.record import RunRecord, Value
 
 PRIVACY = (
     "rr",
