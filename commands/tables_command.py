@@ -44,8 +44,8 @@ def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, outpu
     """
     from ..benchmark.storage.store import write_atomically
     from ..reports.figures.data import load_entries
-    from ..reports.paper_tables import paper_tables
-    from ..reports.table_formats import file_name, format_tables
+    from ..reports.paper.build import paper_tables
+    from ..reports.paper.formats import file_name, format_tables
 
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]

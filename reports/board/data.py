@@ -18,10 +18,10 @@ from ...benchmark.records.record import RunRecord
 from ..comparison.ranking import table_standings
 from ..leaderboard.direction import dominated, goodness
 from ..leaderboard.table import SETS, Column, Row, Table, leaderboards, set_of
-from ..table_formats import csv_text
-from ..table_formats import markdown_text as markdown
-from ..table_formats_latex import escape as latex
-from ..table_formats_text import shown_label
+from ..paper.formats import csv_text
+from ..paper.formats import markdown_text as markdown
+from ..paper.latex import escape as latex
+from ..paper.shown import shown_label
 from .svg import Point, Scale, pareto_svg, scale
 
 OVERVIEW: dict[str, tuple[int, tuple[str, ...]]] = {

@@ -29,7 +29,7 @@ from deid_bench.benchmark.submission.verdict import RerunRequest, judge
 from deid_bench.datasets.images import decode_png
 from deid_bench.plugins.entries import PluginError, registry
 from deid_bench.reports.leaderboard.terminal import print_outcomes
-from deid_bench.reports.paper_tables import paper_tables
+from deid_bench.reports.paper.build import paper_tables
 
 WORLD = Path(__file__).parent / "face_world.py"
 FINE, COARSE = "toy_face_recognizer", "toy_coarse_recognizer"

@@ -24,11 +24,11 @@ from deid_bench.commands.tables_command import TABLES
 from deid_bench.reports.board.page import render_board
 from deid_bench.reports.comparison.ranking import compare_records
 from deid_bench.reports.leaderboard.table import leaderboards
-from deid_bench.reports.paper_tables import PaperRow, PaperTable, paper_tables
-from deid_bench.reports.paper_tables_published import published_tables
-from deid_bench.reports.table_formats import EXTENSIONS, csv_tables, file_name, format_tables
-from deid_bench.reports.table_formats_latex import escape
-from deid_bench.reports.table_formats_text import shown_cell
+from deid_bench.reports.paper.build import PaperRow, PaperTable, paper_tables
+from deid_bench.reports.paper.formats import EXTENSIONS, csv_tables, file_name, format_tables
+from deid_bench.reports.paper.latex import escape
+from deid_bench.reports.paper.published import published_tables
+from deid_bench.reports.paper.shown import shown_cell
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

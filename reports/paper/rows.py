@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..benchmark.records.record import RunRecord
-from ..plugins.entries import PluginError, Scalar, Spec
-from .paper_tables_published import Printed, PublishedRow, PublishedTable
+from ...benchmark.records.record import RunRecord
+from ...plugins.entries import PluginError, Scalar, Spec
+from .published import Printed, PublishedRow, PublishedTable
 
 METHODS = "Methods"
 OTHERS = "Other settings and methods"

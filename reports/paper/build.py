@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.records.record import RunRecord, Value
-from ..benchmark.records.replicates import load_replicates
-from .leaderboard.table import group_key
-from .paper_tables_marks import Mark, find_marks
-from .paper_tables_notes import table_notes
-from .paper_tables_published import Printed, PublishedColumn, PublishedTable, published_tables
-from .paper_tables_rows import Placed, place_records
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.records.record import RunRecord, Value
+from ...benchmark.records.replicates import load_replicates
+from ..leaderboard.table import group_key
+from .marks import Mark, find_marks
+from .notes import table_notes
+from .published import Printed, PublishedColumn, PublishedTable, published_tables
+from .rows import Placed, place_records
 
 NOT_MEASURED = "not measured in this run"
 

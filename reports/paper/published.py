@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from ..plugins.entries import Scalar
+from ...plugins.entries import Scalar
 
 NOT_PRINTED = "-"
 
@@ -97,7 +97,7 @@ class PublishedTable:
 def published_tables() -> dict[str, PublishedTable]:
     """All printed tables by id, palms first, in the papers' order."""
     files = sorted(
-        (each for each in resources.files(__package__).joinpath("published").iterdir() if each.name.endswith(".toml")),
+        (each for each in resources.files(__package__).joinpath("printed").iterdir() if each.name.endswith(".toml")),
         key=lambda each: each.name,
         reverse=True,
     )

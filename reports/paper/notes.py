@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..benchmark.metrics.catalogue import METRICS
-from .paper_tables_published import PublishedTable
+from ...benchmark.metrics.catalogue import METRICS
+from .published import PublishedTable
 
 if TYPE_CHECKING:
-    from .paper_tables import PaperColumn, PaperRow
+    from .build import PaperColumn, PaperRow
 
 MOST_REASONS = 8
 """More reasons for empty cells than this are in the CSV file only."""

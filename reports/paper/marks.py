@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ..benchmark.metrics.catalogue import METRICS
-from ..benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
-from ..benchmark.statistics.uncertainty import Replicates
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
+from ...benchmark.statistics.uncertainty import Replicates
 
 Mark = Literal["", "best", "second"]
 

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from itertools import groupby
 
-from .paper_tables import PaperTable
-from .table_formats_text import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
+from .build import PaperTable
+from .shown import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..benchmark.metrics.catalogue import METRICS
-from .figures.data import clean_label
-from .leaderboard.table import NO_VALUE, digits, format_value
-from .paper_tables import PaperCell, PaperColumn, PaperTable
-from .paper_tables_marks import Mark
+from ...benchmark.metrics.catalogue import METRICS
+from ..figures.data import clean_label
+from ..leaderboard.table import NO_VALUE, digits, format_value
+from .build import PaperCell, PaperColumn, PaperTable
+from .marks import Mark
 
 LONGEST_LABEL = 60
 """Characters of a name in a table; longer ones lose their middle. The CSV file has them whole."""

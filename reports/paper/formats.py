@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from .figures.data import clean_label
-from .paper_tables import PaperCell, PaperColumn, PaperTable
-from .table_formats_latex import latex_table
-from .table_formats_text import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
+from ..figures.data import clean_label
+from .build import PaperCell, PaperColumn, PaperTable
+from .latex import latex_table
+from .shown import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
 CSV_FIELDS = (
     "table", "protocol", "protocol_digest", "dataset", "dataset_digest", "analyzer", "block", "row", "method",
