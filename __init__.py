@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from .benchmark.run import run as run
     from .plugins.entries import create as create
 
-__version__ = "0.1.0"
+from ._version import __version__
 
 # Imported on first use: the command line has to start at once.
 _LAZY = {
     "Execution": "benchmark.run",
-    "RunOptions": "benchmark.plan",
-    "create": "plugins",
-    "load_records": "benchmark.records",
-    "parametrize_with_checks": "benchmark.contracts",
+    "RunOptions": "benchmark.planning.cells",
+    "create": "plugins.entries",
+    "load_records": "benchmark.records.record",
+    "parametrize_with_checks": "benchmark.plugin_checks.contracts",
     "run": "benchmark.run",
 }
-__all__ = ["Execution", "RunOptions", "create", "load_records", "parametrize_with_checks", "run"]
+__all__ = ["__version__", "Execution", "RunOptions", "create", "load_records", "parametrize_with_checks", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from . import __version__
+from ._version import __version__
 
 _COMMANDS = {
     "run": "Score de-identification methods and write records and a board.",

@@ -29,7 +29,7 @@ NEEDED = (
     "deid_bench/recognizers/assets/ccnet/ccnet.safetensors",
     "deid_bench/recognizers/assets/eehnet_style/eehnet_style.safetensors",
 )
-FORBIDDEN = ("deid_bench/tests/", "deid_bench/training/", "deid_bench/benchmarks/", "deid_bench/docs/")
+FORBIDDEN = ("deid_bench/tests/", "deid_bench/training/", "deid_bench/speed/", "deid_bench/docs/")
 LIMIT_MB = 70
 
 

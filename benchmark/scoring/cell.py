@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import __version__
+from ..._version import __version__
 from ...datasets.base import Sample
 from ..metrics.quality.distribution import set_distances
 from ..metrics.quality.frechet import SetDistance

@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ... import __version__
+from ..._version import __version__
 from ...datasets.base import Sample
 from ...plugins.entries import Kind, PluginError, registry
 from ...plugins.specs import Spec

@@ -246,8 +246,9 @@ def test_align_fills_what_lies_beyond_the_border(recognizer: Recognizer) -> None
 def test_importing_a_recognizer_is_light() -> None:
     """Listing plug-ins imports them; compilers and image libraries wait until something is computed."""
     script = (
-        "import sys, deid_bench.recognizers.palm.mtcc, deid_bench.recognizers.palm.compcode, deid_bench.recognizers.palm.bocv, "
-        "deid_bench.recognizers.palm.ordinal, deid_bench.recognizers.hand_geometry; "
+        "import sys, deid_bench.recognizers.palm.mtcc, deid_bench.recognizers.palm.compcode, "
+        "deid_bench.recognizers.palm.bocv, "
+        "deid_bench.recognizers.palm.ordinal, deid_bench.recognizers.palm.hand_geometry; "
         "sys.exit(' '.join({'numba', 'cv2', 'scipy', 'PIL'} & set(sys.modules)))"
     )
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -2,8 +2,8 @@
 
     python export.py WORK ../../deidentifiers/assets/face_tiny_ddpm
 
-Prints digest and size of the weights, as `weights/catalogue/spec.py` has to say them, and writes `samples.png` into WORK:
-held-out faces, the same with the noise of step 100, and what the model makes of that in 100 steps.
+Prints digest and size of the weights, as `weights/catalogue/spec.py` has to say them, and writes `samples.png` into
+WORK: held-out faces, the same with the noise of step 100, and what the model makes of that in 100 steps.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python export.py WORK FOLDER
 
 Reads `vae-white.pt` and `unet.pt` from WORK, and writes `vae/`, `unet/`, `image_encoder/` (each `config.json` and
-float16 safetensors) and `scheduler/scheduler_config.json` into FOLDER. Prints what `weights/catalogue/spec.py` has to say of
-the files.
+float16 safetensors) and `scheduler/scheduler_config.json` into FOLDER. Prints what
+`weights/catalogue/spec.py` has to say of the files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How quick the quality metrics are: `python benchmarks/bench_quality.py [--images 20] [--threads 2]`.
+"""How quick the quality metrics are: `python speed/bench_quality.py [--images 20] [--threads 2]`.
 
 PSNR, SSIM, MS-SSIM and LPIPS with both networks, of pairs of 480 x 640 px, beside scikit-image, piq and lpips called
 pair by pair, in turns and on the same pairs, so that a busy machine slows down both. Needs the extras of these packages

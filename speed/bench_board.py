@@ -1,4 +1,4 @@
-"""How quick boards are: `python benchmarks/bench_board.py [--rows 500] [--chromium /usr/bin/chromium]`.
+"""How quick boards are: `python speed/bench_board.py [--rows 500] [--chromium /usr/bin/chromium]`.
 
 Made-up records with about sixty columns. Building is timed from records in memory and from files, as wall and CPU time;
 sorting and filtering are timed in headless Chromium with layout, where playwright and Chromium are there.

@@ -1,4 +1,4 @@
-"""How well each palm recogniser tells people apart: `python benchmarks/eer_table.py [--write] [--jobs 2]`.
+"""How well each palm recogniser tells people apart: `python speed/eer_table.py [--write] [--jobs 2]`.
 
 Runs what `deid-bench run --method identity` runs, with every palm recogniser on `palm-mini` (both settings) and on
 rendered sets of 200 palms, and reads the equal error rates of the originals with their 95 % intervals from the records.
@@ -28,7 +28,7 @@ DATASETS = {
     "200 palms, wild": "synthetic-palm:identities=200,samples=4,setting=wild",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "validation.md"
-BEGIN = "<!-- palm recognisers: made by benchmarks/eer_table.py --write -->"
+BEGIN = "<!-- palm recognisers: made by speed/eer_table.py --write -->"
 END = "<!-- end of palm recognisers -->"
 
 

@@ -1,4 +1,4 @@
-"""How quick intervals are: `python benchmarks/bench_bootstrap.py [--identities 520] [--samples 5] [--resamples 1000]`.
+"""How quick intervals are: `python speed/bench_bootstrap.py [--identities 520] [--samples 5] [--resamples 1000]`.
 
 The default has 3.4 million comparisons of originals. Times are wall-clock times of one call; set
 OPENBLAS_NUM_THREADS to choose the threads of the matrix products.

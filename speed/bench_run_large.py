@@ -1,4 +1,4 @@
-"""A whole run of the size of IITD: `python benchmarks/bench_run_large.py [--identities 434] [--samples 6]`.
+"""A whole run of the size of IITD: `python speed/bench_run_large.py [--identities 434] [--samples 6]`.
 
 Renders the images (kept in the cache for the next time), then runs `blurring` on them with the protocol's recognisers,
 into a new folder. Shows wall time by stage and the largest process. The default has 2 604 images; IITD has 2 601.

@@ -1,4 +1,4 @@
-"""How quick templates are made and compared: `python benchmarks/bench_matching.py [--size 1024] [--threads 2]`.
+"""How quick templates are made and compared: `python speed/bench_matching.py [--size 1024] [--threads 2]`.
 
 The shifted Hamming matcher stands beside two NumPy loops over pairs (the tests' reference, one plane and one shift
 after the other, and one that takes all planes of a shift at once) and a ceiling: XOR, population count and addition on

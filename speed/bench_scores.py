@@ -1,4 +1,4 @@
-"""How quick scores of very many distances are: `python benchmarks/bench_scores.py [--pairs 31000000]`.
+"""How quick scores of very many distances are: `python speed/bench_scores.py [--pairs 31000000]`.
 
 EER, DIR, d', FNMR at three FMRs and the DET curve, from single precision distances as recognisers give them: sorted
 exactly, and as a histogram. Three sizes show that the cost grows with the number of comparisons; each row has a

@@ -1,0 +1,3 @@
+"""The version of the toolkit, for everything that has to name it."""
+
+__version__ = "0.1.0"
