@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Hand, Image, Modality
+from ..datasets.types import Hand, Image, Modality
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 
 FACE_SIZE = 112
 """Side of an aligned face in px."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from ..licences import require
 from ..weights.files import weight
 from .external import require_package

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from .palm_roi import Points, palm_width, roi_share_inside
 
 MIN_PALM_WIDTH = 8.0

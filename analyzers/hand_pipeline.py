@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from .litert_network import LiteRtNetwork
 from .ssd_anchors import INPUT_SIZE, PalmCandidate, decode
 

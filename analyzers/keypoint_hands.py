@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Hand, Image
+from ..datasets.types import Hand, Image
 from .base import AnalyzerInfo, HandAnalysis, Missing
 from .hand_checks import cut_off, require_images, too_small
 from .masks import HandMasks

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from .palm_roi import Points
 from .sam2_masks import DEFAULT, Sam2Masks
 

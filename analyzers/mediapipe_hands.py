@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from ..weights.files import weight
 from .base import AnalyzerInfo, Missing
 from .keypoint_hands import FoundHand, KeypointHands

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from ..weights.files import digest
 from .base import AnalyzerInfo, FaceAnalysis, Missing
 from .face_landmarks import WEIGHTS, LandmarkModel, Landmarks, check_available, landmark_model

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from ..weights.files import weight
 from .mtcnn_networks import OutputNet, ProposalNet, RefineNet, load
 

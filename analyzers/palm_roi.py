@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 
 RoiName = Literal["inner", "mcp", "valley"]
 Points = NDArray[np.float32]

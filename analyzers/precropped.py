@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from .base import AnalyzerInfo, HandAnalysis, Missing
 from .hand_checks import require_images, too_small
 

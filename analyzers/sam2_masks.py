@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from ..weights.files import WeightsError
 from ..weights.sources import sha256_of
 from ..weights.torchvision import hide_broken_torchvision

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from ..datasets.base import Image
+from ..datasets.types import Image
 from ..licences import require
 from ..weights.files import WeightsError
 from ..weights.sources import sha256_of

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-"""(H, W, 3) RGB, 0..255. Nothing else crosses a room's border."""
+from .images import read_image
 
-Hand = Literal["left", "right"]
-Modality = Literal["palm", "face"]
+# Plug-ins take these words from here; inside the package they come from their own module.
+from .types import Failure, Hand, Image, Modality, ProgressCallback
 
-ProgressCallback = Callable[[int, int], None]
-"""Called with (done, total) while something long is prepared."""
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "DatasetInfo",
+    "Failure",
+    "GroundTruth",
+    "Hand",
+    "Image",
+    "Modality",
+    "ProgressCallback",
+    "Sample",
+]
 
 
 class DatasetError(ValueError):
     """The dataset cannot be used as it is; the message says what was expected, what came and what to do."""
 
     exit_code = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Something could not be done for one image; `reason` is a short sentence without file names, so that
-    reasons can be counted."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,6 @@ class Sample:
         Raises:
             ImageError: the file is not an image this toolkit can use; the message says why.
         """
-        from .images import read_image
-
         return read_image(self.path)
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, cast, get_args
 
-from .base import DatasetError, DatasetInfo, Hand, Modality, ProgressCallback, Sample
+from .base import DatasetError, DatasetInfo, Sample
 from .images import SUFFIXES
 from .layouts.tree import hash_files, natural_key, safe_id, walk
 from .manifest import check_samples
+from .types import Hand, Modality, ProgressCallback
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

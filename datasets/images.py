@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base import Image
+from .types import Image
 
 if TYPE_CHECKING:
     import PIL.Image

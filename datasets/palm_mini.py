@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import DatasetError, DatasetInfo, GroundTruth, ProgressCallback, Sample
+from .base import DatasetError, DatasetInfo, GroundTruth, Sample
 from .manifest import file_sha256
 from .rendering.palm_seeds import MINI_SET
 from .synthetic_palm import PlannedImage, SettingName, plan_palms, read_manifest
+from .types import ProgressCallback
 
 IDENTITIES = 24
 SAMPLES = 4

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from .base import DatasetError, DatasetInfo, GroundTruth, Hand, ProgressCallback, Sample
+from .base import DatasetError, DatasetInfo, GroundTruth, Sample
 from .manifest import file_sha256
 from .rendering.palm_seeds import BLOCK_SIZE, user_set_start
+from .types import Hand, ProgressCallback
 
 if TYPE_CHECKING:
     from .rendering.palm_render import Capture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis
-from ..datasets.base import Failure, Image, Modality
+from ..datasets.types import Failure, Image, Modality
 
 Need = Literal["donor", "targets"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analyzers.base import FaceAnalysis
-from ..datasets.base import Failure, Image
+from ..datasets.types import Failure, Image
 from .base import MethodInfo, Request
 from .face_regions import FaceRegion, face_mask, face_region_mask, face_width
 from .parameters import check_number

@@ -17,7 +17,7 @@ from ..analyzers.face_alignment import (
     put_back,
     similarity_to_template,
 )
-from ..datasets.base import Failure, Image
+from ..datasets.types import Failure, Image
 from .base import Donor, Request
 
 MIN_EYES = 8.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..analyzers.base import HandAnalysis
 from ..analyzers.palm_roi import palm_width as knuckle_distance
-from ..datasets.base import Failure, Image
+from ..datasets.types import Failure, Image
 from .base import Request
 from .parameters import check_number
 

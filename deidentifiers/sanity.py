@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analyzers.base import HandAnalysis
-from ..datasets.base import Failure, Image
+from ..datasets.types import Failure, Image
 from .base import Donor, MethodInfo, Request
 from .parameters import check_number
 from .regions import (

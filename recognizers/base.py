@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.base import Failure, Image, Modality
+from ..datasets.types import Failure, Image, Modality
 
 Templates = NDArray[Any]
 """Row i belongs to sample i; dtype and trailing shape are the recognizer's own."""

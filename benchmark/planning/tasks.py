@@ -9,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ...datasets.base import Image, Sample
+from ...datasets.base import Sample
+from ...datasets.types import Image
 from ...plugins.entries import PluginRef, Resolved
 from ..protocols import CropRule
 from ..storage.digest import digest

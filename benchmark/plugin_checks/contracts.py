@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets.base import Failure
+from ...datasets.types import Failure
 from ...deidentifiers.base import Deidentifier, MethodInfo, Request
 from ...plugins.entries import Kind, PluginError, registry
 from ..stages.recognition import image_problem

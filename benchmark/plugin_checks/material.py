@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis
 from ...analyzers.face_alignment import TEMPLATE
-from ...datasets.base import Image, Modality
+from ...datasets.types import Image, Modality
 from ...deidentifiers.base import Donor, Request
 
 Shown = tuple[Image, Analysis]

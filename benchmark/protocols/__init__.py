@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ...datasets.base import Modality
+from ...datasets.types import Modality
 from ..storage.digest import digest
 
 Alignment = Literal["own-else-original", "original"]

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...datasets.base import Image
 from ...datasets.images import decode_png
+from ...datasets.types import Image
 from .record import RunRecord, SampleRow
 
 HEIGHT = 220

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import FaceAnalysis, Missing
 from ...analyzers.face_alignment import move_points, similarity_to_template, warp_face
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..planning.tasks import Task
 from ..storage.store import Payload
 from .guard import Crash, guarded

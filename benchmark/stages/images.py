@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import Analyzer, Missing
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..metrics.values import Undefined
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload

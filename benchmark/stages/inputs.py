@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
-from ...datasets.base import Hand, Image
+from ...datasets.types import Hand, Image
 from ...plugins.entries import PluginRef, load_ref
 from ..planning.tasks import Task
 from ..storage.store import Payload, Store

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
-from ...datasets.base import Image, Modality
+from ...datasets.types import Image, Modality
 from ..metrics.quality.image_quality import image_quality
 from ..metrics.quality.multiscale import ms_ssim
 from ..metrics.quality.paper_preset import paper_lpips, paper_similarity, reduced

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Deidentifier, Donor, Request
 from ...recognizers.base import Recognizer
 from ..planning.tasks import Stage, Task, TaskResult

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ...licences import Licence
-from ..base import DatasetError, Hand
+from ..base import DatasetError
+from ..types import Hand
 from .tree import natural_key, safe_id, walk
 
 _LABELS = ("identity", "subject", "session", "hand", "sample")

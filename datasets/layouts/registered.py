@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from ..base import DatasetError, DatasetInfo, ProgressCallback, Sample
+from ..base import DatasetError, DatasetInfo, Sample
 from ..manifest import check_samples
+from ..types import ProgressCallback
 from .layout import Found, Layout, Scan, compile_pattern, plain_labels, scan
 from .registrations import Registration, find_registration
 from .tree import FileState, hash_files

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base import DatasetError, ProgressCallback
+from ..base import DatasetError
 from ..images import ImageError, read_image
 from ..manifest import manifest_digest
+from ..types import ProgressCallback
 from .layout import Found, Published, Scan
 from .registered import LayoutDataset, make_samples
 from .registrations import PartRecord, Registration

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base import DatasetError, ProgressCallback
+from ..base import DatasetError
 from ..images import SUFFIXES
 from ..manifest import file_sha256
+from ..types import ProgressCallback
 
 MAX_DEPTH = 16
 """Sub-folders below a dataset's folder; no published layout comes near."""

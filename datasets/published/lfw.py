@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from ...licences import Licence
-from ..base import DatasetError, DatasetInfo, ProgressCallback
+from ..base import DatasetError, DatasetInfo
 from ..layouts.layout import Layout, Part, Published
 from ..layouts.registered import LayoutDataset
+from ..types import ProgressCallback
 from .lfw_lists import PUBLISHED_NAMES, read_names
 
 Alignment = Literal["", "original", "funneled", "deepfunneled"]

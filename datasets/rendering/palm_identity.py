@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import Hand
+from ..types import Hand
 from .hand_mesh import FINGER_JOINTS, Float32, Floats, HandShape, load_hand_mesh
 
 SHAPE_TAG, SKIN_TAG, CREASE_TAG = 1, 2, 3

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base import GroundTruth, Image
+from ..base import GroundTruth
+from ..types import Image
 from .hand_mesh import (
     FINGER_JOINTS,
     KEYPOINT_JOINTS,

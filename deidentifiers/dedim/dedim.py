@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ..base import MethodInfo, Request
 from ..diffusers_models import DeviceName
 from ..face_canvas import FaceCanvas, canvas_of, feature_mask, on_image

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...analyzers.face_alignment import FACE_SIZE
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..diffusers_models import OutOfMemory
 from ..face_canvas import to_image, to_tensor
 from .dedim_denoiser import Denoiser

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..diffusers_models import OutOfMemory, quiet
 from .paint_by_example_parts import Parts
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ..base import MethodInfo, Request
 from ..diffusers_models import DeviceName
 from ..parameters import check_choice, check_number, check_whole

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import HandAnalysis
 from ...analyzers.palm_region import palm_polygon
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..base import Request
 from ..regions import POINTS, MaskPoints, RegionError, palm_width, region_mask
 from .paint_by_example import Canvas

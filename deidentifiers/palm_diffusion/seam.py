@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ...datasets.types import Image
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import FaceAnalysis
 from ...analyzers.face_alignment import FACE_SIZE, align_face
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ..base import RecognizerInfo, Templates
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import HandAnalysis
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ...weights.files import WeightsError
 from ..base import RecognizerInfo, Templates
 from .palm_crop import CROP_SIZE, align_palm

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import HandAnalysis
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ..base import RecognizerInfo, Templates
 from ..matching.binary_matching import SIDE, check_templates, pack_planes, shifted_hamming
 from .palm_crop import align_palm, check_crops

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ...analyzers.base import HandAnalysis
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ...weights.files import WeightsError
 from ..base import RecognizerInfo, Templates
 from .hand_crop import HAND_SIZE, align_hand

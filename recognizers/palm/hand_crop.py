@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import HandAnalysis
 from ...analyzers.palm_roi import INDEX, LITTLE, MIDDLE, WRIST, warp_roi
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 
 HAND_SIZE = 352
 """Side of the crop, px."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import HandAnalysis
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 from ..base import RecognizerInfo, Templates
 
 BONES = tuple(tuple((joint, joint + 1) for joint in range(first, first + 3)) for first in (1, 5, 9, 13, 17))

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..base import RecognizerInfo
 from .coded_palm import CodedPalm
 from .filter_bank import CODE_SIZE, RESPONSE_TOLERANCE, both_orders

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..base import RecognizerInfo
 from .coded_palm import CodedPalm
 from .filter_bank import RESPONSE_TOLERANCE, first_order

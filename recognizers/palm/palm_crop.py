@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import HandAnalysis
-from ...datasets.base import Failure, Image
+from ...datasets.types import Failure, Image
 
 CROP_SIZE = 128
 MIN_SIDE = 16.0

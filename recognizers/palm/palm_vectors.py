@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.base import Image
+from ...datasets.types import Image
 from ..base import RecognizerInfo, Templates
 from ..matching.vector_matching import vector_distances
 from .palm_crop import to_grey

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...datasets.base import Image
+from ...datasets.types import Image
 from .data import Group
 from .grid_images import Case
 from .style import WIDTHS, Width, fitting, two_lines

@@ -13,7 +13,7 @@ from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import RunRecord
 from ...benchmark.run import STORE_FOLDER
 from ...benchmark.storage.store import Store
-from ...datasets.base import Image
+from ...datasets.types import Image
 from .data import AGAIN, Entry, Group
 
 _SAME = 6.0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 
 Region = NDArray[np.bool_]
 """(H, W), true inside."""

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 from .frechet import Moments, SetDistance, frechet_distance
 from .kernel_distance import kernel_distance

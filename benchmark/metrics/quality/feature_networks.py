@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ....weights.files import tensors
 from .changes import Box
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 from .changes import Region
 from .multiscale import ms_ssim

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ....weights.files import tensors
 from .feature_networks import exact_arithmetic
 

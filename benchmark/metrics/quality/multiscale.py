@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 from .changes import Box, changed_box, check_pair
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 from .multiscale import SMALLEST_SIDE, ms_ssim
 from .perceptual import lpips

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 from .changes import Box, Region, changed_box, check_pair
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 from .changes import Box, Region, changed_box, check_pair
 

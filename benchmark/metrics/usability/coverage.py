@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ....analyzers.base import Analysis, HandAnalysis
 from ....analyzers.face_alignment import FACE_SIZE, similarity_to_template
-from ....datasets.base import Image
+from ....datasets.types import Image
 from ..values import Undefined
 
 _GRID = 64
