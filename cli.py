@@ -3,18 +3,24 @@
 Each command lives in a module of its own that is imported when it is called, so that `deid-bench --help` is quick.
 
 Exit codes: 0 done; 1 done, but something failed or a check did not pass; 2 wrong usage, specification or data layout;
-3 data or weights cannot be had; 4 the results folder cannot be written; 70 a bug of ours; 130 interrupted.
+3 data or weights cannot be had; 4 the results folder or the output cannot be written; 70 a bug of ours;
+130 interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import io
+import os
 import sys
 from typing import Any
 
 import click
 
 from ._version import __version__
+from .characters import plain, sentence
 
 _COMMANDS = {
     "run": "Score de-identification methods and write records and a board.",
@@ -36,8 +42,11 @@ _COMMANDS = {
     "doctor": "Check this installation and say what is wrong.",
 }
 
+EXIT_OUTPUT = 4
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+"""What an output stream says that takes no more."""
 
 
 class _LazyGroup(click.Group):
@@ -106,14 +115,65 @@ def main(args: list[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except Exception as error:
         code = getattr(error, "exit_code", None)
-        if code is None:
-            raise
-        click.secho("Error: ", fg="red", nl=False, err=True)
-        click.echo(str(error), err=True)
-        return int(code)
+        if code is not None:
+            _say_error("\n".join(plain(each, 0) for each in str(error).splitlines()))
+            return int(code)
+        return _output_lost(error) if _is_about_output(error) else _bug(error)
     return result if isinstance(result, int) else 0
 
 
+def _say_error(text: str) -> None:
+    click.secho("Error: ", fg="red", nl=False, err=True)
+    click.echo(text, err=True)
+
+
+def _bug(error: Exception) -> int:
+    """One line on the terminal, and everything that a report needs in a file."""
+    import platform
+    import tempfile
+    import traceback
+
+    trace = "".join(traceback.format_exception(error))
+    command = " ".join(map(repr, sys.argv))
+    log = f"deid-bench {__version__}, Python {platform.python_version()}, {platform.platform()}\n{command}\n\n{trace}"
+    what = sentence(f"{type(error).__name__}: {error}", 200)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="deid-bench-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(log)
+    except OSError:
+        click.echo(log, err=True)
+        _say_error(f"a bug of deid-bench, not of yours ({what}); please report it with what stands above")
+    else:
+        _say_error(f"a bug of deid-bench, not of yours ({what}); please report it with {plain(file.name, 0)}")
+    return EXIT_BUG
+
+
+def _is_about_output(error: Exception) -> bool:
+    """Whether the output stream could not be written: files have errors of their own, which name the file."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
+
+
+def _output_lost(error: Exception) -> int:
+    """Say why the output is not complete, and let the interpreter's last flush go nowhere."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    _say_error(f"the output cannot be written ({reason or error})")
+    return EXIT_OUTPUT
+
+
 def console() -> None:
-    """Script entry point."""
-    sys.exit(main())
+    """Script entry point: output that cannot be encoded or written degrades, it never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _output_lost(error)
+    sys.exit(code)

@@ -41,6 +41,9 @@ class Execution:
     seconds_per_image: float = 60.0
     """A method that takes longer for an image has failed on it."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "out", Path(self.out))
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

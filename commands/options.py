@@ -59,7 +59,7 @@ def run_options(function: F) -> F:
         ),
         click.option("--root-seed", type=int, default=0, show_default=True, help="Seed that all others come from."),
         click.option(
-            "--limit", type=click.IntRange(0), default=0, metavar="N",
+            "--limit", type=click.IntRange(1), default=None, metavar="N",
             help="First N identities only: a smoke test, marked as not comparable.",
         ),
         out_option,
@@ -87,6 +87,6 @@ def make_run_options(values: dict[str, Any]) -> Any:
         analyzer=values["analyzer"],
         repetitions=values["repetitions"],
         root_seed=values["root_seed"],
-        limit=values["limit"],
+        limit=values["limit"] or 0,
         quality=values["quality"],
     )

@@ -96,7 +96,7 @@ def _data(report: Report) -> dict[str, Any]:
 
 def _show(report: Report) -> None:
     """One record on the terminal; all texts of the submission are made harmless."""
-    from ..benchmark.storage.strict_zip import plain
+    from ..characters import plain
 
     record = report.submitted.record
     colour = {"verified": "green", "recomputed": "green", "self-reported": "yellow"}[report.stamp.status]

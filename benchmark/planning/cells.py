@@ -44,6 +44,13 @@ class RunOptions:
     limit: int = 0
     """Take the first so many identities only; 0 = all. A limited run is a smoke test and never comparable."""
 
+    def __post_init__(self) -> None:
+        for name in ("methods", "datasets", "recognizers"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if self.limit < 0:
+            raise PluginError(f"--limit should be 1 or more, got {self.limit}")
+
 
 @dataclass(frozen=True, eq=False)
 class LoadedDataset:

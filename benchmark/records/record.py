@@ -9,15 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ...characters import inert
 from ...plugins.entries import Scalar
 from ..storage.store import write_atomically
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
+
+Text = Annotated[str, BeforeValidator(inert)]
+"""A text that may come from anybody; a record holds it on one line, without characters that cannot be seen."""
+Outside = Annotated[Scalar, BeforeValidator(inert)]
+"""A parameter, its text likewise."""
 
 
 class RecordError(ValueError):
@@ -39,16 +45,16 @@ class Interval(_Model):
     """Upper bound."""
     level: float
     """Nominal coverage, 0..1."""
-    method: str
+    method: Text
     """How it was computed."""
 
 
 class Value(_Model):
     """One number, or the reason why there is none."""
 
-    metric: str
+    metric: Text
     """Name in the catalogue of metrics (`deid-bench list metrics`)."""
-    recognizer: str | None = None
+    recognizer: Text | None = None
     """Specification of the recogniser it was measured with; null for numbers that need none."""
     value: float | None
     """In the metric's unit; null when it cannot be had."""
@@ -58,43 +64,43 @@ class Value(_Model):
     """Confidence interval; null where none can be given."""
     n: int
     """How many comparisons or images stand behind it."""
-    reason: str | None = None
+    reason: Text | None = None
     """Why there is no value, or what is to be known about it."""
 
 
 class Plugin(_Model):
     """A plug-in as it was used."""
 
-    spec: str
+    spec: Text
     """As a user would type it."""
-    name: str
+    name: Text
     """Registry name."""
-    version: str
+    version: Text
     """Its own version."""
-    params: dict[str, Scalar]
+    params: dict[Text, Outside]
     """Every parameter as used, defaults included."""
-    origin: str
+    origin: Text
     """Distribution and version, or file, that it came from."""
-    source_sha256: str
+    source_sha256: Text
     """Digest of the file that defines it."""
-    description: str
+    description: Text
     """One line by its author."""
-    licence: str
+    licence: Text
     """Licence of code and weights."""
-    citation: str
+    citation: Text
     """What to cite."""
-    training_data: str = "none"
+    training_data: Text = "none"
     """What its weights were trained on."""
-    weights: dict[str, str] = Field(default_factory=dict)
+    weights: dict[Text, Text] = Field(default_factory=dict)
     """SHA-256 of each weight file it reads."""
 
 
 class Method(Plugin):
     """The de-identifier."""
 
-    family: str
+    family: Text
     """Facet: classical, diffusion, adversarial, sanity, …"""
-    knowledge: str
+    knowledge: Text
     """`black box`, or the surrogate it looks into."""
     stochastic: bool
     """Whether its output depends on the seed."""
@@ -119,7 +125,7 @@ class Method(Plugin):
 class Dataset(Plugin):
     """The dataset."""
 
-    digest: str
+    digest: Text
     """Digest of its manifest: ids, identities and the hash of every file."""
     samples: int
     """Images."""
@@ -138,13 +144,13 @@ class Dataset(Plugin):
 class ProtocolRef(_Model):
     """The rules."""
 
-    id: str
+    id: Text
     """Name and version."""
-    digest: str
+    digest: Text
     """Digest of the protocol file."""
-    title: str
+    title: Text
     """Name for people."""
-    summary: str
+    summary: Text
     """What it does."""
 
 
@@ -159,7 +165,7 @@ class Counts(_Model):
     """The method could not, crashed, or took too long. Scored as if the original had been published."""
     skipped: int
     """Never given to the method, because no hand was found in the original."""
-    reasons: dict[str, int]
+    reasons: dict[Text, int]
     """How often each reason occurred, over all stages."""
     retry: int = 0
     """Of the failures, those that the same command tries again (crashes and time-outs, not refusals)."""
@@ -180,9 +186,9 @@ class Retrieval(_Model):
     """Identities of these."""
     unused: int
     """Images of the dataset in no role."""
-    targets: list[str] = Field(default_factory=list)
+    targets: list[Text] = Field(default_factory=list)
     """Ids of the images of other people that the method was given; empty for methods that need none."""
-    notes: list[str] = Field(default_factory=list)
+    notes: list[Text] = Field(default_factory=list)
     """Where this is not what the protocol has in mind."""
 
 
@@ -192,7 +198,7 @@ class Curve(_Model):
     name: Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
     """DET: x = FMR, y = FNMR of the originals, or of de-identified queries against the gallery. CMC: x = rank, y =
     identification rate of the de-identified images, or of the queries' originals."""
-    recognizer: str
+    recognizer: Text
     """Specification of the recogniser."""
     x: list[float]
     """Abscissa."""
@@ -203,51 +209,51 @@ class Curve(_Model):
 class SampleRow(_Model):
     """One planned image."""
 
-    sample_id: str
+    sample_id: Text
     """Id in the dataset."""
     repetition: int
     """Which of the versions (`--seeds`)."""
     status: Literal["done", "failed", "skipped"]
     """What became of it."""
-    reason: str | None = None
+    reason: Text | None = None
     """Why it is not done."""
     survived: bool | None = None
     """Whether the analyzer still finds the hand; null when there is no image."""
-    measures: dict[str, float | None] = Field(default_factory=dict)
+    measures: dict[Text, float | None] = Field(default_factory=dict)
     """Quality and drift of this image by metric name."""
-    distances: dict[str, float | None] = Field(default_factory=dict)
+    distances: dict[Text, float | None] = Field(default_factory=dict)
     """Distance to its own original by recogniser."""
-    task: str | None = None
+    task: Text | None = None
     """Digest of the work that made it; the image lies in the results folder's store under this name."""
-    image_sha256: str | None = None
+    image_sha256: Text | None = None
     """Of the de-identified image as PNG; the same pixels and the same Pillow give the same file."""
 
 
 class DistancesFile(_Model):
     """`distances.npz` beside the record: all that its recognition numbers are made of."""
 
-    sha256: str | None = None
+    sha256: Text | None = None
     """Of the file; null when none was written."""
     size: int | None = None
     """Its bytes."""
-    reason: str | None = None
+    reason: Text | None = None
     """Why none was written."""
 
 
 class Host(_Model):
     """Where, when and how fast. Nothing in here is a result."""
 
-    created: str
+    created: Text
     """UTC time, ISO 8601."""
-    backend: str
+    backend: Text
     """Back-end of the run that finished this record."""
     jobs: int
     """Worker processes."""
-    machine: dict[str, str]
+    machine: dict[Text, Text]
     """Processor, operating system, Python."""
-    packages: dict[str, str]
+    packages: dict[Text, Text]
     """Versions of the libraries that compute."""
-    seconds: dict[str, float]
+    seconds: dict[Text, float]
     """Mean seconds per task by stage, over the tasks of this record that were timed."""
     wall_seconds: float
     """Of the command that finished this record."""
@@ -260,9 +266,9 @@ class RunRecord(_Model):
 
     schema_version: Literal[1] = 1
     """Version of this layout."""
-    digest: str
+    digest: Text
     """Digest of everything the numbers depend on; also in the folder's name."""
-    toolkit: str
+    toolkit: Text
     """deid-bench version."""
     protocol: ProtocolRef
     dataset: Dataset
@@ -278,7 +284,7 @@ class RunRecord(_Model):
     counts: Counts
     values: list[Value]
     """All numbers."""
-    alarms: list[str] = Field(default_factory=list)
+    alarms: list[Text] = Field(default_factory=list)
     """What looks implausible or too small to be trusted; empty when nothing does."""
     curves: list[Curve]
     retrieval: Retrieval | None = None

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...characters import sentence
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _END = struct.Struct("<4s8xII2x")
 """The last record of a zip without comment: signature, size and start of the directory."""
@@ -47,7 +49,7 @@ class Payload:
     def failure(self) -> str | None:
         """The reason, when this object records that something could not be done."""
         reason = self.meta.get("failure")
-        return str(reason) if reason is not None else None
+        return sentence(reason) or "no reason given" if reason is not None else None
 
 
 def explain_os_error(error: OSError, path: Path) -> StoreError:

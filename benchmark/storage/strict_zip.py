@@ -17,6 +17,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...characters import plain
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _END = struct.Struct("<4s4H2IH")
 """The last record of a zip: signature, two disk numbers, entries here and in all, size and start of the directory,
@@ -97,12 +99,6 @@ def read_zip(data: bytes, limits: Limits, allowed: re.Pattern[str], what: str) -
         raise Refused(f"{what}: a file name is not UTF-8") from error
     except Exception as error:  # a damaged zip can raise nearly anything
         raise Refused(f"{what}: not a readable zip ({type(error).__name__}: {plain(error)})") from error
-
-
-def plain(text: object, longest: int = 200) -> str:
-    """A stranger's text on one line of a terminal: control and direction characters spelled out, and cut short."""
-    shown = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in str(text)[: longest + 1])
-    return shown if len(shown) <= longest else shown[:longest] + "…"
 
 
 def _check_end(data: bytes, limits: Limits, what: str) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ...characters import plain
 from ..metrics.catalogue import METRICS
 from ..records.record import FILE_NAME, SCHEMA_VERSION, RunRecord
 from ..results.distances_file import DISTANCES_NAME, PairDistances, read
-from ..storage.strict_zip import Refused, plain, read_zip
+from ..storage.strict_zip import Refused, read_zip
 from .pack import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, Manifest, Packed
 
 _LONGEST_TEXT = 5000

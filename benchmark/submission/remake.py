@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...characters import plain
 from ...datasets.images import ImageError, decode_png
 from ...plugins.entries import Kind
 from ..engine.backends import Settings, make_backend
@@ -27,7 +28,6 @@ from ..results.blocks import join_blocks
 from ..results.distances_file import PairDistances
 from ..stages.measure import measured
 from ..storage.store import Payload, Store
-from ..storage.strict_zip import plain
 from .pack import known_plugin
 from .read import Submitted
 from .recompute import close

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...characters import plain
 from ..records.record import FILE_NAME, RecordError, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.store import write_atomically
-from ..storage.strict_zip import plain
 from .read import Submitted
 from .recompute import Recomputed, Verdict, recompute
 from .remake import NotAtHand, Rerun, cell_of, check_pairs, rerun

@@ -85,8 +85,8 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
     """
     if group_key(first[0]) != group_key(second[0]):
         raise NotComparable(
-            f"expected two records of one protocol, dataset and analyzer, got {' / '.join(_where(first[0]))} and "
-            f"{' / '.join(_where(second[0]))}; run both methods with the same options"
+            "expected two records of one protocol, dataset and analyzer, got "
+            f"{_differences(first[0], second[0])}; run both methods with the same options"
         )
     replicates = [load_replicates(folder) for _, folder in (first, second)]
     for found, (_, folder) in zip(replicates, (first, second), strict=True):
@@ -110,8 +110,22 @@ def _number(record: RunRecord, metric: str, recognizer: str) -> float | None:
     return found.value if found else None
 
 
-def _where(record: RunRecord) -> tuple[str, str, str]:
-    return record.protocol.id, record.dataset.spec, record.analyzer.spec
+def _differences(first: RunRecord, second: RunRecord) -> str:
+    """What is not the same of two records, in words."""
+
+    def parts(record: RunRecord) -> dict[str, str]:
+        dataset = record.dataset
+        limited = " with --limit" if dataset.limited else ""
+        return {
+            "protocol": record.protocol.id,
+            "rules of the protocol": record.protocol.digest[:10],
+            "dataset": dataset.spec,
+            "images": f"{dataset.samples} of {dataset.identities} identities{limited} (digest {dataset.digest[:10]})",
+            "analyzer": record.analyzer.spec,
+        }
+
+    a, b = parts(first), parts(second)
+    return "; ".join(f"{name}: {a[name]} and {b[name]}" for name in a if a[name] != b[name])
 
 
 def _verdict(metric: str, found: Difference | Undefined) -> str:

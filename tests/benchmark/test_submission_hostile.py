@@ -15,9 +15,10 @@ import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, plain, read_zip
+from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, read_zip
 from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack
 from deid_bench.benchmark.submission.read import read_submission, strict_json
+from deid_bench.characters import plain
 from deid_bench.cli import main
 
 Members = dict[str, bytes]
@@ -265,7 +266,7 @@ def test_limits_hold_for_what_is_in_sum_too_large() -> None:
 
 
 def test_texts_of_a_stranger_do_not_reach_the_terminal_raw() -> None:
-    assert plain("a\x1b[2J\u202e\n" + "b" * 500) == "a\\u001b[2J\\u202e\\u000a" + "b" * 178 + "…"
+    assert plain("a\x1b[2J\u202e\n" + "b" * 500) == "a\\u001b[2J\\u202e " + "b" * 183 + "…"
 
 
 def test_json_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

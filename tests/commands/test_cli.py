@@ -194,3 +194,26 @@ def test_interrupting_ends_with_130(monkeypatch, capsys) -> None:
     code, _, err = call(capsys, "run", "--method", "masking")
     assert code == 130
     assert "the same command goes on" in err
+
+
+def test_records_of_other_limits_are_told_apart(capsys, tmp_path: Path) -> None:
+    arguments = _run(tmp_path, "identity")
+    assert main([*arguments, "--limit", "3"]) == 0
+    assert main([*arguments, "--limit", "4"]) == 0
+    first, second = sorted(tmp_path.glob("*/run.json"))
+    code, _, err = call(capsys, "compare", str(first), str(second))
+    assert code == 2
+    assert "of 3 identities with --limit" in err
+    assert "of 4 identities with --limit" in err
+    assert main([*arguments, "--limit", "0"]) == 2
+
+
+def test_options_take_one_name_and_a_path_as_text() -> None:
+    from deid_bench.benchmark.planning.cells import RunOptions
+    from deid_bench.benchmark.run import Execution
+    from deid_bench.plugins.entries import PluginError
+
+    assert RunOptions(methods="masking", datasets=["a", "b"]).methods == ("masking",)
+    assert Execution(out="results").out == Path("results")
+    with pytest.raises(PluginError, match="--limit"):
+        RunOptions(methods="masking", limit=-1)

@@ -1,0 +1,51 @@
+"""Text from outside made harmless, once for every place that shows it.
+
+Names, descriptions, paths, messages of exceptions and reasons come from strangers: plug-ins, files, submissions. They
+may hold line breaks, colour codes, characters that turn the direction of writing, and lone surrogates, which no
+encoding can write. What `plain` returns is one line of printable characters, so that it can go to a terminal, into JSON
+and into any file; the escapes that a format has of its own (HTML, LaTeX, CSV, rich's markup) come on top.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CUT = "…"
+
+
+def plain(text: object, longest: int = 200) -> str:
+    """A text on one line: blanks of all kinds become a space, and what cannot be seen is spelled out (`\\u202e`).
+
+    Args:
+        text: from anybody; `str()` of it is taken.
+        longest: characters; what follows is replaced by an ellipsis. 0: all are kept.
+    """
+    whole = str(text)
+    kept = whole[:longest] if longest else whole
+    shown = kept if kept.isprintable() else "".join(map(_shown, kept))
+    if longest and (len(whole) > longest or len(shown) > longest):
+        return shown[:longest] + _CUT
+    return shown
+
+
+def sentence(text: object, longest: int = 300) -> str:
+    """A message as one sentence: as `plain`, and without indents and double spaces."""
+    whole = str(text)[: 4 * longest]
+    return plain(" ".join(whole.split()), longest)
+
+
+def inert(data: Any) -> Any:
+    """JSON data with all its texts, keys included, as `plain` gives them."""
+    if isinstance(data, str):
+        return plain(data, 0)
+    if isinstance(data, dict):
+        return {inert(key): inert(each) for key, each in data.items()}
+    if isinstance(data, list | tuple):
+        return [inert(each) for each in data]
+    return data
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else f"\\u{ord(character):04x}"
