@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from .options import json_option
 
 if TYPE_CHECKING:
     from ..benchmark.metrics.metric import Metric
+    from ..benchmark.protocols import Protocol
 
 _WIDTH = 100
 _LABEL = 11
@@ -19,19 +21,28 @@ _LABEL = 11
 @click.command("explain")
 @click.argument("names", nargs=-1, metavar="METRIC…")
 @click.option("--all", "everything", is_flag=True, help="Every metric.")
+@click.option(
+    "--protocols", "rules", is_flag=True, help="The protocols in place of metrics; with --markdown as a table."
+)
 @click.option("--markdown", is_flag=True, help="Print Markdown; with --all the page docs/metrics.md.")
 @json_option
-def command(names: tuple[str, ...], everything: bool, markdown: bool, as_json: bool) -> int:
+def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: bool, as_json: bool) -> int:
     """Say what a number means: definition, formula, range, source, what protocols do, and what to beware of.
+
+    The id of a protocol, or the TOML file of one, says what its rules are.
 
     \b
     deid-bench explain dir
     deid-bench explain rr rr_cross
+    deid-bench explain palm/1.0
     deid-bench explain --all --markdown
     """
     from ..benchmark.metrics.catalogue import METRICS
     from ..benchmark.metrics.page import metric_section, metrics_page
 
+    named = _protocols(names, rules)
+    if named:
+        return _explain_protocols(named, markdown, as_json)
     if everything == bool(names):
         raise click.UsageError("Name one or more metrics, or say --all; `deid-bench list metrics` shows them.")
     if markdown and as_json:
@@ -44,6 +55,33 @@ def command(names: tuple[str, ...], everything: bool, markdown: bool, as_json: b
     else:
         for metric in chosen:
             _show(metric)
+    return 0
+
+
+def _protocols(names: tuple[str, ...], everything: bool) -> list[Protocol]:
+    """The protocols that are asked for, or none where metrics are."""
+    from ..benchmark.protocols import get_protocol, protocols
+
+    if everything:
+        return list(protocols().values())
+    named = [name for name in names if name.endswith(".toml") or re.fullmatch(r"[\w-]+/[\d.]+", name)]
+    if named and len(named) < len(names):
+        raise click.UsageError("Name metrics or protocols, not both at once.")
+    return [get_protocol(name) for name in named]
+
+
+def _explain_protocols(chosen: list[Protocol], markdown: bool, as_json: bool) -> int:
+    from ..benchmark.protocols.page import protocol_facts, protocols_table
+
+    if as_json:
+        found = [{"id": each.id, **protocol_facts(each)} for each in chosen]
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    elif markdown:
+        click.echo(protocols_table(chosen))
+    else:
+        for each in chosen:
+            click.secho(each.id, bold=True)
+            _show_facts(protocol_facts(each), 32)
     return 0
 
 
@@ -68,21 +106,26 @@ def _key(text: str) -> str:
 
 
 def _show(metric: Metric) -> None:
-    from textwrap import TextWrapper
-
     from ..benchmark.metrics.page import facts
-
-    def wrapped(text: str, first: str, others: str) -> str:
-        wrapper = TextWrapper(_WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
-        return wrapper.fill(text)
 
     click.secho(metric.name, bold=True, nl=False)
     click.echo(f"  {metric.title}")
-    click.echo(wrapped(metric.definition, "  ", "  "))
-    for label, text in facts(metric).items():
-        first, others = f"  {label:<{_LABEL}}", " " * (_LABEL + 2)
-        click.echo(f"{first}{text}" if label == "formula" else wrapped(text, first, others))
+    click.echo(_wrapped(metric.definition, "  ", "  "))
+    _show_facts(facts(metric), _LABEL)
+
+
+def _show_facts(facts: dict[str, str], width: int) -> None:
+    for label, text in facts.items():
+        first, others = f"  {label:<{width}}", " " * (width + 2)
+        click.echo(f"{first}{text}" if label == "formula" else _wrapped(text, first, others))
     click.echo()
+
+
+def _wrapped(text: str, first: str, others: str) -> str:
+    from textwrap import TextWrapper
+
+    wrapper = TextWrapper(_WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    return wrapper.fill(text)
 
 
 def _plain(metric: Metric) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def command(name: str, as_json: bool) -> int:
     \b
     deid-bench info blurring
     deid-bench info palm/1.0
+    deid-bench info ./mine.toml
     deid-bench info dir
     """
     found = _find(name)
@@ -42,12 +43,14 @@ def command(name: str, as_json: bool) -> int:
 
 def _find(name: str) -> list[dict[str, Any]]:
     from ..benchmark.metrics.catalogue import METRICS
-    from ..benchmark.protocols import protocols
+    from ..benchmark.protocols import get_protocol, protocols
+    from ..benchmark.protocols.page import protocol_facts
     from ..plugins.entries import Kind, PluginError, Spec, registry
 
     found: list[dict[str, Any]] = []
-    if name in protocols():
-        found.append({"kind": "protocol", "name": name, **_without(protocols()[name], "id")})
+    if name in protocols() or name.endswith(".toml"):
+        protocol = get_protocol(name)
+        found.append({"kind": "protocol", "name": protocol.id, **protocol_facts(protocol)})
     if name in METRICS:
         found.append({"kind": "metric", "name": name, **_without(METRICS[name], "name")})
     problems = []

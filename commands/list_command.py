@@ -42,7 +42,14 @@ def _rows(what: str) -> list[dict[str, Any]]:
     if what == "protocols":
         from ..benchmark.protocols import protocols
 
-        return [{"name": each.id, "description": each.title, "origin": each.source} for each in protocols().values()]
+        return [
+            {
+                "name": each.id,
+                "description": each.title + (f" (use {each.superseded_by})" if each.superseded_by else ""),
+                "origin": each.source,
+            }
+            for each in protocols().values()
+        ]
     if what == "metrics":
         from ..benchmark.metrics.catalogue import METRICS
 

@@ -43,7 +43,10 @@ def run_options(function: F) -> F:
             help="Dataset. Repeatable.  [default: palm-mini, controlled and wild; under face/1.0 lfw or, where that is "
             "not at hand, orl]",
         ),
-        click.option("--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID", help="Rules."),
+        click.option(
+            "--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID",
+            help="Rules: an id, or FILE.toml of your own.",
+        ),
         click.option(
             "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC",
             help="Recognition system. Repeatable.  [default: those of the protocol]",

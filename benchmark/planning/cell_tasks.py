@@ -135,7 +135,7 @@ class Tasks:
     def version_embed(self, version: Version, recognizer: Plugin) -> Task:
         """Template of a de-identified image, aligned as the protocol says."""
         original = self.analysis(version.sample)
-        own_first = self._cell.protocol.alignment == "own-else-original"
+        own_first = self._cell.protocol.alignment.probe == "own-else-original"
         analyses = (version.analyze.digest, original) if own_first else (original,)
         return embed_task(version.analyze.label, ImageRef.stored(version.deidentify.digest), analyses, recognizer)
 

@@ -31,7 +31,8 @@ class RunOptions:
     methods: tuple[str, ...]
     datasets: tuple[str, ...] = ()
     """Empty: those of the protocol, see `default_datasets`."""
-    protocol: str = DEFAULT_PROTOCOL
+    protocol: str | Protocol = DEFAULT_PROTOCOL
+    """Its id, a TOML file of the user's own, or what was read from one."""
     recognizers: tuple[str, ...] = ()
     """Empty: those of the protocol."""
     analyzer: str = ""
@@ -169,7 +170,7 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
         raise PluginError("name at least one method, for example --method blurring")
     if options.repetitions < 1:
         raise PluginError(f"--seeds should be 1 or more, got {options.repetitions}")
-    protocol = get_protocol(options.protocol)
+    protocol = options.protocol if isinstance(options.protocol, Protocol) else get_protocol(options.protocol)
     methods = [_method(text, protocol) for text in options.methods]
     analyzer = _fitting(Kind.ANALYZER, options.analyzer or protocol.analyzer, protocol)
     named = options.recognizers or protocol.recognizers

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -152,6 +152,8 @@ class ProtocolRef(_Model):
     """Name for people."""
     summary: Text
     """What it does."""
+    rules: dict[str, Any] | None = None
+    """All of them, where a user brought a protocol file; null for those that come with the toolkit."""
 
 
 class Counts(_Model):

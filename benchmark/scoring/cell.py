@@ -240,7 +240,13 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
 
 def _protocol(cell: Cell) -> records.ProtocolRef:
     protocol = cell.protocol
-    return records.ProtocolRef(id=protocol.id, digest=protocol.digest, title=protocol.title, summary=protocol.summary)
+    return records.ProtocolRef(
+        id=protocol.id,
+        digest=protocol.digest,
+        title=protocol.title,
+        summary=protocol.about,
+        rules=protocol.rules if protocol.own else None,
+    )
 
 
 def _retrieval(cell: Cell, results: CellResults) -> records.Retrieval | None:

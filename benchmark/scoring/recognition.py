@@ -89,7 +89,7 @@ class Recognition:
         enrolled = np.isfinite(np.diagonal(distances.originals)) if len(usable) else np.zeros(0, bool)
         self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
         dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
-        self._dev = dev_rows if setting.protocol.threshold_from == "dev" else None
+        self._dev = dev_rows if setting.protocol.threshold.source == "dev" else None
         self._asked, self._gallery = self._sides(setting, usable)
         self.genuine, self.impostor = self._pairs(self._eval)
         column = {each.sample_id: index for index, each in enumerate(usable)}

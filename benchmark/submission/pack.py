@@ -27,7 +27,7 @@ from ...plugins.specs import Spec
 from ...weights.files import WeightsError
 from ..planning.cells import load_dataset, plugin_of
 from ..planning.tasks import ImageRef, analyze_task, crop_task
-from ..protocols import protocols
+from ..protocols import protocol_of
 from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.digest import digest
@@ -267,7 +267,8 @@ def _original(store: Store, record: RunRecord, sample: Sample) -> bytes | None:
     """The image as methods got it: the file's, or the crop where the protocol cuts."""
     from ...datasets.images import write_png
 
-    rule = protocols()[record.protocol.id].crop if record.protocol.id in protocols() else None
+    protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    rule = protocol.crop if protocol else None
     if rule is None:
         return write_png(sample.image())
     if not known_plugin(Kind.ANALYZER, record.analyzer.spec):

@@ -15,7 +15,7 @@ from ..full_quality import NO_CLOSER_LOOK
 from ..planning.cell_tasks import Version
 from ..planning.cells import SCORE_VERSION
 from ..planning.tasks import Stage, Task
-from ..protocols import protocols
+from ..protocols import protocol_of
 from ..records.record import Curve, Interval, RunRecord, SampleRow, Value
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import PairDistances
@@ -114,7 +114,9 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         seed_lpips={},
         seconds={},
     )
-    protocol = protocols()[record.protocol.id]
+    protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if protocol is None:
+        raise ValueError(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
     if record.retrieval is None:
         return Setting(protocol, samples, record.repetitions), results
     queries = frozenset(row.sample_id for row in record.samples)
@@ -133,8 +135,8 @@ def _version(sample: Sample, repetition: int, number: int) -> Version:
 
 def _header_problems(record: RunRecord) -> list[str]:
     problems = []
-    protocol = protocols().get(record.protocol.id)
-    if protocol is None or protocol.digest != record.protocol.digest:
+    protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if protocol is None:
         problems.append(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
     if record_digest(record, SCORE_VERSION) != record.digest:
         problems.append("the record's digest is not that of its parts, or of another version of the scoring")

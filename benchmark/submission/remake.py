@@ -23,6 +23,7 @@ from ..metrics.values import Undefined
 from ..planning.cell_tasks import Tasks, Version
 from ..planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
 from ..planning.tasks import compare_tasks
+from ..protocols import protocol_of
 from ..records.record import Plugin, RunRecord, SampleRow
 from ..results.blocks import join_blocks
 from ..results.distances_file import PairDistances
@@ -103,10 +104,13 @@ def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
     for kind, each in named:
         if not known_plugin(kind, each.spec):
             raise NotAtHand(f"{kind} {plain(each.spec)} is not installed; take its file in with --plugin")
+    protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if protocol is None:
+        raise NotAtHand(f"protocol {plain(record.protocol.id)}: its digest is none of this deid-bench's")
     options = RunOptions(
         methods=(method,),
         datasets=(dataset or record.dataset.spec,),
-        protocol=record.protocol.id,
+        protocol=protocol,
         recognizers=tuple(each.spec for each in record.recognizers),
         analyzer=record.analyzer.spec,
         repetitions=record.repetitions,

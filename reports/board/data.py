@@ -13,7 +13,7 @@ from typing import Any
 
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.page import facts
-from ...benchmark.protocols import protocols
+from ...benchmark.protocols import protocol_of
 from ...benchmark.records.record import RunRecord
 from ..comparison.ranking import table_standings
 from ..leaderboard.direction import dominated, goodness
@@ -72,7 +72,8 @@ def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Ta
     overview = first_look(table)
     by = next((index for index in overview if set_of(table.columns[index].metric) == "privacy"), None)
     rows = table.rows if by is None else tuple(sorted(table.rows, key=lambda row: _badness(row, table.columns[by], by)))
-    known = protocols().get(table.rows[0].record.protocol.id)
+    rules = table.rows[0].record.protocol
+    known = protocol_of(rules.id, rules.digest, rules.rules)
     identifier = hashlib.sha256(table.key.encode()).hexdigest()[:8]
     others = tuple(
         (row.record.method.spec, reason)

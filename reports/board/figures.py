@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.protocols import ProtocolError, protocols
+from ...benchmark.protocols import ProtocolError, protocol_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.results.distances_file import DISTANCES_NAME, PairDistances, read
 from ...benchmark.storage.strict_zip import Refused
@@ -100,8 +100,8 @@ def _kinds(pairs: PairDistances, recognizer: str, record: RunRecord) -> dict[str
 
 def _evaluated(pairs: PairDistances, record: RunRecord) -> frozenset[str]:
     """Subjects that the record's numbers are about; everybody under a protocol that is not known here."""
-    known = protocols().get(record.protocol.id)
-    if known is None or known.digest != record.protocol.digest:
+    known = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if known is None:
         return frozenset(pairs.subjects)
     try:
         return known.eval_subjects(pairs.subjects)

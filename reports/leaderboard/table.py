@@ -140,7 +140,13 @@ def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table
     )
     first = records[0]
     smoke = " (limited: a smoke test, not comparable)" if first.dataset.limited else ""
-    return Table("-".join(key), f"{first.protocol.id} on {first.dataset.spec}{smoke}", shown, rows)
+    return Table("-".join(key), f"{_rules(first)} on {first.dataset.spec}{smoke}", shown, rows)
+
+
+def _rules(record: RunRecord) -> str:
+    """Name of the protocol; a user's own says so, as it may bear any name."""
+    own = f" (own rules, {record.protocol.digest[:8]})" if record.protocol.rules is not None else ""
+    return f"{record.protocol.id}{own}"
 
 
 def _timed(record: RunRecord) -> list[Value]:

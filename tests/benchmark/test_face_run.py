@@ -287,9 +287,9 @@ def test_without_a_dataset_the_first_at_hand_is_taken(tmp_path: Path) -> None:
     protocol = get_protocol("face/1.0")
     assert protocol.datasets == ("lfw", "orl")
     here = f"toy-faces:folder={tmp_path / 'f'}"
-    assert default_datasets(replace(protocol, datasets=("not-there", here, "orl"))) == (here,)
+    assert default_datasets(protocol.model_copy(update={"datasets": ("not-there", here, "orl")})) == (here,)
     with pytest.raises(ProtocolError, match=r"name one with --dataset\. not-there: there is no"):
-        default_datasets(replace(protocol, datasets=("not-there",)))
+        default_datasets(protocol.model_copy(update={"datasets": ("not-there",)}))
 
 
 def test_the_surrogate_reaches_the_methods_that_have_one() -> None:

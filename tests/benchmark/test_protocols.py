@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
-from deid_bench.benchmark.protocols import ProtocolError, get_protocol, protocols
+from deid_bench.benchmark import protocols as room
+from deid_bench.benchmark.protocols import ProtocolError, get_protocol, protocol_of, protocols
+from deid_bench.benchmark.protocols.page import REGENERATE, protocols_table
+from deid_bench.benchmark.records.record import load_record, load_records
+from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
+from deid_bench.benchmark.submission.recompute import recompute
+from deid_bench.cli import main
 
 DIGESTS = {
     "face/1.0": "400c2fd161c087d86a03df650c1c4fd2a22b288cbe4021bc5542d652e1292a18",
@@ -13,9 +23,133 @@ DIGESTS = {
 }
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
+
+
+def changed(tmp_path: Path, *edits: tuple[str, str], name: str = "palm-1.0.toml") -> Path:
+    """A copy of one of our files with some texts replaced."""
+    text = (room.FOLDER / name).read_text(encoding="utf-8")
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def test_released_protocols_never_change() -> None:
     """A change is a new version and a new file: numbers under one id have to stay comparable."""
     assert {each.id: each.digest for each in protocols().values()} == DIGESTS
+
+
+def test_a_successor_is_named_without_a_change_of_the_digest(tmp_path: Path) -> None:
+    path = changed(tmp_path, ('id = "palm/1.0"', 'superseded_by = "palm/7.0"\nid = "palm/1.0"'))
+    found = get_protocol(str(path))
+    assert (found.superseded_by, found.digest) == ("palm/7.0", DIGESTS["palm/1.0"])
+    known = protocols()
+    assert {each.superseded_by for each in known.values()} <= {"", *known}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('from = "dev"', 'from = "nobody"', r"threshold\.from: .*'dev' or 'eval', got 'nobody'"),
+        ('from = "dev"', "", r"threshold\.from: Field required"),
+        ('rule = "eer"', 'rule = "eerr"', r"threshold\.rule: .*got 'eerr'"),
+        ("[split]", "[spit]", r"split: Field required"),
+        ("dev_share = 0.34", "dev_share = 1.5", r"split\.dev_share: .*less than 1.*got '1\.5'"),
+        ("dev_share = 0.34", "dev_share = 0.0", r"needs a split\.dev_share above 0"),
+        (
+            "dev_share = 0.34",
+            "dev_share = 0.34\nsalt = 3",
+            r"split\.salt: there is no such key; known are dev_share, seed",
+        ),
+        ('id = "palm/1.0"', 'id = "palm"', r"id: .*got 'palm'"),
+        ('id = "palm/1.0"', 'id = "palm/1.0"\ndigest = "00"', r"digest: no key of a protocol file"),
+        ('id = "palm/1.0"', 'id = "palm/1.0"\nday = 2025-01-01', r"date"),
+        ('id = "palm/1.0"', "id = palm", r"no TOML file"),
+    ],
+)
+def test_a_file_that_makes_no_sense_says_what_would(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(ProtocolError, match=message):
+        get_protocol(str(changed(tmp_path, (old, new))))
+
+
+def test_a_missing_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["run", "-m", "blurring", "--protocol", str(tmp_path / "none.toml")])
+    assert code == 2
+    assert "none.toml: the protocol cannot be read" in capsys.readouterr().err
+
+
+def test_the_docs_show_every_protocol() -> None:
+    table = protocols_table(list(protocols().values()))
+    assert table in PAGE.read_text(encoding="utf-8"), f"docs/protocols.md lacks the table; {REGENERATE}"
+
+
+def test_a_version_is_added_by_one_file(
+    tmp_path: Path, toy_options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file in the folder of protocols is found by `list`, `info`, `explain`, the docs, a run, and its board."""
+    folder = tmp_path / "protocols"
+    shutil.copytree(room.FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    text = (folder / "palm-1.0.toml").read_text().replace("palm/1.0", "palm/7.0").replace("Palm, strict", "Seventh")
+    (folder / "palm-7.0.toml").write_text(text)
+    monkeypatch.setattr(room, "FOLDER", folder)
+    protocols.cache_clear()
+    try:
+        for command in (["list", "protocols"], ["info", "palm/7.0"], ["explain", "palm/7.0"]):
+            assert main(command) == 0
+            assert "Seventh" in capsys.readouterr().out
+        assert "`palm/7.0`" in protocols_table(list(protocols().values()))
+        options = toy_options("toy_noise", protocol="palm/7.0")
+        assert main(_typed(options, tmp_path / "out")) == 0
+        assert "palm/7.0" in capsys.readouterr().out
+        assert "palm/7.0" in (tmp_path / "out" / "board.html").read_text()
+    finally:
+        monkeypatch.undo()
+        protocols.cache_clear()
+
+
+def _typed(options, out: Path) -> list[str]:
+    typed = [
+        "run",
+        "--out",
+        str(out),
+        "--jobs",
+        "1",
+        "--protocol",
+        str(options.protocol),
+        "--analyzer",
+        options.analyzer,
+    ]
+    for name, values in (("-m", options.methods), ("-d", options.datasets), ("-r", options.recognizers)):
+        typed += [part for each in values for part in (name, each)]
+    return typed
+
+
+def test_a_users_own_protocol_runs_and_is_kept_apart(
+    tmp_path: Path, toy_options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even under the id of one of ours: by its digest, in tables, on the board, and when it is recomputed."""
+    path, out = changed(tmp_path, ("dev_share = 0.34", "dev_share = 0.5")), tmp_path / "out"
+    for protocol in ("palm/1.0", str(path)):
+        assert main(_typed(toy_options("toy_noise", protocol=protocol), out)) == 0
+    text = capsys.readouterr().out
+    own = get_protocol(str(path))
+    assert f"palm/1.0 (own rules, {own.digest[:8]})" in text
+    records = {each.protocol.digest: each for each in load_records(out)}
+    assert set(records) == {DIGESTS["palm/1.0"], own.digest}
+    assert records[DIGESTS["palm/1.0"]].protocol.rules is None
+    assert records[own.digest].protocol.rules == own.rules
+    assert (out / "board.html").read_text().count("other rules: protocol digest") == 2
+    for each in out.rglob("run.json"):
+        found = load_record(each)
+        again = recompute(found, read(each.parent / DISTANCES_NAME))
+        assert again.problems == []
+        assert {verdict.outcome for verdict in again.verdicts if verdict.metric.startswith("rr")} == {"equal"}
+    forged = {**own.rules, "title": "Other"}
+    assert protocol_of(own.id, own.digest, forged) is None
+    assert json.loads(json.dumps(own.rules)) == own.rules
 
 
 def test_an_unknown_protocol_names_close_ones() -> None:
