@@ -12,7 +12,7 @@ NEEDED = (
     "deid_bench/py.typed",
     "deid_bench/benchmark/protocols/palm-1.0.toml",
     "deid_bench/benchmark/protocols/palm-paper-1.0.toml",
-    "deid_bench/benchmark/schema/run-1.json",
+    "deid_bench/benchmark/records/schema/run-1.json",
     "deid_bench/datasets/assets/LICENSE.generic-hand.md",
     "deid_bench/datasets/assets/README.md",
     "deid_bench/datasets/assets/hand_mesh.npz",
@@ -20,10 +20,10 @@ NEEDED = (
     "deid_bench/datasets/assets/lfw-queries-gallery-1.csv",
     "deid_bench/datasets/assets/palm_mini/controlled/manifest.csv",
     "deid_bench/datasets/assets/palm_mini/wild/manifest.csv",
-    "deid_bench/reports/templates/board.html",
-    "deid_bench/reports/templates/board.css",
-    "deid_bench/reports/templates/board_start.js",
-    "deid_bench/reports/published/palm_deid.toml",
+    "deid_bench/reports/board/templates/board.html",
+    "deid_bench/reports/board/templates/board.css",
+    "deid_bench/reports/board/templates/board_start.js",
+    "deid_bench/reports/paper/printed/palm_deid.toml",
     "deid_bench/deidentifiers/assets/palm_tiny/unet/diffusion_pytorch_model.safetensors",
     "deid_bench/deidentifiers/assets/face_tiny_ddpm/diffusion_pytorch_model.safetensors",
     "deid_bench/recognizers/assets/ccnet/ccnet.safetensors",
@@ -48,7 +48,7 @@ def problems(wheel: Path) -> list[str]:
     packages = {name.strip() for name in config["options"]["packages"].split()}
     for folder in sorted({path.parent for path in ROOT.glob("*/**/__init__.py")}):
         parts = folder.relative_to(ROOT).parts
-        if parts[0] in {"tests", "training", "benchmarks", "build", "docs"} or parts[0].startswith("."):
+        if parts[0] in {"tests", "training", "speed", "build", "docs"} or parts[0].startswith("."):
             continue
         package = ".".join(("deid_bench", *parts))
         if package not in packages:
