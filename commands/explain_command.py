@@ -38,7 +38,7 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     deid-bench explain --all --markdown
     """
     from ..benchmark.metrics.catalogue import METRICS
-    from ..benchmark.metrics.page import metric_section, metrics_page
+    from ..reports.explanation.page import metric_section, metrics_page
 
     named = _protocols(names, rules)
     if named:
@@ -106,7 +106,7 @@ def _key(text: str) -> str:
 
 
 def _show(metric: Metric) -> None:
-    from ..benchmark.metrics.page import facts
+    from ..reports.explanation.page import facts
 
     click.secho(metric.name, bold=True, nl=False)
     click.echo(f"  {metric.title}")
@@ -131,4 +131,6 @@ def _wrapped(text: str, first: str, others: str) -> str:
 def _plain(metric: Metric) -> dict[str, Any]:
     import dataclasses
 
-    return dataclasses.asdict(metric)
+    plain = {each.name: getattr(metric, each.name) for each in dataclasses.fields(metric)}
+    function = metric.function
+    return {**plain, "blocks": sorted(metric.blocks), "function": f"{function.__module__}:{function.__qualname__}"}

@@ -16,14 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from deid_bench.benchmark.metrics.recognition.error_rates import (
-    EerPoint,
-    d_prime,
-    dir_ratio,
-    eer,
-    fmr_fnmr_curve,
-    fnmr_at_fmr,
-)
+from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
+from deid_bench.benchmark.metrics.recognition.decidability import d_prime
+from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, eer, fmr_fnmr_curve, fnmr_at_fmr
 from deid_bench.benchmark.metrics.recognition.population import BUDGET, Collector, Population
 from deid_bench.benchmark.storage.host import peak_memory_mb
 

@@ -1,34 +1,48 @@
-"""What every reported number is: definition, unit, range, direction and source. Reports have it from here alone."""
+"""Every metric of the toolkit by name: what the modules of the four rooms define."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import get_args
 
-from .metric import Metric
-from .privacy.descriptions import PRIVACY_METRICS
-from .quality.descriptions import QUALITY_METRICS
-from .recognition.descriptions import RECOGNITION_METRICS
-from .reidentification import REIDENTIFICATION_METRICS
-from .usability.descriptions import COST_METRICS, USABILITY_METRICS
+from . import privacy, quality, recognition, usability
+from .metric import Group, Metric
+
+ROOMS = (privacy, quality, usability, recognition)
+"""A module of one of these adds a metric by defining it; nothing else lists it."""
 
 
-def _catalogue(metrics: Iterable[Metric]) -> dict[str, Metric]:
+def defined_in(module: ModuleType) -> Iterator[Metric]:
+    """The metrics that a module defines, alone or in a tuple."""
+    for value in vars(module).values():
+        found = value if isinstance(value, tuple) else (value,)
+        yield from (each for each in found if isinstance(each, Metric))
+
+
+def catalogue(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    """By name, in the order of tables.
+
+    Raises:
+        ValueError: two metrics have one name.
+    """
+    groups = get_args(Group)
     table: dict[str, Metric] = {}
-    for metric in metrics:
-        if metric.name in table:
-            raise ValueError(f"metric {metric.name!r} is described twice; remove one description")
+    for metric in sorted(metrics, key=lambda each: (groups.index(each.group), each.order, each.name)):
+        if table.get(metric.name, metric) is not metric:
+            raise ValueError(f"metric {metric.name!r} is defined twice; remove one of the two")
         table[metric.name] = metric
     return table
 
 
-METRICS: dict[str, Metric] = _catalogue(
-    (
-        *REIDENTIFICATION_METRICS,
-        *PRIVACY_METRICS,
-        *QUALITY_METRICS,
-        *USABILITY_METRICS,
-        *RECOGNITION_METRICS,
-        *COST_METRICS,
-    )
-)
+def _modules() -> Iterator[ModuleType]:
+    for room in ROOMS:
+        for found in pkgutil.iter_modules(room.__path__):
+            if not found.ispkg:  # `quality.networks` needs torch
+                yield importlib.import_module(f"{room.__name__}.{found.name}")
+
+
+METRICS: dict[str, Metric] = catalogue(metric for module in _modules() for metric in defined_in(module))
 """Every reported number by name, in the order of tables."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..metrics.privacy.diversity import diversity_scores, overlap
-from ..metrics.recognition.error_rates import d_prime
+from ..metrics.recognition.decidability import d_prime
 from ..metrics.values import Undefined
 from ..results.cell import CellResults, Distances, Setting
 from .numbers import Values, Vector

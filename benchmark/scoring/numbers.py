@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.catalogue import METRICS
+from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..records import record as records
 from ..records.record import Curve, Value
-from ..stages.measure import DRIFTS, FACE_DRIFTS
 from ..statistics.aggregate import summarise
 from ..statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
 from ..statistics.bootstrap_scores import Clustered
@@ -28,18 +28,6 @@ CURVE_POINTS = 200
 RESAMPLES = 1000
 DRAW_SEED = 20250408
 """One seed for all records: methods on the same dataset share their draws and can be compared in pairs."""
-
-_DRIFTS = {*DRIFTS.values(), *FACE_DRIFTS.values()}
-_ALREADY_PERCENT = frozenset(
-    {"dir", "dir_cross", "roi_coverage", "roi_changed", *_DRIFTS}
-    | {metric.replace("drift_", "floor_") for metric in _DRIFTS}
-)
-"""Metrics whose functions give % themselves; the others give shares 0..1."""
-
-
-def scale_of(metric: str) -> float:
-    """What a number as its function gives it is multiplied by to stand in the metric's unit."""
-    return 100.0 if METRICS[metric].unit == "%" and metric not in _ALREADY_PERCENT else 1.0
 
 
 @dataclass(slots=True)
@@ -66,7 +54,7 @@ class Values:
         """Record a number in the metric's unit, with the interval of its replicates."""
         if isinstance(within, Replicates) and value is not None:
             self.replicates[metric, recognizer or ""] = within
-        scale = scale_of(metric)
+        scale = METRICS[metric].scale
         if isinstance(value, Undefined):
             reason = value.reason
             value = None
@@ -125,13 +113,14 @@ class Values:
         levels: Levels | None = None,
     ) -> None:
         """Record a share of images: outcomes are 1 or 0, or the chance of 1; columns and levels as in `add_mean`."""
-        if not len(outcomes):
-            self.add(metric, Undefined(reason or "no image"), 0, recognizer)
+        found = share(outcomes)
+        if isinstance(found, Undefined):
+            self.add(metric, Undefined(reason or found.reason), 0, recognizer)
             return
         within = None
         if isinstance(self.draws, Draws):
             within = share_replicates(clustered(outcomes, columns), self.draws, levels)
-        self.add(metric, float(np.mean(outcomes)), len(outcomes), recognizer, reason=reason, within=within)
+        self.add(metric, found, len(outcomes), recognizer, reason=reason, within=within)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

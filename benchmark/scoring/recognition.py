@@ -16,17 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.base import Sample
-from ..metrics.privacy.singling_out import (
-    PEOPLE,
-    Nearest,
-    effective_eer,
-    linkability,
-    mated_scores,
-    nearest_by_identity,
-    singling_out,
-)
+from ..metrics.privacy.deidentification_ratio import dir_ratio
+from ..metrics.privacy.effective_eer import effective_eer, mated_scores
+from ..metrics.privacy.singling_out import PEOPLE, Nearest, linkability, nearest_by_identity, singling_out
 from ..metrics.privacy.unlinkability import unlinkability
-from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, d_prime, dir_ratio, eer, fmr_fnmr_curve, fnmr_at_fmr
+from ..metrics.recognition.decidability import d_prime
+from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
 from ..metrics.recognition.identification import Identification, identify
 from ..metrics.recognition.population import Ordered
 from ..metrics.values import Undefined

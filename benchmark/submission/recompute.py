@@ -12,6 +12,7 @@ import numpy as np
 
 from ...datasets.base import Sample
 from ..full_quality import NO_CLOSER_LOOK
+from ..metrics.catalogue import METRICS
 from ..planning.cell_tasks import Version
 from ..planning.cells import SCORE_VERSION
 from ..planning.tasks import Stage, Task
@@ -214,7 +215,7 @@ def _cannot(value: Value, why: str) -> Verdict:
 
 
 def _why_not(metric: str) -> str:
-    return _NOT_KEPT if metric.startswith("floor_") or metric == "lpips_between_seeds" else _FROM_IMAGES
+    return _NOT_KEPT if METRICS[metric].source == "run" else _FROM_IMAGES
 
 
 def _difference(said: Value, found: Value) -> str:

@@ -88,10 +88,10 @@ def _weights(plugin: Plugin) -> str:
 def _noise(record: RunRecord) -> list[tuple[str, str]]:
     """The analyzer's own noise, to read the drift by."""
     parts = []
-    for metric in METRICS:
-        value = record.value(metric) if metric.startswith("floor_") else None
+    for metric in METRICS.values():
+        value = record.value(metric.name) if metric.name.startswith("floor_") else None
         if value is not None and value.value is not None:
-            parts.append(f"{METRICS[metric].title} {value.value:.2f} %")
+            parts.append(f"{metric.title} {metric.text(value.value)} {metric.unit}")
     return [("noise floor", ", ".join(parts))] if parts else []
 
 

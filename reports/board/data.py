@@ -11,27 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...benchmark.metrics.catalogue import METRICS
-from ...benchmark.metrics.page import facts
+from ...benchmark.metrics.metric import SETS, ColumnSet
 from ...benchmark.protocols import protocol_of
 from ...benchmark.records.record import RunRecord
 from ..comparison.ranking import table_standings
-from ..leaderboard.direction import dominated, goodness
-from ..leaderboard.table import SETS, Column, Row, Table, leaderboards, set_of
+from ..explanation.page import facts
+from ..leaderboard.direction import dominated
+from ..leaderboard.table import Column, Row, Table, leaderboards
 from ..paper.formats import csv_text
 from ..paper.formats import markdown_text as markdown
 from ..paper.latex import escape as latex
 from ..paper.shown import shown_label
 from .svg import Point, Scale, pareto_svg, scale
 
-OVERVIEW: dict[str, tuple[int, tuple[str, ...]]] = {
-    "privacy": (4, ("rr", "rank1_without_source", "eer_effective", "linkability")),
-    "quality": (3, ("ssim", "lpips_vgg", "fid")),
-    "usability": (2, ("drift_roi", "survival")),
-    "diversity": (1, ("overlap_diversity",)),
-    "cost": (1, ("failure_rate",)),
-}
-"""How many columns of each set the first look shows, and which of them where they are there."""
+OVERVIEW: dict[ColumnSet, int] = {"privacy": 4, "quality": 3, "usability": 2, "diversity": 1, "cost": 1}
+"""How many columns of each set the first look shows: those that belong into it, or else the set's first ones."""
 
 MAX_DRAWN = 200
 """With more methods the figure that stands in the page shows the best ones; the page's script adds the others."""
@@ -70,7 +64,7 @@ def make_tabs(records: Sequence[RunRecord], status: Mapping[str, str]) -> list[T
 
 def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:
     overview = first_look(table)
-    by = next((index for index in overview if set_of(table.columns[index].metric) == "privacy"), None)
+    by = next((index for index in overview if table.columns[index].set == "privacy"), None)
     rows = table.rows if by is None else tuple(sorted(table.rows, key=lambda row: _badness(row, table.columns[by], by)))
     rules = table.rows[0].record.protocol
     known = protocol_of(rules.id, rules.digest, rules.rules)
@@ -118,33 +112,31 @@ def first_look(table: Table) -> tuple[int, ...]:
     named = list(dict.fromkeys(each.recognizer for each in columns if each.recognizer))
     first = next((each for each in named if "WB" not in _boxes(table.rows, each)), named[0] if named else "")
     chosen: list[int] = []
-    for part, (count, preferred) in OVERVIEW.items():
+    for part, count in OVERVIEW.items():
         candidates = [
-            index
-            for index, each in enumerate(columns)
-            if set_of(each.metric) == part and each.recognizer in ("", first)
+            index for index, each in enumerate(columns) if each.set == part and each.recognizer in ("", first)
         ]
-        wanted = [index for index in candidates if columns[index].metric in preferred]
+        wanted = [index for index in candidates if "overview" in columns[index].about.blocks]
         chosen += (wanted or candidates)[:count]
     return tuple(sorted(chosen))
 
 
 def _badness(row: Row, column: Column, index: int) -> tuple[bool, float]:
     order = row.cells[index].order
-    return order is None, -goodness(column.metric, order) if order is not None else 0.0
+    return order is None, -column.about.goodness(order) if order is not None else 0.0
 
 
 def tips(columns: Iterable[Column]) -> dict[str, str]:
     """What `deid-bench explain` says about each metric, in a few lines."""
     found = {}
-    for name in sorted({each.metric for each in columns}):
-        about = facts(METRICS[name])
+    for metric in sorted({each.about for each in columns}, key=lambda each: each.name):
+        about = facts(metric)
         lines = [
-            METRICS[name].definition,
+            metric.definition,
             about.get("formula", ""),
             f"range: {about['range']}; better: {about['better']}",
         ]
-        found[name] = "\n".join(each for each in (*lines, about.get("caveats", "")) if each)
+        found[metric.name] = "\n".join(each for each in (*lines, about.get("caveats", "")) if each)
     return found
 
 
@@ -185,8 +177,8 @@ def _column(column: Column, drawn: Scale) -> dict[str, Any]:
         "recognizer": column.recognizer,
         "unit": column.unit,
         "better": column.better,
-        "target": METRICS[column.metric].target,
-        "set": set_of(column.metric),
+        "target": column.about.target,
+        "set": column.set,
         "axis": {"low": drawn.low, "high": drawn.high, "across": drawn.across, "up": drawn.up},
         "copy": _copies(f"{name}, {column.unit}" if column.unit else name),
     }
@@ -218,7 +210,7 @@ def _row(record: RunRecord, status: Mapping[str, str]) -> dict[str, Any]:
 
 def default_plot(tab: Tab) -> tuple[int, int, str] | None:
     """Column of x, column of y, and the figure as it stands in the page before anyone chooses; None without numbers."""
-    sets = [set_of(each.metric) for each in tab.table.columns]
+    sets = [each.set for each in tab.table.columns]
     axes = [next((index for index in tab.overview if sets[index] == part), None) for part in ("quality", "privacy")]
     if axes[0] is None or axes[1] is None:
         return None
@@ -229,8 +221,8 @@ def default_plot(tab: Tab) -> tuple[int, int, str] | None:
         return None
     good = {
         row.record.digest: (
-            goodness(columns[0].metric, row.cells[x].order or 0.0),
-            goodness(columns[1].metric, row.cells[y].order or 0.0),
+            columns[0].about.goodness(row.cells[x].order or 0.0),
+            columns[1].about.goodness(row.cells[y].order or 0.0),
         )
         for row in rows
     }
@@ -268,9 +260,9 @@ def _range(row: Row, column: Column) -> tuple[float, float] | None:
     return (value.interval.low, value.interval.high) if value and value.interval else None
 
 
-def set_titles(tab: Tab) -> list[str]:
+def set_titles(tab: Tab) -> list[ColumnSet]:
     """Sets that the table has columns of."""
-    present = {set_of(each.metric) for each in tab.table.columns}
+    present = {each.set for each in tab.table.columns}
     return [each for each in SETS if each in present]
 
 

@@ -17,7 +17,7 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ...benchmark.storage.store import write_atomically
 from ...benchmark.submission.stamp import Stamp, load_stamp
-from ..leaderboard.table import Table, set_of
+from ..leaderboard.table import Table
 from .ablation import Sweep, sweep_figures, sweeps
 from .card import bibtex, sections
 from .data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
@@ -139,7 +139,7 @@ def column_groups(table: Table) -> list[Group]:
     """Headings over neighbouring columns of one set and recogniser."""
     groups: list[Group] = []
     for column in table.columns:
-        part = set_of(column.metric)
+        part = column.set
         if groups and (groups[-1].title, groups[-1].recognizer) == (part, column.recognizer):
             groups[-1] = replace(groups[-1], span=groups[-1].span + 1)
         else:

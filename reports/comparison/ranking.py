@@ -11,7 +11,6 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import RunRecord
 from ...benchmark.records.replicates import load_replicates
-from ...benchmark.scoring.numbers import scale_of
 from ...benchmark.statistics.comparison import Difference, compare
 from ...benchmark.statistics.uncertainty import Interval
 from ..leaderboard.table import Column, Row, Table, group_key
@@ -70,8 +69,9 @@ def _competing(table: Table, folders: Mapping[str, Path]) -> list[Row]:
 
 
 def _target(metric: str) -> float | None:
-    """Best value in the unit of the replicates (DIR is in %)."""
-    return METRICS[metric].target if METRICS[metric].better == "target" else None
+    """Best value in the unit of the replicates, which are as the metric's function gives them."""
+    aim = METRICS[metric].aim
+    return None if aim is None else aim / METRICS[metric].scale
 
 
 def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path]) -> list[Compared]:
@@ -143,5 +143,5 @@ def interval_text(found: Difference | Undefined, metric: str) -> str:
     """[low, high] of a difference in the metric's unit."""
     if isinstance(found, Undefined) or not isinstance(found.interval, Interval):
         return "–"
-    scaled = found.interval.times(scale_of(metric))
+    scaled = found.interval.times(METRICS[metric].scale)
     return f"[{scaled.low:.3g}, {scaled.high:.3g}]"

@@ -56,7 +56,7 @@ def standings(methods: Mapping[str, Replicates | Undefined], metric: str) -> dic
 def _better(methods: Sequence[Replicates], metric: str) -> NDArray[np.bool_]:
     """[i, j]: i is significantly better than j, Holm-corrected over all pairs."""
     description = METRICS[metric]
-    target = description.target if description.better == "target" else None
+    target = None if description.aim is None else description.aim / description.scale
     estimates = np.array([each.estimate for each in methods])
     resampled = np.stack([each.resampled for each in methods])
     if target is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...benchmark.metrics.privacy.diversity import overlap
-from ...benchmark.metrics.recognition.error_rates import d_prime
+from ...benchmark.metrics.recognition.decidability import d_prime
 from ...benchmark.metrics.values import Undefined
 from .data import Entry, RecognizerScores, clean_label, load_scores
 from .style import FAINT, INK, WIDTHS, Width, fitting, legend_below, panels, two_lines

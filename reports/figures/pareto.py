@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Value
-from ..leaderboard.direction import dominated, goodness
+from ..leaderboard.direction import dominated
 from .axes import axis_label
 from .data import Entry
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
@@ -52,7 +52,9 @@ def frontier(points: Sequence[Point], x: str, y: str) -> list[Point]:
     Sanity checks do not compete.
     """
     rivals = [
-        ((goodness(x, each.place[0]), goodness(y, each.place[1])), each) for each in points if not each.entry.sanity
+        ((METRICS[x].goodness(each.place[0]), METRICS[y].goodness(each.place[1])), each)
+        for each in points
+        if not each.entry.sanity
     ]
     best = [(good, each) for good, each in rivals if not dominated(good, (other for other, _ in rivals))]
     return [each for _, each in sorted(best, key=lambda item: item[0])]

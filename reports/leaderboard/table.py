@@ -8,36 +8,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
 from ...benchmark.records.record import RunRecord, Value
 
-PRIVACY = (
-    "rr",
-    "dir",
-    "rank1_with_source",
-    "rank1_without_source",
-    "rank5_without_source",
-    "fnmr_deidentified_at_fmr_0_1",
-    "rr_cross",
-    "eer_effective",
-    "linkability",
-)
-QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "kid", "fd_vgg16", "kd_vgg16")
-"""Columns of the palm paper's Table III, and the distances of sets beside FID."""
-USABILITY = (
-    "drift_box",
-    "drift_keypoints_2d",
-    "drift_keypoints_3d",
-    "drift_roi",
-    "drift_landmarks_5",
-    "drift_landmarks_68",
-    "drift_mask",
-)
-"""Columns of its Table IV, and what an analyzer for faces gives."""
-WHOLE = ("survival", "failure_rate", "roi_coverage")
-DIVERSITY = ("dprime_diversity", "overlap_diversity", "lpips_between_seeds")
 TIME = "seconds_per_image"
-SETS = ("privacy", "quality", "usability", "diversity", "cost")
-"""Sets of columns, in their order."""
+TERMINAL: frozenset[Block] = frozenset({"privacy", "retrieval", "quality", "usability", "images"})
+"""Blocks whose metrics are the columns of the smaller table."""
 
 NO_VALUE = "–"
 NOT_MEASURED = "not measured in this run"
@@ -47,24 +23,34 @@ NOT_MEASURED = "not measured in this run"
 class Column:
     """One column: a metric, and the recogniser it was measured with (empty where none is needed)."""
 
-    metric: str
+    about: Metric
     recognizer: str = ""
 
     @property
+    def metric(self) -> str:
+        """Name of the metric."""
+        return self.about.name
+
+    @property
     def title(self) -> str:
-        return METRICS[self.metric].title
+        return self.about.title
 
     @property
     def unit(self) -> str:
-        return METRICS[self.metric].unit
+        return self.about.unit
 
     @property
     def better(self) -> str:
-        return METRICS[self.metric].better
+        return self.about.better
 
     @property
     def definition(self) -> str:
-        return METRICS[self.metric].definition
+        return self.about.definition
+
+    @property
+    def set(self) -> ColumnSet:
+        """Set of columns that it belongs to."""
+        return self.about.column_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +102,7 @@ def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Tabl
 
     Args:
         records: rows, in any order.
-        every: all numbers about the methods, not only those of the papers' tables.
+        every: all numbers about the methods, not only those that the terminal shows.
     """
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in records:
@@ -126,7 +112,7 @@ def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Tabl
 
 def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table:
     recognizers = list(dict.fromkeys(each.spec for record in records for each in record.recognizers))
-    columns = _every_column(recognizers) if every else _paper_columns(recognizers)
+    columns = _columns(recognizers, every)
     found = [
         {(value.metric, value.recognizer or ""): value for value in (*_timed(record), *record.values)}
         for record in records
@@ -162,26 +148,19 @@ def _name(record: RunRecord) -> tuple[str, str]:
     return record.method.family, record.method.spec
 
 
-def _paper_columns(recognizers: Sequence[str]) -> list[Column]:
-    columns = [Column(metric, name) for name in recognizers for metric in PRIVACY]
-    return columns + [Column(name) for name in (*QUALITY, *USABILITY, *WHOLE)]
-
-
-def _every_column(recognizers: Sequence[str]) -> list[Column]:
-    """In the order of the catalogue, group by group; numbers about the originals alone are no columns."""
-    metrics = [name for name, each in METRICS.items() if each.group != "recognition" and not name.startswith("floor_")]
-    ordered = sorted(metrics, key=lambda name: SETS.index(set_of(name)))
+def _columns(recognizers: Sequence[str], every: bool) -> list[Column]:
+    """In the order of the catalogue, set by set; numbers about the originals alone are no columns."""
+    metrics = [each for each in METRICS.values() if each.column_set and (every or each.blocks & TERMINAL)]
     columns = []
-    for _, names in groupby(ordered, key=set_of):
-        members = list(names)
+    for _, some in groupby(sorted(metrics, key=_set_order), key=_set_order):
+        members = list(some)
         columns += [Column(metric, name) for name in recognizers for metric in members]
         columns += [Column(metric) for metric in members]
     return columns
 
 
-def set_of(metric: str) -> str:
-    """Which of `SETS` a number about methods belongs to."""
-    return "diversity" if metric in DIVERSITY else METRICS[metric].group
+def _set_order(metric: Metric) -> int:
+    return SETS.index(metric.column_set)
 
 
 def _cell(value: Value | None, column: Column) -> CellText:
@@ -190,39 +169,14 @@ def _cell(value: Value | None, column: Column) -> CellText:
     if value.value is None:
         reason = value.reason or ""
         # What could be had is said in the cell itself; other reasons stand behind it.
-        text = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
-        return CellText(text, None, reason, remark=reason)
-    spread = f" ± {value.std:.{digits(column.metric)}f}" if value.std is not None else ""
-    shown = digits(column.metric)
-    within = value.interval
-    interval = f"[{within.low:.{shown}f}, {within.high:.{shown}f}]" if within else ""
+        shown = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
+        return CellText(shown, None, reason, remark=reason)
+    text, within = column.about.text, value.interval
+    spread = f" ± {text(value.std)}" if value.std is not None else ""
+    interval = f"[{text(within.low)}, {text(within.high)}]" if within else ""
     level = f"{100 * within.level:g} % interval {interval}; " if within else ""
     remark = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
-    text = format_value(column.metric, value.value)
-    return CellText(text, value.value, level + remark, spread, interval, remark)
-
-
-def digits(metric: str) -> int:
-    """Decimals that a metric is shown with."""
-    if metric.startswith("drift_"):
-        return 2
-    return {
-        "kid": 4,
-        "fd_vgg16": 3,
-        "kd_vgg16": 4,
-        "ssim": 3,
-        "ms_ssim": 3,
-        "lpips_vgg": 3,
-        "eer_threshold": 4,
-        "d_prime": 2,
-        "psnr": 1,
-        TIME: 3,
-    }.get(metric, 1)
-
-
-def format_value(metric: str, value: float) -> str:
-    """A number as every report shows it."""
-    return f"{value:.{digits(metric)}f}"
+    return CellText(text(value.value), value.value, level + remark, spread, interval, remark)
 
 
 def records_json(records: Sequence[RunRecord]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Block, Metric
 from ...benchmark.records.record import RunRecord
-from .table import NO_VALUE, USABILITY, WHOLE, CellText, Row, Table, format_value, leaderboards
+from .table import NO_VALUE, CellText, Row, Table, leaderboards
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,46 +17,17 @@ if TYPE_CHECKING:
 
     from ...benchmark.run import Outcome
 
-QUALITY = ("ssim", "ms_ssim", "psnr", "lpips_vgg", "fid", "fd_vgg16")
-PRIVACY = ("rr", "dir", "rank1_with_source", "rank1_without_source", "rr_cross")
-RETRIEVAL = ("rank1_without_source", "rank5_without_source", "fnmr_deidentified_at_fmr_0_1", "rr_cross")
-"""The same of protocols with queries and a gallery."""
-RECOGNITION = ("eer", "d_prime", "fnmr_at_fmr_1", "rank1_originals", "fnmr_at_fmr_0_1")
-
-SHORT = {
-    "rr": "RR",
-    "dir": "DIR",
-    "rank1_with_source": "Acc.",
-    "rank1_without_source": "Acc., other",
-    "rank5_without_source": "rank-5",
-    "fnmr_deidentified_at_fmr_0_1": "FNMR at\nFMR 0.1 %",
-    "rr_cross": "RR, other",
-    "ssim": "SSIM",
-    "ms_ssim": "MS-SSIM",
-    "psnr": "PSNR",
-    "lpips_vgg": "LPIPS",
-    "fid": "FID",
-    "fd_vgg16": "FD-VGG16",
-    "survival": "found again",
-    "drift_box": "hand",
-    "drift_keypoints_2d": "2-D keyp.",
-    "drift_keypoints_3d": "3-D keyp.",
-    "drift_roi": "ROI",
-    "drift_landmarks_5": "5 landm.",
-    "drift_landmarks_68": "68 landm.",
-    "drift_mask": "mask",
-    "roi_coverage": "ROI covered",
-    "failure_rate": "failed",
-}
-"""Headings for eighty characters; Acc. is rank-1, "other" is against other originals of the same identity."""
-
-RETRIEVAL_SHORT = {"rank1_without_source": "rank-1", "rr_cross": "RR", "drift_box": "face"}
-"""Headings that differ under protocols with queries and a gallery."""
+_PARTS: tuple[tuple[str, Block], ...] = (
+    ("Image quality", "quality"),
+    ("Usability drift, %", "usability"),
+    ("Images, %", "images"),
+)
+"""Blocks below the one about recognition, and their titles."""
 
 UNAVAILABLE = "unavailable"
 """How a reason begins that the user can do something about."""
 
-_ARROWS = {"higher": "↑", "lower": "↓", "target": "→100"}
+_ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) -> None:
@@ -83,10 +55,10 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
     console.print(f"{board}", highlight=False, soft_wrap=True)
 
 
-def _heading(metric: str, retrieval: bool = False) -> str:
-    unit = METRICS[metric].unit
-    short = RETRIEVAL_SHORT.get(metric, SHORT[metric]) if retrieval else SHORT[metric]
-    return f"{short} {_ARROWS[METRICS[metric].better]}" + (f"\n{unit}" if unit else "")
+def _heading(metric: Metric, retrieval: bool) -> str:
+    short = (metric.retrieval_short if retrieval else "") or metric.heading
+    arrow = f"→{metric.aim:g}" if metric.aim is not None else _ARROWS[metric.better]
+    return f"{short} {arrow}" + (f"\n{metric.unit}" if metric.unit else "")
 
 
 def _text(cell: CellText, intervals: bool) -> str:
@@ -102,11 +74,10 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
     from rich.markup import escape
 
     console.print(f"[bold]{escape(table.title)}[/bold]", highlight=False, soft_wrap=True)
-    where = {(each.recognizer, each.metric): index for index, each in enumerate(table.columns)}
     names = list(dict.fromkeys(each.recognizer for each in table.columns if each.recognizer))
     retrieval = table.rows[0].record.retrieval is not None
-    wanted = RETRIEVAL if retrieval else PRIVACY
-    shown = [metric for metric in wanted if any((name, metric) in where for name in names)]
+    where = {(each.recognizer, each.about): index for index, each in enumerate(table.columns)}
+    shown = _block(table, "retrieval" if retrieval else "privacy", with_recognizer=True)
     privacy = _grid("method", "recognizer", *(_heading(metric, retrieval) for metric in shown))
     for row in table.rows:
         for number, name in enumerate(names):
@@ -117,10 +88,17 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
             privacy.add_row(spec, escape(f"{name}{_box(row.record, name)}"), *cells)
     console.print("De-identification", style="italic")
     console.print(privacy)
-    for title, metrics in (("Image quality", QUALITY), ("Usability drift, %", USABILITY), ("Images, %", WHOLE)):
-        _print_part(
-            console, title, [metric for metric in metrics if _measured(table, metric)], table.rows, where, intervals
-        )
+    for title, block in _PARTS:
+        metrics = [metric for metric in _block(table, block, with_recognizer=False) if _measured(table, metric.name)]
+        _print_part(console, title, metrics, table.rows, where, intervals)
+
+
+def _block(table: Table, block: Block, with_recognizer: bool) -> list[Metric]:
+    """The table's metrics that stand in a block of the terminal."""
+    found = dict.fromkeys(
+        each.about for each in table.columns if block in each.about.blocks and bool(each.recognizer) == with_recognizer
+    )
+    return list(found)
 
 
 def _box(record: RunRecord, recognizer: str) -> str:
@@ -139,9 +117,9 @@ def _measured(table: Table, metric: str) -> bool:
 def _print_part(
     console: Console,
     title: str,
-    metrics: Sequence[str],
+    metrics: Sequence[Metric],
     rows: Sequence[Row],
-    where: dict[tuple[str, str], int],
+    where: dict[tuple[str, Metric], int],
     intervals: bool,
 ) -> None:
     from rich.markup import escape
@@ -159,17 +137,18 @@ def _print_part(
     console.print(title, style="italic")
     console.print(grid)
     for metric in metrics:
-        value = rows[0].record.value(metric)
+        value = rows[0].record.value(metric.name)
         if value is not None and (value.reason or "").startswith(UNAVAILABLE):
-            console.print(f"{SHORT[metric]} {value.reason}", style="dim", highlight=False, markup=False)
+            heading = " ".join(metric.heading.split())
+            console.print(f"{heading} {value.reason}", style="dim", highlight=False, markup=False)
 
 
-def _floor(record: RunRecord, metric: str) -> str:
+def _floor(record: RunRecord, metric: Metric) -> str:
     """The analyzer's own noise, to read a drift by."""
-    value = record.value(metric.replace("drift_", "floor_")) if metric.startswith("drift_") else None
+    value = record.value(metric.name.replace("drift_", "floor_")) if metric.name.startswith("drift_") else None
     if value is None or value.value is None:
         return ""
-    return f"{format_value(metric, value.value)} ± {format_value(metric, value.std or 0.0)}"
+    return f"{metric.text(value.value)} ± {metric.text(value.std or 0.0)}"
 
 
 def _grid(*headings: str) -> Grid:
@@ -186,11 +165,11 @@ def _print_recognition(console: Console, record: RunRecord) -> None:
     """How well the recognisers work on the originals: without this, nothing above means anything."""
     for each in record.recognizers:
         parts = []
-        for metric in RECOGNITION:
-            value = record.value(metric, each.spec)
+        for metric in METRICS.values():
+            value = record.value(metric.name, each.spec) if "originals" in metric.blocks else None
             if value is not None:
-                text = NO_VALUE if value.value is None else format_value(metric, value.value)
-                parts.append(f"{METRICS[metric].title} {text}{METRICS[metric].unit if value.value is not None else ''}")
+                text = NO_VALUE if value.value is None else f"{metric.text(value.value)}{metric.unit}"
+                parts.append(f"{metric.title} {text}")
         console.print(f"originals, {each.spec}: {', '.join(parts)}", highlight=False)
 
 

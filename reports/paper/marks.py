@@ -35,8 +35,8 @@ def find_marks(metric: str, rivals: Mapping[int, Replicates | None]) -> dict[int
         return "resamples of different runs"
     if min(each.clusters for each in known.values()) < MIN_RANKED_IDENTITIES:
         return f"fewer than {MIN_RANKED_IDENTITIES} identities"
-    better = METRICS[metric].better
-    ranks = rank_ranges(known, better, METRICS[metric].target if better == "target" else None)
+    about = METRICS[metric]
+    ranks = rank_ranges(known, about.better, None if about.aim is None else about.aim / about.scale)
     marks: dict[int, Mark] = {}
     for row, rank in ranks.items():
         if rank == RankRange(1, 1):

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ...benchmark.metrics.catalogue import METRICS
 from ..figures.data import clean_label
-from ..leaderboard.table import NO_VALUE, digits, format_value
+from ..leaderboard.table import NO_VALUE
 from .build import PaperCell, PaperColumn, PaperTable
 from .marks import Mark
 
@@ -71,12 +71,12 @@ def shown_cell(cell: PaperCell, column: PaperColumn) -> Shown:
     printed = cell.printed.text if cell.printed else ""
     if cell.value is None or cell.value.value is None:
         return Shown(NO_VALUE, "", printed, "")
-    spread, places = "", digits(column.metric)
+    spread, text = "", METRICS[column.metric].text
     if cell.value.std is not None:
-        spread = f"± {cell.value.std:.{places}f}"
+        spread = f"± {text(cell.value.std)}"
     elif cell.value.interval is not None:
-        spread = f"[{cell.value.interval.low:.{places}f}, {cell.value.interval.high:.{places}f}]"
-    return Shown(format_value(column.metric, cell.value.value), spread, printed, cell.mark)
+        spread = f"[{text(cell.value.interval.low)}, {text(cell.value.interval.high)}]"
+    return Shown(text(cell.value.value), spread, printed, cell.mark)
 
 
 def headings(table: PaperTable) -> list[str]:

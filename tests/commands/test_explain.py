@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
-from deid_bench.benchmark.metrics.page import REGENERATE, facts, metrics_page
 from deid_bench.cli import main
+from deid_bench.reports.explanation.page import REGENERATE, facts, metrics_page
+from deid_bench.reports.explanation.protocol_words import protocol_words
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -30,7 +31,16 @@ def test_it_tells_everything_about_a_metric(capsys, name: str) -> None:
     code, out, err = call(capsys, name)
     metric = METRICS[name]
     assert (code, err) == (0, "")
-    for text in (name, metric.title, metric.definition, metric.formula, metric.citation, metric.how, metric.caveat):
+    for text in (
+        name,
+        metric.title,
+        metric.definition,
+        metric.formula,
+        metric.citation,
+        metric.how,
+        protocol_words(metric),
+        metric.caveat,
+    ):
         assert words(text) in words(out)
     assert max(map(len, out.splitlines())) <= max(100, len(metric.formula) + 20)
 

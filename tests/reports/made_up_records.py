@@ -16,7 +16,7 @@ from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, PairDistances, write
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.storage.digest import digest
-from deid_bench.reports.leaderboard.table import TIME, set_of
+from deid_bench.reports.leaderboard.table import TIME
 
 RECOGNIZERS = ("mtcc", "compcode")
 IDENTITIES = 24
@@ -185,7 +185,7 @@ def _values(rng: np.random.Generator, strength: float) -> list[Value]:
     for name, metric in METRICS.items():
         if name in LEFT_OUT:
             continue
-        part = set_of(name)
+        part = metric.column_set
         for recognizer in RECOGNIZERS if metric.group in ("privacy", "recognition") and "roi" not in name else (None,):
             low, high = metric.low or 0.0, metric.high if metric.high is not None else 40.0
             good = metric.better != "lower"

@@ -187,7 +187,8 @@ def our_lpips(model: Any, net: str) -> Iterator[Callable[..., Any]]:
     """Our function on the weights of that model, on one thread."""
     import torch
 
-    from deid_bench.benchmark.metrics.quality import feature_networks, perceptual
+    from deid_bench.benchmark.metrics.quality import perceptual
+    from deid_bench.benchmark.metrics.quality.networks import feature_networks
 
     def forget() -> None:
         feature_networks.trunk.cache_clear()
@@ -326,7 +327,7 @@ def inception_features() -> float:
     import torch
     from pytorch_fid import inception
 
-    from deid_bench.benchmark.metrics.quality.inception import from_arrays
+    from deid_bench.benchmark.metrics.quality.networks.inception import from_arrays
 
     taken: dict[str, Any] = {}
 

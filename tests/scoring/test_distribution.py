@@ -9,10 +9,10 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 import torch
 
-from deid_bench.benchmark.metrics.quality import feature_networks
 from deid_bench.benchmark.metrics.quality.distribution import set_distances, set_features
 from deid_bench.benchmark.metrics.quality.frechet import SetDistance
-from deid_bench.benchmark.metrics.quality.inception import from_arrays
+from deid_bench.benchmark.metrics.quality.networks import feature_networks
+from deid_bench.benchmark.metrics.quality.networks.inception import from_arrays
 from deid_bench.benchmark.metrics.values import Undefined
 
 

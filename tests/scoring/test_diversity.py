@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from deid_bench.benchmark.metrics.privacy.diversity import diversity_scores, overlap
-from deid_bench.benchmark.metrics.recognition.error_rates import d_prime
+from deid_bench.benchmark.metrics.recognition.decidability import d_prime
 from deid_bench.benchmark.metrics.values import Undefined
 
 

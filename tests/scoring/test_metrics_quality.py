@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from deid_bench.benchmark.metrics.quality.descriptions import QUALITY_METRICS
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.metrics.quality.distribution import set_distances
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.stages.measure import PAPER
+
+QUALITY_METRICS = [each for each in METRICS.values() if each.group == "quality"]
 
 
 def test_descriptions_and_values_have_the_same_names():

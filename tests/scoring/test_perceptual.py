@@ -11,8 +11,9 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 import torch
 
-from deid_bench.benchmark.metrics.quality import feature_networks, perceptual
+from deid_bench.benchmark.metrics.quality import perceptual
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
+from deid_bench.benchmark.metrics.quality.networks import feature_networks
 from deid_bench.benchmark.metrics.quality.perceptual import Perceptual, lpips, lpips_variants
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.weights import files as weights

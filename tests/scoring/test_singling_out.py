@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deid_bench.benchmark.metrics.privacy.descriptions import PRIVACY_METRICS
+from deid_bench.benchmark.metrics.privacy.effective_eer import effective_eer, mated_scores
 from deid_bench.benchmark.metrics.privacy.singling_out import (
     Nearest,
     default_sizes,
-    effective_eer,
     linkability,
-    mated_scores,
     nearest_by_identity,
     singling_out,
 )
@@ -193,18 +191,3 @@ def test_effective_eer_folds():
     assert effective_eer(far, near) == pytest.approx(effective_eer(near, far), abs=1e-3)
     assert effective_eer(near, near) == pytest.approx(0.5, abs=0.01)
     assert isinstance(effective_eer([], far), Undefined)
-
-
-@pytest.mark.parametrize("metric", PRIVACY_METRICS, ids=lambda metric: metric.name)
-def test_metrics_are_described(metric):
-    assert metric.group == "privacy"
-    assert metric.definition.endswith(".")
-    assert metric.formula
-    assert metric.citation
-    assert metric.low == 0
-    assert metric.high is None or metric.high > metric.low
-
-
-def test_metric_names_and_titles_are_unique():
-    assert len({metric.name for metric in PRIVACY_METRICS}) == len(PRIVACY_METRICS)
-    assert len({metric.title for metric in PRIVACY_METRICS}) == len(PRIVACY_METRICS)

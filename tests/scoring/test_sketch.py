@@ -8,16 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.metrics.recognition.error_rates import (
-    EerPoint,
-    ErrorCurve,
-    d_prime,
-    dir_ratio,
-    eer,
-    fmr_fnmr_curve,
-    fnmr_at_fmr,
-    rejection_rate,
-)
+from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
+from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
+from deid_bench.benchmark.metrics.recognition.decidability import d_prime
+from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
 from deid_bench.benchmark.metrics.recognition.population import Collector, Ordered, Population, Sketch, search
 from deid_bench.benchmark.statistics.pairing import pair_across
 

@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deid_bench.benchmark.metrics.recognition.error_rates import (
-    DEFAULT_TARGETS,
-    EerPoint,
-    d_prime,
-    dir_ratio,
-    eer,
-    fnmr_at_fmr,
-    rejection_rate,
-)
+from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
+from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
+from deid_bench.benchmark.metrics.recognition.decidability import d_prime
+from deid_bench.benchmark.metrics.recognition.error_rates import DEFAULT_TARGETS, EerPoint, eer, fnmr_at_fmr
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.statistics import _crossing
 from deid_bench.benchmark.statistics.bootstrap_replicates import (

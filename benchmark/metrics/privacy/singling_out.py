@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..recognition.error_rates import EerPoint, eer
-from ..recognition.population import Ordered
+from ..citations import WP216
+from ..metric import Metric
 from ..values import Scores, Undefined
 
 Floats = NDArray[np.float64]
@@ -127,6 +127,10 @@ def linkability(nearest: Nearest, sizes: Sequence[int] | None = None) -> RiskCur
 
     Raises:
         ValueError: a size is out of range.
+
+    >>> near = nearest_by_identity([[0.1, 0.5, 0.6], [0.4, 0.3, 0.9]], ["ann", "ann"], ["ann", "bob", "cyd"])
+    >>> linkability(near, [2, 3]).risk.tolist()
+    [0.75, 0.5]
     """
     people = nearest.others.shape[1] + 1
     chosen = _sizes(people, sizes)
@@ -154,6 +158,10 @@ def singling_out(nearest: Nearest, threshold: float | None = None, sizes: Sequen
 
     Raises:
         ValueError: a size is out of range or the threshold is NaN.
+
+    >>> near = nearest_by_identity([[0.1, 0.5, 0.6], [0.4, 0.3, 0.9]], ["ann", "ann"], ["ann", "bob", "cyd"])
+    >>> singling_out(near, 0.45, [3]).risk.tolist()
+    [0.5]
     """
     if threshold is not None and np.isnan(threshold):
         raise ValueError("expected a threshold, got NaN; take the one of eer(), or None for the most successful one")
@@ -185,77 +193,6 @@ def default_sizes(people: int) -> list[int]:
     return [n for n in steps if 2 <= n < people] + [people]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MatedScores:
-    """Distances of de-identified images to originals."""
-
-    mated: Scores
-    """Originals of the same identity."""
-    non_mated: Scores
-    """Originals of other identities."""
-    with_source: bool
-    """Whether each image's own original is among the mated."""
-
-
-def mated_scores(
-    distances: ArrayLike,
-    probe_identities: Sequence[str],
-    gallery_identities: Sequence[str],
-    sources: ArrayLike | None,
-    with_source: bool = False,
-) -> MatedScores:
-    """Part the distances of de-identified images to originals; NaN entries are left out.
-
-    Args:
-        distances: (images, originals).
-        probe_identities: identity of each de-identified image.
-        gallery_identities: identity of each original.
-        sources: (images,) column of the original that each image was made from. None: none of these is there.
-        with_source: whether that very pair is a mated comparison, or none at all.
-
-    Returns:
-        The distances.
-
-    Raises:
-        ValueError: shapes disagree.
-    """
-    table = np.asarray(distances)
-    probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
-    source = np.zeros(probes.size, np.intp) if sources is None else np.asarray(sources, dtype=np.intp)
-    if table.shape != (probes.size, gallery.size) or source.shape != (probes.size,):
-        raise ValueError(
-            f"expected {(probes.size, gallery.size)} distances and {probes.size} sources, "
-            f"got {table.shape} and {source.shape}"
-        )
-    same = probes[:, None] == gallery[None]
-    used = np.isfinite(table)
-    if sources is not None and not with_source:
-        used[np.arange(probes.size), source] = False
-    np.logical_and(same, used, out=same)
-    np.logical_and(used, ~same, out=used)
-    return MatedScores(table[same], table[used], with_source)
-
-
-def effective_eer(mated: ArrayLike, non_mated: ArrayLike) -> float | Undefined:
-    """min(EER, 1 - EER) of recognising de-identified images by originals.
-
-    A method that makes images systematically unlike their own identity has an EER above 50 % and yet gives the
-    identity away: the attacker accepts what is far. 50 % is the best a method can reach.
-
-    Args:
-        mated: distances of de-identified images to originals of the same identity.
-        non_mated: distances to originals of other identities.
-
-    Returns:
-        0..0.5, or why there is none (a side is empty).
-
-    Raises:
-        ValueError: a distance is not finite.
-    """
-    point = eer(Ordered.of(mated, "mated"), Ordered.of(non_mated, "non-mated"))
-    return min(point.eer, 1 - point.eer) if isinstance(point, EerPoint) else point
-
-
 def _sizes(people: int, sizes: Sequence[int] | None) -> NDArray[np.intp]:
     chosen = np.unique(np.asarray(default_sizes(people) if sizes is None else sizes, dtype=np.intp))
     if not chosen.size or chosen[0] < 2 or chosen[-1] > people:
@@ -272,3 +209,56 @@ def _none_of(others: int, drawn: int) -> Floats:
 def _accepted(others: Floats, tried: Scores) -> NDArray[np.intp]:
     """(probes, thresholds) how many others lie within each threshold."""
     return np.stack([np.searchsorted(row, tried, side="right") for row in others]).astype(np.intp)
+
+
+_PEOPLE = f"Given from {PEOPLE} identities on. Failed images count as their originals."
+_OTHER_CAPTURES = "An image is never compared with its own original, only with other captures of the identity."
+
+LINKABILITY = Metric(
+    name="linkability",
+    title=f"Linkability of {PEOPLE}",
+    group="privacy",
+    unit="%",
+    better="lower",
+    low=0.0,
+    high=100.0,
+    definition=(
+        f"Chance that a de-identified image is nearest to its own identity among {PEOPLE}, the others drawn at random; "
+        f"guessing gives {100 / PEOPLE:g} %. {_OTHER_CAPTURES}"
+    ),
+    formula=f"mean over images of C(K - 1 - c, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); c of K - 1 others nearer",
+    citation=f"{WP216}; our reading",
+    function=linkability,
+    source="distances",
+    scale=100.0,
+    order=240,
+    blocks=frozenset({"overview"}),
+    resampling="images",
+    protocol=("comparisons",),
+    how=f"{_PEOPLE} Images that the recogniser cannot process count as not linked.",
+    caveat="A reading of the opinion, not the law. The attacker has the recogniser and nothing else.",
+)
+SINGLING_OUT = Metric(
+    name="singling_out",
+    title=f"Singling out of {PEOPLE}",
+    group="privacy",
+    unit="%",
+    better="lower",
+    low=0.0,
+    high=100.0,
+    definition=(
+        "Chance that 'published image within the EER threshold of my original of the target' holds for images of the "
+        f"target and of none of {PEOPLE - 1} others drawn at random; a predicate that knows nothing reaches "
+        f"{100 / PEOPLE * (1 - 1 / PEOPLE) ** (PEOPLE - 1):.1f} %. {_OTHER_CAPTURES}"
+    ),
+    formula=f"mean of [d_own <= t] C(K - 1 - f, {PEOPLE - 1}) / C(K - 1, {PEOPLE - 1}); f of K - 1 others within t",
+    citation=f"{WP216}; our reading",
+    function=singling_out,
+    source="distances",
+    scale=100.0,
+    order=250,
+    resampling="identities",
+    protocol=("comparisons", "predicate"),
+    how=f"{_PEOPLE} Images that the recogniser cannot process are left out.",
+    caveat="A reading of the opinion, not the law. It falls too when the predicate accepts everybody.",
+)

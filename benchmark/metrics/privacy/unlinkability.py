@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..metric import Metric
 from ..values import Scores, Undefined, as_scores
 
 MAX_BINS = 100
@@ -64,6 +65,9 @@ def unlinkability(
 
     Raises:
         ValueError: a distance is not finite, omega is not above 0 or permutations is below 1.
+
+    >>> unlinkability(mated=[0.1] * 20, non_mated=[0.9] * 20).d_sys
+    1.0
     """
     if not omega > 0 or permutations < 1:
         raise ValueError(f"expected omega above 0 and permutations from 1, got {omega!r} and {permutations!r}")
@@ -97,3 +101,53 @@ def _local(mated: NDArray[np.int64], non_mated: NDArray[np.int64], omega: float)
     # 2 w LR / (1 + w LR) - 1 = (w p - q) / (w p + q), which needs no division by an empty bin.
     total = p + q
     return np.where(p > q, (p - q) / np.where(total > 0, total, 1.0), 0.0)
+
+
+_CITATION = "Gomez-Barrero et al., IEEE TIFS 13(6), 2018"
+_LOST = "Failed images count as their originals, images that the recogniser cannot process are left out."
+
+D_SYS = Metric(
+    name="d_sys",
+    title="Linkability D_sys",
+    group="privacy",
+    unit="",
+    better="lower",
+    low=0.0,
+    high=1.0,
+    definition=(
+        "Global linkability of de-identified images and originals from the likelihood ratio of their distances: 0 "
+        "unlinkable, 1 linkable without doubt. Read it beside its null value. An image is never compared with its own "
+        "original, only with other captures of the identity."
+    ),
+    formula="sum over bins of p(bin | mated) max(0, (p - q) / (p + q)); p, q shares of mated, non-mated in the bin",
+    citation=_CITATION,
+    function=unlinkability,
+    source="distances",
+    decimals=2,
+    order=220,
+    protocol=("comparisons",),
+    how=_LOST,
+    caveat="Histograms of few comparisons show linkability by themselves, which is why the null value is given.",
+)
+D_SYS_NULL = Metric(
+    name="d_sys_null",
+    title="D_sys of chance",
+    group="privacy",
+    unit="",
+    better="lower",
+    low=0.0,
+    high=1.0,
+    definition=(
+        "What D_sys comes out at on average with as many comparisons when mated and non-mated distances follow one "
+        "distribution; a D_sys near it shows no linkability."
+    ),
+    formula="mean of D_sys over random relabellings",
+    citation="deid-bench",
+    function=unlinkability,
+    source="distances",
+    decimals=2,
+    order=230,
+    protocol=("comparisons",),
+    how=_LOST,
+    caveat="Comparisons count as independent, so that it is a little too low where identities have many images.",
+)

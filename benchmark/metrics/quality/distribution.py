@@ -42,8 +42,8 @@ def set_features(images: Sequence[Image], network: Network, *, device: str = "cp
     except ImportError:
         return Undefined("unavailable: torch is not installed")
     from ....weights.files import WeightsError
-    from .feature_networks import pooled_features
-    from .inception import inception_features
+    from .networks.feature_networks import pooled_features
+    from .networks.inception import inception_features
 
     compute = inception_features if network == "inception" else pooled_features
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..citations import FID, HOUSE
+from ..metric import Metric
 from ..values import Undefined
+from .wording import BOX, WEIGHTS
 
 Matrix = NDArray[np.float64]
 
@@ -116,6 +119,10 @@ def frechet_distance(a: Moments, b: Moments, *, samples: int | None = None) -> S
     Returns:
         The distance (>= 0), with a caveat while a covariance is rank-deficient or the sets are small; or why there is
         none (fewer than two images).
+
+    >>> features = np.random.default_rng(0).normal(size=(50, 3))
+    >>> round(frechet_distance(Moments.of(features), Moments.of(features + 2)).value, 6)  # 3 features moved by 2
+    12.0
     """
     least = min(a.count, b.count)
     if least < 2:
@@ -129,3 +136,61 @@ def frechet_distance(a: Moments, b: Moments, *, samples: int | None = None) -> S
         said.append(f"the covariance of {least} images in {length} dimensions is rank-deficient")
     value = gaussian_distance(a.mean, a.covariance, b.mean, b.covariance)
     return SetDistance(value, caveat="; ".join(said))
+
+
+_FORMULA = "|m_a - m_b|^2 + Tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2)"
+INCEPTION = "Inception (2048 features, 299 x 299 px)"
+VGG = "VGG16 (relu5_3 averaged over positions, 512 features)"
+SETS = "One number for all images that were made and the set of their originals."
+
+
+def _frechet(name: str, title: str, network: str, order: int) -> Metric:
+    inception = name == "fid"
+    return Metric(
+        name=name,
+        title=title,
+        group="quality",
+        unit="",
+        better="lower",
+        low=0.0,
+        high=None,
+        definition=(
+            f"Fréchet distance between the sets of originals and of de-identified images, by features of {network}"
+            f"{'' if inception else '; not comparable with FID'}. With fewer images than features it is biased upwards "
+            "and flagged."
+        ),
+        formula=_FORMULA,
+        citation=FID if inception else f"{HOUSE}; {FID}",
+        function=frechet_distance,
+        source="images",
+        decimals=1 if inception else 3,
+        order=order,
+        blocks=frozenset({"quality", "overview"} if inception else {"quality"}),
+        protocol=("images",),
+        how=SETS,
+        caveat=(
+            "Compare only numbers of as many images, sized by the same code. The sets hold the same scenes, so that it "
+            f"comes out far below those of image generators. {WEIGHTS}"
+        ),
+    )
+
+
+def boxed(whole: Metric) -> Metric:
+    """The same over the box around the protected region."""
+    return replace(
+        whole,
+        name=f"{whole.name}_region",
+        title=f"{whole.title} (region)",
+        short="",
+        definition=f"{whole.title} over the bounding box of the protected region.",
+        formula=f"{whole.name} of the boxes cut out of both images",
+        citation=whole.citation if whole.citation.startswith(HOUSE) else f"{HOUSE}; {whole.citation}",
+        order=whole.order + 100,
+        blocks=frozenset(),
+        how=BOX,
+        caveat=f"The box holds pixels beside the region, too. {whole.caveat}",
+    )
+
+
+_WHOLE = (_frechet("fid", "FID", INCEPTION, 200), _frechet("fd_vgg16", "FD-VGG16", VGG, 220))
+METRICS = (*_WHOLE, *map(boxed, _WHOLE))

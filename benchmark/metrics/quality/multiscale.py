@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....datasets.types import Image
+from ..citations import HOUSE
+from ..metric import Metric
 from ..values import Undefined
 from .changes import Box, changed_box, check_pair
+from .wording import BOX, PAIR, SIZE
 
 Plane = NDArray[np.float32]
 """(H, W, 3) in 0..1"""
@@ -44,6 +48,12 @@ def ms_ssim(original: Image, changed: Image) -> float | Undefined:
 
     Raises:
         ValueError: the shapes differ or the images are not uint8.
+
+    >>> grey = np.full((161, 161, 3), 128, np.uint8)
+    >>> ms_ssim(grey, grey)
+    1.0
+    >>> ms_ssim(grey[:99], grey[:99]).reason
+    'MS-SSIM needs at least 161 px a side, got 99'
     """
     check_pair(original, changed)
     if min(original.shape[:2]) < SMALLEST_SIDE:
@@ -124,3 +134,41 @@ def _gaussian(plane: Plane) -> Plane:
     reach = _TAPS // 2
     means = cv2.sepFilter2D(np.ascontiguousarray(plane), cv2.CV_32F, _window(), _window())
     return means[reach:-reach, reach:-reach].astype(np.float32, copy=False)
+
+
+MS_SSIM = Metric(
+    name="ms_ssim",
+    title="MS-SSIM",
+    group="quality",
+    unit="",
+    better="higher",
+    low=0.0,
+    high=1.0,
+    definition=(
+        "Structural similarity at five scales: Gaussian window of 11 x 11 px, sigma 1.5, values in 0..1, mean over "
+        "colour channels. Images with a side below 161 px have none."
+    ),
+    formula="l_5^w5 prod_j cs_j^wj, w = 0.0448, 0.2856, 0.3001, 0.2363, 0.1333",
+    citation="Wang, Simoncelli & Bovik, Asilomar 2003",
+    function=ms_ssim,
+    source="rows",
+    decimals=3,
+    order=20,
+    blocks=frozenset({"quality"}),
+    resampling="images",
+    protocol=("images",),
+    how=PAIR,
+    caveat=f"{SIZE} Packages differ where a scale has an odd side; ours pads as piq does.",
+)
+MS_SSIM_REGION = replace(
+    MS_SSIM,
+    name="ms_ssim_region",
+    title="MS-SSIM (region)",
+    definition="MS-SSIM over the bounding box of the protected region.",
+    formula="ms_ssim of the boxes cut out of both images",
+    citation=f"{HOUSE}; {MS_SSIM.citation}",
+    order=140,
+    blocks=frozenset(),
+    how=BOX,
+    caveat=f"The box holds pixels beside the region, too. {MS_SSIM.caveat}",
+)

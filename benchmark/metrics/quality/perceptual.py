@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....datasets.types import Image
+from ..citations import HOUSE, LPIPS
+from ..metric import Metric
 from ..values import Undefined
 from .changes import Box, Region, changed_box, check_pair
+from .wording import PAIR, REGION, SIZE, WEIGHTS
 
 if TYPE_CHECKING:
     import torch
 
-    from .feature_networks import Tap, Trunk
+    from .networks.feature_networks import Tap, Trunk
 
 Net = Literal["alex", "vgg"]
 
@@ -51,7 +54,7 @@ def missing(net: Net) -> Undefined | None:
 @lru_cache(maxsize=2)
 def _missing_weights(net: Net) -> Undefined | None:
     from ....weights.files import WeightsError
-    from .feature_networks import trunk
+    from .networks.feature_networks import trunk
 
     try:
         trunk(net)
@@ -88,6 +91,10 @@ def lpips(
 
     Raises:
         ValueError: the shapes or types differ from these.
+
+    >>> tiny = np.zeros((8, 8, 3), np.uint8)
+    >>> lpips([tiny], [tiny])[0].reason
+    'LPIPS (alex) needs at least 32 px a side, got 8'
     """
     asked = [None] * len(originals) if regions is None else list(regions)
     for pair in zip(originals, changed, asked, strict=True):
@@ -133,7 +140,7 @@ def _measured(
         return [[why] * count for _ in originals]
     import torch
 
-    from .feature_networks import exact_arithmetic, trunk
+    from .networks.feature_networks import exact_arithmetic, trunk
 
     boxes = [_common_box(originals, [row[v] for row in variants]) for v in range(count)]
     values = np.zeros((len(originals), count))
@@ -218,3 +225,65 @@ def _distance(a: torch.Tensor, b: torch.Tensor, head: torch.Tensor) -> torch.Ten
         p, q = (t / (torch.linalg.vector_norm(t, dim=-1, keepdim=True) + _EPSILON) for t in (p, q))
         result[:, start : start + rows] = p.sub_(q).square_() @ head
     return result
+
+
+def _whole(net: Net, network: str, order: int) -> Metric:
+    return Metric(
+        name=f"lpips_{net}",
+        title=f"LPIPS ({network})",
+        short="LPIPS" if net == "vgg" else f"LPIPS\n{network}",
+        group="quality",
+        unit="",
+        better="lower",
+        low=0.0,
+        high=None,
+        definition=(
+            "Learned perceptual distance of original and de-identified image: weighted difference of the unit feature "
+            f"vectors of five layers of {network}."
+        ),
+        formula="sum over layers of mean over positions of sum over channels of w (u_a - u_b)^2, |u| = 1",
+        citation=LPIPS,
+        function=lpips,
+        source="rows",
+        decimals=3,
+        order=order,
+        blocks=frozenset({"quality", "overview"} if net == "vgg" else ()),
+        resampling="images",
+        protocol=("images",),
+        how=PAIR,
+        caveat=f"{SIZE} Values of two networks, and of two image sizes, do not compare. {WEIGHTS}",
+    )
+
+
+def _of_region(net: Net, network: str, order: int) -> Metric:
+    return Metric(
+        name=f"lpips_{net}_region",
+        title=f"LPIPS ({network}, region)",
+        group="quality",
+        unit="",
+        better="lower",
+        low=0.0,
+        high=None,
+        definition=(
+            "Mean of the spatial LPIPS map, its layers enlarged bilinearly to the image's size, over the pixels of the "
+            "protected region."
+        ),
+        formula="mean over the region of the sum of the layers' maps",
+        citation=f"{HOUSE}; {LPIPS}",
+        function=lpips,
+        source="rows",
+        decimals=3,
+        order=order,
+        resampling="images",
+        protocol=("images",),
+        how=REGION,
+        caveat=f"The network sees beyond the region's border, by up to its field of view. {WEIGHTS}",
+    )
+
+
+METRICS = (
+    _whole("alex", "AlexNet", 40),
+    _whole("vgg", "VGG16", 50),
+    _of_region("alex", "AlexNet", 120),
+    _of_region("vgg", "VGG16", 130),
+)

@@ -1,4 +1,4 @@
-"""One-to-one comparison: error rates over thresholds, EER, rejection rate, decidability, de-identification ratio.
+"""One-to-one comparison: error rates over thresholds, EER, FNMR at a limited FMR.
 
 Everywhere a comparison is accepted when its distance is at most the threshold, d <= t. FMR is the share of impostor
 comparisons accepted, FNMR the share of genuine ones rejected (ISO/IEC 19795-1, over completed comparisons).
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..values import Scores, Undefined, as_scores
-from .population import Distances, Floats, Ordered, Population, Sketch, as_population, moments, search
+from ..citations import ISO, PALM_PAPER
+from ..metric import Metric
+from ..values import Scores, Undefined
+from .population import Distances, Floats, Population, as_population, search
 
 DEFAULT_TARGETS = (0.1, 0.01, 0.001)
 """False match rates at which the FNMR is reported."""
@@ -130,6 +132,10 @@ def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
 
     Raises:
         ValueError: a distance is not finite.
+
+    >>> point = eer(genuine=[0.1, 0.2, 0.3, 0.6], impostor=[0.4, 0.7, 0.8, 0.9])
+    >>> point.eer, point.threshold
+    (0.25, 0.4)
     """
     g, i = as_population(genuine, "genuine"), as_population(impostor, "impostor")
     if not g.size or not i.size:
@@ -193,6 +199,10 @@ def fnmr_at_fmr(
 
     Raises:
         ValueError: a distance is not finite or a target is out of range.
+
+    >>> (point,) = fnmr_at_fmr([0.1, 0.2, 0.3, 0.6], [0.4, 0.7, 0.8, 0.9], targets=[0.25])
+    >>> point.fnmr, point.threshold
+    (0.0, 0.6)
     """
     g, i = as_population(genuine, "genuine"), as_population(impostor, "impostor")
     for target in targets:
@@ -223,92 +233,80 @@ def _operating_point(genuine: Population, impostor: Population, target: float) -
     )
 
 
-def rejection_rate(deidentified: Distances, threshold: float) -> float | Undefined:
-    """RR: share of de-identified comparisons that the recogniser rejects, d > threshold (palm paper, III-C).
-
-    Args:
-        deidentified: distances between originals and de-identified images.
-        threshold: usually that of `eer` on originals.
-
-    Returns:
-        0..1, or why there is none (no comparison).
-
-    Raises:
-        ValueError: a distance is not finite or the threshold is NaN.
-    """
-    d = as_population(deidentified, "de-identified")
-    if math.isnan(threshold):
-        raise ValueError("expected a threshold, got NaN; take the one of eer()")
-    return (d.size - int(d.at_most(threshold))) / d.size if d.size else Undefined("no de-identified comparisons")
-
-
-def d_prime(first: Distances, second: Distances) -> float | Undefined:
-    """Decidability |m1 - m2| / sqrt((s1² + s2²) / 2) with population variances (palm paper, eq. 3; Daugman).
-
-    Args:
-        first: distances of one kind, for example genuine.
-        second: distances of another kind.
-
-    Returns:
-        At least 0, or why there is none (a side is empty, or nothing varies).
-
-    Raises:
-        ValueError: a distance is not finite.
-    """
-    a, b = _moments(first, "first"), _moments(second, "second")
-    if not a.size or not b.size:
-        return Undefined("no comparisons on one side")
-    spread = math.sqrt((a.variance + b.variance) / 2)
-    return abs(a.mean - b.mean) / spread if spread > 0 else Undefined("the distances do not vary")
-
-
-def dir_ratio(genuine: Distances, impostor: Distances, deidentified: Distances) -> float | Undefined:
-    """De-identification ratio in %, with its sign (palm paper, eq. 4, right-hand side).
-
-    (mg - md) / (mg - mi) * sqrt(sg² + si²) / sqrt(sg² + sd²) * 100. At 100 the de-identified distances lie from the
-    genuine ones as far as impostors do; below 0 they are even more alike than genuine ones; above 100 further off
-    than impostors.
-
-    Args:
-        genuine: distances between originals of one identity.
-        impostor: distances between originals of two identities.
-        deidentified: distances between originals and de-identified images.
-
-    Returns:
-        %, or why there is none (a side is empty, genuine and impostor means agree, or nothing varies).
-
-    Raises:
-        ValueError: a distance is not finite.
-    """
-    g, i = _moments(genuine, "genuine"), _moments(impostor, "impostor")
-    d = _moments(deidentified, "de-identified")
-    for name, values in (("genuine", g), ("impostor", i), ("de-identified", d)):
-        if not values.size:
-            return Undefined(f"no {name} comparisons")
-    reach = g.mean - i.mean
-    if reach == 0:
-        return Undefined("genuine and impostor distances have the same mean")
-    spread = math.sqrt(g.variance + d.variance)
-    if spread == 0:
-        return Undefined("the distances do not vary")
-    return (g.mean - d.mean) / reach * math.sqrt(g.variance + i.variance) / spread * 100.0
+EER = Metric(
+    name="eer",
+    title="EER",
+    group="recognition",
+    unit="%",
+    better="lower",
+    low=0.0,
+    high=100.0,
+    definition=(
+        "Equal error rate of the recogniser on originals: where the share of impostor comparisons accepted and that of "
+        "genuine ones rejected are closest, their mean. Above 50 % the recogniser is worse than chance."
+    ),
+    formula="(FMR(t) + FNMR(t)) / 2 at the observed t of least |FMR(t) - FNMR(t)|",
+    citation=ISO,
+    function=eer,
+    source="distances",
+    scale=100.0,
+    order=10,
+    blocks=frozenset({"originals"}),
+    resampling="identities",
+    protocol=("originals",),
+    caveat=(
+        "It says how good the recogniser is, nothing about a method. A weak recogniser rejects and mixes up by itself: "
+        "privacy measured with one is overrated."
+    ),
+)
+EER_THRESHOLD = Metric(
+    name="eer_threshold",
+    title="Threshold at EER",
+    group="recognition",
+    unit="",
+    better="lower",
+    low=None,
+    high=None,
+    definition="Distance up to which the recogniser accepts, set where its error rates on originals meet.",
+    formula="observed t of least |FMR(t) - FNMR(t)|; accept d <= t",
+    citation=f"{PALM_PAPER}, section III-C",
+    function=eer,
+    source="distances",
+    decimals=4,
+    order=20,
+    resampling="identities",
+    protocol=("operating",),
+    caveat="The data fix it only up to the next observed distance. Thresholds of two recognisers do not compare.",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
-    size: int
-    mean: float = math.nan
-    variance: float = math.nan
+def _at_fmr(suffix: str, limit: str, order: int) -> Metric:
+    return Metric(
+        name=f"fnmr_at_fmr_{suffix}",
+        title=f"FNMR @ FMR {limit} %",
+        group="recognition",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            f"Lowest share of genuine comparisons of originals rejected while at most {limit} % of the impostor "
+            "comparisons are accepted; not given when there are too few impostor comparisons to measure that rate."
+        ),
+        formula=f"min over t with FMR(t) <= {limit} % of FNMR(t)",
+        citation=ISO,
+        function=fnmr_at_fmr,
+        source="distances",
+        scale=100.0,
+        order=order,
+        blocks=frozenset() if suffix == "10" else frozenset({"originals"}),
+        resampling="identities",
+        protocol=("originals",),
+        caveat=(
+            "Some packages take the threshold whose FMR is nearest to the limit, which may exceed it; their FNMR is "
+            "then lower."
+        ),
+    )
 
 
-def _moments(values: Distances, name: str) -> _Moments:
-    """Mean and population variance; exactly 0 for equal values."""
-    if isinstance(values, Ordered | Sketch):
-        return _Moments(values.size, *values.moments())
-    scores = as_scores(values, name)
-    if scores.size > _BLOCK:
-        return _Moments(scores.size, *moments(scores))
-    if not scores.size:
-        return _Moments(0)
-    varies = scores.min() != scores.max()
-    return _Moments(scores.size, float(scores.mean()), float(scores.var()) if varies else 0.0)
+FNMR = (_at_fmr("10", "10", 40), _at_fmr("1", "1", 50), _at_fmr("0_1", "0.1", 60))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..citations import DEDIM, HOUSE, PALM_PAPER, TIP_IM
+from ..metric import Metric
 from ..values import Undefined
 
 Distances = NDArray[np.float32] | NDArray[np.float64]
@@ -54,6 +57,9 @@ def identify(
 
     Raises:
         ValueError: shapes disagree, a distance is not finite, or a source is no column.
+
+    >>> identify([[0.1, 0.5], [0.4, 0.3]], ["ann", "ann"], ["ann", "bob"]).rank1
+    0.5
     """
     given = np.asarray(distances)
     table: Distances = given.astype(np.float32) if given.dtype == np.float32 else given.astype(np.float64)
@@ -125,6 +131,9 @@ def rank_hits(
 
     Raises:
         ValueError: shapes disagree or a distance is not finite.
+
+    >>> rank_hits([[0.1, 0.5], [0.4, 0.3]], ["ann", "ann"], ["ann", "bob"], rank=1).tolist()
+    [1.0, 0.0]
     """
     found = _searched(distances, gallery_identities)
     if isinstance(found, Undefined):
@@ -156,6 +165,9 @@ def target_hits(
 
     Raises:
         ValueError: shapes disagree or a distance is not finite.
+
+    >>> target_hits([[0.1, 0.5], [0.4, 0.3]], ["ann", "bob"], {"bob"}, rank=1).tolist()
+    [0.0, 1.0]
     """
     found = _searched(distances, gallery_identities)
     if isinstance(found, Undefined):
@@ -187,3 +199,147 @@ def _within(closer: NDArray[np.bool_], tied: NDArray[np.bool_], rank: int) -> ND
     """(probes,) chance that the rank is at most that one, ranks being uniform over the tied, the own one among them."""
     chance = (rank - closer.sum(axis=1)) / tied.sum(axis=1)
     return np.asarray(np.clip(chance, 0.0, 1.0), dtype=np.float64)
+
+
+_LOST = (
+    "A failed image counts as its original; one that the recogniser cannot process counts as rejected and not found."
+)
+_GALLERY = "It grows as the gallery shrinks: compare only within a dataset."
+
+RANK_1 = (
+    Metric(
+        name="rank1_with_source",
+        title="Rank-1",
+        short="Acc.",
+        group="privacy",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            "Share of de-identified images whose nearest original in the whole gallery is of the same identity; the "
+            "image's own original is in the gallery. Ties count with their chance of a hit."
+        ),
+        formula="mean over probes of P(rank = 1)",
+        citation=f"{PALM_PAPER}, Table II (Acc.)",
+        function=identify,
+        source="distances",
+        scale=100.0,
+        order=30,
+        blocks=frozenset({"privacy"}),
+        resampling="images",
+        protocol=("place",),
+        how=_LOST,
+        caveat=f"{_GALLERY} The paper does not say whether the source is in the gallery.",
+    ),
+    Metric(
+        name="rank1_without_source",
+        title="Rank-1 (without source)",
+        short="Acc., other",
+        retrieval_short="rank-1",
+        group="privacy",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            "As rank-1, but each probe's own original is not in the gallery. Probes that have no other original of "
+            "their identity are left out and counted."
+        ),
+        formula="mean over probes of P(rank = 1)",
+        citation=f"{HOUSE}; for faces {DEDIM}",
+        function=identify,
+        source="distances",
+        scale=100.0,
+        order=40,
+        blocks=frozenset({"privacy", "retrieval", "overview"}),
+        resampling="images",
+        protocol=("place",),
+        how=_LOST,
+        caveat=_GALLERY,
+    ),
+)
+
+
+def _rank(name: str, order: int, **text: Any) -> Metric:
+    kept: dict[str, Any] = {"better": "higher", "how": _LOST, "citation": TIP_IM, "protocol": ("queries",), **text}
+    return Metric(
+        name=name,
+        group="privacy" if name.split("_")[1] != "originals" else "recognition",
+        unit="%",
+        low=0.0,
+        high=100.0,
+        source="distances",
+        scale=100.0,
+        order=order,
+        **kept,
+    )
+
+
+def _ranks(rank: int) -> tuple[Metric, ...]:
+    """The ranks of a protocol with queries and a gallery; rank-1 itself is `rank1_without_source`."""
+    without = _rank(
+        f"rank{rank}_without_source",
+        50,
+        title=f"Rank-{rank} (without source)",
+        short=f"rank-{rank}",
+        better="lower",
+        definition=(
+            f"Share of de-identified queries whose own identity is among the {rank} nearest of the gallery; the "
+            "query's own original is not in it."
+        ),
+        formula=f"mean over probes of P(rank <= {rank})",
+        function=rank_hits,
+        blocks=frozenset({"retrieval"}),
+        resampling="images",
+        caveat=_GALLERY,
+    )
+    others = (
+        _rank(
+            f"rank{rank}_untargeted",
+            110 - rank,
+            title=f"Rank-{rank}-UT",
+            definition=f"Share of de-identified queries whose own identity is not among the {rank} nearest.",
+            formula=f"100 % - rank-{rank}",
+            function=rank_hits,
+            resampling="images",
+            caveat="Ranks count identities; the paper counts images, which is the same with one image of each.",
+        ),
+        _rank(
+            f"rank{rank}_targeted",
+            120 - rank,
+            title=f"Rank-{rank}-T",
+            definition=(
+                f"Share of de-identified queries that find one of the method's target identities among the {rank} "
+                "nearest; the very images that were aimed at are taken out of the gallery."
+            ),
+            formula=f"mean over probes of P(rank of the nearest target <= {rank})",
+            function=target_hits,
+            resampling="images",
+            how=f"{_LOST} Only where the method asks for targets and these have other images in the gallery.",
+            caveat="DeDiM's gallery has no targets in it; a dataset too small to keep them apart has.",
+        ),
+        _rank(
+            f"rank{rank}_originals",
+            70 + rank,
+            title=f"Rank-{rank} of originals",
+            definition=(
+                "Share of queries whose untouched original finds its mate in the gallery: the nearest image is of its "
+                "identity."
+                if rank == 1
+                else "Share of queries whose untouched original finds its mate in the gallery among those of the "
+                f"{rank} nearest identities."
+            ),
+            formula=f"mean over queries of P(rank <= {rank})",
+            citation=DEDIM,
+            function=rank_hits,
+            blocks=frozenset({"originals"} if rank == 1 else ()),
+            resampling="identities",
+            how="What an unchanged image scores.",
+            caveat=_GALLERY,
+        ),
+    )
+    return others if rank == 1 else (without, *others)
+
+
+RANKS = (*_ranks(1), *_ranks(5))

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from ....analyzers.base import Analysis, HandAnalysis
 from ....analyzers.face_alignment import FACE_SIZE, similarity_to_template
 from ....datasets.types import Image
+from ..citations import HOUSE
+from ..metric import Metric
 from ..values import Undefined
 
 _GRID = 64
@@ -45,6 +47,11 @@ def roi_coverage(roi: ArrayLike, region: NDArray[np.bool_]) -> float | Undefined
 
     Raises:
         ValueError: the corners are not four finite points.
+
+    >>> region = np.zeros((64, 64), bool)
+    >>> region[:, :32] = True
+    >>> roi_coverage([[-0.5, -0.5], [63.5, -0.5], [63.5, 63.5], [-0.5, 63.5]], region)
+    50.0
     """
     return _share(roi, region)
 
@@ -62,6 +69,11 @@ def roi_changed(roi: ArrayLike, original: Image, deidentified: Image) -> float |
 
     Raises:
         ValueError: the images' shapes differ or the corners are not four finite points.
+
+    >>> original, painted = np.zeros((2, 64, 64, 3), np.uint8)
+    >>> painted[:16] = 1
+    >>> roi_changed([[-0.5, -0.5], [63.5, -0.5], [63.5, 63.5], [-0.5, 63.5]], original, painted)
+    25.0
     """
     if original.shape != deidentified.shape:
         raise ValueError(f"expected images of one shape, got {original.shape} and {deidentified.shape}; resize neither")
@@ -84,3 +96,49 @@ def _share(roi: ArrayLike, marked: NDArray[np.bool_]) -> float | Undefined:
     if not inside.size:
         return Undefined("the ROI lies outside the image")
     return 100.0 * float(marked[inside[:, 1], inside[:, 0]].mean())
+
+
+ROI_COVERAGE = Metric(
+    name="roi_coverage",
+    title="ROI coverage",
+    short="ROI covered",
+    group="privacy",
+    unit="%",
+    better="higher",
+    low=0.0,
+    high=100.0,
+    definition=(
+        "Share of the palm square, or aligned face, that a recogniser looks at which the method's region covers."
+    ),
+    formula="share of a 64 x 64 grid over the ROI inside the region",
+    citation=HOUSE,
+    function=roi_coverage,
+    source="rows",
+    order=130,
+    blocks=frozenset({"images"}),
+    resampling="images",
+    protocol=("images",),
+    how="Palm square or aligned face of the original; methods that do not say what they may repaint have none.",
+    caveat="Covered is not changed, and changed is not hidden.",
+)
+ROI_CHANGED = Metric(
+    name="roi_changed",
+    title="ROI changed",
+    group="privacy",
+    unit="%",
+    better="higher",
+    low=0.0,
+    high=100.0,
+    definition=(
+        "Share of the palm square, or aligned face, whose pixels differ between original and de-identified image."
+    ),
+    formula="share of a 64 x 64 grid over the ROI with any channel changed",
+    citation=HOUSE,
+    function=roi_changed,
+    source="rows",
+    order=140,
+    resampling="images",
+    protocol=("images",),
+    how="Palm square or aligned face of the original, images that were made.",
+    caveat="A change by one grey level counts as much as black.",
+)

@@ -8,12 +8,15 @@ the share of image pixels that differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ....analyzers.base import FaceAnalysis, HandAnalysis
+from ..citations import HOUSE, PALM_PAPER
+from ..metric import Metric
 from ..values import Undefined
 
 
@@ -96,6 +99,9 @@ def coordinate_drift(original: ArrayLike, deidentified: ArrayLike, shape: tuple[
 
     Raises:
         ValueError: the shapes differ.
+
+    >>> coordinate_drift([[0, 0]], [[10, 0]], (100, 100))  # half of 10 % across and 0 % up
+    5.0
     """
     a, b = _pair(original, deidentified, 2)
     return _percent(float(np.mean(np.abs(a - b) / [shape[1], shape[0]])))
@@ -113,6 +119,9 @@ def joint_drift(original: ArrayLike, deidentified: ArrayLike) -> float | Undefin
 
     Raises:
         ValueError: the shapes differ.
+
+    >>> joint_drift([[0, 0, 0], [3, 4, 0]], [[0, 0, 0], [3, 4, 3]])  # 3 / 6 coordinates / a hand of 5
+    10.0
     """
     a, b = _pair(original, deidentified, 3)
     extent = float(np.linalg.norm(a[:, None] - a[None], axis=2).max())
@@ -129,6 +138,10 @@ def mask_drift(original: NDArray[np.bool_], deidentified: NDArray[np.bool_], sha
 
     Raises:
         ValueError: a mask does not fit the shape.
+
+    >>> mask = np.zeros((10, 10), bool)
+    >>> mask_drift(mask, ~mask, (10, 10, 3))
+    100.0
     """
     size = tuple(shape[:2])
     if original.shape != size or deidentified.shape != size:
@@ -149,3 +162,144 @@ def _pair(
 
 def _percent(share: float) -> float:
     return min(100.0, 100.0 * share)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an analysis."""
+
+    name: str
+    title: str
+    short: str
+    what: str
+    """What moves."""
+    formula: str
+    function: Callable[..., object]
+    retrieval_short: str = ""
+    overview: bool = False
+
+
+_POINTS = "mean(|dx| / width, |dy| / height) over the"
+_PARTS = (
+    _Part(
+        "box",
+        "Detection",
+        "hand",
+        "the corners of the hand's or face's box",
+        f"{_POINTS} two corners",
+        coordinate_drift,
+        retrieval_short="face",
+    ),
+    _Part(
+        "keypoints_2d", "2D keypoints", "2-D keyp.", "the 21 image keypoints", f"{_POINTS} keypoints", coordinate_drift
+    ),
+    _Part(
+        "keypoints_3d",
+        "3D keypoints",
+        "3-D keyp.",
+        "the 21 joints in space",
+        "mean(|dx|, |dy|, |dz|) / largest joint distance of the original",
+        joint_drift,
+    ),
+    _Part(
+        "roi",
+        "ROI localisation",
+        "ROI",
+        "the palm square's corners",
+        f"{_POINTS} four corners",
+        coordinate_drift,
+        overview=True,
+    ),
+    _Part(
+        "landmarks_5",
+        "5 landmarks",
+        "5 landm.",
+        "eyes, nose and corners of the mouth",
+        f"{_POINTS} landmarks",
+        coordinate_drift,
+    ),
+    _Part(
+        "landmarks_68",
+        "68 landmarks",
+        "68 landm.",
+        "the 68 landmarks of a face",
+        f"{_POINTS} landmarks",
+        coordinate_drift,
+    ),
+    _Part(
+        "mask",
+        "Segmentation",
+        "mask",
+        "the mask of the hand or face",
+        "share of image pixels that are in one of the two masks only",
+        mask_drift,
+    ),
+)
+
+
+def _moved(part: _Part, order: int) -> Metric:
+    return Metric(
+        name=f"drift_{part.name}",
+        title=part.title,
+        short=part.short,
+        retrieval_short=part.retrieval_short,
+        group="usability",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            f"Mean absolute difference of {part.what} between original and de-identified image, over images in which "
+            "it is found in both. The normalisation is ours; the paper only says 0-100 %."
+        ),
+        formula=part.formula,
+        citation=f"{PALM_PAPER}, section IV-C",
+        function=part.function,
+        source="rows",
+        decimals=2,
+        order=order,
+        blocks=frozenset({"usability", "overview"} if part.overview else {"usability"}),
+        resampling="images",
+        protocol=("images",),
+        how="The analyzer of the protocol looks at both images.",
+        caveat=(
+            "Images in which nothing is found have no drift, so a method that destroys the hard ones looks better: "
+            f"read the share found again first. Below floor_{part.name} it cannot be told from the analyzer's noise."
+        ),
+    )
+
+
+def _floor(part: _Part, order: int) -> Metric:
+    return Metric(
+        name=f"floor_{part.name}",
+        title=f"{part.title}, floor",
+        group="usability",
+        columns="",
+        unit="%",
+        better="lower",
+        low=0.0,
+        high=100.0,
+        definition=(
+            f"The analyzer's own noise: drift of {part.what} after saving the original once as JPEG of quality 95. A "
+            "method's drift near it means nothing moved."
+        ),
+        formula=part.formula,
+        citation=HOUSE,
+        function=part.function,
+        source="run",
+        decimals=2,
+        order=order,
+        resampling="identities",
+        protocol=("images",),
+        how=(
+            "In runs with --quality full, over the originals of the images that were made; no method has a part in it, "
+            "so that methods without failures share it."
+        ),
+        caveat="It belongs to the dataset and the analyzer; there is nothing to gain in it.",
+    )
+
+
+METRICS = (
+    *(_moved(part, 20 + index) for index, part in enumerate(_PARTS)),
+    *(_floor(part, 40 + index) for index, part in enumerate(_PARTS)),
+)

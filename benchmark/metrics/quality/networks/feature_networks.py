@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ....datasets.types import Image
-from ....weights.files import tensors
-from .changes import Box
+from .....datasets.types import Image
+from .....weights.files import tensors
+from ..changes import Box
 
 Net = Literal["alex", "vgg"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from .catalogue import METRICS
-from .metric import Group, Metric
+from collections.abc import Iterable
+
+from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Group, Metric, Resampling
+from .protocol_words import protocol_words
 
 TITLES: dict[Group, str] = {
     "privacy": "Privacy",
@@ -11,6 +14,12 @@ TITLES: dict[Group, str] = {
     "usability": "Usability",
     "recognition": "Recognition of the originals",
     "cost": "Cost",
+}
+
+_RESAMPLED: dict[Resampling, str] = {
+    "identities": "bootstrap over identities",
+    "images": "bootstrap over identities and, with several seeds, over the versions of each image",
+    "none": "none is given",
 }
 
 REGENERATE = "deid-bench explain --all --markdown > docs/metrics.md"
@@ -25,25 +34,26 @@ whom, [Validation](validation.md) what the code was checked against."""
 
 def facts(metric: Metric) -> dict[str, str]:
     """Everything about a metric under short labels, in the order to read it; empty ones are left out."""
-    found = {
+    every = {
         "formula": metric.formula,
         "range": _range(metric),
         "unit": metric.unit or "none",
         "better": _better(metric),
         "group": TITLES[metric.group].lower(),
         "reference": metric.citation,
-        "protocols": metric.how,
+        "protocols": " ".join(each for each in (protocol_words(metric), metric.how) if each),
+        "interval": _RESAMPLED[metric.resampling],
         "caveats": metric.caveat,
     }
-    return {label: text for label, text in found.items() if text}
+    return {label: text for label, text in every.items() if text}
 
 
-def metrics_page() -> str:
+def metrics_page(metrics: Iterable[Metric] = METRICS.values()) -> str:
     """docs/metrics.md, with a last line feed."""
-    parts = [_INTRODUCTION]
+    parts, all_of_them = [_INTRODUCTION], list(metrics)
     for group, title in TITLES.items():
         parts.append(f"## {title}")
-        parts += [metric_section(each) for each in METRICS.values() if each.group == group]
+        parts += [metric_section(metric) for metric in all_of_them if metric.group == group]
     return "\n\n".join(parts) + "\n"
 
 

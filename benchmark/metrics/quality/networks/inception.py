@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ....datasets.types import Image
-from ....weights.files import tensors
+from .....datasets.types import Image
+from .....weights.files import tensors
 from .feature_networks import exact_arithmetic
 
 FEATURES = 2048
