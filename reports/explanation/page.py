@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.metric import Group, Metric, Resampling
-from .protocol_words import protocol_words
+from .protocol_words import general_words, protocol_words
 
 TITLES: dict[Group, str] = {
     "privacy": "Privacy",
@@ -29,11 +29,17 @@ _INTRODUCTION = f"""# Metrics
 Every number that a record may hold, made from the catalogue that the boards and `deid-bench explain NAME` read:
 `{REGENERATE}`. Which of them are in a record depends on the protocol, the method and the
 weights at hand; a number that is not there has a reason instead. [Protocols](protocols.md) says who is compared with
-whom, [Validation](validation.md) what the code was checked against."""
+whom, and `deid-bench explain NAME` what each protocol makes of it; [Validation](validation.md) what the code was
+checked against."""
 
 
-def facts(metric: Metric) -> dict[str, str]:
-    """Everything about a metric under short labels, in the order to read it; empty ones are left out."""
+def facts(metric: Metric, words: Callable[[Metric], str] = protocol_words) -> dict[str, str]:
+    """Everything about a metric under short labels, in the order to read it; empty ones are left out.
+
+    Args:
+        metric: to tell about.
+        words: what is said of the protocols: of each by its name, or in general.
+    """
     every = {
         "formula": metric.formula,
         "range": _range(metric),
@@ -41,7 +47,7 @@ def facts(metric: Metric) -> dict[str, str]:
         "better": _better(metric),
         "group": TITLES[metric.group].lower(),
         "reference": metric.citation,
-        "protocols": " ".join(each for each in (protocol_words(metric), metric.how) if each),
+        "protocols": " ".join(each for each in (words(metric), metric.how) if each),
         "interval": _RESAMPLED[metric.resampling],
         "caveats": metric.caveat,
     }
@@ -49,7 +55,7 @@ def facts(metric: Metric) -> dict[str, str]:
 
 
 def metrics_page(metrics: Iterable[Metric] = METRICS.values()) -> str:
-    """docs/metrics.md, with a last line feed."""
+    """docs/metrics.md, with a last line feed; a new protocol leaves it as it is."""
     parts, all_of_them = [_INTRODUCTION], list(metrics)
     for group, title in TITLES.items():
         parts.append(f"## {title}")
@@ -60,7 +66,7 @@ def metrics_page(metrics: Iterable[Metric] = METRICS.values()) -> str:
 def metric_section(metric: Metric) -> str:
     """Markdown section of one metric."""
     lines = []
-    for label, text in facts(metric).items():
+    for label, text in facts(metric, general_words).items():
         if label != "group":  # the heading above says it
             lines.append(f"- *{label}*: {f'`{text}`' if label == 'formula' else text}")
     return f"### {metric.title} (`{metric.name}`)\n\n{metric.definition}\n\n" + "\n".join(lines)

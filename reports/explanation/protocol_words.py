@@ -19,6 +19,11 @@ def protocol_words(metric: Metric, known: Iterable[Protocol] | None = None) -> s
     return " ".join(_sentence(facet, rules) for facet in metric.protocol)
 
 
+def general_words(metric: Metric) -> str:
+    """The same without naming a protocol."""
+    return " ".join(f"{_GENERAL[facet]}." for facet in metric.protocol)
+
+
 def _sentence(facet: Facet, rules: Iterable[Protocol]) -> str:
     said: dict[str, list[str]] = {}
     for rule in rules:
@@ -31,7 +36,7 @@ def _sentence(facet: Facet, rules: Iterable[Protocol]) -> str:
 def _who(rule: Protocol) -> str:
     if rule.retrieval is not None:
         return "the queries"
-    return "the evaluated subjects" if rule.dev_share else "everybody"
+    return "the evaluated subjects" if rule.split.dev_share else "everybody"
 
 
 def _images(rule: Protocol) -> str:
@@ -45,7 +50,7 @@ def _comparisons(rule: Protocol) -> str:
 def _alignment(rule: Protocol) -> str:
     if rule.crop is not None:
         return "aligned crops are taken as they are"
-    if rule.alignment == "original":
+    if rule.alignment.probe == "original":
         return "the palm's place comes from the original"
     return (
         "the palm's place comes from the detector on the de-identified image or, where it finds no hand, from the "
@@ -58,18 +63,19 @@ def _place(rule: Protocol) -> str:
 
 
 def _threshold(rule: Protocol) -> str:
-    if rule.threshold_from == "dev":
+    if rule.threshold.source == "dev":
         of = "of the dev subjects"
     elif rule.retrieval is not None:
         of = "of their originals against the gallery"
     else:
         of = "of their own originals"
-    return f"{_who(rule)} at the threshold {of}, {_alignment(rule)}"
+    many = "the thresholds of equal error" if rule.threshold.rule == "eer-range" else "the threshold"
+    return f"{_who(rule)} at {many} {of}, {_alignment(rule)}"
 
 
 def _predicate(rule: Protocol) -> str:
     return (
-        f"the threshold is set on {'the dev subjects' if rule.threshold_from == 'dev' else 'those that are measured'}"
+        f"the threshold is set on {'the dev subjects' if rule.threshold.source == 'dev' else 'those that are measured'}"
     )
 
 
@@ -80,7 +86,7 @@ def _originals(rule: Protocol) -> str:
 
 
 def _operating(rule: Protocol) -> str:
-    if rule.threshold_from == "dev":
+    if rule.threshold.source == "dev":
         return "from the pairs of originals of the dev subjects, on whom nothing else is measured"
     if rule.retrieval is not None:
         return "from the pairs of a query's original and a gallery image"
@@ -100,4 +106,24 @@ _WORDS: Mapping[Facet, Callable[[Protocol], str]] = {
     "predicate": _predicate,
     "originals": _originals,
     "operating": _operating,
+}
+
+_GENERAL: Mapping[Facet, str] = {
+    "images": "Over the images that the protocol measures",
+    "comparisons": "Over the images that the protocol measures, against all originals or the gallery",
+    "queries": "Under protocols with queries and a gallery, which holds no query's original",
+    "threshold": (
+        "Over the images that the protocol measures, at the threshold that it sets on originals; where the recogniser "
+        "looks for the palm in a de-identified image is the protocol's choice"
+    ),
+    "place": (
+        "Over the images that the protocol measures; where the recogniser looks for the palm in a de-identified image "
+        "is the protocol's choice"
+    ),
+    "predicate": "The threshold is that of the protocol",
+    "originals": (
+        "Over all pairs of originals that the protocol measures, or of a query's original and a gallery image; "
+        "originals without a template take part in no pair"
+    ),
+    "operating": "From the pairs of those originals that the protocol sets thresholds on",
 }

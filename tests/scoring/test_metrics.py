@@ -13,7 +13,7 @@ import pytest
 
 from deid_bench.benchmark.metrics.catalogue import METRICS, catalogue
 from deid_bench.benchmark.metrics.metric import SETS
-from deid_bench.benchmark.protocols import protocols
+from deid_bench.benchmark.protocols import Protocol, protocols
 from deid_bench.benchmark.records.record import load_record
 from deid_bench.reports.explanation.protocol_words import protocol_words
 
@@ -101,10 +101,9 @@ def test_no_metric_names_a_protocol_itself():
 
 
 def test_words_about_protocols_follow_the_protocols():
-    import dataclasses
-
-    strict = dataclasses.replace(protocols()["palm/1.0"], id="palm/9.0")
-    said = protocol_words(METRICS["rr"], [strict, dataclasses.replace(strict, id="palm/9.1", threshold_from="eval")])
+    strict = Protocol.of({**protocols()["palm/1.0"].rules, "id": "palm/9.0"}, "a test")
+    lax = Protocol.of({**strict.rules, "id": "palm/9.1", "threshold": {"rule": "eer", "from": "eval"}}, "a test")
+    said = protocol_words(METRICS["rr"], [strict, lax])
     assert "palm/9.0: the evaluated subjects at the threshold of the dev subjects" in said
     assert "palm/9.1: the evaluated subjects at the threshold of their own originals" in said
     assert protocol_words(METRICS["rank5_untargeted"], [strict]) == ""
