@@ -12,12 +12,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .files import write_atomically
 from .weights.files import cache_dir
 
 VARIABLE = "DEID_BENCH_ACCEPT_LICENCES"
@@ -121,10 +121,7 @@ def accept(name: str) -> Path:
     wanted, target = licence(name), answer_file(name)
     answer = {"name": wanted.name, "sha256": wanted.sha256, "accepted": datetime.now(UTC).isoformat(timespec="seconds")}
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8") as new:
-            json.dump({**answer, "terms": wanted.terms}, new, indent=1)
-        Path(new.name).replace(target)  # a crash leaves the old answer or the new one
+        write_atomically(target, json.dumps({**answer, "terms": wanted.terms}, indent=1).encode())
     except OSError as error:
         raise LicenceError(
             f"Cannot write {target}: {error}. Set DEID_BENCH_CACHE to another folder, or {VARIABLE}={name}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,18 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.base import Sample
-from .engine.backends import Settings, default_jobs, make_backend
+from .engine.backends import Backend, Settings, default_jobs, make_backend
 from .engine.execute import CHUNK, Executor, Progress
 from .full_quality import NO_CLOSER_LOOK, look_closely
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell, RunOptions, make_cells
 from .planning.tasks import Plugin, Stage, compare_tasks
-from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, save_record
+from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, record_bytes
 from .results.blocks import join_blocks
 from .results.cell import CellResults, Distances
 from .scoring.cell import build_record
+from .storage.cell_files import are_whole, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
-from .storage.store import Store, write_atomically
+from .storage.lock import Busy, hold
+from .storage.store import Store
 
 STORE_FOLDER = ".store"
 
@@ -40,6 +42,8 @@ class Execution:
     """Worker processes; 0 = one per core."""
     seconds_per_image: float = 60.0
     """A method that takes longer for an image has failed on it."""
+    wait: bool = True
+    """For cells that another run works on, once all others are done; else they are left out."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "out", Path(self.out))
@@ -61,6 +65,7 @@ def run(
     progress: Progress | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     prepare_progress: Callable[[str, int, int], None] | None = None,
+    on_busy: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
     """Run every cell that the options name; finished work is taken from the results folder.
 
@@ -70,26 +75,80 @@ def run(
         progress: is told about the stages.
         on_outcome: called with each cell as soon as its record is written.
         prepare_progress: called with (dataset, done, total) while a dataset is prepared.
+        on_busy: called with a sentence for each cell that is left out because another run works on it, where
+            `execution.wait` is false.
 
     Raises:
         PluginError, ProtocolError, DatasetError, WeightsError: something asked for cannot be used.
         StoreError: the results folder cannot be written.
+        Busy: another run works on a cell that was not to be waited for, and there is no `on_busy` to tell.
     """
     execution = execution or Execution()
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)
-    outcomes = []
-    with _executor(execution, jobs, progress) as executor:
-        for cell in cells:
-            outcome = finished(cell, execution.out) or _run_cell(cell, execution, jobs, executor())
-            outcomes.append(outcome)
-            if on_outcome:
-                on_outcome(outcome)
-    return outcomes
+    with _workshop(execution, jobs) as workshop:
+
+        def settle(cell: Cell, *, wait: bool) -> Outcome:
+            return finished(cell, execution.out) or _run_alone(cell, execution, jobs, workshop(), progress, wait=wait)
+
+        outcomes = list(_in_turn(cells, settle, execution.wait, on_outcome, on_busy))
+    return [outcome for _, outcome in sorted(outcomes, key=lambda each: each[0])]
+
+
+def _in_turn(
+    cells: Sequence[Cell],
+    settle: Callable[..., Outcome],
+    wait: bool,
+    on_outcome: Callable[[Outcome], None] | None,
+    on_busy: Callable[[str], None] | None,
+) -> Iterator[tuple[int, Outcome]]:
+    """Cells with their numbers; those that another run works on come last, or are left out."""
+    busy: dict[int, str] = {}
+    for index, cell in enumerate(cells):
+        try:
+            outcome = settle(cell, wait=False)
+        except Busy as error:
+            busy[index] = str(error)
+            continue
+        if on_outcome:
+            on_outcome(outcome)
+        yield index, outcome
+    if not wait and on_busy is None and busy:
+        raise Busy("; ".join(busy.values()))
+    for index, text in busy.items():
+        if not wait:
+            assert on_busy is not None
+            on_busy(text)
+            continue
+        outcome = settle(cells[index], wait=True)
+        if on_outcome:
+            on_outcome(outcome)
+        yield index, outcome
+
+
+def _run_alone(
+    cell: Cell,
+    execution: Execution,
+    jobs: int,
+    workshop: tuple[Store, Backend],
+    progress: Progress | None,
+    *,
+    wait: bool,
+) -> Outcome:
+    store, backend = workshop
+    notice = progress.note if progress else None
+    with hold(store.root / "locks" / f"{cell.name}.lock", _title(cell), wait=wait, notice=notice):
+        # Whoever held the lock before has perhaps done it all.
+        done = finished(cell, execution.out)
+        return done or _run_cell(cell, execution, jobs, Executor(store, backend, progress))
+
+
+def _title(cell: Cell) -> str:
+    return f"{cell.method.resolved.text} on {cell.dataset.plugin.text}, {cell.protocol.id}"
 
 
 def finished(cell: Cell, out: Path) -> Outcome | None:
-    """The cell's record, if an earlier run completed it and left nothing to try again."""
+    """The cell's record, if an earlier run completed it, left nothing to try again, and its files are what it wrote."""
     folder = out / cell.name
     path = folder / FILE_NAME
     if not path.is_file():
@@ -100,27 +159,30 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
         return None
     if record.digest != cell.digest or record.counts.retry or (cell.quality == "full" and record.quality == "basic"):
         return None
+    if not are_whole(out / STORE_FOLDER, cell.digest, folder):
+        return None
     return Outcome(record, folder, from_store=True)
 
 
 @contextmanager
-def _executor(execution: Execution, jobs: int, progress: Progress | None):  # type: ignore[no-untyped-def]
-    """An executor that is only started when something has to be computed."""
-    made: list[tuple[Executor, Callable[[], None]]] = []
+def _workshop(execution: Execution, jobs: int) -> Iterator[Callable[[], tuple[Store, Backend]]]:
+    """Store and back-end, which are only started when something has to be computed."""
+    made: list[tuple[Store, Backend]] = []
 
-    def start() -> Executor:
+    def start() -> tuple[Store, Backend]:
         if not made:
             store = Store(execution.out / STORE_FOLDER)
             store.open()
-            backend = make_backend(execution.backend, Settings(store.root, execution.seconds_per_image, jobs))
-            made.append((Executor(store, backend, progress), backend.close))
-        return made[0][0]
+            made.append(
+                (store, make_backend(execution.backend, Settings(store.root, execution.seconds_per_image, jobs)))
+            )
+        return made[0]
 
     try:
         yield start
     finally:
-        for _, close in made:
-            close()
+        for _, backend in made:
+            backend.close()
 
 
 def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -> Outcome:
@@ -138,10 +200,9 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
     )
     record, files = build_record(cell, results, host)
     folder = execution.out / cell.name
-    for name, data in files.items():
-        write_atomically(folder / name, data)
-    _write_previews(record, cell, results, folder, executor)
-    save_record(record, folder)
+    # The record comes last: where it stands, everything stands.
+    written = {**files, **_previews(record, cell, results, executor), FILE_NAME: record_bytes(record)}
+    save_cell_files(executor.store.root, cell.digest, folder, written, executor.used)
     return Outcome(record, folder, from_store=False)
 
 
@@ -247,18 +308,19 @@ def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: E
     return means
 
 
-def _write_previews(record: RunRecord, cell: Cell, results: CellResults, folder: Path, executor: Executor) -> None:
-    """A few pairs for the board."""
+def _previews(record: RunRecord, cell: Cell, results: CellResults, executor: Executor) -> dict[str, bytes]:
+    """A few pairs for the board, by path below the cell's folder."""
     if not cell.dataset.info.redistributable:
-        return
+        return {}
     from .records.previews import preview_jpeg, preview_name, preview_rows
 
     versions = {each.deidentify.digest: each for each in results.versions}
     tasks = Tasks(cell)
+    found = {}
     for row in preview_rows(record, {each.sample_id: each.identity for each in cell.samples}):
         version = versions.get(record.samples[row].task or "")
         payload = executor.read(version.deidentify) if version else None
         if version and payload:
             original = tasks.image(version.sample).load(executor.store)
-            picture = preview_jpeg(original, payload.blobs["image.png"])
-            write_atomically(folder / "previews" / preview_name(row), picture)
+            found[f"previews/{preview_name(row)}"] = preview_jpeg(original, payload.blobs["image.png"])
+    return found

@@ -54,6 +54,10 @@ class Bars:
             self._progress.remove_task(self._task)
             self._task = None
 
+    def note(self, text: str) -> None:
+        """A line above the bars; also where nobody looks at bars, so that a run that waits says why."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
     def prepare(self, dataset: str, done: int, total: int) -> None:
         """Progress of a dataset that is being prepared."""
         if self._task is None:

@@ -26,6 +26,7 @@ from .options import json_option, make_run_options, quiet_option, run_options
     show_default=True,
     help="Seconds a method may take for one image.",
 )
+@click.option("--no-wait", is_flag=True, help="Leave out what another run in the same folder works on.")
 @click.option("--intervals", is_flag=True, help="Show 95 % intervals in place of standard deviations.")
 @quiet_option
 @json_option
@@ -47,12 +48,17 @@ def command(**values: Any) -> int:
     from ..reports.leaderboard.terminal import print_outcomes
     from .progress import Bars
 
-    execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"])
+    execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"], not values["no_wait"])
+    left_out: list[str] = []
     with Bars(values["quiet"] or values["as_json"]) as bars:
-        outcomes = run(make_run_options(values), execution, bars, prepare_progress=bars.prepare)
-    board: Path = update_board(values["out"], changed=not all(each.from_store for each in outcomes))
+        outcomes = run(
+            make_run_options(values), execution, bars, prepare_progress=bars.prepare, on_busy=left_out.append
+        )
+    board: Path = update_board(values["out"], notice=bars.note)
     if values["as_json"]:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:
         print_outcomes(outcomes, board, values["intervals"])
-    return 1 if any(each.record.counts.failed for each in outcomes) else 0
+    for text in left_out:
+        click.echo(f"left out: {text}", err=True)
+    return 1 if left_out or any(each.record.counts.failed for each in outcomes) else 0

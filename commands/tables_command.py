@@ -42,7 +42,7 @@ def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, outpu
     deid-bench tables results
     deid-bench tables results --table V --format latex -o paper
     """
-    from ..benchmark.storage.store import write_atomically
+    from ..benchmark.storage.store import save_file
     from ..reports.figures.data import load_entries
     from ..reports.paper.build import paper_tables
     from ..reports.paper.formats import file_name, format_tables
@@ -63,6 +63,6 @@ def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, outpu
     else:
         for table in tables:
             path = output / file_name(table, form)
-            write_atomically(path, format_tables([table], form).encode("utf-8"))
+            save_file(path, format_tables([table], form).encode("utf-8"))
             click.echo(path)
     return 1 if left_out or lacking or not tables else 0

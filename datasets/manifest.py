@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
+from ..files import hash_if_changed
 from .base import DatasetError, Sample
 
 _ID = re.compile(r"[A-Za-z0-9._/-]+")
@@ -25,18 +25,11 @@ def file_sha256(path: str | Path) -> str:
     """
     path = Path(path)
     try:
-        state = path.stat()
-        return _hashed(path.resolve(), state.st_size, state.st_mtime_ns)
+        return hash_if_changed(path)
     except OSError as error:
         raise DatasetError(
             f"{path.name}: expected a readable file, got {type(error).__name__}; restore it or its permissions"
         ) from error
-
-
-@lru_cache(maxsize=200_000)
-def _hashed(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def manifest_digest(samples: Iterable[Sample]) -> str:

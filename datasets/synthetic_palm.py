@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from ..files import cache_root, write_atomically
 from .base import DatasetError, DatasetInfo, GroundTruth, Sample
 from .manifest import file_sha256
 from .rendering.palm_seeds import BLOCK_SIZE, user_set_start
@@ -19,7 +19,6 @@ from .types import Hand, ProgressCallback
 if TYPE_CHECKING:
     from .rendering.palm_render import Capture
 
-CACHE_VARIABLE = "DEID_BENCH_CACHE"
 RENDERER_VERSION = "1"
 """Raised whenever the same seeds give other images; it names the cache folder, so old files are never mixed in."""
 MANIFEST_FIELDS = ("sample_id", "identity", "subject", "hand", "file", "sha256")
@@ -93,14 +92,6 @@ def read_manifest(path: Path) -> list[Sample]:
         ]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the target and rename, so that a killed run never leaves half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_bytes(content)
-    beside.replace(path)
-
-
 class SyntheticPalm:
     """Rendered palms in a cache folder; the same parameters always give the same files.
 
@@ -146,7 +137,7 @@ class SyntheticPalm:
         """Where this set's files are; its name depends on all parameters and on the renderer's version."""
         parameters = (RENDERER_VERSION, self.identities, self.samples_per_identity, self.setting, self.seed)
         digest = hashlib.sha256(repr(parameters).encode()).hexdigest()[:16]
-        return cache_folder() / "datasets" / "synthetic-palm" / digest
+        return cache_root() / "datasets" / "synthetic-palm" / digest
 
     def prepare(self, jobs: int = 1, progress: ProgressCallback | None = None) -> None:
         """Render what is missing or damaged; a killed run is taken up where it stopped.
@@ -219,16 +210,6 @@ class SyntheticPalm:
             finally:
                 for future in futures:
                     future.cancel()
-
-
-def cache_folder() -> Path:
-    """The folder for everything that can be made again."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("deid-bench"))
 
 
 def render_to_file(folder: Path, image: PlannedImage, setting: SettingName) -> None:

@@ -6,12 +6,10 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from ..weights.files import WeightsError, offline
-from ..weights.sources import sha256_of
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -49,17 +47,6 @@ def local_folder(name: str, parameter: str, packaged: str, files: Sequence[str])
             f"{parameter} {name!r}: it is no folder here and could not be had from Hugging Face: {reason}. "
             f"Fetch it on another machine and give the folder: {parameter}=FOLDER"
         ) from error
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file; a process reads it once, unless it changes."""
-    stat = path.stat()
-    return _hash(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _hash(path: Path, _size: int, _mtime_ns: int) -> str:
-    return sha256_of(path)
 
 
 def read_network(kind: Any, folder: Path) -> Any:

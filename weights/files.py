@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..files import Progress, cache_root, hash_if_changed, write_atomically
 from .catalogue.faces import FACE_WEIGHTS
 from .catalogue.quality import QUALITY_WEIGHTS
 from .catalogue.spec import BUILT_IN, WeightSpec
@@ -30,7 +31,6 @@ from .sources import (
     NpmArtefact,
     Packaged,
     PipArtefact,
-    Progress,
     Source,
     SourceError,
     Url,
@@ -41,7 +41,6 @@ from .sources import (
     download_url,
     extract_member,
     is_html,
-    sha256_of,
 )
 
 if TYPE_CHECKING:
@@ -89,8 +88,6 @@ class WeightStatus:
 
 
 _SPECS: dict[str, WeightSpec] = {built_in.name: built_in for built_in in (*BUILT_IN, *FACE_WEIGHTS, *QUALITY_WEIGHTS)}
-_VERIFIED: dict[tuple[str, int, int], str] = {}
-"""(path, size, mtime in ns) -> digest, so that a large file is hashed once per process."""
 
 
 def register(new: WeightSpec) -> WeightSpec:
@@ -133,12 +130,7 @@ def spec(name: str) -> WeightSpec:
 
 def cache_dir() -> Path:
     """Folder of the fetched weight files (not created here)."""
-    root = os.environ.get("DEID_BENCH_CACHE")
-    if root:
-        return Path(root).expanduser() / "weights"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("deid-bench", appauthor=False)) / "weights"
+    return cache_root() / "weights"
 
 
 def offline() -> bool:
@@ -164,14 +156,6 @@ def find(name: str) -> Path | None:
 # --- checking -------------------------------------------------------------------------------------------------------
 
 
-def _hash(path: Path, progress: Progress | None = None) -> str:
-    stat = path.stat()
-    key = (str(path), stat.st_size, stat.st_mtime_ns)
-    if key not in _VERIFIED:
-        _VERIFIED[key] = sha256_of(path, progress)
-    return _VERIFIED[key]
-
-
 def _pin_file(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
@@ -184,7 +168,7 @@ def _expected(wanted: WeightSpec, path: Path) -> str | None:
     return pin.read_text(encoding="utf-8").strip() if pin.is_file() else None
 
 
-def _fault(wanted: WeightSpec, path: Path, progress: Progress | None = None) -> str | None:
+def _fault(wanted: WeightSpec, path: Path, progress: Progress | None = None, *, fresh: bool = False) -> str | None:
     """What is wrong with a file, as the end of a sentence; None when it is the right one."""
     size = path.stat().st_size
     if wanted.size is not None and size != wanted.size:
@@ -196,7 +180,7 @@ def _fault(wanted: WeightSpec, path: Path, progress: Progress | None = None) -> 
     expected = _expected(wanted, path)
     if expected is None:
         return "it is an HTML page in place of the weights" if size and is_html(path) else None
-    got = _hash(path, progress)
+    got = hash_if_changed(path, progress, fresh=fresh)
     return None if got == expected else f"its sha256 is {got}"
 
 
@@ -218,8 +202,7 @@ def verify(name: str, progress: Progress | None = None) -> Path:
     wanted, path = spec(name), find(name)
     if path is None:
         raise _error(wanted, "it is not on this machine")
-    _VERIFIED.clear()
-    if fault := _fault(wanted, path, progress):
+    if fault := _fault(wanted, path, progress, fresh=True):
         raise _error(wanted, f"{path} is not usable, {fault}")
     return path
 
@@ -242,7 +225,7 @@ def digest(name: str) -> str:
         WeightsError: an unpinned file that is not on this machine.
     """
     wanted = spec(name)
-    return wanted.sha256 if wanted.sha256 is not None else _hash(weight(name))
+    return wanted.sha256 if wanted.sha256 is not None else hash_if_changed(weight(name))
 
 
 # --- getting --------------------------------------------------------------------------------------------------------
@@ -394,7 +377,5 @@ def add(name: str, file: str | os.PathLike[str]) -> Path:
         except SourceError as error:
             raise _error(wanted, f"{given} is not usable, {error}") from None
         if wanted.sha256 is None:
-            pin = folder / "pin"
-            pin.write_text(_hash(target) + "\n", encoding="utf-8")
-            pin.replace(_pin_file(target))
+            write_atomically(_pin_file(target), (hash_if_changed(target) + "\n").encode())
     return target

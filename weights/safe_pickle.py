@@ -7,9 +7,7 @@ not touched again.
 
 from __future__ import annotations
 
-import os
 import pickle
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files import replacing
 from .sources import SourceError
 
 Tensors = dict[str, NDArray[Any]]
@@ -134,11 +133,5 @@ def convert(source: Path, target: Path) -> None:
     from safetensors.numpy import save_file
 
     tensors = {name: np.ascontiguousarray(array) for name, array in read_tensors(source).items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".convert-", dir=target.parent)
-    os.close(handle)
-    try:
-        save_file(tensors, name)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with replacing(target) as scratch:
+        save_file(tensors, scratch)

@@ -6,19 +6,17 @@ user's mirror, proxy and credentials are respected.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-Progress = Callable[[int, int], None]
-"""Called with (done bytes, total bytes)."""
+from ..files import Progress, sha256_of
 
 CHUNK = 1 << 20
 CLIENT_TIMEOUT_S = 1800
@@ -103,18 +101,6 @@ def describe(source: Source) -> str:
             return url
         case HuggingFace(repo=r, filename=f, revision=rev):
             return f"Hugging Face {r}@{rev}, file {f}"
-
-
-def sha256_of(path: Path, progress: Progress | None = None) -> str:
-    """Hex SHA-256 of a file, read in pieces."""
-    digest, total, done = hashlib.sha256(), path.stat().st_size, 0
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            digest.update(piece)
-            done += len(piece)
-            if progress is not None:
-                progress(done, total)
-    return digest.hexdigest()
 
 
 # --- artefacts ------------------------------------------------------------------------------------------------------

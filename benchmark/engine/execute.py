@@ -1,19 +1,27 @@
-"""Hands tasks to a back-end: skips what the store has, groups the rest, keeps the times and the problems."""
+"""Hands tasks to a back-end: skips what the store has, groups the rest, keeps the times and the problems.
+
+What the store turns out to have lost, at whatever moment, is made again: the executor remembers every task of its cell.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from ..planning.tasks import Stage, Task
+from ..planning.tasks import Stage, Task, TaskResult
+from ..storage.lock import hold
 from ..storage.store import Payload, Store, StoreError, explain_os_error
 from .backends import Backend, Chunk
 
 CHUNK = 8
 """Tasks handed out in one go, unless a method prefers batches of another size."""
+_TRIES = 4
+"""So often a task is carried out whose inputs vanish, or whose object does; then the disk is to blame."""
+_LOSSES = "the store loses what is written into it; check the disk, then run the same command again"
 
 
 class Progress(Protocol):
@@ -25,9 +33,11 @@ class Progress(Protocol):
 
     def stop(self) -> None: ...
 
+    def note(self, text: str) -> None: ...
+
 
 class Executor:
-    """Makes objects exist."""
+    """Makes the objects of one cell exist."""
 
     def __init__(self, store: Store, backend: Backend, progress: Progress | None = None) -> None:
         self.store = store
@@ -38,46 +48,113 @@ class Executor:
         self._backend = backend
         self._progress = progress
         self._timings = store.root / "timings.jsonl"
+        self._tasks: dict[str, Task] = {}
+        """Everything that was asked for, by digest."""
+        self._failures: dict[str, str | None] = {}
+        """Of every object that was seen whole: see `Payload.failure`."""
+        self._tries: dict[str, int] = {}
+
+    @property
+    def used(self) -> Iterable[str]:
+        """Digests of everything that was asked for."""
+        return self._tasks.keys()
 
     def make(self, title: str, tasks: Iterable[Task], batch: int = CHUNK) -> None:
-        """Carry out the tasks that the store does not have yet.
+        """Carry out the tasks that the store does not have yet, or no longer has whole.
 
         Raises:
             StoreError: an object cannot be written; what was finished before stays.
         """
-        todo = [task for task in {each.digest: each for each in tasks}.values() if self._wanted(task)]
+        asked = {each.digest: each for each in tasks}
+        self._tasks.update(asked)
+        todo = [task for task in asked.values() if self._wanted(task)]
         if not todo:
             return
         if self._progress:
             self._progress.start(title, len(todo))
         try:
-            for result in self._backend.run(list(_chunks(todo, batch))):
-                if result.fatal:
-                    raise StoreError(result.fatal)
-                if result.problem is not None:
-                    self.problems[result.digest] = result.problem
-                else:
-                    self._log(result.digest, result.seconds)
-                    self.peak_mb = max(self.peak_mb, result.peak_mb)
-                if self._progress:
-                    self._progress.advance(1)
+            self._carry_out(todo, batch)
         finally:
             if self._progress:
                 self._progress.stop()
 
     def _wanted(self, task: Task) -> bool:
-        return task.digest not in self.problems and not self.store.has(task.digest)
+        if task.digest in self.problems or task.digest in self._failures:
+            return False
+        payload = self.store.read(task.digest)
+        if payload is not None:
+            self._failures[task.digest] = payload.failure
+        return payload is None
+
+    def _carry_out(self, todo: Sequence[Task], batch: int) -> None:
+        while todo:
+            again: list[Task] = []
+            lost: dict[str, Task | None] = {}
+            for result in self._backend.run(list(_chunks(todo, batch))):
+                if result.lost:
+                    again.append(self._tasks[result.digest])
+                    lost |= {each: self._tasks.get(each) for each in result.lost}
+                else:
+                    self._note(result)
+            if not again:
+                return
+            self._carry_out([task for task in lost.values() if task is not None and self._may_try(task)], batch)
+            todo = [task for task in again if self._may_try(task)]
+
+    def _may_try(self, task: Task) -> bool:
+        """Whether a task may be carried out once more; one whose input cannot be had again is a problem."""
+        self._failures.pop(task.digest, None)
+        spoiled = next((self.problems[each] for each in sorted(task.reads) if each in self.problems), None)
+        tries = self._tries[task.digest] = self._tries.get(task.digest, 0) + 1
+        if spoiled is None and tries < _TRIES:
+            return True
+        self.problems[task.digest] = spoiled or _LOSSES
+        self._advance()
+        return False
+
+    def _note(self, result: TaskResult) -> None:
+        if result.fatal:
+            raise StoreError(result.fatal)
+        if result.problem is not None:
+            self.problems[result.digest] = result.problem
+        else:
+            self._failures[result.digest] = result.failure
+            self.peak_mb = max(self.peak_mb, result.peak_mb)
+            if not result.found:
+                self._log(result.digest, result.seconds)
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._progress:
+            self._progress.advance(1)
 
     def read(self, task: Task) -> Payload | None:
-        """The object of a task, or None when it could not be made."""
-        return None if task.digest in self.problems else self.store.read(task.digest)
+        """The object of a task, or None when it could not be made; one that was made and is lost is made again."""
+        while task.digest not in self.problems:
+            payload = self.store.read(task.digest)
+            if payload is not None or task.digest not in self._tasks:
+                return payload
+            if self._may_try(task):
+                self._carry_out([task], 1)
+        return None
 
     def reason(self, task: Task) -> str | None:
         """Why a task has no usable result; None when it has one."""
         if task.digest in self.problems:
             return self.problems[task.digest]
-        payload = self.store.read(task.digest)
-        return "its object is missing from the store" if payload is None else payload.failure
+        if task.digest not in self._failures:
+            payload = self.read(task)
+            if payload is None:
+                return self.problems.get(task.digest, "its object is missing from the store")
+            self._failures[task.digest] = payload.failure
+        return self._failures[task.digest]
+
+    @contextmanager
+    def alone(self, name: str, what: str) -> Iterator[None]:
+        """Hold a lock of the results folder, so that two runs do not do the same work side by side."""
+        notice = self._progress.note if self._progress else None
+        with hold(self.store.root / "locks" / f"{name}.lock", what, notice=notice):
+            yield
 
     def _log(self, digest: str, seconds: float) -> None:
         try:
@@ -92,15 +169,15 @@ class Executor:
 
 
 def read_timings(path: Path) -> dict[str, float]:
-    """The journal of times; a line cut short by a crash is passed over."""
+    """The journal of times; a line that a crash cut short, or that is damaged, is passed over."""
     found: dict[str, float] = {}
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 digest, seconds = json.loads(line)
-            except ValueError:
+                found[str(digest)] = float(seconds)
+            except (ValueError, TypeError):
                 continue
-            found[digest] = float(seconds)
     return found
 
 

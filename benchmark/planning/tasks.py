@@ -98,6 +98,12 @@ class Task:
     targets: int = 0
     """De-identify tasks: how many of the last images are targets."""
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Digests of the objects it needs."""
+        images = (each.key[1] for each in self.images if each.key[0] == "object")
+        return frozenset((*(each for each in self.inputs if each is not None), *images))
+
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
@@ -111,6 +117,12 @@ class TaskResult:
     """The run cannot go on (disk full, store gone)."""
     peak_mb: float = 0.0
     """Largest resident size so far of the process that did it."""
+    failure: str | None = None
+    """What the object says could not be done; see `Payload.failure`."""
+    lost: tuple[str, ...] = ()
+    """Digests of objects it needs that are gone or damaged: nothing was stored, and it may be tried once more."""
+    found: bool = False
+    """Another process had made the object meanwhile; no time was spent on it."""
 
 
 class Plugin:

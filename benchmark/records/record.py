@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ...characters import inert
 from ...plugins.entries import Scalar
-from ..storage.store import write_atomically
+from ..storage.store import save_file
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
@@ -309,6 +309,11 @@ def schema() -> str:
     return json.dumps(RunRecord.model_json_schema(), indent=1, sort_keys=True) + "\n"
 
 
+def record_bytes(record: RunRecord) -> bytes:
+    """What stands in `run.json`."""
+    return (record.model_dump_json(indent=1) + "\n").encode()
+
+
 def save_record(record: RunRecord, folder: Path) -> Path:
     """Write `run.json` into a folder, whole or not at all.
 
@@ -316,7 +321,7 @@ def save_record(record: RunRecord, folder: Path) -> Path:
         StoreError: the disk is full or may not be written.
     """
     path = folder / FILE_NAME
-    write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
+    save_file(path, record_bytes(record))
     return path
 
 

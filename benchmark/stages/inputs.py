@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +29,24 @@ class Context:
 
     store: Store
     seconds_per_image: float
+
+
+LOST = "what it is made of is gone from the store; run the same command again"
+
+
+class WatchedStore(Store):
+    """A store that keeps in mind what it was asked for in vain."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.lost: set[str] = set()
+
+    def read(self, digest: str) -> Payload | None:
+        """The object, or None; see `Store.read`."""
+        payload = super().read(digest)
+        if payload is None:
+            self.lost.add(digest)
+        return payload
 
 
 def analysis_payload(analysis: Analysis | Missing, shape: tuple[int, int]) -> Payload:

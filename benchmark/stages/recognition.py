@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
@@ -22,26 +23,41 @@ from ..storage.store import Payload, Store, StoreError
 from .crop import crop
 from .guard import Crash, guarded
 from .images import IMAGE_STAGES
-from .inputs import Context, Made, analysis_payload, load_analysis, load_image, load_plugin
+from .inputs import LOST, Context, Made, WatchedStore, analysis_payload, load_analysis, load_image, load_plugin
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
     """Carry out tasks of one stage and one plug-in, and put their objects into the store."""
     _single_thread()
     start = time.perf_counter()
-    made = _STAGES[tasks[0].stage](tasks, context)
-    seconds = (time.perf_counter() - start) / len(tasks)
-    return [_put(task, each, seconds, context.store) for task, each in zip(tasks, made, strict=True)]
+    results = [_found(task, context.store) for task in tasks]
+    todo = [task for task, result in zip(tasks, results, strict=True) if result is None]
+    if todo:
+        watched = WatchedStore(context.store.root)
+        made = _STAGES[todo[0].stage](todo, replace(context, store=watched))
+        seconds = (time.perf_counter() - start) / len(todo)
+        put = iter([_put(task, each, seconds, watched) for task, each in zip(todo, made, strict=True)])
+        results = [next(put) if result is None else result for result in results]
+    return [result for result in results if result is not None]
 
 
-def _put(task: Task, made: Made, seconds: float, store: Store) -> TaskResult:
+def _found(task: Task, store: Store) -> TaskResult | None:
+    """The result of a task that another process has carried out since the chunk was put together."""
+    payload = store.read(task.digest) if store.has(task.digest) else None
+    return None if payload is None else TaskResult(task.digest, None, 0.0, failure=payload.failure, found=True)
+
+
+def _put(task: Task, made: Made, seconds: float, store: WatchedStore) -> TaskResult:
+    lost = task.reads & store.lost
+    if lost:  # whatever was made of the rest is not the result
+        return TaskResult(task.digest, LOST, seconds, lost=tuple(sorted(lost)))
     if isinstance(made, Crash):
         return TaskResult(task.digest, made.reason, seconds)
     try:
         store.write(task.digest, made)
     except StoreError as error:
         return TaskResult(task.digest, str(error), seconds, fatal=str(error))
-    return TaskResult(task.digest, None, seconds, peak_mb=peak_memory_mb())
+    return TaskResult(task.digest, None, seconds, peak_mb=peak_memory_mb(), failure=made.failure)
 
 
 @lru_cache(maxsize=1)

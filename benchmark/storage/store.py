@@ -1,19 +1,24 @@
-"""The content-addressed store: an object exists if and only if its work is complete.
+"""The content-addressed store: an object exists if and only if its work is complete and its bytes are whole.
 
-One object is one file, written beside its place, synced and renamed into it. The bytes are a pure function of the
-payload (a zip without compression, fixed dates, sorted members), so that stores of different back-ends can be compared
-byte by byte. The checksum of every member is checked when it is read; a damaged object counts as absent.
+One object is one file, written beside its place, synced and renamed into it. The bytes are a pure function of digest
+and payload (a zip without compression, fixed dates, sorted members), so that stores of different back-ends can be
+compared byte by byte. A zip's own checksums leave its directory unguarded, so the comment at its end says of which
+digest it is the object, and holds the SHA-256 of everything before. An object is hashed whole whenever it is read; a
+damaged one, or one in another's place, counts as absent.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
+import re
+import secrets
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +27,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...characters import sentence
+from ...files import write_atomically
+from .owner import Owner
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_END = struct.Struct("<4s8xII2x")
-"""The last record of a zip without comment: signature, size and start of the directory."""
+_END = struct.Struct("<4s8xIIH")
+"""The last record of a zip: signature, size and start of the directory, length of the comment."""
 _END_SIGNATURE = b"PK\x05\x06"
+_SEAL = "deid-bench-object/1 {} {}"
+"""The comment: digest of the task, SHA-256 of what stands before it, both in hex."""
+_SEAL_SIZE = len(_SEAL.format("0" * 64, "0" * 64))
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class StoreError(RuntimeError):
@@ -70,40 +81,53 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._scratch = root / "tmp"
+        self.scratch = root / "tmp"
+        self._mark = ""
 
     def open(self) -> None:
         """Create the folders, check that they can be written and sweep up what dead processes left behind.
 
+        Only what was left by processes of this very machine and process-id namespace is swept: another's may be alive.
+
         Raises:
             StoreError: read-only, full, or not a folder.
         """
+        here = Owner.here()
         try:
             (self.root / "objects").mkdir(parents=True, exist_ok=True)
-            self._scratch.mkdir(exist_ok=True)
-            probe = self._scratch / f"{os.getpid()}-probe"
+            self.scratch.mkdir(exist_ok=True)
+            probe = self.scratch / f"{here.mark}-probe-{secrets.token_hex(4)}"
             probe.write_bytes(b"x")
             probe.unlink()
         except OSError as error:
             raise explain_os_error(error, self.root) from error
-        for path in self._scratch.iterdir():
-            owner = path.name.split("-")[0]
-            if not (owner.isdigit() and _alive(int(owner))):
+        for path in self.scratch.iterdir():
+            owner = Owner.parse(path.name)
+            if owner is not None and owner.is_dead(here):
                 path.unlink(missing_ok=True)
 
     def path(self, digest: str) -> Path:
         """Where the object of that digest lies, or would."""
         return self.root / "objects" / digest[:2] / f"{digest}.zip"
 
+    def digests(self) -> Iterator[str]:
+        """Of every object there is, in order; damaged ones, too."""
+        for folder in sorted((self.root / "objects").glob("??")):
+            yield from sorted(each.stem for each in folder.glob("*.zip") if _DIGEST.fullmatch(each.stem))
+
     def has(self, digest: str) -> bool:
-        """Whether the object is there, from its first byte to its last (the content is checked on reading)."""
+        """Whether the object seems to be there: its last record is (reading alone tells whether all of it is)."""
         try:
             with self.path(digest).open("rb") as file:
-                size = file.seek(-_END.size, os.SEEK_END) + _END.size
-                signature, directory_size, directory_start = _END.unpack(file.read(_END.size))
-        except OSError:
+                size = file.seek(-_END.size - _SEAL_SIZE, os.SEEK_END) + _END.size + _SEAL_SIZE
+                signature, directory_size, directory_start, comment = _END.unpack(file.read(_END.size))
+        except (OSError, struct.error):
             return False
-        return bool(signature == _END_SIGNATURE and directory_start + directory_size + _END.size == size)
+        return bool(
+            signature == _END_SIGNATURE
+            and comment == _SEAL_SIZE
+            and directory_start + directory_size + _END.size + comment == size
+        )
 
     def write(self, digest: str, payload: Payload) -> None:
         """Put an object into its place; writing it twice does no harm.
@@ -112,11 +136,11 @@ class Store:
             StoreError: the disk is full or may not be written.
         """
         target = self.path(digest)
-        scratch = self._scratch / f"{os.getpid()}-{digest}"
+        scratch = self._scratch_file(digest)
         try:
             target.parent.mkdir(exist_ok=True)
             with scratch.open("wb") as file:
-                file.write(encode(payload))
+                file.write(encode(digest, payload))
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(target)
@@ -125,19 +149,44 @@ class Store:
             raise explain_os_error(error, self.root) from error
 
     def read(self, digest: str) -> Payload | None:
-        """The object, or None when it is absent or damaged (a damaged one is removed, so that it is made anew)."""
+        """The object, or None when it is absent or damaged (a damaged one is removed, so that it is made anew).
+
+        Raises:
+            StoreError: the folder may not be read.
+        """
         path = self.path(digest)
         try:
-            return decode(path.read_bytes())
-        except FileNotFoundError:
+            return decode(digest, path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
-            path.unlink(missing_ok=True)
+        except PermissionError as error:
+            raise StoreError(f"cannot read {path}: {error.strerror}; restore its permissions") from error
+        except (Damaged, OSError):  # a disk that cannot read its sectors, too
+            self._remove_damaged(digest)
             return None
 
+    def _remove_damaged(self, digest: str) -> None:
+        """Take a damaged object away, but not one that another process has meanwhile put into its place."""
+        path, aside = self.path(digest), self._scratch_file(digest)
+        try:
+            path.replace(aside)
+            try:
+                decode(digest, aside.read_bytes())
+            except (Damaged, OSError):
+                aside.unlink(missing_ok=True)
+            else:
+                aside.replace(path)
+        except OSError:  # read-only, or gone already: it counts as absent all the same
+            return
 
-def encode(payload: Payload) -> bytes:
-    """Bytes of a payload; equal payloads give equal bytes."""
+    def _scratch_file(self, digest: str) -> Path:
+        if not self._mark:
+            self._mark = Owner.here().mark
+        return self.scratch / f"{self._mark}-{digest[:16]}-{secrets.token_hex(4)}"
+
+
+def encode(digest: str, payload: Payload) -> bytes:
+    """Bytes of an object; equal payloads of one digest give equal bytes."""
     members: dict[str, bytes] = dict(payload.blobs)
     for name, array in payload.arrays.items():
         buffer = io.BytesIO()
@@ -148,51 +197,44 @@ def encode(payload: Payload) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name])
-    return out.getvalue()
+    plain = out.getvalue()[:-2] + struct.pack("<H", _SEAL_SIZE)
+    return plain + _SEAL.format(digest, hashlib.sha256(plain).hexdigest()).encode("ascii")
 
 
-def decode(data: bytes) -> Payload:
-    """Payload from bytes.
+class Damaged(ValueError):
+    """Bytes are not the whole object of that digest."""
+
+
+def decode(digest: str, data: bytes) -> Payload:
+    """The payload of an object's bytes.
 
     Raises:
-        zipfile.BadZipFile, ValueError, KeyError: the bytes are not a whole object.
+        Damaged: they are not the whole object of that digest.
     """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    meta = json.loads(members.pop("meta.json"))
-    arrays = {
-        name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(members[name]), allow_pickle=False)
-        for name in members
-        if name.endswith(".npy")
-    }
+    plain, seal = data[:-_SEAL_SIZE], data[-_SEAL_SIZE:]
+    if seal != _SEAL.format(digest, hashlib.sha256(plain).hexdigest()).encode("ascii"):
+        raise Damaged(f"not the whole object {digest[:12]}")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        meta = dict(json.loads(members.pop("meta.json")))
+        arrays = {
+            name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(members[name]), allow_pickle=False)
+            for name in members
+            if name.endswith(".npy")
+        }
+    except Exception as error:  # somebody sealed what this toolkit does not write; that can raise nearly anything
+        raise Damaged(f"not an object: {type(error).__name__}") from error
     return Payload(meta, arrays, {name: blob for name, blob in members.items() if not name.endswith(".npy")})
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it.
+def save_file(path: Path, data: bytes) -> None:
+    """Write a file of a results folder whole, see `files.write_atomically`.
 
     Raises:
         StoreError: the disk is full or may not be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        write_atomically(path, data)
     except OSError as error:
-        if not isinstance(error, NotADirectoryError | FileExistsError):
-            scratch.unlink(missing_ok=True)
         raise explain_os_error(error, path.parent) from error
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

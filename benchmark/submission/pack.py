@@ -32,7 +32,7 @@ from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRo
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.digest import digest
 from ..storage.host import machine, packages
-from ..storage.store import Store, write_atomically
+from ..storage.store import Store, save_file
 from ..storage.strict_zip import Limits, make_zip
 
 MANIFEST_NAME = "manifest.json"
@@ -155,7 +155,7 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
     data = make_zip(files | {MANIFEST_NAME: _manifest(packed, files, submitter)})
     if len(data) > LIMITS.archive or sum(map(len, files.values())) > LIMITS.total:
         raise RecordError(f"{output}: {len(data)} bytes are more than `deid-bench verify` takes; pack fewer records")
-    write_atomically(output, data)
+    save_file(output, data)
     return Packing(len(packed), sum(len(each.pairs) for each in packed), len(data), left_out)
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..storage.store import write_atomically
+from ..storage.store import save_file
 
 STAMP_NAME = "verification.json"
 Status = Literal["verified", "recomputed", "self-reported"]
@@ -42,7 +42,7 @@ def write_stamp(stamp: Stamp, record_path: Path) -> Path:
     """
     path = record_path.with_name(STAMP_NAME)
     data = {"format": _FORMAT, "record_sha256": _sha256(record_path), **asdict(stamp)}
-    write_atomically(path, (json.dumps(data, indent=1, ensure_ascii=True) + "\n").encode())
+    save_file(path, (json.dumps(data, indent=1, ensure_ascii=True) + "\n").encode())
     return path
 
 

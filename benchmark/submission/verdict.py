@@ -11,7 +11,7 @@ from pathlib import Path
 from ...characters import plain
 from ..records.record import FILE_NAME, RecordError, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
-from ..storage.store import write_atomically
+from ..storage.store import save_file
 from .read import Submitted
 from .recompute import Recomputed, Verdict, recompute
 from .remake import NotAtHand, Rerun, cell_of, check_pairs, rerun
@@ -147,7 +147,7 @@ def install(report: Report, folder: Path) -> Path:
     if report.submitted.distances_data is not None:
         files[DISTANCES_NAME] = report.submitted.distances_data
     for name, data in sorted(files.items(), reverse=True):
-        write_atomically(target / name, data)
+        save_file(target / name, data)
     write_stamp(report.stamp, target / FILE_NAME)
     return target / FILE_NAME
 

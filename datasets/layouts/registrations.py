@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...files import write_atomically
 from ..base import DatasetError
 from .tree import FileState
 
@@ -150,10 +150,7 @@ def save_registration(new: Registration) -> Path:
         "files": [[name, each.size, each.mtime_ns, each.sha256] for name, each in new.files.items()],
     }
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8") as out:
-            json.dump(data, out)
-        Path(out.name).replace(target)
+        write_atomically(target, json.dumps(data).encode())
     except OSError as error:
         raise DatasetError(f"cannot write {target}: {error}; set {VARIABLE} to a folder that can be written") from error
     return target

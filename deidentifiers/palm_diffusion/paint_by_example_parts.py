@@ -14,9 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...files import hash_if_changed
 from ...weights.files import WeightsError, digest, weight
 from ...weights.torchvision import hide_broken_torchvision
-from ..diffusers_models import file_hash, local_folder, quiet, read_network, torch_device
+from ..diffusers_models import local_folder, quiet, read_network, torch_device
 
 PALM_TINY = "palm-tiny"
 PALM_TINY_FILES: Mapping[str, str] = {
@@ -107,7 +108,7 @@ def weight_hashes(name: str) -> dict[str, str]:
     """
     if name == PALM_TINY:
         return {file: digest(file) for file in PALM_TINY_FILES.values()}
-    return {file: file_hash(path) for file, path in part_files(weights_folder(name)).items()}
+    return {file: hash_if_changed(path) for file, path in part_files(weights_folder(name)).items()}
 
 
 # ------------------------------------------------------------------------------------------------ loading

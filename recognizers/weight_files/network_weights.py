@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from ...files import hash_if_changed
 from ...weights.files import WeightsError, all_specs, digest, tensors, weight
 
 Tensors = dict[str, NDArray[Any]]
@@ -76,15 +76,7 @@ def weight_digest(name_or_file: str) -> dict[str, str]:
     if _is_registered(name_or_file):
         return {name_or_file: digest(name_or_file)}
     path = _own_file(name_or_file)
-    stat = path.stat()
-    return {path.name: _hash(path, stat.st_size, stat.st_mtime_ns)}
-
-
-@lru_cache(maxsize=16)
-def _hash(path: Path, size: int, mtime_ns: int) -> str:
-    from ...weights.sources import sha256_of
-
-    return sha256_of(path)
+    return {path.name: hash_if_changed(path)}
 
 
 def _is_registered(name_or_file: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +14,12 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..._version import __version__
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
-from ...benchmark.storage.store import write_atomically
-from ...benchmark.submission.stamp import Stamp, load_stamp
+from ...benchmark.storage.lock import Notice, hold
+from ...benchmark.storage.store import save_file
+from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
 from ..leaderboard.table import Table
 from .ablation import Sweep, sweep_figures, sweeps
 from .card import bibtex, sections
@@ -32,20 +35,56 @@ SCRIPTS = ("board_state.js", "board_table.js", "board_plot.js", "board_copy.js",
 """In the order in which they stand in the page, as one script."""
 
 
-def update_board(results: Path, changed: bool) -> Path:
-    """The results folder's own board; written anew only where something changed.
+def update_board(results: Path, notice: Notice | None = None) -> Path:
+    """The results folder's own board; written anew where it does not show what lies in the folder.
+
+    The page ends with a digest of what it was made from, so that a run that was killed between its record and the
+    board, a record that was removed and a stamp that came later are all noticed.
+
+    Args:
+        results: the folder.
+        notice: is told when another run is waited for, which is just writing the board.
 
     Raises:
         StoreError: the folder cannot be written.
     """
     path = results / BOARD_NAME
-    if changed or not path.is_file():
-        write_board((results,), path)
+    if not _shows(path, _sources_mark(results)):
+        # One writer at a time: the last one has seen the records of all.
+        with hold(results / ".store" / "locks" / "board.lock", "the board", notice=notice):
+            mark = _sources_mark(results)
+            if not _shows(path, mark):
+                write_board((results,), path, mark)
     return path
 
 
-def write_board(sources: Sequence[Path], output: Path) -> tuple[int, list[tuple[Path, str]]]:
+def _sources_mark(results: Path) -> str:
+    """The line at the end of a board of everything that lies in the folder."""
+    found = hashlib.sha256(__version__.encode())
+    for path in find_records(results):
+        beside = [path.with_name(STAMP_NAME), *sorted(path.parent.glob("previews/*"))]
+        state = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in beside if each.is_file()]
+        found.update(json.dumps([str(path.relative_to(results)), state]).encode())
+        found.update(path.read_bytes())
+    return f"<!-- made from {found.hexdigest()} -->\n"
+
+
+def _shows(board: Path, mark: str) -> bool:
+    try:
+        with board.open("rb") as file:
+            file.seek(-min(len(mark), board.stat().st_size), os.SEEK_END)
+            return file.read() == mark.encode()
+    except OSError:
+        return False
+
+
+def write_board(sources: Sequence[Path], output: Path, mark: str = "") -> tuple[int, list[tuple[Path, str]]]:
     """Write a board of all records below the sources.
+
+    Args:
+        sources: folders of records.
+        output: the page.
+        mark: a comment at its end.
 
     Returns:
         The number of rows, and what was left out with the reason.
@@ -62,7 +101,7 @@ def write_board(sources: Sequence[Path], output: Path) -> tuple[int, list[tuple[
             except RecordError as error:
                 left_out.append((path, str(error)))
     unique = {record.digest: (record, folder) for record, folder in records}
-    write_atomically(output, render_board(list(unique.values()), left_out).encode("utf-8"))
+    save_file(output, render_board(list(unique.values()), left_out).encode("utf-8") + mark.encode())
     return len(unique), left_out
 
 

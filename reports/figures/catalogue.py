@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.storage.store import write_atomically
+from ...benchmark.storage.store import save_file
 from . import cmc, det, distributions, grid, pareto, sweep
 from .axes import check_metric
 from .data import Entry, Group, load_entries
@@ -125,7 +125,7 @@ def _carry_out(job: Job, output: Path, options: Options, taken: set[str], writte
             return
     for suffix, data in files.items():
         path = output / f"{stem}.{suffix}"
-        write_atomically(path, data)
+        save_file(path, data)
         written.files.append(path)
     if job.note:
         written.notes.append((stem, job.note))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from deid_bench.benchmark.storage.digest import digest, seed_from
-from deid_bench.benchmark.storage.store import Payload, Store, StoreError, decode, encode, write_atomically
+from deid_bench.benchmark.storage.owner import Owner
+from deid_bench.benchmark.storage.store import Payload, Store, StoreError, decode, encode, save_file
 
 DIGEST = digest({"a": 1})
 
@@ -37,9 +38,9 @@ def test_a_payload_comes_back_as_it_was(store: Store) -> None:
 @settings(max_examples=30, deadline=None)
 @given(hnp.arrays(st.sampled_from([np.uint8, np.float32, np.int64, np.bool_]), hnp.array_shapes(min_side=0)))
 def test_bytes_are_a_function_of_the_payload(array: np.ndarray) -> None:
-    data = encode(Payload({"m": 1}, {"a": array}))
-    assert data == encode(Payload({"m": 1}, {"a": array.copy()}))
-    back = decode(data).arrays["a"]
+    data = encode(DIGEST, Payload({"m": 1}, {"a": array}))
+    assert data == encode(DIGEST, Payload({"m": 1}, {"a": array.copy()}))
+    back = decode(DIGEST, data).arrays["a"]
     assert back.dtype == array.dtype
     np.testing.assert_array_equal(back, array)
 
@@ -74,19 +75,23 @@ def test_pickled_arrays_are_never_read(store: Store) -> None:
     assert not store.has(DIGEST)
 
 
-def test_leftovers_of_dead_processes_are_swept(store: Store) -> None:
-    dead, mine = store.root / "tmp" / "999999999-x", store.root / "tmp" / f"{os.getpid()}-x"
-    dead.write_bytes(b"half")
-    mine.write_bytes(b"half")
+def test_leftovers_are_swept_where_their_process_is_certainly_dead(store: Store) -> None:
+    here = Owner.here()
+    dead = replace(here, process=999_999_999)
+    renumbered = replace(here, started=here.started + 1)
+    elsewhere = [replace(dead, host="other"), replace(dead, boot="0123456789ab"), replace(dead, namespace=1)]
+    gone = [store.scratch / f"{each.mark}-x" for each in (dead, renumbered)]
+    kept = [store.scratch / f"{each.mark}-x" for each in (here, *elsewhere)] + [store.scratch / "999999999-x"]
+    for path in (*gone, *kept):
+        path.write_bytes(b"half")
     store.open()
-    assert not dead.exists()
-    assert mine.exists()
+    assert sorted(store.scratch.iterdir()) == sorted(kept)
 
 
 def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "file"
-    write_atomically(path, b"old")
-    write_atomically(path, b"new")
+    save_file(path, b"old")
+    save_file(path, b"new")
     assert path.read_bytes() == b"new"
     assert [each.name for each in path.parent.iterdir()] == ["file"]
 
@@ -94,7 +99,7 @@ def test_an_atomic_write_replaces_the_whole_file(tmp_path: Path) -> None:
 def test_a_file_in_the_way_is_explained(tmp_path: Path) -> None:
     (tmp_path / "sub").write_text("x")
     with pytest.raises(StoreError, match="choose another folder"):
-        write_atomically(tmp_path / "sub" / "file", b"x")
+        save_file(tmp_path / "sub" / "file", b"x")
 
 
 def test_digests_depend_on_content_alone() -> None:

@@ -130,9 +130,9 @@ def test_what_cannot_be_read_is_listed_with_its_reason(record: RunRecord, tmp_pa
 
 def test_an_unchanged_board_is_not_written_again(record: RunRecord, tmp_path: Path) -> None:
     save_record(record, tmp_path / "good")
-    path = update_board(tmp_path, changed=True)
+    path = update_board(tmp_path)
     before = path.stat().st_mtime_ns
-    assert update_board(tmp_path, changed=False).stat().st_mtime_ns == before
+    assert update_board(tmp_path).stat().st_mtime_ns == before
 
 
 def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deid_bench.benchmark.metrics.recognition.error_rates import eer
+from deid_bench.files import replacing
 
 SCALE, MARGIN = 30.0, 0.5
 TEMPERATURE = 0.07
@@ -86,6 +87,5 @@ def pick(rng: np.random.Generator, rows_of: list[np.ndarray], identities: int, c
 
 
 def save(path: Path, state: dict[str, object]) -> None:
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    with replacing(path) as part:
+        torch.save(state, part)

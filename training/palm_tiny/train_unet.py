@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from palms import random_exemplar
 
+from deid_bench.files import replacing
 from deid_bench.weights.torchvision import hide_broken_torchvision
 
 BATCH = 16
@@ -239,8 +240,8 @@ class Training:
             "unet": {name: averaged.get(f"unet.{name}", value) for name, value in unet.items()},
             "encoder": {name: averaged.get(f"encoder.{name}", value) for name, value in encoder.items()},
         }
-        torch.save(best, self.folder / "unet.pt.part")
-        (self.folder / "unet.pt.part").rename(self.folder / "unet.pt")
+        with replacing(self.folder / "unet.pt") as scratch:
+            torch.save(best, scratch)
         state = {
             "unet": unet,
             "encoder": encoder,
@@ -249,8 +250,8 @@ class Training:
             "step": self.step,
             "minutes": self.minutes,
         }
-        torch.save(state, self.folder / "unet-state.pt.part")
-        (self.folder / "unet-state.pt.part").rename(self.folder / "unet-state.pt")
+        with replacing(self.folder / "unet-state.pt") as scratch:
+            torch.save(state, scratch)
 
 
 def main() -> None:

@@ -1,18 +1,24 @@
-"""Worker processes on this machine. A worker that hangs or dies costs its own image and nothing else."""
+"""Worker processes on this machine. A worker that hangs or dies costs its own image and nothing else.
+
+Every worker has a pipe of its own, and nothing is shared between them: whatever a worker is doing when it is killed,
+the others go on. That one has ended, with whatever exit code, is seen at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, TimeoutError, wait
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
-
-from ...planning.tasks import Stage, Task, TaskResult
+from ...planning.tasks import Stage, TaskResult
 from ...stages.guard import time_limit_reason
 from ...stages.inputs import Context
 from ...stages.recognition import run_tasks
@@ -21,75 +27,163 @@ from . import Chunk, Settings
 
 _GRACE_SECONDS = 120.0
 """For imports and loading weights, before a worker counts as hung."""
+_DEATHS = 2
+"""So many workers may die of one task; the first may have been killed from outside."""
+_LOOK_SECONDS = 1.0
+"""So often it is looked whether workers are alive."""
+_END_SECONDS = 2.0
+"""An idle worker has so long to end by itself."""
 
 
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, use one thread, and end when the parent is gone (kill -9 reaches only it)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(connection: Connection, store: str, seconds_per_image: float) -> None:
+    """The life of a worker: chunks in, results out, until the parent closes the pipe or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent:  # kill -9 reaches the parent alone
             time.sleep(1.0)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    context = Context(Store(Path(store)), seconds_per_image)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            chunk = connection.recv()
+            connection.send(_work(chunk, context))
 
 
-def _work(chunk: Chunk, store: str, seconds_per_image: float) -> list[TaskResult]:
-    from pathlib import Path
+def _work(chunk: Chunk, context: Context) -> list[TaskResult] | str:
+    try:
+        return run_tasks(chunk, context)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
 
-    return run_tasks(chunk, Context(Store(Path(store)), seconds_per_image))
+
+class _Worker:
+    """One process, its pipe, and the chunk it is at."""
+
+    def __init__(self, settings: Settings) -> None:
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process: Any = context.Process(
+            target=_serve, args=(theirs, str(settings.store), settings.seconds_per_image), name="deid-bench worker"
+        )
+        self.process.start()
+        theirs.close()  # so that the pipe ends with the worker
+        self.chunk: Chunk | None = None
+        self.deadline = float("inf")
+
+    def give(self, chunk: Chunk, limit: float) -> None:
+        self.chunk, self.deadline = chunk, time.monotonic() + limit
+        with contextlib.suppress(OSError):  # it died while idle; that is seen like any other death
+            self.connection.send(chunk)
+
+    def take(self) -> list[TaskResult] | str | None:
+        """What it answered; None when it ended in place of an answer."""
+        try:
+            answer: list[TaskResult] | str = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        self.chunk, self.deadline = None, float("inf")
+        return answer
+
+    def end(self, *, kill: bool) -> int | None:
+        """Close the pipe and let it end, or kill it; returns the exit code."""
+        self.connection.close()
+        self.process.join(0 if kill else _END_SECONDS)
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+        return self.process.exitcode  # type: ignore[no-any-return]
 
 
 class ProcessBackend:
-    """A pool of spawned workers."""
+    """Spawned workers, started when there is work for them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool = ProcessPool(
-            max_workers=settings.jobs, context=get_context("spawn"), initializer=_start_worker, max_tasks=0
-        )
+        self._workers: list[_Worker] = []
 
     def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]:
-        pending = {self._submit(chunk): chunk for chunk in chunks}
-        while pending:
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                chunk = pending.pop(future)
-                problem = self._problem(future, chunk)
-                if problem is None:
-                    yield from future.result()
-                elif len(chunk) == 1:
-                    yield TaskResult(chunk[0].digest, problem, 0.0)
-                else:
-                    # One of them is the culprit: give each a worker of its own.
-                    pending.update({self._submit((task,)): (task,) for task in chunk})
+        waiting = deque(chunks)
+        deaths: dict[str, int] = {}
+        try:
+            while waiting or any(each.chunk for each in self._workers):
+                self._hand_out(waiting)
+                for worker in self._ready():
+                    yield from self._results(worker, waiting, deaths)
+        finally:
+            for worker in [each for each in self._workers if each.chunk]:  # nobody waits for their answers any more
+                self._remove(worker, kill=True)
 
-    def _submit(self, chunk: Chunk) -> Future[list[TaskResult]]:
-        arguments = (chunk, str(self._settings.store), self._settings.seconds_per_image)
-        future: Future[list[TaskResult]] = self._pool.schedule(_work, args=arguments, timeout=self._limit(chunk))
-        return future
+    def _hand_out(self, waiting: deque[Chunk]) -> None:
+        idle = [each for each in self._workers if each.chunk is None]
+        while waiting and (idle or len(self._workers) < self._settings.jobs):
+            if idle:
+                worker = idle.pop()
+            else:
+                worker = _Worker(self._settings)
+                self._workers.append(worker)
+            worker.give(waiting[0], self._limit(waiting.popleft()))
 
-    def _limit(self, chunk: Chunk) -> float | None:
+    def _ready(self) -> list[_Worker]:
+        """Workers that answered, ended or took too long."""
+        busy = [each for each in self._workers if each.chunk]
+        left = max(0.0, min(each.deadline for each in busy) - time.monotonic())
+        # A pipe is readable when there is an answer, and when the process at its other end is gone.
+        found = wait([each.connection for each in busy], min(left, _LOOK_SECONDS))
+        now = time.monotonic()
+        # A child that the worker left behind holds the pipe open, so that its end alone does not tell.
+        return [
+            each for each in busy if each.connection in found or each.deadline <= now or not each.process.is_alive()
+        ]
+
+    def _results(self, worker: _Worker, waiting: deque[Chunk], deaths: dict[str, int]) -> Iterator[TaskResult]:
+        chunk = worker.chunk or ()
+        if worker.connection.poll():
+            answer = worker.take()
+            if isinstance(answer, list):
+                yield from answer
+                return
+            if isinstance(answer, str):
+                problem, last = answer, True
+            else:
+                problem, last = _death(self._remove(worker, kill=False)), False
+        elif not worker.process.is_alive():
+            problem, last = _death(self._remove(worker, kill=False)), False
+        else:
+            self._remove(worker, kill=True)
+            problem, last = time_limit_reason(self._settings.seconds_per_image), True
+        if len(chunk) > 1:  # one of them is the culprit: each by itself
+            waiting.extend((task,) for task in chunk)
+            return
+        digest = chunk[0].digest
+        deaths[digest] = deaths.get(digest, 0) + 1
+        if last or deaths[digest] >= _DEATHS:
+            yield TaskResult(digest, problem, 0.0)
+        else:
+            waiting.append(chunk)
+
+    def _limit(self, chunk: Chunk) -> float:
         if chunk[0].stage is Stage.COMPARE:
-            return None
+            return float("inf")
         # Twice: a batch that fails as a whole is tried again image by image inside the worker.
         return _GRACE_SECONDS + 2 * self._settings.seconds_per_image * len(chunk)
 
-    def _problem(self, future: Future[list[TaskResult]], chunk: Sequence[Task]) -> str | None:
-        try:
-            error = future.exception()
-        except CancelledError:
-            return "cancelled"
-        if error is None:
-            return None
-        if isinstance(error, TimeoutError):
-            return time_limit_reason(self._settings.seconds_per_image)
-        if isinstance(error, ProcessExpired):
-            return f"the worker process died (exit code {error.exitcode}); out of memory or a crash in compiled code"
-        return f"{type(error).__name__}: {error}"
+    def _remove(self, worker: _Worker, *, kill: bool) -> int | None:
+        self._workers.remove(worker)
+        return worker.end(kill=kill)
 
     def close(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        for worker in self._workers:
+            worker.connection.close()  # all at once, so that they end side by side
+        for worker in list(self._workers):
+            self._remove(worker, kill=worker.chunk is not None)
+
+
+def _death(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name if -exit_code in signal.valid_signals() else str(-exit_code)
+        return f"the worker process died (signal {name}); out of memory, a crash in compiled code, or killed"
+    return f"the worker process died (exit code {exit_code}); something in it ended the whole process"

@@ -1,0 +1,95 @@
+"""What belongs to a finished cell: checksums of its files, and the objects that it is made of.
+
+Both stand in the store, beside the objects. With the first a run notices that a record, or a file beside it, is no
+longer what was written; with the second `store gc` knows what nobody needs any more. A results folder whose store was
+removed keeps its records: what cannot be checked is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .store import save_file
+
+_FOLDER = "cells"
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CellFiles:
+    """The files of a cell."""
+
+    folder: str
+    """Name of the cell's folder below the results folder."""
+    sha256: Mapping[str, str]
+    """By path below that folder."""
+
+
+def save_cell_files(store: Path, cell: str, folder: Path, files: Mapping[str, bytes], used: Iterable[str]) -> None:
+    """Write the files of a cell, and then what they have to be.
+
+    Killed in between, the run finds files that do not fit what is said of them, and makes them again from the store.
+
+    Args:
+        store: root of the store.
+        cell: digest of the cell.
+        folder: for the files.
+        files: by path below it, in the order in which to write them.
+        used: digests of objects.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    for name, data in files.items():
+        save_file(folder / name, data)
+    save_file(store / _FOLDER / f"{cell}.objects", b"".join(bytes.fromhex(each) for each in sorted(used)))
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    text = json.dumps({"folder": folder.name, "sha256": sums}, sort_keys=True, indent=1)
+    save_file(store / _FOLDER / f"{cell}.json", (text + "\n").encode())
+
+
+def load_cell_files(store: Path, cell: str) -> CellFiles | None:
+    """What is said of a cell's files; None where nothing is said that can be read."""
+    try:
+        data = json.loads((store / _FOLDER / f"{cell}.json").read_text(encoding="utf-8"))
+        return CellFiles(str(data["folder"]), {str(name): str(each) for name, each in data["sha256"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def are_whole(store: Path, cell: str, folder: Path) -> bool:
+    """Whether the files of a cell are what was written, as far as that is known."""
+    if not (store / _FOLDER / f"{cell}.json").exists():
+        return True
+    said = load_cell_files(store, cell)
+    if said is None:
+        return False
+    return all(_sha256(folder / name) == expected for name, expected in said.sha256.items())
+
+
+def known_cells(store: Path) -> list[str]:
+    """Digests of all cells that were ever finished with this store."""
+    return sorted(each.stem for each in (store / _FOLDER).glob("*.json"))
+
+
+def used_objects(store: Path, cell: str) -> set[str] | None:
+    """Digests of the objects of a cell; None where that is not known."""
+    try:
+        data = (store / _FOLDER / f"{cell}.objects").read_bytes()
+    except OSError:
+        return None
+    if len(data) % _DIGEST_BYTES:
+        return None
+    return {data[at : at + _DIGEST_BYTES].hex() for at in range(0, len(data), _DIGEST_BYTES)}
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
