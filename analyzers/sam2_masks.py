@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.types import Image
+from ..files import sha256_of
 from ..weights.files import WeightsError
-from ..weights.sources import sha256_of
 from ..weights.torchvision import hide_broken_torchvision
 from .external import check_place, hub_files, place
 from .palm_roi import Points

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from ..datasets.types import Image
+from ..files import sha256_of
 from ..licences import require
 from ..weights.files import WeightsError
-from ..weights.sources import sha256_of
 from .base import AnalyzerInfo, Missing
 from .external import Dtype, ToolError, check_place, hub_files, place, require_package
 from .hand_checks import MIN_PALM_WIDTH

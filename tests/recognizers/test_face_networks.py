@@ -15,6 +15,7 @@ from torch.nn import functional
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
 from deid_bench.datasets.base import Failure
+from deid_bench.files import sha256_of
 from deid_bench.recognizers.face.dlib_resnet_network import FACE_POINTS, DlibResnetNetwork, chip_window
 from deid_bench.recognizers.face.face_network import MTCNN_BOX, AlignedFaceNetwork, Window, around_box, load_strictly
 from deid_bench.recognizers.face.facenet import Facenet
@@ -24,7 +25,6 @@ from deid_bench.recognizers.face.mobilefacenet_layouts import build
 from deid_bench.recognizers.face.se_resnet50 import SeResnet50
 from deid_bench.recognizers.face.se_resnet50_network import IrSe50, SeNet50
 from deid_bench.recognizers.weight_files.network_weights import read_weights, weight_digest
-from deid_bench.weights import files as weights
 from deid_bench.weights.files import WeightsError
 
 from . import face_references as references
@@ -236,7 +236,7 @@ def test_files_are_read_however_they_were_saved(tmp_path: Path) -> None:
     assert one.shape == (1, 512)
     digests = weight_digest(str(tmp_path / "old.pth"))
     assert [*digests] == ["old.pth"]
-    assert digests["old.pth"] == weights.sha256_of(tmp_path / "old.pth")
+    assert digests["old.pth"] == sha256_of(tmp_path / "old.pth")
 
 
 def test_old_torch_files_with_code_are_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deid_bench import files
 from deid_bench.weights import files as weights
 
 
@@ -20,7 +21,7 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEID_BENCH_WEIGHTS", raising=False)
     monkeypatch.delenv("DEID_BENCH_OFFLINE", raising=False)
     monkeypatch.setattr(weights, "_SPECS", {})
-    monkeypatch.setattr(weights, "_VERIFIED", {})
+    monkeypatch.setattr(files, "_hashes", {})
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from deid_bench.weights.sources import sha256_of
+from deid_bench.files import sha256_of
 
 
 def main() -> None:
