@@ -100,7 +100,8 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 def test_importing_the_methods_loads_no_heavy_library() -> None:
     program = (
-        "import sys; from deid_bench.deidentifiers import tip_im, dedim; tip_im.TipIm(); dedim.Dedim(); "
+        "import sys; from deid_bench.deidentifiers.tip_im import tip_im; "
+        "from deid_bench.deidentifiers.dedim import dedim; tip_im.TipIm(); dedim.Dedim(); "
         "print(sorted({'torch', 'diffusers', 'cv2', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/")

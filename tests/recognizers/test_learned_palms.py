@@ -137,6 +137,6 @@ def test_is_registered_and_hashed(name: str) -> None:
 
 @pytest.mark.parametrize("module", ["ccnet", "eehnet_style"])
 def test_is_light_to_import(module: str) -> None:
-    code = f"import deid_bench.recognizers.{module}, sys; print([m for m in ('torch', 'cv2') if m in sys.modules])"
+    code = f"import deid_bench.recognizers.palm.{module}, sys; print([m for m in ('torch', 'cv2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
