@@ -92,7 +92,7 @@ def register(
 def _loader(text: str) -> tuple[Any, tuple[str, ...], str]:
     """The dataset, the parts to look for (all, unless parameters were given), and the user's own pattern."""
     from ..datasets.layouts.registered import LayoutDataset
-    from ..plugins.entries import Kind, PluginError, registry
+    from ..plugins.entries import Kind, PluginError, Spec, registry
 
     resolved = registry().resolve(Kind.DATASET, text)
     if not issubclass(resolved.cls, LayoutDataset):
@@ -100,7 +100,7 @@ def _loader(text: str) -> tuple[Any, tuple[str, ...], str]:
     loader = resolved.create()
     if resolved.params["root"]:
         raise PluginError("root= and PATH are the same thing; give the folder as PATH alone")
-    parts = (loader.part,) if resolved.given else tuple(loader.layout.parts)
+    parts = (loader.part,) if Spec.parse(text).params else tuple(loader.layout.parts)
     return loader, parts, str(resolved.params["pattern"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from ..plugins.entries import Kind, PluginError, Resolved, registry, source_sha256
+from ..plugins.entries import Kind, PluginError, Resolved, registry
 from ..weights.files import digest
 from .diffusers_models import torch_device
 
@@ -35,7 +35,7 @@ def surrogate_knowledge(text: str) -> str:
 
 
 def surrogate_hashes(text: str) -> dict[str, str]:
-    """SHA-256 by name of everything that a surrogate's answers depend on: its weights, and the file that defines it.
+    """SHA-256 by name of everything that a surrogate's answers depend on: its weights, and its code.
 
     Raises:
         PluginError: there is no such recogniser, or methods cannot look into it.
@@ -48,7 +48,7 @@ def surrogate_hashes(text: str) -> dict[str, str]:
         if chosen is not None
         else {name: digest(name) for name in getattr(found.info, "weights", ())}
     )
-    return {f"surrogate {found.name}": source_sha256(found.cls), **hashes}
+    return {f"surrogate {found.name}": found.source, **hashes}
 
 
 def surrogate_network(text: str, device: str = "auto") -> Any:

@@ -1,7 +1,7 @@
 """The one door for datasets, analyzers, recognizers and de-identifiers, built-in or not (floor 0).
 
-A plug-in is a class. It is found by an entry point in one of the groups of `GROUPS`, or in a Python file named by the
-user. Nothing is imported until it is asked for, and a plug-in that cannot be imported is listed as broken with its
+A plug-in is a class. It is found by an entry point in one of the groups of `CONTRACTS`, or in a Python file named by
+the user. Nothing is imported until it is asked for, and a plug-in that cannot be imported is listed as broken with its
 error while everything else goes on.
 """
 
@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import inspect
-import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .specs import FILE_SPEC, PluginError, Scalar, Spec, bind, parameters, suggest
+from .code import code_digest, is_stale
+from .data_files import contents
+from .kinds import CONTRACTS, Kind
+from .neighbours import forget, load_file
+from .specs import Binding, PluginError, Scalar, Spec, bind, parameters, suggest
 
 __all__ = [
-    "GROUPS",
     "Entry",
     "Kind",
     "PluginError",
@@ -35,28 +36,7 @@ __all__ = [
     "load_ref",
     "parameters",
     "registry",
-    "source_sha256",
 ]
-
-
-class Kind(StrEnum):
-    """What a plug-in can be."""
-
-    DATASET = "dataset"
-    ANALYZER = "analyzer"
-    RECOGNIZER = "recognizer"
-    DEIDENTIFIER = "deidentifier"
-
-
-GROUPS: Mapping[Kind, str] = {kind: f"deid_bench.{kind.value}s" for kind in Kind}
-"""Entry-point group of each kind."""
-
-_METHODS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.DATASET: ("prepare", "samples"),
-    Kind.ANALYZER: ("analyze",),
-    Kind.RECOGNIZER: ("align", "embed", "distances"),
-    Kind.DEIDENTIFIER: ("deidentify",),
-}
 
 
 # ------------------------------------------------------------------------------------------------ entries
@@ -83,50 +63,60 @@ class Entry:
         """
         if self.problem:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
-        module_name, _, attribute = self.target.rpartition(":")
         try:
-            module = _load_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name)
-            found = getattr(module, attribute)
-        except Exception as error:
-            raise PluginError(
-                f"{self.kind} {self.name!r} from {self.origin} is broken: {type(error).__name__}: {error}"
-            ) from error
+            found: object = self._module()
+            for part in self.attribute.split("."):
+                found = getattr(found, part)
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{self.kind} {self.name!r} from {self.origin} is broken: {_said(error)}") from error
         return _checked(self, found)
 
+    @property
+    def attribute(self) -> str:
+        """Name of the class in its module."""
+        return self.target.rpartition(":")[2]
 
-def _import(name: str) -> types.ModuleType:
-    return importlib.import_module(name)
+    @property
+    def file(self) -> Path | None:
+        """The file that defines it, for a plug-in that came by file."""
+        place = self.target.rpartition(":")[0]
+        return Path(place) if place.endswith(".py") else None
+
+    @property
+    def module(self) -> str:
+        """Name of the module that the target names; it is imported."""
+        return self._module().__name__
+
+    def _module(self) -> types.ModuleType:
+        return load_file(self.file) if self.file else importlib.import_module(self.target.rpartition(":")[0])
 
 
-def _load_file(path: Path) -> types.ModuleType:
-    """Import a file under a name made from its path, so that two files of one name do not meet."""
-    path = path.resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    name = f"_deid_bench_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+def _said(error: BaseException) -> str:
+    """An import's or a constructor's failure in half a sentence."""
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        text += " (install it, put it beside the plug-in's file, or put its folder on PYTHONPATH)"
+    return text
 
 
 def _checked(entry: Entry, found: object) -> type[Any]:
+    contract = CONTRACTS[entry.kind]
     if not inspect.isclass(found):
         raise PluginError(f"{entry.kind} {entry.name!r}: expected a class at {entry.target}, got {found!r}")
-    lacking = [name for name in ("info", *_METHODS[entry.kind]) if not hasattr(found, name)]
+    lacking = [name for name in ("info", *contract.methods) if not hasattr(found, name)]
     if lacking:
         raise PluginError(
             f"{entry.target} is not a {entry.kind}: it lacks {', '.join(lacking)}; "
-            f"a {entry.kind} has info, {', '.join(_METHODS[entry.kind])}"
+            f"a {entry.kind} has info, {', '.join(contract.methods)}"
+        )
+    info: Any = found.info  # type: ignore[attr-defined]
+    silent = [name for name in contract.said if not isinstance(getattr(info, name, None), str)]
+    if silent:
+        raise PluginError(
+            f"{entry.target}: expected info to be a {contract.info}, got {type(info).__name__} that does not say "
+            f"{', '.join(silent)}"
         )
     return found
 
@@ -139,21 +129,24 @@ class PluginRef:
     """Everything another process needs to build the same plug-in; small and picklable."""
 
     kind: Kind
-    target: str
-    params: tuple[tuple[str, str], ...]
+    spec: Spec
+    """With absolute paths."""
+    source: str = ""
+    """Digest of the code that is meant; see `Resolved.source`."""
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Resolved:
     """A plug-in together with the parameters it will be built with."""
 
     entry: Entry
     cls: type[Any]
-    params: Mapping[str, Scalar]
-    """Every parameter of the constructor, defaults filled in."""
-    given: tuple[tuple[str, str], ...]
-    ref: PluginRef
+    spec: Spec
+    """The one specification of this plug-in and its settings, however it was typed."""
+    binding: Binding
+    ref_files: tuple[str, ...] = ()
+    """Plug-in files that another process has to take in first."""
 
     @property
     def name(self) -> str:
@@ -164,11 +157,42 @@ class Resolved:
         return self.cls.info
 
     @property
+    def params(self) -> Mapping[str, Any]:
+        """Every parameter of the constructor, defaults filled in."""
+        return self.binding.values
+
+    @property
+    def recorded(self) -> Mapping[str, Scalar]:
+        """The same as digests and records hold it."""
+        return self.binding.recorded
+
+    @property
     def text(self) -> str:
-        """The specification with the parameters that were given, in the constructor's order."""
-        given = dict(self.given)
-        shown = ",".join(f"{key}={_quoted(given[key])}" for key in self.params if key in given)
-        return f"{self.name}:{shown}" if shown else self.name
+        """The specification as boards show it: by name, parameters in the constructor's order, defaults left out."""
+        return str(Spec(self.name, self.spec.params))
+
+    @property
+    def source(self) -> str:
+        """SHA-256 of all code that the plug-in runs and of the files that it declares or its parameters name.
+
+        Raises:
+            PluginError: a declared file is not there.
+        """
+        code, files = self._code, contents(self.cls, {} if self.entry.kind is Kind.DATASET else self.binding.paths)
+        if not files:
+            return code
+        lines = [code, *(f"{name} {sha256}" for name, sha256 in sorted(files.items()))]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @cached_property
+    def _code(self) -> str:
+        return code_digest(self.cls, self.entry.module)
+
+    @property
+    def ref(self) -> PluginRef:
+        """For another process."""
+        target = f"{self.entry.file}:{self.entry.attribute}" if self.entry.file else self.name
+        return PluginRef(self.entry.kind, Spec(target, self.binding.portable), self.source, self.ref_files)
 
     def fields(self) -> dict[str, Any]:
         """What identifies this plug-in's behaviour; goes into digests."""
@@ -176,33 +200,24 @@ class Resolved:
             "kind": self.entry.kind.value,
             "name": self.name,
             "version": str(self.info.version),
-            "params": dict(self.params),
-            "source": source_sha256(self.cls),
+            "params": dict(self.recorded),
+            "source": self.source,
         }
 
     def create(self) -> Any:
         """Build the plug-in.
 
         Raises:
-            PluginError: the constructor refuses its parameters.
+            PluginError: the constructor refuses its parameters, or fails.
+            Exception: errors of this package that say what is missing (weights, a dataset) come through as they are.
         """
         try:
             return self.cls(**self.params)
-        except (TypeError, ValueError) as error:
-            raise PluginError(f"{self.text}: {error}") from error
-
-
-def _quoted(value: str) -> str:
-    return f'"{value}"' if "," in value else value
-
-
-def source_sha256(cls: type[Any]) -> str:
-    """Digest of the file that defines `cls`: an edited plug-in never answers with old results."""
-    try:
-        path = inspect.getsourcefile(cls)
-    except TypeError:
-        path = None
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+        except (Exception, SystemExit) as error:
+            if getattr(error, "exit_code", None) is not None:
+                raise
+            said = str(error) if isinstance(error, TypeError | ValueError) and str(error) else _said(error)
+            raise PluginError(f"{self.text}: {said}") from error
 
 
 # ------------------------------------------------------------------------------------------------ the registry
@@ -237,9 +252,9 @@ class Registry:
 
     def _register_file(self, path: str) -> None:
         try:
-            module = _load_file(Path(path))
-        except Exception as error:
-            raise PluginError(f"plug-in file {path} is broken: {type(error).__name__}: {error}") from error
+            module = load_file(Path(path))
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"plug-in file {path} is broken: {_said(error)}") from error
         found = list(_classes_in(module))
         if not found:
             raise PluginError(
@@ -260,8 +275,8 @@ class Registry:
         Raises:
             PluginError: there is none; the message names close ones.
         """
-        if FILE_SPEC.match(name):
-            path, _, cls = name.rpartition(":")
+        if found := Spec(name).file:
+            path, cls = found
             return Entry(kind, cls, f"{Path(path).resolve()}:{cls}", f"file {path}")
         known = self.entries(kind)
         if name in known:
@@ -277,16 +292,22 @@ class Registry:
         spec = Spec.parse(text) if isinstance(text, str) else text
         entry = self.get(kind, spec.target)
         cls = entry.load()
-        if FILE_SPEC.match(spec.target):
-            entry = Entry(kind, str(getattr(cls.info, "name", entry.name)), entry.target, entry.origin)
-        params = bind(cls, f"{kind} {entry.name!r}", spec)
-        target = entry.target if entry.target.split(":")[0].endswith(".py") else entry.name
-        return Resolved(entry, cls, params, spec.params, PluginRef(kind, target, spec.params, tuple(self.files)))
+        if entry.file and is_stale(cls, entry.module):
+            forget(entry.file)
+            cls = entry.load()
+        if spec.file:
+            entry = Entry(kind, str(cls.info.name), entry.target, entry.origin)
+        binding = bind(cls, f"{kind} {entry.name!r}", spec)
+        target = entry.target if spec.file else spec.target
+        resolved = Resolved(entry, cls, Spec(target, binding.canonical), binding, tuple(self.files))
+        if entry.file:
+            _ = resolved.source  # now, while the file is the one that was read
+        return resolved
 
 
 def _installed(kind: Kind) -> Iterator[tuple[str, Entry]]:
     found: dict[str, Entry] = {}
-    for point in importlib.metadata.entry_points(group=GROUPS[kind]):
+    for point in importlib.metadata.entry_points(group=CONTRACTS[kind].group):
         distribution = point.dist
         origin = f"{distribution.name} {distribution.version}" if distribution else "an unknown distribution"
         _insert(found, Entry(kind, point.name, point.value, origin))
@@ -310,8 +331,8 @@ def _classes_in(module: types.ModuleType) -> Iterator[tuple[Kind, type[Any]]]:
     for value in vars(module).values():
         if not inspect.isclass(value) or value.__module__ != module.__name__ or not hasattr(value, "info"):
             continue
-        for kind, methods in _METHODS.items():
-            if all(callable(getattr(value, name, None)) for name in methods):
+        for kind, contract in CONTRACTS.items():
+            if all(callable(getattr(value, name, None)) for name in contract.methods):
                 yield kind, value
 
 
@@ -339,7 +360,14 @@ def create(kind: str, spec: str) -> Any:
 
 
 def load_ref(ref: PluginRef) -> Any:
-    """Build the plug-in that a reference from another process describes."""
+    """Build the plug-in that a reference from another process describes.
+
+    Raises:
+        PluginError: it is not the one that is meant any more, or cannot be built.
+    """
     for path in ref.files:
         _REGISTRY.add_file(path)
-    return _REGISTRY.resolve(ref.kind, Spec(ref.target, ref.params)).create()
+    found = _REGISTRY.resolve(ref.kind, ref.spec)
+    if ref.source and found.source != ref.source:
+        raise PluginError(f"the files of {found.text} were edited since the run began; run the same command again")
+    return found.create()

@@ -1,17 +1,22 @@
-"""Specifications of plug-ins as a user types them, and binding their parameters to a constructor (floor 0)."""
+"""Specifications of plug-ins as a user types them, and binding their parameters to a constructor (floor 0).
+
+A specification is read once, where the user's text comes in, and is a `Spec` from there to the record.
+"""
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
-import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
-Scalar = str | int | float | bool | None
+from ..suggestions import suggest
+from .values import Scalar, convert, is_path, plain, quoted, written
+
+__all__ = ["Binding", "PluginError", "Scalar", "Spec", "as_specs", "bind", "parameters", "suggest"]
 
 
 class PluginError(ValueError):
@@ -20,7 +25,10 @@ class PluginError(ValueError):
     exit_code = 2
 
 
-FILE_SPEC = re.compile(r"^(?P<file>.+\.py):(?P<cls>[A-Za-z_]\w*)(?::(?P<params>.*))?$", re.DOTALL)
+_NAME = re.compile(r"(?P<name>[A-Za-z_][\w.+-]*)\s*(?::\s*(?P<params>[A-Za-z_]\w*\s*=.*)?)?", re.DOTALL)
+"""A registered name, alone or with parameters. Tried first: a value may itself look like FILE.py:Class."""
+_FILE = re.compile(r"(?P<file>.+?\.py):(?P<cls>[A-Za-z_]\w*)(?::(?P<params>.*))?", re.DOTALL)
+"""The path may hold colons, as `C:\\my.py` does."""
 _PARAM = re.compile(r"""\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^,]*?)\s*(?:,|$)""", re.DOTALL)
 
 
@@ -31,7 +39,7 @@ class Spec:
     target: str
     """Registry name, or `file.py:Class`."""
     params: tuple[tuple[str, str], ...] = ()
-    """Parameters as typed."""
+    """Parameters as typed, without quotes."""
 
     @staticmethod
     def parse(text: str) -> Spec:
@@ -41,14 +49,52 @@ class Spec:
             PluginError: it does not have one of the three forms.
         """
         text = text.strip()
-        found = FILE_SPEC.match(text)
-        if found:
+        if found := _NAME.fullmatch(text):
+            target, rest = found["name"], found["params"] or ""
+        elif found := _FILE.fullmatch(text):
             target, rest = f"{found['file']}:{found['cls']}", found["params"] or ""
         else:
             target, _, rest = text.partition(":")
+            rest = rest or ("" if target else text)
         if not target:
             raise PluginError(f"expected NAME, NAME:key=value,… or FILE.py:Class, got {text!r}")
         return Spec(target, tuple(_parse_params(text, rest)))
+
+    @property
+    def file(self) -> tuple[str, str] | None:
+        """Path and class where the target is a class of a file; None for a registered name."""
+        found = _FILE.fullmatch(self.target)
+        return (found["file"], found["cls"]) if found else None
+
+    def with_params(self, *more: tuple[str, str]) -> Spec:
+        """The same with further parameters."""
+        return Spec(self.target, (*self.params, *more))
+
+    def __str__(self) -> str:
+        """The specification as it can be typed.
+
+        Raises:
+            ValueError: a value holds both kinds of quotes.
+        """
+        shown = ",".join(f"{key}={quoted(key, value)}" for key, value in self.params)
+        return f"{self.target}:{shown}" if shown else self.target
+
+
+def as_specs(given: str | Spec | Iterable[str | Spec], what: str) -> tuple[Spec, ...]:
+    """What a caller gave for one or several specifications.
+
+    Raises:
+        PluginError: something else than text and `Spec`.
+    """
+    several = (given,) if isinstance(given, str | Spec) else given
+    if not isinstance(several, Iterable):
+        raise PluginError(f"{what}: expected specifications such as ('blurring', 'masking'), got {given!r}")
+    specs = []
+    for each in several:
+        if not isinstance(each, str | Spec):
+            raise PluginError(f"{what}: expected text such as 'blurring:sigma=0.1', got {each!r}")
+        specs.append(Spec.parse(each) if isinstance(each, str) else each)
+    return tuple(specs)
 
 
 def _parse_params(text: str, rest: str) -> Iterator[tuple[str, str]]:
@@ -70,13 +116,7 @@ def _parse_params(text: str, rest: str) -> Iterator[tuple[str, str]]:
         position = found.end()
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Half a sentence with the names that come near, or all of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if close:
-        return f"; did you mean {' or '.join(repr(each) for each in close)}?"
-    return f"; known are: {', '.join(names)}" if names else "; none are known"
+# ------------------------------------------------------------------------------------------------ binding
 
 
 def parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
@@ -96,76 +136,88 @@ def parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
     }
 
 
-def bind(cls: type[Any], what: str, spec: Spec) -> dict[str, Scalar]:
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The parameters of one plug-in, in the constructor's order, defaults filled in."""
+
+    values: Mapping[str, Any]
+    """What the constructor is called with."""
+    recorded: Mapping[str, Scalar]
+    """The same as digests and records hold it."""
+    canonical: tuple[tuple[str, str], ...]
+    """What a user types for this setting, defaults left out: the same for equal settings, however they were typed."""
+    portable: tuple[tuple[str, str], ...]
+    """The same with every path absolute: for another process."""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Values that are places in the file system."""
+        return {name: Path(each) for name, each in self.values.items() if isinstance(each, PurePath)}
+
+
+def bind(cls: type[Any], what: str, spec: Spec) -> Binding:
+    """The constructor's parameters as a specification sets them.
+
+    Raises:
+        PluginError: a parameter is unknown, needed and not given, of the wrong type, or cannot be written down.
+    """
     known = parameters(cls)
     given = dict(spec.params)
     for key in given:
         if key not in known:
             raise PluginError(f"{what} has no parameter {key!r}{suggest(key, known)}")
-    bound: dict[str, Scalar] = {}
+    values: dict[str, Any] = {}
+    recorded: dict[str, Scalar] = {}
+    canonical, portable = [], []
     for name, parameter in known.items():
-        if name in given:
-            bound[name] = _convert(what, name, given[name], parameter.annotation)
-        elif parameter.default is inspect.Parameter.empty:
+        if name not in given and parameter.default is inspect.Parameter.empty:
             raise PluginError(f"{what} needs a parameter: write NAME:{name}=…")
-        else:
-            bound[name] = parameter.default
-    return bound
-
-
-_WORDS: Mapping[str, bool | None] = {
-    "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "none": None,
-}  # fmt: skip
-
-
-def _convert(what: str, name: str, text: str, annotation: Any) -> Scalar:
-    """Turn the typed text into the annotated type; without an annotation, into the plainest type that fits."""
-    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
-    for option in options:
         try:
-            return _convert_one(text, option)
-        except ValueError:
-            continue
-    raise PluginError(f"{what}: parameter {name!r} should be {_describe(annotation)}, got {text!r}")
+            values[name], recorded[name] = _bound(parameter, given.get(name))
+        except ValueError as error:
+            raise PluginError(f"{what}: parameter {name!r} {error}") from None
+        if name in given and not _same(recorded[name], parameter.default):
+            _check_quotes(what, name, recorded[name])
+            canonical.append((name, _typed(recorded[name], parameter)))
+            portable.append((name, _typed(plain(values[name]), parameter)))
+    return Binding(values, recorded, tuple(canonical), tuple(portable))
 
 
-def _is_union(annotation: Any) -> bool:
-    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+def _bound(parameter: inspect.Parameter, text: str | None) -> tuple[Any, Scalar]:
+    """The value, and what of it is written down.
+
+    Raises:
+        ValueError: "should be …", or why it cannot be written down.
+    """
+    if text is None:
+        return parameter.default, plain(parameter.default)
+    try:
+        value = convert(text, parameter.annotation, parameter.default)
+    except ValueError as error:
+        raise ValueError(f"should be {error}, got {text!r}") from None
+    if is_path(parameter.annotation, parameter.default) and isinstance(value, PurePath):
+        return value, PurePath(text).as_posix()  # as typed: a record holds no folder of its maker's that it need not
+    return value, plain(value)
 
 
-def _convert_one(text: str, annotation: Any) -> Scalar:
-    if typing.get_origin(annotation) is typing.Literal:
-        for choice in typing.get_args(annotation):
-            if text == str(choice):
-                return typing.cast(Scalar, choice)
-        raise ValueError(text)
-    word = text.lower()
-    if annotation is bool or annotation is type(None):
-        if word in _WORDS and (_WORDS[word] is None) == (annotation is type(None)):
-            return _WORDS[word]
-        raise ValueError(text)
-    if annotation in (int, float, str):
-        return typing.cast(Scalar, annotation(text))
-    if word in _WORDS:
-        return _WORDS[word]
-    for guess in (int, float):
-        try:
-            return guess(text)
-        except ValueError:
-            continue
+def _typed(value: Scalar, parameter: inspect.Parameter) -> str:
+    """The shortest text that is read as this value."""
+    text = written(value)
+    short = text.removesuffix(".0")
+    if isinstance(value, float) and isinstance(convert(short, parameter.annotation, parameter.default), float):
+        return short
     return text
 
 
-def _describe(annotation: Any) -> str:
-    if typing.get_origin(annotation) is typing.Literal:
-        return "one of " + ", ".join(str(each) for each in typing.get_args(annotation))
-    if _is_union(annotation):
-        return " or ".join(_describe(each) for each in typing.get_args(annotation))
-    words: dict[Any, str] = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-        type(None): "none",
-    }
-    return words.get(annotation, str(annotation))
+def _check_quotes(what: str, name: str, value: Scalar) -> None:
+    try:
+        quoted(name, value)
+    except ValueError as error:
+        raise PluginError(f"{what}: {error}") from None
+
+
+def _same(value: Scalar, default: object) -> bool:
+    if default is inspect.Parameter.empty:
+        return False
+    usual = plain(default)
+    return value == usual and isinstance(value, bool) == isinstance(usual, bool)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from ...datasets.base import Dataset, DatasetError, DatasetInfo, Sample
 from ...datasets.manifest import check_samples, manifest_digest
-from ...plugins.entries import Kind, PluginError, Resolved, registry
+from ...plugins.entries import Kind, PluginError, Resolved, Spec, registry
+from ...plugins.specs import as_specs
 from ..protocols import Protocol, ProtocolError, get_protocol, protocols
 from ..storage.digest import digest, seed_from
 from .retrieval_split import Roles, assign_roles, target_candidates
@@ -26,16 +27,20 @@ DEFAULT_DATASETS = ("palm-mini:setting=controlled", "palm-mini:setting=wild")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the user asked for, as typed."""
+    """What the user asked for. Specifications may be text or `Spec`, one or several.
 
-    methods: tuple[str, ...]
-    datasets: tuple[str, ...] = ()
+    Raises:
+        PluginError: a specification is malformed, or something else than one.
+    """
+
+    methods: str | Spec | Sequence[str | Spec]
+    datasets: str | Spec | Sequence[str | Spec] = ()
     """Empty: those of the protocol, see `default_datasets`."""
     protocol: str | Protocol = DEFAULT_PROTOCOL
     """Its id, a TOML file of the user's own, or what was read from one."""
-    recognizers: tuple[str, ...] = ()
+    recognizers: str | Spec | Sequence[str | Spec] = ()
     """Empty: those of the protocol."""
-    analyzer: str = ""
+    analyzer: str | Spec = ""
     """Empty: that of the protocol."""
     repetitions: int = 1
     """De-identified versions per image (`--seeds`)."""
@@ -48,9 +53,14 @@ class RunOptions:
     def __post_init__(self) -> None:
         for name in ("methods", "datasets", "recognizers"):
             given = getattr(self, name)
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+            as_specs(given, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str | Spec) else tuple(given))
         if self.limit < 0:
             raise PluginError(f"--limit should be 1 or more, got {self.limit}")
+
+    def specs(self, name: Literal["methods", "datasets", "recognizers"]) -> tuple[Spec, ...]:
+        """What was given, read."""
+        return as_specs(getattr(self, name), name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +153,13 @@ def plugin_of(resolved: Resolved) -> Plugin:
     return Plugin(resolved, {name: weight_digest(name) for name in getattr(resolved.info, "weights", ())})
 
 
-def load_dataset(text: str, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
+def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
     """Resolve, prepare and check a dataset.
 
     Raises:
         PluginError, DatasetError: it cannot be used.
     """
-    resolved = registry().resolve(Kind.DATASET, text)
+    resolved = registry().resolve(Kind.DATASET, spec)
     dataset: Dataset = resolved.create()
     dataset.prepare(jobs, progress)
     samples = tuple(dataset.samples())
@@ -166,19 +176,20 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
     Raises:
         PluginError, ProtocolError, DatasetError, WeightsError: something cannot be used.
     """
-    if not options.methods:
+    if not options.specs("methods"):
         raise PluginError("name at least one method, for example --method blurring")
-    if options.repetitions < 1:
+    if not isinstance(options.repetitions, int) or options.repetitions < 1:
         raise PluginError(f"--seeds should be 1 or more, got {options.repetitions}")
     protocol = options.protocol if isinstance(options.protocol, Protocol) else get_protocol(options.protocol)
-    methods = [_method(text, protocol) for text in options.methods]
+    methods = _distinct(_method(spec, protocol) for spec in options.specs("methods"))
     analyzer = _fitting(Kind.ANALYZER, options.analyzer or protocol.analyzer, protocol)
-    named = options.recognizers or protocol.recognizers
-    recognizers = tuple(_fitting(Kind.RECOGNIZER, text, protocol) for text in named)
+    named = options.specs("recognizers") or protocol.recognizers
+    recognizers = tuple(_distinct(_fitting(Kind.RECOGNIZER, spec, protocol) for spec in named))
     cells = []
-    for text in options.datasets or default_datasets(protocol):
-        hook = (lambda done, total, text=text: progress(text, done, total)) if progress else None
-        dataset = load_dataset(text, options.limit, jobs, hook)
+    wanted = options.specs("datasets") or as_specs(default_datasets(protocol), "datasets")
+    for spec in dict.fromkeys(wanted):
+        hook = (lambda done, total, text=str(spec): progress(text, done, total)) if progress else None
+        dataset = load_dataset(spec, options.limit, jobs, hook)
         _check_fit(dataset, protocol)
         for method in methods:
             repetitions = options.repetitions if method.info.stochastic else 1
@@ -198,17 +209,23 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
     return cells
 
 
-def _resolved_plugin(kind: Kind, text: str) -> Plugin:
-    resolved = registry().resolve(kind, text)
+def _distinct(plugins: Iterable[Plugin]) -> list[Plugin]:
+    """Each once: what was named twice is one row or column."""
+    return list({each.resolved.spec: each for each in plugins}.values())
+
+
+def _resolved_plugin(kind: Kind, spec: str | Spec) -> Plugin:
+    resolved = registry().resolve(kind, spec)
     resolved.create()  # a bad parameter should show before any work
     return plugin_of(resolved)
 
 
-def _fitting(kind: Kind, text: str, protocol: Protocol) -> Plugin:
-    plugin = _resolved_plugin(kind, text)
+def _fitting(kind: Kind, spec: str | Spec, protocol: Protocol) -> Plugin:
+    plugin = _resolved_plugin(kind, spec)
     if plugin.info.modality != protocol.modality:
         raise PluginError(
-            f"{kind} {text} is for {plugin.info.modality}s; {protocol.id} needs one for {protocol.modality}s"
+            f"{kind} {plugin.resolved.text} is for {plugin.info.modality}s; "
+            f"{protocol.id} needs one for {protocol.modality}s"
         )
     return plugin
 
@@ -232,13 +249,13 @@ def default_datasets(protocol: Protocol) -> tuple[str, ...]:
     raise ProtocolError(f"{protocol.id} has no dataset at hand; name one with --dataset. {'; '.join(reasons)}")
 
 
-def _method(text: str, protocol: Protocol) -> Plugin:
-    method = _resolved_plugin(Kind.DEIDENTIFIER, text)
+def _method(spec: str | Spec, protocol: Protocol) -> Plugin:
+    method = _resolved_plugin(Kind.DEIDENTIFIER, spec)
     if protocol.modality not in method.info.modality:
         fitting = [each.id for each in protocols().values() if each.modality in method.info.modality]
         raise PluginError(
-            f"{text} is a method for {', '.join(method.info.modality)}; {protocol.id} needs {protocol.modality}: "
-            f"use --protocol {' or '.join(fitting)}"
+            f"{method.resolved.text} is a method for {', '.join(method.info.modality)}; "
+            f"{protocol.id} needs {protocol.modality}: use --protocol {' or '.join(fitting)}"
         )
     return method
 
@@ -274,9 +291,9 @@ def describe(plugin: Resolved | Plugin) -> dict[str, Any]:
         "spec": resolved.text,
         "name": resolved.name,
         "version": str(info.version),
-        "params": dict(resolved.params),
+        "params": dict(resolved.recorded),
         "origin": resolved.entry.origin,
-        "source_sha256": resolved.fields()["source"],
+        "source_sha256": resolved.source,
         "description": info.description,
         "licence": info.licence,
         "citation": info.citation,

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...plugins.entries import Kind, Resolved, Scalar, Spec, parameters, registry
-from ...plugins.specs import suggest
+from ...plugins.entries import Kind, Resolved, Spec, parameters, registry
+from ...plugins.specs import as_specs
+from ...suggestions import suggest
 
 MOST_SETTINGS = 10_000
 """More settings of one method than this are a slip of the keyboard."""
@@ -68,12 +69,11 @@ def _parse_values(text: str, rest: str) -> Iterator[str]:
         position = found.end()
 
 
-def expand(methods: Sequence[str], sweeps: Sequence[str]) -> tuple[str, ...]:
+def expand(methods: Sequence[str | Spec], sweeps: Sequence[str]) -> tuple[Spec, ...]:
     """Every method at every point of the grid of those sweeps that are about its parameters.
 
-    Specifications come out in one canonical form (parameters in the constructor's order, defaults left away), so that
-    equal settings, however they were typed, are one cell and share a record. A method that no sweep is about stays as
-    typed.
+    Specifications come out in their canonical form (see `canonical`), so that equal settings, however they were typed,
+    are one cell and share a record.
 
     Args:
         methods: specifications of de-identifiers.
@@ -88,24 +88,23 @@ def expand(methods: Sequence[str], sweeps: Sequence[str]) -> tuple[str, ...]:
             has the parameter set already.
         PluginError: a method or a value is wrong.
     """
-    if not sweeps:
-        return tuple(methods)
     axes = [Axis.parse(text) for text in sweeps]
     keys = [each.key for each in axes]
     for key in keys:
         if keys.count(key) > 1:
             raise SweepError(f"--sweep {key} is given twice; put all its values into one")
-    resolved = [(text, registry().resolve(Kind.DEIDENTIFIER, text)) for text in methods]
+    typed = as_specs(methods, "--method")
+    resolved = [(spec, registry().resolve(Kind.DEIDENTIFIER, spec)) for spec in typed]
     for axis in axes:
         _check_used(axis, resolved)
-    return tuple(dict.fromkeys(spec for text, each in resolved for spec in _grid(text, each, axes)))
+    return tuple(dict.fromkeys(spec for typed, each in resolved for spec in _grid(typed, each, axes)))
 
 
 SURROGATE = "surrogate"
 """Parameter by which a method is told which recogniser it may look into."""
 
 
-def with_surrogate(methods: Sequence[str], name: str) -> tuple[str, ...]:
+def with_surrogate(methods: Sequence[str | Spec], name: str) -> tuple[Spec, ...]:
     """The same methods, those that look into a recogniser into this one.
 
     Args:
@@ -116,29 +115,36 @@ def with_surrogate(methods: Sequence[str], name: str) -> tuple[str, ...]:
         SweepError: none of the methods looks into a recogniser, or one has its own named already.
         PluginError: a method is wrong.
     """
+    typed = as_specs(methods, "--method")
     if not name:
-        return tuple(methods)
-    specs = [(text, Spec.parse(text), registry().resolve(Kind.DEIDENTIFIER, text)) for text in methods]
-    able = [text for text, _, method in specs if SURROGATE in parameters(method.cls)]
+        return typed
+    able = [each for each in typed if SURROGATE in parameters(registry().resolve(Kind.DEIDENTIFIER, each).cls)]
     if not able:
         raise SweepError(f"--surrogate {name}: none of the methods looks into a recogniser; leave it away")
-    for text, spec, _ in specs:
+    for spec in typed:
         if SURROGATE in dict(spec.params):
-            raise SweepError(f"{text} names its surrogate, and --surrogate {name} would name it too; drop one")
-    return tuple(
-        canonical(Spec(spec.target, (*spec.params, (SURROGATE, name)))) if text in able else text
-        for text, spec, _ in specs
-    )
+            raise SweepError(f"{spec} names its surrogate, and --surrogate {name} would name it too; drop one")
+    return tuple(each.with_params((SURROGATE, name)) if each in able else each for each in typed)
 
 
-def _is_about(axis: Axis, text: str, method: Resolved) -> bool:
+def canonical(spec: Spec) -> Spec:
+    """The one specification of a de-identifier and its settings, however they were typed: parameters in the
+    constructor's order, defaults left out.
+
+    Raises:
+        PluginError: it does not exist, or a parameter is unknown or has a value of the wrong type.
+    """
+    return registry().resolve(Kind.DEIDENTIFIER, spec).spec
+
+
+def _is_about(axis: Axis, spec: Spec, method: Resolved) -> bool:
     """Whether the axis names this method, or none."""
-    return axis.method in ("", method.name, Spec.parse(text).target)
+    return axis.method in ("", method.name, spec.target)
 
 
-def _check_used(axis: Axis, methods: Sequence[tuple[str, Resolved]]) -> None:
+def _check_used(axis: Axis, methods: Sequence[tuple[Spec, Resolved]]) -> None:
     """An axis that no method has would silently do nothing."""
-    meant = [method for text, method in methods if _is_about(axis, text, method)]
+    meant = [method for spec, method in methods if _is_about(axis, spec, method)]
     if not meant:
         names = {method.name for _, method in methods}
         raise SweepError(f"--sweep {axis.key}: there is no --method {axis.method}{suggest(axis.method, names)}")
@@ -148,55 +154,22 @@ def _check_used(axis: Axis, methods: Sequence[tuple[str, Resolved]]) -> None:
         raise SweepError(f"--sweep {axis.key}: {who} parameter {axis.name!r}{suggest(axis.name, known)}")
 
 
-def _grid(text: str, method: Resolved, axes: Sequence[Axis]) -> list[str]:
+def _grid(typed: Spec, method: Resolved, axes: Sequence[Axis]) -> list[Spec]:
     chosen: dict[str, Axis] = {}
     for axis in sorted(axes, key=lambda each: bool(each.method)):  # one for this method takes the other's place
-        if axis.name in parameters(method.cls) and _is_about(axis, text, method):
+        if axis.name in parameters(method.cls) and _is_about(axis, typed, method):
             chosen[axis.name] = axis
-    if not chosen:
-        return [text]
     ordered = [axis for axis in axes if axis in chosen.values()]
-    spec = Spec.parse(text)
     for axis in ordered:
-        if axis.name in dict(spec.params):
-            raise SweepError(f"{text} sets {axis.name!r}, and --sweep {axis.key} would set it too; drop one of the two")
+        if axis.name in dict(typed.params):
+            raise SweepError(
+                f"{typed} sets {axis.name!r}, and --sweep {axis.key} would set it too; drop one of the two"
+            )
     points = math.prod(len(axis.values) for axis in ordered)
     if points > MOST_SETTINGS:
-        raise SweepError(f"the sweeps ask for {points} settings of {text}; the most are {MOST_SETTINGS}")
+        raise SweepError(f"the sweeps ask for {points} settings of {typed}; the most are {MOST_SETTINGS}")
+    names = [axis.name for axis in ordered]
     return [
-        canonical(Spec(spec.target, (*spec.params, *zip((axis.name for axis in ordered), values, strict=True))))
+        canonical(typed.with_params(*zip(names, values, strict=True)))
         for values in itertools.product(*(axis.values for axis in ordered))
     ]
-
-
-def canonical(spec: Spec) -> str:
-    """The one specification of a de-identifier and its settings, however they were typed.
-
-    Raises:
-        PluginError: it does not exist, or a parameter is unknown or has a value of the wrong type.
-    """
-    method = registry().resolve(Kind.DEIDENTIFIER, spec)
-    given = dict(spec.params)
-    parts = [
-        f"{name}={_written(name, method.params[name])}"
-        for name, parameter in parameters(method.cls).items()
-        if name in given and not _same(method.params[name], parameter.default)
-    ]
-    return ":".join([spec.target, ",".join(parts)] if parts else [spec.target])
-
-
-def _same(value: Scalar, default: object) -> bool:
-    return value == default and isinstance(value, bool) == isinstance(default, bool)
-
-
-def _written(name: str, value: Scalar) -> str:
-    """A value as it is typed in a specification."""
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    text = repr(value) if isinstance(value, float) else str(value)
-    if "," not in text and text == text.strip() and text[:1] not in ("'", '"'):
-        return text
-    quote = "'" if '"' in text else '"'
-    if quote in text:
-        raise SweepError(f"a value cannot hold both kinds of quotes, got {name}={text!r}")
-    return f"{quote}{text}{quote}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
 from deid_bench.benchmark.planning.cell_tasks import Tasks
 from deid_bench.benchmark.planning.cells import RunOptions, default_datasets, make_cells
-from deid_bench.benchmark.planning.sweep import SweepError, with_surrogate
+from deid_bench.benchmark.planning.sweep import SweepError, expand, with_surrogate
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import read
@@ -27,7 +28,7 @@ from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.benchmark.submission.remake import check_pairs
 from deid_bench.benchmark.submission.verdict import RerunRequest, judge
 from deid_bench.datasets.images import decode_png
-from deid_bench.plugins.entries import PluginError, registry
+from deid_bench.plugins.entries import PluginError, Spec, registry
 from deid_bench.reports.leaderboard.terminal import print_outcomes
 from deid_bench.reports.paper.build import paper_tables
 
@@ -292,10 +293,14 @@ def test_without_a_dataset_the_first_at_hand_is_taken(tmp_path: Path) -> None:
         default_datasets(protocol.model_copy(update={"datasets": ("not-there",)}))
 
 
+def _texts(specs: Sequence[Spec]) -> list[str]:
+    return [str(each) for each in specs]
+
+
 def test_the_surrogate_reaches_the_methods_that_have_one() -> None:
-    assert with_surrogate(("toy_same", "toy_lookalike"), "x") == ("toy_same", "toy_lookalike:surrogate=x")
-    assert with_surrogate(("toy_lookalike",), "toy_face_recognizer") == ("toy_lookalike",)
-    assert with_surrogate(("toy_same",), "") == ("toy_same",)
+    assert _texts(with_surrogate(("toy_same", "toy_lookalike"), "x")) == ["toy_same", "toy_lookalike:surrogate=x"]
+    assert _texts(expand(with_surrogate(("toy_lookalike",), "toy_face_recognizer"), [])) == ["toy_lookalike"]
+    assert _texts(with_surrogate(("toy_same",), "")) == ["toy_same"]
     with pytest.raises(SweepError, match="none of the methods looks into a recogniser"):
         with_surrogate(("toy_same",), "x")
     with pytest.raises(SweepError, match="drop one"):

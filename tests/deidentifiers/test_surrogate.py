@@ -64,7 +64,7 @@ def test_an_edited_plug_in_gives_other_hashes(tmp_path: Path) -> None:
         path.parent.mkdir()
         shutil.copyfile(toy_faces.HERE, path)
         if index:
-            path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+            path.write_text(path.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
         found.append(surrogate_hashes(f"{path}:ToyFace"))
     assert list(found[0]) == list(found[1]) == ["surrogate toy_face"]
     assert found[0] != found[1]
