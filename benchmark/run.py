@@ -18,7 +18,7 @@ from .engine.execute import CHUNK, Executor, Progress
 from .full_quality import NO_CLOSER_LOOK, look_closely
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell, RunOptions, make_cells
-from .planning.tasks import Plugin, Stage, compare_tasks
+from .planning.tasks import Plugin, Stage, compare_tasks, metric_task
 from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, record_bytes
 from .results.blocks import join_blocks
 from .results.cell import CellResults, Distances
@@ -26,7 +26,7 @@ from .scoring.cell import build_record
 from .storage.cell_files import are_whole, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.lock import Busy, hold
-from .storage.store import Store
+from .storage.store import Payload, Store
 
 STORE_FOLDER = ".store"
 
@@ -217,6 +217,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
     executor.make(f"find {_things(cell)} again", [each.analyze for each in made])
     executor.make("measure", [each.measure for each in made if executor.read(each.analyze)])
     extra = look_closely(cell, tasks, made, executor) if cell.quality == "full" else NO_CLOSER_LOOK
+    plugged = {each.resolved.text: _measured_by(each, tasks, made, executor) for each in cell.metrics}
     usable = [each for each in cell.samples if missing[each.sample_id] is None]
     distances = {
         recognizer.resolved.text: _distances(tasks, usable, made, recognizer, executor)
@@ -240,7 +241,24 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         seed_lpips=extra.seed_lpips,
         seconds=_mean_seconds(cell, tasks, versions, executor),
         targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
+        plugged={name: found for name, found in plugged.items() if found is not None},
     )
+
+
+def _measured_by(
+    metric: Plugin, tasks: Tasks, made: list[Version], executor: Executor
+) -> dict[str, Payload | None] | None:
+    """What a user's metric of images gives, by the digest of the de-identify task; None for one of distances."""
+    if metric.info.takes != "images":
+        return None
+    todo = {
+        each.deidentify.digest: metric_task(
+            each.analyze.label, tasks.image(each.sample), each.deidentify.digest, tasks.analysis(each.sample), metric
+        )
+        for each in made
+    }
+    executor.make(f"measure ({metric.resolved.text})", todo.values())
+    return {digest: executor.read(task) for digest, task in todo.items()}
 
 
 def find_originals(cell: Cell, tasks: Tasks, executor: Executor) -> dict[str, str | None]:

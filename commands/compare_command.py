@@ -53,7 +53,7 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
                 "recognizer": row.recognizer or None,
                 "first": row.first,
                 "second": row.second,
-                "interval": interval_text(row.difference, row.metric),
+                "interval": interval_text(row.difference, row.about),
                 "p_holm": row.difference.p_holm if isinstance(row.difference, Difference) else None,
                 "verdict": row.verdict,
             }
@@ -74,7 +74,7 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
         )
     for row in rows:
         p = f"{row.difference.p_holm:.1g}" if isinstance(row.difference, Difference) else "–"
-        interval = interval_text(row.difference, row.metric)
+        interval = interval_text(row.difference, row.about)
         table.add_row(row.metric, row.recognizer, f"{row.first:.3g}", f"{row.second:.3g}", interval, p, row.verdict)
     console.print(table)
     return _say(lost)

@@ -34,10 +34,12 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     \b
     deid-bench explain dir
     deid-bench explain rr rr_cross
+    deid-bench explain ./my.py:MyMetric
     deid-bench explain palm/1.0
     deid-bench explain --all --markdown
     """
     from ..benchmark.metrics.catalogue import METRICS
+    from ..benchmark.metrics.plugged import installed_metrics
     from ..reports.explanation.page import metric_section, metrics_page
 
     named = _protocols(names, rules)
@@ -47,11 +49,11 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
         raise click.UsageError("Name one or more metrics, or say --all; `deid-bench list metrics` shows them.")
     if markdown and as_json:
         raise click.UsageError("Choose one of --markdown and --json.")
-    chosen = list(METRICS.values()) if everything else [_find(name) for name in names]
+    chosen = [*METRICS.values(), *installed_metrics()] if everything else [_find(name) for name in names]
     if as_json:
         click.echo(json.dumps([_plain(each) for each in chosen], indent=1, ensure_ascii=False))
     elif markdown:
-        click.echo(metrics_page() if everything else "\n\n".join(map(metric_section, chosen)), nl=not everything)
+        click.echo(metrics_page(chosen) if everything else "\n\n".join(map(metric_section, chosen)), nl=not everything)
     else:
         for metric in chosen:
             _show(metric)
@@ -88,10 +90,13 @@ def _explain_protocols(chosen: list[Protocol], markdown: bool, as_json: bool) ->
 def _find(name: str) -> Metric:
     """The metric of that name, however it is written; its title will do too."""
     from ..benchmark.metrics.catalogue import METRICS
+    from ..benchmark.metrics.plugged import installed_metrics, metric_named
     from ..plugins.entries import PluginError
 
-    titles = {_key(each.title): each for each in METRICS.values()}
-    known = titles | {_key(each.name): each for each in METRICS.values()}
+    if ".py:" in name and (brought := metric_named(name)):
+        return brought
+    metrics = [*METRICS.values(), *installed_metrics()]
+    known = {_key(each.title): each for each in metrics} | {_key(each.name): each for each in metrics}
     if _key(name) in known:
         return known[_key(name)]
     import difflib

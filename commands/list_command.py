@@ -53,11 +53,16 @@ def _rows(what: str) -> list[dict[str, Any]]:
     if what == "metrics":
         from ..benchmark.metrics.catalogue import METRICS
 
-        return [{"name": each.name, "description": each.title, "origin": each.unit} for each in METRICS.values()]
+        built_in = [{"name": each.name, "description": each.title, "origin": each.unit} for each in METRICS.values()]
+        return built_in + _plugins("metric")
+    return _plugins(what.removesuffix("s"))
+
+
+def _plugins(kind: str) -> list[dict[str, Any]]:
     from ..plugins.entries import Kind, PluginError, registry
 
     rows = []
-    for name, entry in registry().entries(Kind(what.removesuffix("s"))).items():
+    for name, entry in registry().entries(Kind(kind)).items():
         row = {"name": name, "description": "", "origin": entry.origin, "problem": ""}
         try:
             row["description"] = str(entry.load().info.description)

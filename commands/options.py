@@ -51,6 +51,10 @@ def run_options(function: F) -> F:
             "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC",
             help="Recognition system. Repeatable.  [default: those of the protocol]",
         ),
+        click.option(
+            "--metric", "metrics", multiple=True, metavar="SPEC",
+            help="A metric beside those of the toolkit: NAME or FILE.py:Class. Repeatable.",
+        ),
         click.option("--analyzer", default="", metavar="SPEC", help="Detector.  [default: that of the protocol]"),
         click.option(
             "--seeds", "repetitions", type=click.IntRange(1), default=1, show_default=True,
@@ -88,6 +92,7 @@ def make_run_options(values: dict[str, Any]) -> Any:
         protocol=values["protocol"],
         recognizers=values["recognizers"],
         analyzer=values["analyzer"],
+        metrics=values["metrics"],
         repetitions=values["repetitions"],
         root_seed=values["root_seed"],
         limit=values["limit"] or 0,

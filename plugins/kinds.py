@@ -14,6 +14,7 @@ class Kind(StrEnum):
     ANALYZER = "analyzer"
     RECOGNIZER = "recognizer"
     DEIDENTIFIER = "deidentifier"
+    METRIC = "metric"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,5 @@ CONTRACTS: Mapping[Kind, Contract] = {
     Kind.DEIDENTIFIER: Contract(
         "deid_bench.deidentifiers", ("deidentify",), "deid_bench.deidentifiers.base.MethodInfo"
     ),
+    Kind.METRIC: Contract("deid_bench.metrics", ("measure",), "deid_bench.benchmark.metrics.base.MetricInfo"),
 }

@@ -12,6 +12,7 @@ from ...datasets.base import Dataset, DatasetError, DatasetInfo, Sample
 from ...datasets.manifest import check_samples, manifest_digest
 from ...plugins.entries import Kind, PluginError, Resolved, Spec, registry
 from ...plugins.specs import as_specs
+from ..metrics.plugged import plugged
 from ..protocols import Protocol, ProtocolError, get_protocol, protocols
 from ..storage.digest import digest, seed_from
 from .retrieval_split import Roles, assign_roles, target_candidates
@@ -42,6 +43,8 @@ class RunOptions:
     """Empty: those of the protocol."""
     analyzer: str | Spec = ""
     """Empty: that of the protocol."""
+    metrics: str | Spec | Sequence[str | Spec] = ()
+    """Metrics beside those of the toolkit."""
     repetitions: int = 1
     """De-identified versions per image (`--seeds`)."""
     root_seed: int = 0
@@ -51,14 +54,14 @@ class RunOptions:
     """Take the first so many identities only; 0 = all. A limited run is a smoke test and never comparable."""
 
     def __post_init__(self) -> None:
-        for name in ("methods", "datasets", "recognizers"):
+        for name in ("methods", "datasets", "recognizers", "metrics"):
             given = getattr(self, name)
             as_specs(given, name)
             object.__setattr__(self, name, (given,) if isinstance(given, str | Spec) else tuple(given))
         if self.limit < 0:
             raise PluginError(f"--limit should be 1 or more, got {self.limit}")
 
-    def specs(self, name: Literal["methods", "datasets", "recognizers"]) -> tuple[Spec, ...]:
+    def specs(self, name: Literal["methods", "datasets", "recognizers", "metrics"]) -> tuple[Spec, ...]:
         """What was given, read."""
         return as_specs(getattr(self, name), name)
 
@@ -87,6 +90,8 @@ class Cell:
     root_seed: int
     limit: int
     quality: Quality = "basic"
+    metrics: tuple[Plugin, ...] = ()
+    """Brought by the user."""
 
     @cached_property
     def roles(self) -> Roles | None:
@@ -127,6 +132,7 @@ class Cell:
                 "repetitions": self.repetitions,
                 "root_seed": self.root_seed,
                 "score_version": SCORE_VERSION,
+                **({"metrics": [each.digest for each in self.metrics]} if self.metrics else {}),
             }
         )
 
@@ -185,6 +191,7 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
     analyzer = _fitting(Kind.ANALYZER, options.analyzer or protocol.analyzer, protocol)
     named = options.specs("recognizers") or protocol.recognizers
     recognizers = tuple(_distinct(_fitting(Kind.RECOGNIZER, spec, protocol) for spec in named))
+    metrics = _metrics(options.specs("metrics"), protocol)
     cells = []
     wanted = options.specs("datasets") or as_specs(default_datasets(protocol), "datasets")
     for spec in dict.fromkeys(wanted):
@@ -204,6 +211,7 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
                     options.root_seed,
                     options.limit,
                     options.quality,
+                    metrics,
                 )
             )
     return cells
@@ -228,6 +236,20 @@ def _fitting(kind: Kind, spec: str | Spec, protocol: Protocol) -> Plugin:
             f"{protocol.id} needs one for {protocol.modality}s"
         )
     return plugin
+
+
+def _metrics(specs: Sequence[Spec], protocol: Protocol) -> tuple[Plugin, ...]:
+    """Users' metrics, each once."""
+    found: dict[str, Plugin] = {}
+    for spec in specs:
+        plugin = _resolved_plugin(Kind.METRIC, spec)
+        metric = plugged(plugin.resolved).metric
+        if protocol.modality not in plugin.info.modality:
+            raise PluginError(f"metric {spec} is for {', '.join(plugin.info.modality)}; {protocol.id} is not")
+        other = found.setdefault(metric.name, plugin)
+        if other.digest != plugin.digest:
+            raise PluginError(f"two metrics are called {metric.name!r}; rename one")
+    return tuple(found.values())
 
 
 def default_datasets(protocol: Protocol) -> tuple[str, ...]:

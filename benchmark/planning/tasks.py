@@ -29,6 +29,7 @@ class Stage(StrEnum):
     BETWEEN = "between"
     FEATURES = "features"
     FLOOR = "floor"
+    METRIC = "metric"
     COMPARE = "compare"
 
 
@@ -251,6 +252,13 @@ def floor_task(label: str, image: ImageRef, analysis: str, analyzer: Plugin) -> 
     """The analyzer's own noise: drift after the image was saved once as JPEG."""
     key = {"image": image.key, "inputs": (analysis,), "plugin": analyzer.digest}
     return _task(Stage.FLOOR, label, key, plugin=analyzer.ref, images=(image,), inputs=(analysis,))
+
+
+def metric_task(label: str, original: ImageRef, deidentify: str, analysis: str, metric: Plugin) -> Task:
+    """A user's metric of one de-identified image against its original, whose analysis is named."""
+    images = (original, ImageRef.stored(deidentify))
+    key = {"images": [each.key for each in images], "inputs": (analysis,), "plugin": metric.digest}
+    return _task(Stage.METRIC, label, key, plugin=metric.ref, images=images, inputs=(analysis,))
 
 
 def compare_tasks(

@@ -122,6 +122,35 @@ class Method(Plugin):
         return "WB" if recognizer == self.surrogate else "BB"
 
 
+class PluggedMetric(Plugin):
+    """A metric that the user brought, with all that reports say about it."""
+
+    takes: Literal["images", "comparisons"]
+    """Pairs of images, or a recogniser's distances."""
+    title: str
+    """Heading."""
+    short: str = ""
+    """Heading where there is little room."""
+    group: Literal["privacy", "quality", "usability", "recognition"]
+    """Where it stands."""
+    unit: str
+    """Empty for pure numbers."""
+    better: Literal["higher", "lower", "target"]
+    """Which way is better."""
+    low: float | None = None
+    """Smallest possible value."""
+    high: float | None = None
+    """Largest possible value."""
+    target: float | None = None
+    """The best value when `better` is `target`."""
+    decimals: int = Field(default=3, ge=0, le=12)
+    """Digits after the point that reports show."""
+    formula: str = ""
+    """As its author gives it."""
+    caveat: str = ""
+    """What it must not be read as."""
+
+
 class Dataset(Plugin):
     """The dataset."""
 
@@ -277,6 +306,8 @@ class RunRecord(_Model):
     method: Method
     analyzer: Plugin
     recognizers: list[Plugin]
+    metrics: list[PluggedMetric] = Field(default_factory=list)
+    """Metrics beside those of the toolkit (`--metric`); empty where there are none."""
     repetitions: int
     """De-identified versions per image."""
     root_seed: int

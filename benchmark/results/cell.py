@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.base import Sample
+from ..metrics.plugged import Plugged, plugged
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..planning.cells import Cell
@@ -31,13 +32,16 @@ class Setting:
     """Ids of what is de-identified and searched in the rest; None: everything is, in everything."""
     targets: frozenset[str] = frozenset()
     """Ids of the samples in the gallery that the method made images look like."""
+    metrics: Sequence[Plugged] = ()
+    """Metrics that the user brought."""
 
     @staticmethod
     def of(cell: Cell, targets: Sequence[str] = ()) -> Setting:
         """Of a cell, whose method was given these targets."""
         queries = None if cell.roles is None else cell.roles.query_ids
         there = frozenset(targets) & {each.sample_id for each in cell.samples}
-        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there)
+        metrics = [plugged(each.resolved) for each in cell.metrics]
+        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there, metrics)
 
     @property
     def planned(self) -> Sequence[Sample]:
@@ -101,6 +105,8 @@ class CellResults:
     seconds: Mapping[str, float]
     targets: Sequence[str] = ()
     """Ids of the samples that the method was given as targets."""
+    plugged: Mapping[str, Mapping[str, Payload | None]] = field(default_factory=dict)
+    """What users' metrics of images gave as `value`, by name of the metric."""
 
     @property
     def made(self) -> list[Version]:

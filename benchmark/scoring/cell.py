@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._version import __version__
 from ...datasets.base import Sample
+from ..metrics.catalogue import METRICS
 from ..metrics.quality.distribution import set_distances
 from ..metrics.quality.frechet import SetDistance
 from ..metrics.values import Undefined
@@ -18,6 +19,7 @@ from ..planning.cell_tasks import Version
 from ..planning.cells import Cell, describe
 from ..planning.retrieval_split import Roles
 from ..records import record as records
+from ..records.described import record_metric
 from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
 from ..results.cell import CellResults, Setting
@@ -52,7 +54,8 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     eval_identities = frozenset(each.identity for each in samples if each.subject in evaluated)
     queried = None if setting.queries is None else frozenset(each.identity for each in setting.planned)
     everybody = [each.identity for each in samples]
-    values = Values(draw_identities(everybody, dev_identities, eval_identities, queried))
+    catalogue = METRICS | {each.metric.name: each.metric for each in setting.metrics}
+    values = Values(draw_identities(everybody, dev_identities, eval_identities, queried), catalogue)
     arrays: dict[str, Vector] = {}
     own: dict[str, dict[str, float | None]] = {}
     made = [each.deidentify.digest for each in results.made]
@@ -89,6 +92,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         method=_method(cell),
         analyzer=records.Plugin(**describe(cell.analyzer)),
         recognizers=[records.Plugin(**describe(each)) for each in cell.recognizers],
+        metrics=[record_metric(each) for each in cell.metrics],
         repetitions=cell.repetitions,
         root_seed=cell.root_seed,
         quality=cell.quality,
@@ -120,6 +124,10 @@ def _report_images(
         if metric in PAPER and setting.protocol.modality != "palm":
             continue  # by a palm paper's scripts
         values.add_mean(metric, _column(results.perceived, made, metric), columns, units.levels)
+    for plugged in setting.metrics:
+        if plugged.takes == "images":
+            found = results.plugged.get(plugged.metric.name, {})
+            values.add_mean(plugged.metric.name, _column(found, made, "value"), columns, units.levels)
     silent = Undefined("the method does not say what it may repaint")
     shares = [results.coverage[each.deidentify.digest] for each in made]
     values.add_mean("roi_coverage", [silent if share is None else share for share in shares], columns, units.levels)
@@ -222,6 +230,9 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
     for payloads in (results.measures, results.perceived):
         payload = None if isinstance(payloads, Undefined) else payloads.get(key)
         measures |= dict(payload.meta["values"]) if payload else {}
+    for name, found in results.plugged.items():
+        payload = found.get(key)
+        measures |= {name: payload.meta["values"]["value"]} if payload else {}
     share = results.coverage.get(key)
     if share is not None:
         measures["roi_coverage"] = share

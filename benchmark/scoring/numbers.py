@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.catalogue import METRICS
+from ..metrics.metric import Metric
 from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
@@ -35,6 +36,8 @@ class Values:
     """Values, curves and replicates as they come."""
 
     draws: Draws | Undefined
+    catalogue: Mapping[str, Metric] = field(default_factory=lambda: METRICS)
+    """Metrics by name, those that a user brought included."""
     values: list[Value] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     replicates: dict[tuple[str, str], Replicates] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class Values:
         """Record a number in the metric's unit, with the interval of its replicates."""
         if isinstance(within, Replicates) and value is not None:
             self.replicates[metric, recognizer or ""] = within
-        scale = METRICS[metric].scale
+        scale = self.catalogue[metric].scale
         if isinstance(value, Undefined):
             reason = value.reason
             value = None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.base import Sample
+from ..metrics.base import Comparisons
 from ..metrics.privacy.deidentification_ratio import dir_ratio
 from ..metrics.privacy.effective_eer import effective_eer, mated_scores
 from ..metrics.privacy.singling_out import PEOPLE, Nearest, linkability, nearest_by_identity, singling_out
@@ -31,6 +32,7 @@ from ..statistics.bootstrap_replicates import effective_eer_interval, recognitio
 from ..statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
 from ..statistics.uncertainty import Draws, Interval, Replicates
 from .numbers import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
+from .plugged import report_comparisons, sort_comparisons
 
 CMC_RANKS = 20
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
@@ -71,6 +73,7 @@ class Recognition:
         units: Units,
     ) -> None:
         self.name = name
+        self._plugged = setting.metrics
         self._units = units
         self._distances = distances
         self._identities = np.array([each.identity for each in usable], dtype=object)
@@ -148,6 +151,9 @@ class Recognition:
             values.add(f"rr{suffix}", share, total, self.name, reason=note, within=within.get(f"rr{suffix}"))
             ratio = dir_ratio(self.genuine, self.impostor, scores.values)
             values.add(f"dir{suffix}", ratio, scores.values.size, self.name, within=within.get(f"dir{suffix}"))
+        for metric in self._plugged:
+            if metric.takes == "comparisons":
+                report_comparisons(values, metric, self.comparisons(threshold), self.name)
         self._report_searches(values)
         self._report_linking(values, threshold)
         self._report_deidentified(values)
@@ -339,6 +345,25 @@ class Recognition:
             return None
         pairs = pair_across(table, (image, original), self._people, sources)
         return effective_eer_interval(pairs, draws)
+
+    def comparisons(self, threshold: float) -> Comparisons:
+        """All comparisons with the identities behind them, for metrics that users bring."""
+        processed = self.processed
+        own = [float(each.row[each.column]) for each in processed if each.row is not None]
+        return sort_comparisons(
+            self._distances.originals,
+            self._original_pairs(),
+            (self._table()[0], np.array([each.column for each in processed], dtype=np.intp), self._gallery),
+            np.array(own, dtype=np.float64),
+            self._cluster,
+            threshold,
+            len(self._lost),
+        )
+
+    def _original_pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Both sides of the comparisons of originals, as numbers of usable samples."""
+        first, second = np.triu_indices(len(self._eval), 1)
+        return self._eval[first], self._eval[second]
 
     def own_by_version(self) -> dict[str, float | None]:
         """Distance to the own original by digest of the de-identify task."""

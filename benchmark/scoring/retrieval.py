@@ -53,6 +53,9 @@ class Retrieval(Recognition):
         same = self._cluster[self._asked][:, None] == self._cluster[self._gallery][None]
         return table[same], table[~same]
 
+    def _original_pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        return np.repeat(self._asked, len(self._gallery)), np.tile(self._gallery, len(self._asked))
+
     @cached_property
     def _all_pairs(self) -> Pairs:
         clusters = self._cluster[self._asked], self._cluster[self._gallery]

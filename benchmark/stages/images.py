@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analyzer, Missing
 from ...datasets.types import Image
+from ..metrics.base import ImageMetric
+from ..metrics.plugged import number
 from ..metrics.values import Undefined
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
@@ -116,10 +118,31 @@ def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     return guarded(again, context.seconds_per_image)
 
 
+def _metric(tasks: Sequence[Task], context: Context) -> list[Made]:
+    metric = load_plugin(tasks[0].plugin)
+    if isinstance(metric, Crash):
+        return [metric for _ in tasks]
+    return [_metric_one(task, cast(ImageMetric, metric), context) for task in tasks]
+
+
+def _metric_one(task: Task, metric: ImageMetric, context: Context) -> Made:
+    from .measure import plain
+
+    original, deidentified = load_image(task, 0, context), load_image(task, 1, context)
+    analysis = load_analysis(task.inputs[0], context)
+    if not isinstance(original, np.ndarray) or not isinstance(deidentified, np.ndarray):
+        return Crash("an image to measure is gone; run the same command again")
+    if analysis is None or isinstance(analysis, Missing):
+        return Crash("the analysis of the original is gone; run the same command again")
+    found = guarded(lambda: metric.measure(original, deidentified, analysis), context.seconds_per_image)
+    return found if isinstance(found, Crash) else Payload(plain({"value": number(lambda: found)}))
+
+
 IMAGE_STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.MEASURE: _measure,
     Stage.PERCEIVE: _perceive,
     Stage.BETWEEN: _between,
     Stage.FEATURES: _features,
     Stage.FLOOR: _floor,
+    Stage.METRIC: _metric,
 }

@@ -176,6 +176,7 @@ def record_digest(record: RunRecord, score_version: int) -> str:
             "repetitions": record.repetitions,
             "root_seed": record.root_seed,
             "score_version": score_version,
+            **({"metrics": [part(Kind.METRIC, each) for each in record.metrics]} if record.metrics else {}),
         }
     )
 

@@ -18,7 +18,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...characters import plain
+from ...plugins.entries import PluginError
 from ..metrics.catalogue import METRICS
+from ..records.described import described
 from ..records.record import FILE_NAME, SCHEMA_VERSION, RunRecord
 from ..results.distances_file import DISTANCES_NAME, PairDistances, read
 from ..storage.strict_zip import Refused, read_zip
@@ -171,7 +173,13 @@ def _record(data: bytes, name: str) -> RunRecord:
         record = RunRecord.model_validate(found)
     except ValidationError as error:
         raise Refused(f"{name}: not a record ({_first(error)})") from error
-    unknown = sorted({each.metric for each in record.values} - set(METRICS))
+    try:
+        own = described(record)
+    except PluginError as error:
+        raise Refused(f"{name}: {plain(error)}") from error
+    if any(each.spec.partition(":")[0] != each.name for each in record.metrics) or len(own) != len(record.metrics):
+        raise Refused(f"{name}: a metric of its own goes by the name of another")
+    unknown = sorted({each.metric for each in record.values} - set(METRICS) - set(own))
     if unknown:
         raise Refused(f"{name}: {plain(unknown[0], 60)!r} is no metric of this deid-bench; take a newer one")
     if not all(_HEX.fullmatch(each) for each in (record.digest, record.dataset.digest, record.protocol.digest)):

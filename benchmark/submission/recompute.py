@@ -11,18 +11,22 @@ from typing import Literal
 import numpy as np
 
 from ...datasets.base import Sample
+from ...plugins.entries import Kind, registry
 from ..full_quality import NO_CLOSER_LOOK
 from ..metrics.catalogue import METRICS
+from ..metrics.plugged import Plugged, plugged
 from ..planning.cell_tasks import Version
 from ..planning.cells import SCORE_VERSION
 from ..planning.tasks import Stage, Task
 from ..protocols import protocol_of
+from ..records.described import described
 from ..records.record import Curve, Interval, RunRecord, SampleRow, Value
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..scoring.cell import Scored, score_results
+from ..scoring.plugged import NOT_AT_HAND
 from ..storage.store import Payload
-from .pack import record_digest
+from .pack import known_plugin, record_digest
 
 TOLERANCE = 1e-9
 """Relative, or absolute below 1: what another library version may change in the last digits."""
@@ -94,6 +98,7 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
     by_digest = {each.deidentify.digest: row for each, row in zip(versions, rows, strict=True)}
     failed = {digest: row.reason or "failed" if row.status == "failed" else None for digest, row in by_digest.items()}
     payloads = {digest: Payload({"values": row.measures, "reasons": {}}) for digest, row in by_digest.items()}
+    metrics = _metrics(record)
     kept = {each.sample_id for each in usable}
     skipped = {row.sample_id: row.reason for row in record.samples if row.status == "skipped"}
     results = CellResults(
@@ -114,15 +119,33 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         floors={},
         seed_lpips={},
         seconds={},
+        plugged={each.metric.name: _measured(each.metric.name, by_digest) for each in metrics},
     )
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
     if protocol is None:
         raise ValueError(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
     if record.retrieval is None:
-        return Setting(protocol, samples, record.repetitions), results
+        return Setting(protocol, samples, record.repetitions, metrics=metrics), results
     queries = frozenset(row.sample_id for row in record.samples)
     there = frozenset(record.retrieval.targets) & frozenset(found.sample_ids)
-    return Setting(protocol, samples, record.repetitions, queries, there), results
+    return Setting(protocol, samples, record.repetitions, queries, there, metrics), results
+
+
+def _metrics(record: RunRecord) -> list[Plugged]:
+    """The record's own metrics: to be computed where the very plug-in is at hand, else as the record describes them."""
+    found = []
+    for said, told in zip(record.metrics, described(record).values(), strict=True):
+        found.append(told)
+        if known_plugin(Kind.METRIC, said.spec):
+            resolved = registry().resolve(Kind.METRIC, said.spec)
+            if resolved.source == said.source_sha256:
+                found[-1] = plugged(resolved)
+    return found
+
+
+def _measured(name: str, rows: Mapping[str, SampleRow]) -> dict[str, Payload | None]:
+    found = {digest: {"value": row.measures.get(name)} for digest, row in rows.items()}
+    return {digest: Payload({"values": values, "reasons": {}}) for digest, values in found.items()}
 
 
 def _version(sample: Sample, repetition: int, number: int) -> Version:
@@ -215,6 +238,8 @@ def _cannot(value: Value, why: str) -> Verdict:
 
 
 def _why_not(metric: str) -> str:
+    if metric not in METRICS:
+        return NOT_AT_HAND
     return _NOT_KEPT if METRICS[metric].source == "run" else _FROM_IMAGES
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Metric
 from ...benchmark.metrics.values import Undefined
+from ...benchmark.records.described import catalogue_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.records.replicates import load_replicates
 from ...benchmark.statistics.comparison import Difference, compare
@@ -30,13 +31,18 @@ class NotComparable(ValueError):
 class Compared:
     """One number of two methods."""
 
-    metric: str
+    about: Metric
     recognizer: str
     first: float
     second: float
     difference: Difference | Undefined
     verdict: str
     """`A` or `B` (first or second), `–` where no difference shows, or why nothing can be said."""
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric."""
+        return self.about.name
 
 
 def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, dict[str, Standing]]:
@@ -58,7 +64,7 @@ def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, d
     with threadpool_limits(1, "blas"):  # products this small only wait for their threads
         for column in table.columns:
             key = (column.metric, column.recognizer)
-            standing = standings({digest: each[key] for digest, each in rivals.items() if key in each}, column.metric)
+            standing = standings({digest: each[key] for digest, each in rivals.items() if key in each}, column.about)
             if standing:
                 found[column] = standing
     return found
@@ -66,12 +72,6 @@ def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, d
 
 def _competing(table: Table, folders: Mapping[str, Path]) -> list[Row]:
     return [row for row in table.rows if row.record.method.family != "sanity" and row.record.digest in folders]
-
-
-def _target(metric: str) -> float | None:
-    """Best value in the unit of the replicates, which are as the metric's function gives them."""
-    aim = METRICS[metric].aim
-    return None if aim is None else aim / METRICS[metric].scale
 
 
 def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path]) -> list[Compared]:
@@ -93,16 +93,27 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
         if not found:
             raise NotComparable(f"{folder} holds no replicates: it has too few identities, or is of an older version")
     left, right = ({f"{metric}|{name}": each for (metric, name), each in found.items()} for found in replicates)
-    targets = {key: target for key in left if (target := _target(key.split("|")[0])) is not None}
+    known = catalogue_of(first[0])
+    theirs = catalogue_of(second[0])
+    left = {key: each for key, each in left.items() if _same_metric(key, known, theirs)}
+    aims = {key: (about.aim, about.scale) for key in left if (about := known[key.split("|")[0]])}
+    targets = {key: aim / scale for key, (aim, scale) in aims.items() if aim is not None}  # as replicates have them
     rows = []
     for key, difference in compare(left, right, targets).items():
         metric, recognizer = key.split("|", 1)
-        if METRICS[metric].group == "recognition":
+        if known[metric].group == "recognition":
             continue  # about the originals, which both share
         a, b = (_number(record, metric, recognizer) for record, _ in (first, second))
         if a is not None and b is not None:
-            rows.append(Compared(metric, recognizer, a, b, difference, _verdict(metric, difference)))
+            rows.append(Compared(known[metric], recognizer, a, b, difference, _verdict(known[metric], difference)))
     return rows
+
+
+def _same_metric(key: str, *known: Mapping[str, Metric]) -> bool:
+    """Whether both records mean the same by a name."""
+    name = key.split("|")[0]
+    first, second = (each.get(name) for each in known)
+    return first is not None and first == second
 
 
 def _number(record: RunRecord, metric: str, recognizer: str) -> float | None:
@@ -128,20 +139,20 @@ def _differences(first: RunRecord, second: RunRecord) -> str:
     return "; ".join(f"{name}: {a[name]} and {b[name]}" for name in a if a[name] != b[name])
 
 
-def _verdict(metric: str, found: Difference | Undefined) -> str:
+def _verdict(metric: Metric, found: Difference | Undefined) -> str:
     if isinstance(found, Undefined):
         return found.reason
     if math.isnan(found.p_holm) or found.p_holm > SIGNIFICANT:
         return NO_DIFFERENCE
-    better = METRICS[metric].better
+    better = metric.better
     # For a target the difference is that of the distances from it: smaller is better.
     first_wins = found.value > 0 if better == "higher" else found.value < 0
     return "A" if first_wins else "B"
 
 
-def interval_text(found: Difference | Undefined, metric: str) -> str:
+def interval_text(found: Difference | Undefined, metric: Metric) -> str:
     """[low, high] of a difference in the metric's unit."""
     if isinstance(found, Undefined) or not isinstance(found.interval, Interval):
         return "–"
-    scaled = found.interval.times(METRICS[metric].scale)
+    scaled = found.interval.times(metric.scale)
     return f"[{scaled.low:.3g}, {scaled.high:.3g}]"

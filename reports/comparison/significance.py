@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Metric
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange
 from ...benchmark.statistics.uncertainty import LEVEL, Replicates
@@ -29,12 +29,12 @@ class Standing:
     """Methods that share a letter do not differ significantly; empty where there are too many methods or letters."""
 
 
-def standings(methods: Mapping[str, Replicates | Undefined], metric: str) -> dict[str, Standing]:
+def standings(methods: Mapping[str, Replicates | Undefined], metric: Metric) -> dict[str, Standing]:
     """The rank ranges of `comparison.rank_ranges`, for hundreds of methods, with letters.
 
     Args:
         methods: replicates by method, all of the same draws.
-        metric: name in the catalogue; decides what is better.
+        metric: decides what is better.
 
     Returns:
         By method, best first place first; empty with fewer than two methods or too few identities.
@@ -53,10 +53,9 @@ def standings(methods: Mapping[str, Replicates | Undefined], metric: str) -> dic
     return {names[index]: Standing(places[index], letters[index]) for index in order}
 
 
-def _better(methods: Sequence[Replicates], metric: str) -> NDArray[np.bool_]:
+def _better(methods: Sequence[Replicates], metric: Metric) -> NDArray[np.bool_]:
     """[i, j]: i is significantly better than j, Holm-corrected over all pairs."""
-    description = METRICS[metric]
-    target = None if description.aim is None else description.aim / description.scale
+    target = None if metric.aim is None else metric.aim / metric.scale
     estimates = np.array([each.estimate for each in methods])
     resampled = np.stack([each.resampled for each in methods])
     if target is not None:
@@ -66,7 +65,7 @@ def _better(methods: Sequence[Replicates], metric: str) -> NDArray[np.bool_]:
     clusters = np.array([each.clusters for each in methods])
     p = _p_values(differences, _spreads(resampled)[first, second], np.minimum(clusters[first], clusters[second]))
     told = (_holm(p) <= 1 - LEVEL) & (differences != 0)
-    wins = told & ((differences > 0) == (description.better == "higher"))
+    wins = told & ((differences > 0) == (metric.better == "higher"))
     better = np.zeros((len(methods), len(methods)), dtype=bool)
     better[first[wins], second[wins]] = True
     loses = told & ~wins

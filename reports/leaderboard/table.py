@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
+from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
 
 TIME = "seconds_per_image"
@@ -112,16 +112,21 @@ def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Tabl
 
 def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table:
     recognizers = list(dict.fromkeys(each.spec for record in records for each in record.recognizers))
-    columns = _columns(recognizers, every)
+    columns = _columns(metrics_of(records), recognizers, every)
     found = [
-        {(value.metric, value.recognizer or ""): value for value in (*_timed(record), *record.values)}
+        {
+            (known[value.metric], value.recognizer or ""): value
+            for value in (*_timed(record), *record.values)
+            if value.metric in known
+        }
         for record in records
+        for known in (catalogue_of(record),)
     ]
-    shown = tuple(each for each in columns if any((each.metric, each.recognizer) in values for values in found))
+    shown = tuple(each for each in columns if any((each.about, each.recognizer) in values for values in found))
     pairs = zip(records, found, strict=True)
     ordered = sorted(pairs, key=lambda pair: (pair[0].method.family != "sanity", *_name(pair[0])))
     rows = tuple(
-        Row(record, tuple(_cell(values.get((each.metric, each.recognizer)), each) for each in shown))
+        Row(record, tuple(_cell(values.get((each.about, each.recognizer)), each) for each in shown))
         for record, values in ordered
     )
     first = records[0]
@@ -148,9 +153,9 @@ def _name(record: RunRecord) -> tuple[str, str]:
     return record.method.family, record.method.spec
 
 
-def _columns(recognizers: Sequence[str], every: bool) -> list[Column]:
+def _columns(known: Sequence[Metric], recognizers: Sequence[str], every: bool) -> list[Column]:
     """In the order of the catalogue, set by set; numbers about the originals alone are no columns."""
-    metrics = [each for each in METRICS.values() if each.column_set and (every or each.blocks & TERMINAL)]
+    metrics = [each for each in known if each.column_set and (every or each.blocks & TERMINAL)]
     columns = []
     for _, some in groupby(sorted(metrics, key=_set_order), key=_set_order):
         members = list(some)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.metric import Block, Metric
+from ...benchmark.records.described import metrics_of
 from ...benchmark.records.record import RunRecord
 from .table import NO_VALUE, CellText, Row, Table, leaderboards
 
@@ -165,7 +165,7 @@ def _print_recognition(console: Console, record: RunRecord) -> None:
     """How well the recognisers work on the originals: without this, nothing above means anything."""
     for each in record.recognizers:
         parts = []
-        for metric in METRICS.values():
+        for metric in metrics_of([record]):
             value = record.value(metric.name, each.spec) if "originals" in metric.blocks else None
             if value is not None:
                 text = NO_VALUE if value.value is None else f"{metric.text(value.value)}{metric.unit}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Metric
+from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
 from ...benchmark.records.replicates import load_replicates
 from ..leaderboard.table import group_key
@@ -26,15 +28,20 @@ NOT_MEASURED = "not measured in this run"
 class PaperColumn:
     """One column: a metric, the recogniser it was measured with (empty where none is needed), and its printed twin."""
 
-    metric: str
+    about: Metric
     recognizer: str
     title: str
     twin: int | None
     """Index of the column of the printed table; None where the paper has no such number."""
 
     @property
+    def metric(self) -> str:
+        """Name of the metric."""
+        return self.about.name
+
+    @property
     def unit(self) -> str:
-        return METRICS[self.metric].unit
+        return self.about.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ def _table(
     placed, remarks = place_records(published, records)
     if not any(each.record and each.papers for each in placed):
         return
-    columns = tuple(_papers_own(_columns(published, records, surrogate), records))
+    columns = (*_papers_own(_columns(published, records, surrogate), records), *_users(published, records))
     rows = [_row(each, columns) for each in placed]
     rows, unmarked, contested = _marked(rows, columns, {record.digest: folder for record, folder in members})
     first = records[0]
@@ -170,15 +177,28 @@ def _columns(published: PublishedTable, records: Sequence[RunRecord], surrogate:
         if column.metric in METRICS:
             kinds[column.metric, column.title] = None
             found += [
-                PaperColumn(column.metric, spec, column.title, index) for spec in _specs(column, measured, surrogate)
+                PaperColumn(METRICS[column.metric], spec, column.title, index)
+                for spec in _specs(column, measured, surrogate)
             ]
     if any(each.knowledge for each in published.columns) or papers == {""}:
         return found
     for spec, name in measured.items():
         if name not in papers:
-            found += [PaperColumn(metric, spec, title, None) for metric, title in kinds]
+            found += [PaperColumn(METRICS[metric], spec, title, None) for metric, title in kinds]
     order = list(dict.fromkeys(each.recognizer for each in found))
     return sorted(found, key=lambda each: order.index(each.recognizer))
+
+
+def _users(published: PublishedTable, records: Sequence[RunRecord]) -> Iterator[PaperColumn]:
+    """Metrics that the records bring with them, in the tables that hold columns of their group."""
+    groups = {METRICS[each.metric].group for each in published.columns if each.metric in METRICS}
+    by_recognizer = any(each.recognizer for each in published.columns)
+    specs = dict.fromkeys(each.spec for record in records for each in record.recognizers) if by_recognizer else {}
+    for metric in metrics_of(records):
+        if metric.name in METRICS or metric.group not in groups:
+            continue
+        for spec in ("",) if metric.source == "rows" else specs:
+            yield PaperColumn(metric, spec, metric.title, None)
 
 
 def _specs(column: PublishedColumn, measured: Mapping[str, str], surrogate: str) -> list[str]:
@@ -194,7 +214,7 @@ def _papers_own(columns: Iterable[PaperColumn], records: Sequence[RunRecord]) ->
     for column in columns:
         own = f"{column.metric.replace('lpips_vgg', 'lpips')}_paper"
         found = [record.value(own) for record in records]
-        yield replace(column, metric=own) if all(each and each.value is not None for each in found) else column
+        yield replace(column, about=METRICS[own]) if all(each and each.value is not None for each in found) else column
 
 
 # ------------------------------------------------------------------------------------------------ cells
@@ -208,7 +228,8 @@ def _cell(placed: Placed, column: PaperColumn) -> PaperCell:
     printed = placed.printed[column.twin] if placed.printed and column.twin is not None else None
     if placed.record is None:
         return PaperCell(None, placed.absent, printed)
-    value = placed.record.value(column.metric, column.recognizer or None)
+    same = catalogue_of(placed.record).get(column.metric) == column.about
+    value = placed.record.value(column.metric, column.recognizer or None) if same else None
     return PaperCell(value, NOT_MEASURED if value is None else value.reason or "", printed)
 
 
@@ -232,7 +253,7 @@ def _marked(
                 for index, row in enumerate(rows)
                 if row.record and row.segment == segment and _competes(row) and row.cells[place].number is not None
             }
-            found = find_marks(column.metric, rivals)
+            found = find_marks(column.about, rivals)
             if isinstance(found, str):
                 unmarked[column.title] = found
             else:

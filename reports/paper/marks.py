@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Metric
 from ...benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
 from ...benchmark.statistics.uncertainty import Replicates
 
 Mark = Literal["", "best", "second"]
 
 
-def find_marks(metric: str, rivals: Mapping[int, Replicates | None]) -> dict[int, Mark] | str:
+def find_marks(about: Metric, rivals: Mapping[int, Replicates | None]) -> dict[int, Mark] | str:
     """Marks of the rivals in one column and block.
 
     The best is marked where its paired difference to every rival is significant (bootstrap over identities, Holm over
@@ -20,7 +20,7 @@ def find_marks(metric: str, rivals: Mapping[int, Replicates | None]) -> dict[int
     all the rest; of two rivals there is no second best.
 
     Args:
-        metric: name in the catalogue.
+        about: the column's metric.
         rivals: replicates of everything in the block that has a number, by its row; None where there are none.
 
     Returns:
@@ -35,7 +35,6 @@ def find_marks(metric: str, rivals: Mapping[int, Replicates | None]) -> dict[int
         return "resamples of different runs"
     if min(each.clusters for each in known.values()) < MIN_RANKED_IDENTITIES:
         return f"fewer than {MIN_RANKED_IDENTITIES} identities"
-    about = METRICS[metric]
     ranks = rank_ranges(known, about.better, None if about.aim is None else about.aim / about.scale)
     marks: dict[int, Mark] = {}
     for row, rank in ranks.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Metric
 from ..figures.data import clean_label
 from ..leaderboard.table import NO_VALUE
 from .build import PaperCell, PaperColumn, PaperTable
@@ -71,7 +71,7 @@ def shown_cell(cell: PaperCell, column: PaperColumn) -> Shown:
     printed = cell.printed.text if cell.printed else ""
     if cell.value is None or cell.value.value is None:
         return Shown(NO_VALUE, "", printed, "")
-    spread, text = "", METRICS[column.metric].text
+    spread, text = "", column.about.text
     if cell.value.std is not None:
         spread = f"± {text(cell.value.std)}"
     elif cell.value.interval is not None:
@@ -82,14 +82,13 @@ def shown_cell(cell: PaperCell, column: PaperColumn) -> Shown:
 def headings(table: PaperTable) -> list[str]:
     """Title, unit and direction of each column."""
     return [
-        " ".join(each for each in (column.title, column.unit, _direction(column.metric)) if each)
+        " ".join(each for each in (column.title, column.unit, _direction(column.about)) if each)
         for column in table.columns
     ]
 
 
-def _direction(metric: str) -> str:
-    description = METRICS[metric]
-    return _ARROWS.get(description.better) or f"→ {description.target:g}"
+def _direction(metric: Metric) -> str:
+    return _ARROWS.get(metric.better) or f"→ {metric.target:g}"
 
 
 def shown_title(table: PaperTable) -> str:

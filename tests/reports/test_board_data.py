@@ -114,14 +114,14 @@ def test_all_pairs_at_once_give_the_ranks_of_pair_by_pair(metric: str, holes: bo
         methods = _methods(9, np.random.default_rng(seed), holes)
         target = METRICS[metric].target if METRICS[metric].better == "target" else None
         expected = rank_ranges(methods, METRICS[metric].better, target)
-        found = standings(methods, metric)
+        found = standings(methods, METRICS[metric])
         assert {name: each.ranks for name, each in found.items()} == expected
         assert len({str(each) for each in expected.values() if isinstance(each, RankRange)}) > 1
 
 
 def test_methods_share_a_letter_exactly_where_they_do_not_differ() -> None:
     methods = _methods(10, np.random.default_rng(5))
-    found = standings(methods, "rr")
+    found = standings(methods, METRICS["rr"])
     pairs = compare_all(methods)
     for (a, b), each in pairs.items():
         shared = set(found[a].letters) & set(found[b].letters)
@@ -132,8 +132,8 @@ def test_methods_share_a_letter_exactly_where_they_do_not_differ() -> None:
 def test_too_few_identities_or_rivals_have_no_standing() -> None:
     rng = np.random.default_rng(0)
     few = {name: Replicates(0.1, rng.normal(0, 1, 50), rng.normal(0, 1, 6), 6) for name in "ab"}
-    assert standings(few, "rr") == {}
-    assert standings({"a": _methods(1, rng)["m0"]}, "rr") == {}
+    assert standings(few, METRICS["rr"]) == {}
+    assert standings({"a": _methods(1, rng)["m0"]}, METRICS["rr"]) == {}
 
 
 # ------------------------------------------------------------------------------------------------ parts of the page

@@ -28,6 +28,7 @@ def main(name: str) -> None:
         protocol="face/1.0",
         analyzer="toy_face_analyzer",
         recognizers=("toy_face_recognizer",),
+        metrics=(f"{HERE.parents[1] / 'my_metrics.py'}:EdgeLoss",),
     )
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -42,6 +43,7 @@ def main(name: str) -> None:
             "dataset": outcome.record.dataset.model_copy(update=origin),
             "analyzer": outcome.record.analyzer.model_copy(update=origin),
             "recognizers": [each.model_copy(update=origin) for each in outcome.record.recognizers],
+            "metrics": [each.model_copy(update={"origin": "file my_metrics.py"}) for each in outcome.record.metrics],
         }
         record = outcome.record.model_copy(update={"host": host, **plugins})
         (HERE / name).write_text(record.model_dump_json(indent=1) + "\n")

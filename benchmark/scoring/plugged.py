@@ -1,0 +1,127 @@
+"""Numbers of the metrics that users bring, with their intervals, by the same draws of identities as all others."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics.base import Comparisons, Identities
+from ..metrics.plugged import Plugged, number
+from ..metrics.values import Undefined
+from ..results.cell import Matrix
+from ..statistics.pairing import Columns
+from ..statistics.uncertainty import Draws, Replicates, split_rows
+from .numbers import Values
+
+MOST_COMPARISONS = 3_000_000_000
+"""Comparisons times resamples beyond which no interval is made: about a minute."""
+
+NOT_AT_HAND = "its metric plug-in is not at hand"
+
+
+def sort_comparisons(
+    originals: Matrix,
+    pairs: tuple[Columns, Columns],
+    searched: tuple[Matrix, Columns, Columns],
+    own: NDArray[np.float64],
+    identity: Columns,
+    threshold: float,
+    unprocessed: int,
+) -> Comparisons:
+    """What a metric of distances is given.
+
+    Args:
+        originals: (usable, usable) distances of originals.
+        pairs: both sides of the comparisons of originals, as numbers of usable samples.
+        searched: (n, m) distances of de-identified images to originals, (n,) and (m,) the originals that the images
+            were made from, and the others, as numbers of usable samples.
+        own: (n,) distance of each de-identified image to its original.
+        identity: (usable,) number of each sample's identity.
+        threshold: of the protocol.
+        unprocessed: de-identified images that are not among them.
+    """
+    first, second = identity[pairs[0]], identity[pairs[1]]
+    distances, alike = originals[pairs].astype(np.float64), first == second
+    table, sources, gallery = searched
+    row, column = np.nonzero(sources[:, None] != gallery[None])  # never with its own original
+    image, original = identity[sources[row]], identity[gallery[column]]
+    found, same = table[row, column].astype(np.float64), image == original
+    return Comparisons(
+        genuine=distances[alike],
+        impostor=distances[~alike],
+        own=own,
+        mated=found[same],
+        non_mated=found[~same],
+        genuine_identity=first[alike],
+        impostor_identities=np.stack([first, second], axis=1)[~alike],
+        own_identity=identity[sources],
+        mated_identity=image[same],
+        non_mated_identities=np.stack([image, original], axis=1)[~same],
+        threshold=threshold,
+        unprocessed=unprocessed,
+    )
+
+
+def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparisons, recognizer: str) -> None:
+    """Add the number of one metric of distances for one recogniser."""
+    measure, name = plugged.measure, plugged.metric.name
+    if measure is None:
+        return
+    count = comparisons.own.size + comparisons.mated.size + comparisons.non_mated.size
+    value = number(lambda: measure(comparisons))
+    lost = comparisons.unprocessed
+    notes = [f"{lost} could not be processed by the recogniser and are left out"] if lost else []
+    within: Replicates | Undefined | None = None
+    if isinstance(values.draws, Draws) and not isinstance(value, Undefined):
+        within = _replicates(plugged, comparisons, values.draws)
+        notes += [f"no interval: {within.reason}"] if isinstance(within, Undefined) else []
+    values.add(name, value, count, recognizer, reason="; ".join(notes) or None, within=within)
+
+
+def _replicates(plugged: Plugged, comparisons: Comparisons, draws: Draws) -> Replicates | Undefined:
+    measure = plugged.measure
+    size = sum(each.size for each in (comparisons.genuine, comparisons.impostor, comparisons.mated))
+    size += comparisons.own.size + comparisons.non_mated.size
+    if size * len(draws.weights) > MOST_COMPARISONS or measure is None:
+        return Undefined(f"{size} comparisons are too many to resample {draws.resamples} times")
+    rows = np.empty(len(draws.weights))
+    for index, weights in enumerate(draws.weights):
+        drawn = resampled(comparisons, weights.astype(np.intp))
+        found = number(partial(measure, drawn))
+        rows[index] = math.nan if isinstance(found, Undefined) else found
+    return split_rows(rows, draws, np.unique(comparisons.own_identity).size)
+
+
+def resampled(comparisons: Comparisons, weights: NDArray[np.intp]) -> Comparisons:
+    """The comparisons of a sample that holds identity k `weights[k]` times.
+
+    A comparison within an identity comes as often as the identity, one of two identities as often as the product;
+    copies of one identity are never each other's impostors.
+    """
+
+    def take(scores: NDArray[np.float64], identities: Identities) -> tuple[NDArray[np.float64], Identities]:
+        counts = weights[identities] if identities.ndim == 1 else weights[identities].prod(axis=1)
+        return np.repeat(scores, counts), np.repeat(identities, counts, axis=0)
+
+    genuine, genuine_identity = take(comparisons.genuine, comparisons.genuine_identity)
+    impostor, impostor_identities = take(comparisons.impostor, comparisons.impostor_identities)
+    own, own_identity = take(comparisons.own, comparisons.own_identity)
+    mated, mated_identity = take(comparisons.mated, comparisons.mated_identity)
+    non_mated, non_mated_identities = take(comparisons.non_mated, comparisons.non_mated_identities)
+    return Comparisons(
+        genuine=genuine,
+        impostor=impostor,
+        own=own,
+        mated=mated,
+        non_mated=non_mated,
+        genuine_identity=genuine_identity,
+        impostor_identities=impostor_identities,
+        own_identity=own_identity,
+        mated_identity=mated_identity,
+        non_mated_identities=non_mated_identities,
+        threshold=comparisons.threshold,
+        unprocessed=comparisons.unprocessed,
+    )

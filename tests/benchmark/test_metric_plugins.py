@@ -1,0 +1,224 @@
+"""A stranger's metric: run, stored, shown everywhere, verified; and what it may not do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.metrics.base import Comparisons, MetricInfo
+from deid_bench.benchmark.metrics.catalogue import METRICS
+from deid_bench.benchmark.metrics.plugged import check_info
+from deid_bench.benchmark.records.described import catalogue_of
+from deid_bench.benchmark.records.record import RunRecord, load_record
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.scoring.plugged import resampled
+from deid_bench.cli import main
+from deid_bench.plugins.entries import Kind, PluginError, registry
+from deid_bench.reports.explanation.page import metrics_page
+
+FILE = Path(__file__).parents[1] / "my_metrics.py"
+EDGE, RATIO, BROKEN = (f"{FILE}:{name}" for name in ("EdgeLoss", "OwnRatio", "Broken"))
+TOY = "toy_recognizer"
+
+
+@pytest.fixture(autouse=True)
+def registry_as_before() -> Iterator[None]:
+    """What a test takes in with --plugin is gone after it."""
+    known = registry()
+    entries = {kind: dict(known.entries(kind)) for kind in Kind}
+    files = list(known.files)
+    yield
+    known.files[:] = files
+    known._entries = entries
+
+
+def one(toy_options, out: Path, *metrics: str, method: str = "toy_noise", **changes) -> RunRecord:
+    (outcome,) = run(toy_options(method, metrics=metrics, **changes), Execution(out=out, backend="serial"))
+    return outcome.record
+
+
+def test_a_metric_of_distances_has_the_numbers_and_intervals_of_the_built_in_one(toy_options, tmp_path: Path) -> None:
+    record = one(toy_options, tmp_path / "out", RATIO)
+    mine, ours = record.value("own_ratio", TOY), record.value("dir", TOY)
+    assert mine.value == pytest.approx(ours.value, rel=1e-12)
+    assert (mine.interval.low, mine.interval.high) == pytest.approx((ours.interval.low, ours.interval.high), rel=1e-9)
+    assert mine.interval.method == ours.interval.method
+
+
+def test_a_metric_of_images_is_a_mean_with_an_interval_over_identities(toy_options, tmp_path: Path) -> None:
+    record = one(toy_options, tmp_path / "out", EDGE, f"{EDGE}:gain=2")
+    once, twice = record.value("edge_loss"), record.value("edge_loss:gain=2")
+    rows = [row.measures["edge_loss"] for row in record.samples]
+    assert once.value == pytest.approx(np.mean(rows))
+    assert once.std == pytest.approx(np.std(rows))
+    assert twice.value == pytest.approx(2 * once.value)
+    assert once.interval.low < once.value < once.interval.high
+    assert catalogue_of(record)["edge_loss:gain=2"].title == "Edge loss (gain=2)"
+
+
+def test_records_without_own_metrics_keep_their_digest_and_others_have_one_of_their_own(
+    toy_options, tmp_path: Path
+) -> None:
+    from deid_bench.benchmark.planning.cells import make_cells
+
+    plain, with_edge, with_gain = (
+        make_cells(toy_options("toy_noise", metrics=metrics), 1)[0] for metrics in ((), (EDGE,), (f"{EDGE}:gain=2",))
+    )
+    assert len({each.digest for each in (plain, with_edge, with_gain)}) == 3
+    assert make_cells(toy_options("toy_noise", metrics=(EDGE, EDGE)), 1)[0].digest == with_edge.digest
+
+
+def test_it_is_found_in_terminal_board_tables_page_explain_and_list(
+    toy_arguments, toy_plugin_arguments, tmp_path: Path, capsys
+) -> None:
+    out = tmp_path / "out"
+    arguments = [each for each in toy_arguments if each != "--quiet"]
+    metrics = ["--metric", EDGE, "--metric", RATIO, "--backend", "serial", "--out", str(out)]
+    code = main([*toy_plugin_arguments, "run", "-m", "toy_noise", "-m", "masking", *arguments, *metrics])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert code == 0
+    for title in ("Edge", "loss", "Own", "ratio", "→100"):
+        assert title in printed
+    board = (out / "board.html").read_text(encoding="utf-8")
+    assert "Edge loss" in board
+    assert "Own ratio" in board
+    assert main(["compare", *map(str, sorted(out.glob("*/run.json"))), "--json"]) == 0
+    assert {"own_ratio", "edge_loss"} <= {row["metric"] for row in json.loads(capsys.readouterr().out)}
+    assert main(["explain", EDGE, RATIO]) == 0
+    said = capsys.readouterr().out
+    assert "Mean absolute difference of vertical gradients." in said
+    assert "the nearer to 100 %" in said
+    plugin = ["--plugin", str(FILE)]
+    assert main([*plugin, "list", "metrics"]) == 0
+    assert "own_ratio" in capsys.readouterr().out
+    assert main([*plugin, "explain", "--all", "--markdown"]) == 0
+    page = capsys.readouterr().out
+    assert "### Edge loss (`edge_loss`)" in page
+    assert page != metrics_page()
+
+
+def test_it_stands_in_the_papers_tables(toy_options, tmp_path: Path) -> None:
+    from deid_bench.reports.paper.build import paper_tables
+
+    outcomes = run(
+        toy_options("masking", "toy_noise", metrics=(EDGE, RATIO)), Execution(out=tmp_path / "out", backend="serial")
+    )
+    tables = paper_tables([(each.record, each.folder) for each in outcomes])
+    columns = {table.id: {column.metric for column in table.columns} for table in tables}
+    assert any("edge_loss" in some for some in columns.values()), columns
+    assert any("own_ratio" in some for some in columns.values()), columns
+
+
+def test_verify_computes_it_anew_where_the_very_plug_in_is_at_hand(toy_options, tmp_path: Path, capsys) -> None:
+    out, zipped = tmp_path / "out", tmp_path / "submission.zip"
+    one(toy_options, out, EDGE, RATIO)
+    assert main(["pack", str(out), "-o", str(zipped), "--samples", "0"]) == 0
+    capsys.readouterr()
+
+    def verdicts(*options: str) -> dict[str, tuple[str, str]]:
+        assert main(["verify", str(zipped), "--json", *options]) == 0
+        (record,) = json.loads(capsys.readouterr().out)["records"]
+        assert record["problems"] == []
+        return {each["metric"]: (each["outcome"], each["note"]) for each in record["values"]}
+
+    without = verdicts()
+    assert without["edge_loss"][0] == "equal"  # a mean over rows needs no plug-in
+    assert without["own_ratio"] == ("not recomputable", "its metric plug-in is not at hand")
+    assert verdicts("--plugin", str(FILE))["own_ratio"][0] == "equal"
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("raise", r"the metric failed: KeyError: 'an odd\nmessage'"),
+        ("nan", "the metric gave nan"),
+        ("text", "the metric gave str in place of a number"),
+    ],
+)
+def test_what_fails_is_no_number_and_says_why(toy_options, tmp_path: Path, how: str, why: str) -> None:
+    given = "" if how == "raise" else f":how={how}"
+    record, name = one(toy_options, tmp_path / "out", f"{BROKEN}{given}"), f"broken{given}"
+    assert record.value(name, TOY).value is None
+    assert record.value(name, TOY).reason == why
+    assert record.value("rr", TOY).value is not None
+
+
+def test_two_definitions_of_one_name_are_two_columns(toy_options, tmp_path: Path) -> None:
+    from deid_bench.reports.leaderboard.table import leaderboards
+
+    record = one(toy_options, tmp_path / "out", EDGE)
+    other = record.model_copy(
+        update={
+            "metrics": [record.metrics[0].model_copy(update={"description": "Something else."})],
+            "digest": "0" * 64,
+        }
+    )
+    (table,) = leaderboards([record, other], every=True)
+    columns = [index for index, each in enumerate(table.columns) if each.metric == "edge_loss"]
+    assert len(columns) == 2
+    for row in table.rows:
+        assert sorted(row.cells[index].order is None for index in columns) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "Edge Loss"}, "lower-case"),
+        ({"name": "ssim"}, "metric of the toolkit"),
+        ({"takes": "video"}, "images or comparisons"),
+        ({"better": "target"}, "belong together"),
+        ({"target": 3.0}, "belong together"),
+        ({"decimals": 99}, "0 to 12"),
+        ({"low": 2.0, "high": 1.0}, "below high"),
+        ({"description": "edges"}, "sentence"),
+        ({"group": "recognition"}, "comparisons"),
+    ],
+)
+def test_a_description_that_does_not_fit_together_is_refused(changes: dict, said: str) -> None:
+    values = {"name": "edge_loss", "version": "1", "description": "Edges.", "takes": "images", "better": "lower"}
+    with pytest.raises(PluginError, match=re.escape(said)):
+        check_info(MetricInfo(**{**values, **changes}))
+
+
+def test_a_name_of_the_toolkit_cannot_be_taken_over_by_a_record(toy_options, tmp_path: Path) -> None:
+    record = one(toy_options, tmp_path / "out", EDGE)
+    forged = record.model_copy(
+        update={"metrics": [record.metrics[0].model_copy(update={"name": "ssim", "spec": "ssim"})]}
+    )
+    with pytest.raises(PluginError, match="metric of the toolkit"):
+        catalogue_of(forged)
+    assert METRICS["ssim"].title == "SSIM"
+
+
+def test_resampling_counts_identities_as_the_toolkit_does() -> None:
+    comparisons = Comparisons(
+        genuine=np.array([0.1, 0.2]),
+        impostor=np.array([0.8, 0.9]),
+        own=np.array([0.3]),
+        mated=np.array([0.4]),
+        non_mated=np.array([0.7, 0.6]),
+        genuine_identity=np.array([0, 1]),
+        impostor_identities=np.array([[0, 1], [1, 2]]),
+        own_identity=np.array([1]),
+        mated_identity=np.array([2]),
+        non_mated_identities=np.array([[0, 1], [2, 0]]),
+        threshold=0.5,
+    )
+    drawn = resampled(comparisons, np.array([2, 1, 0]))
+    assert drawn.genuine.tolist() == [0.1, 0.1, 0.2]
+    assert drawn.impostor.tolist() == [0.8, 0.8]
+    assert drawn.own.tolist() == [0.3]
+    assert drawn.mated.tolist() == []
+    assert drawn.non_mated.tolist() == [0.7, 0.7]
+
+
+def test_the_record_is_read_back(toy_options, tmp_path: Path) -> None:
+    record = one(toy_options, tmp_path / "out", EDGE, RATIO)
+    (path,) = (tmp_path / "out").glob("*/run.json")
+    assert load_record(path) == record
+    assert [each.name for each in record.metrics] == ["edge_loss", "own_ratio"]
