@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ..reports.paper.fitting import Fit
 
 ALL = "all"
 TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
@@ -35,21 +39,37 @@ TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
     default=None,
     help="Folder for one file a table.  [default: print]",
 )
-def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, output: Path | None) -> int:
+@click.option(
+    "--fit",
+    type=click.Choice(["column", "text", "page"]),
+    default="text",
+    show_default=True,
+    help="LaTeX: into a column of a two-column paper, the text of a one-column paper, both columns.",
+)
+@click.option("--intervals/--no-intervals", default=True, help="Deviations and intervals beside the numbers.")
+@click.option("--printed/--no-printed", default=True, help="The paper's numbers in parentheses.")
+@click.option("--unmeasured/--no-unmeasured", default=True, help="Rows without a measured number.")
+@click.option("--sanity/--no-sanity", default=True, help="Rows of identity, other and the like.")
+@click.option("--one-recognizer", is_flag=True, help="One table for each recogniser.")
+def command(
+    results: tuple[Path, ...], wanted: tuple[str, ...], form: str, output: Path | None, fit: Fit, **shown: bool
+) -> int:
     """Write the papers' tables from records, printed numbers beside measured ones.
 
     \b
     deid-bench tables results
-    deid-bench tables results --table V --format latex -o paper
+    deid-bench tables results --table V --format latex --fit column -o paper
     """
     from ..benchmark.storage.store import save_file
     from ..reports.figures.data import load_entries
     from ..reports.paper.build import paper_tables
     from ..reports.paper.formats import file_name, format_tables
+    from ..reports.paper.selection import Selection, select
 
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
     tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
+    tables = list(select(tables, Selection(**shown)))
     for path, reason in left_out:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
     lacking = [each for each in wanted if each != ALL and each not in {table.id for table in tables}]
@@ -59,10 +79,10 @@ def command(results: tuple[Path, ...], wanted: tuple[str, ...], form: str, outpu
         click.secho("no record belongs into a table of the papers", fg="yellow", err=True)
     if output is None:
         if tables:
-            click.echo(format_tables(tables, form), nl=False)
+            click.echo(format_tables(tables, form, fit), nl=False)
     else:
         for table in tables:
             path = output / file_name(table, form)
-            save_file(path, format_tables([table], form).encode("utf-8"))
+            save_file(path, format_tables([table], form, fit).encode("utf-8"))
             click.echo(path)
     return 1 if left_out or lacking or not tables else 0

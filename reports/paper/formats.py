@@ -6,10 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ..figures.data import clean_label
 from .build import PaperCell, PaperColumn, PaperTable
+from .fitting import Fit
 from .latex import latex_table
 from .shown import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
@@ -27,16 +28,21 @@ _LONGEST_CELL = 32_000
 """Characters that spreadsheets take in a cell."""
 
 
-def format_tables(tables: Sequence[PaperTable], form: str) -> str:
+def format_tables(tables: Sequence[PaperTable], form: str, fit: Fit = "text") -> str:
     """The tables below each other.
 
     Args:
         tables: what `paper_tables` made.
         form: one of `EXTENSIONS`.
+        fit: what a LaTeX table has to fit into; the other formats have no page.
     """
     if form == "csv":
         return csv_tables(tables)
-    one: Callable[[PaperTable], str] = {"latex": latex_table, "markdown": markdown_table, "text": text_table}[form]
+    one: Callable[[PaperTable], str] = {
+        "latex": partial(latex_table, fit=fit),
+        "markdown": markdown_table,
+        "text": text_table,
+    }[form]
     return "\n".join(one(each) for each in tables)
 
 

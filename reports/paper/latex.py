@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from .build import PaperTable
-from .shown import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
+from .fitting import Fit, Grid, Layout, floats, lay_out
+from .shown import Block, Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -30,6 +32,11 @@ _ACCENTS = {
 
 
 _MARKS = {"best": "textbf", "second": "underline"}
+_SPACES = re.compile(r"( )")
+_JOINT = re.compile(r"(?<=[:=,/_.-])|(?<=[^\W_]{16})(?=[^\W_])")
+"""Where a long word may break; one without any joint breaks wherever the line ends."""
+_LONG_WORD = 14
+"""Characters from which a word may be broken."""
 
 
 def escape(text: str) -> str:
@@ -55,37 +62,105 @@ def _escape_one(character: str) -> str:
     return f"U+{ord(character):04X}"
 
 
-def latex_table(table: PaperTable) -> str:
-    """A `table` environment with caption, label and notes."""
-    count = len(table.columns)
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{escape(shown_title(table))}}}",
-        rf"\label{{tab:{table.id}-{table.short}}}",
-        r"\footnotesize",
-        r"\setlength{\tabcolsep}{4pt}",
-        rf"\begin{{tabular}}{{l{'r' * count}}}",
-        r"\toprule",
-        *_group_lines(table),
-        " & ".join(["", *(escape(each) for each in headings(table))]) + r" \\",
+def latex_table(table: PaperTable, fit: Fit = "text") -> str:
+    """A `table` environment with caption, label and notes, laid out so that nothing runs off the page.
+
+    Args:
+        table: what to set.
+        fit: `column`: a column of a two-column paper, both where it would be too high; `text`: the text of a
+            one-column paper; `page`: both columns.
+    """
+    grid, exchanged = _grid(table), _exchanged(table)
+    layout = lay_out(grid, exchanged, fit)
+    if fit == "column" and len(floats(layout)) > 1:
+        fit, layout = "page", lay_out(grid, exchanged, "page")
+    name = "table" if fit == "column" else "table*"
+    parts = floats(layout)
+    notes = [rf"{_breakable(each)}\par" for each in shown_notes(table, legend("Bold", "underlined"))]
+    return "\n".join(
+        line
+        for number, pieces in enumerate(parts)
+        for line in _float(table, name, layout, pieces, number, notes if number == len(parts) - 1 else [])
+    )
+
+
+def _float(
+    table: PaperTable, name: str, layout: Layout, pieces: Sequence[range], number: int, notes: Sequence[str]
+) -> Iterator[str]:
+    """One floating environment; those after the first say that they go on."""
+    yield r"% needs \usepackage{booktabs}"
+    yield rf"\begin{{{name}}}"
+    yield r"\centering"
+    yield rf"\caption{{{_breakable(shown_title(table))}{f' (continued, {number + 1})' if number else ''}}}"
+    yield rf"\label{{tab:{table.id}-{table.short}{f'-{number + 1}' if number else ''}}}"
+    yield rf"\fontsize{{{layout.size:g}}}{{{layout.size + 1.5:g}}}\selectfont"
+    yield rf"\setlength{{\tabcolsep}}{{{layout.space:g}pt}}"
+    for place, piece in enumerate(pieces):
+        yield from ["", r"\smallskip"] if place else []
+        yield from _tabular(layout, piece)
+    if notes:
+        yield from ["", r"\smallskip", r"\begin{minipage}{\linewidth}", r"\raggedright\scriptsize", *notes]
+        yield r"\end{minipage}"
+    yield rf"\end{{{name}}}"
+    yield ""
+
+
+def _grid(table: PaperTable) -> Grid:
+    """Numbers as columns, methods as rows."""
+    groups = [shown_label(column.recognizer) if column.recognizer else "" for column in table.columns]
+    return Grid(tuple(zip(groups, headings(table), strict=True)), tuple(shown_blocks(table)))
+
+
+def _exchanged(table: PaperTable) -> Grid:
+    """Methods as columns, numbers as rows."""
+    blocks = shown_blocks(table)
+    rows = [(block.heading, label, cells) for block in blocks for label, cells in block.rows]
+    titles = headings(table)
+    numbers = [
+        Block(
+            shown_label(name) if name else "",
+            [(titles[place], [cells[place] for _, _, cells in rows]) for place in places],
+        )
+        for name, places in (
+            (name, list(members))
+            for name, members in groupby(range(len(titles)), key=lambda place: table.columns[place].recognizer)
+        )
     ]
-    for block in shown_blocks(table):
-        lines += [r"\midrule", rf"\multicolumn{{{count + 1}}}{{l}}{{\emph{{{escape(block.heading)}}}}} \\"]
+    return Grid(tuple((heading, label) for heading, label, _ in rows), tuple(numbers))
+
+
+def _tabular(layout: Layout, piece: range) -> Iterator[str]:
+    first = "l" if layout.label is None else rf"p{{{layout.label:g}pt}}"
+    yield rf"\begin{{tabular}}{{@{{}}{first}{'r' * len(piece)}@{{}}}}"
+    yield r"\toprule"
+    heads = [layout.grid.heads[place] for place in piece]
+    yield from _group_lines([shared for shared, _ in heads])
+    yield " & ".join(["", *(escape(title) for _, title in heads)]) + r" \\"
+    for block in layout.grid.blocks:
+        yield r"\midrule"
+        if block.heading:
+            yield rf"\multicolumn{{{len(piece) + 1}}}{{@{{}}l@{{}}}}{{\emph{{{escape(block.heading)}}}}} \\"
         for label, cells in block.rows:
-            lines.append(" & ".join([escape(label), *map(_cell, cells)]) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", "", r"\smallskip", r"\begin{minipage}{\linewidth}", r"\scriptsize"]
-    lines += [rf"{escape(each)}\par" for each in shown_notes(table, legend("Bold", "underlined"))]
-    return "\n".join([*lines, r"\end{minipage}", r"\end{table}", ""])
+            name = escape(label) if layout.label is None else rf"\raggedright {_breakable(label)}"
+            yield " & ".join([name, *(_cell(cells[place]) for place in piece)]) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
 
 
-def _group_lines(table: PaperTable) -> list[str]:
-    """Recognisers over their columns."""
+def _breakable(text: str) -> str:
+    """Escaped, and long words may break after what joins their parts."""
+    return "".join(
+        escape(part) if len(part) < _LONG_WORD else r"\allowbreak{}".join(map(escape, _JOINT.split(part)))
+        for part in _SPACES.split(text)
+    )
+
+
+def _group_lines(groups: Sequence[str]) -> list[str]:
+    """Shared headings over their columns."""
     cells, rules, start = [], [], 2
-    for name, members in groupby(table.columns, key=lambda each: each.recognizer):
+    for name, members in groupby(groups):
         end = start + len(list(members)) - 1
-        cells.append(rf"\multicolumn{{{end - start + 1}}}{{c}}{{{escape(shown_label(name)) if name else ''}}}")
+        cells.append(rf"\multicolumn{{{end - start + 1}}}{{c}}{{{escape(name)}}}")
         if name:
             rules.append(rf"\cmidrule(lr){{{start}-{end}}}")
         start = end + 1

@@ -8,7 +8,7 @@ ALLOWED = {
     "begin", "end", "centering", "caption", "label", "footnotesize", "setlength", "tabcolsep", "toprule", "midrule",
     "bottomrule", "cmidrule", "multicolumn", "emph", "textbf", "underline", "scriptsize", "smallskip", "linewidth",
     "par", "textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar", "ldots", "ss",
-    "o", "O", "ae", "AE", "l", "L", "i", "r", "H", "v", "c", "u",
+    "fontsize", "selectfont", "raggedright", "allowbreak", "o", "O", "ae", "AE", "l", "L", "i", "r", "H", "v", "c", "u",
 }  # fmt: skip
 MATH = {"pm", "times", "alpha", "mu", "circ", "uparrow", "downarrow", "to"}
 TOKEN = re.compile(r"\\([A-Za-z]+)|\\(.)|(.)", re.DOTALL)
@@ -54,7 +54,10 @@ def _check_environments(body: str) -> None:
 
 
 def _check_rows(table: str) -> None:
-    widths, rows = re.match(r"\{([lrc]+)\}(.*)", table, re.DOTALL).groups()
+    start = re.match(r"\{@\{\}((?:l|p\{[\d.]+pt\})r+)@\{\}\}(.*)", table, re.DOTALL)
+    assert start, "the columns of a table are not declared as expected"
+    widths, rows = start.groups()
+    widths = re.sub(r"\{.*?\}", "", widths)
     lines = [each for each in rows.split("\\\\\n") if each.strip()]
     assert lines[-1].strip() == "\\bottomrule"
     for line in lines[:-1]:

@@ -509,7 +509,7 @@ def test_any_text_can_be_set(text: str) -> None:
 
 @pytest.mark.parametrize("bad", [r"\input{x}", "a_b", "50 % off", "{", "}", "$x", "a & b & c \\\\\n", "é", "#1", "a~b"])
 def test_the_check_itself_finds_bad_latex(bad: str) -> None:
-    table = rf"\begin{{tabular}}{{lr}}{bad}a & b \\" + "\n\\bottomrule\\end{tabular}"
+    table = rf"\begin{{tabular}}{{@{{}}lr@{{}}}}{bad}a & b \\" + "\n\\bottomrule\\end{tabular}"
     with pytest.raises(AssertionError):
         check_latex(table)
 
