@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,7 +209,8 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
 def compute(cell: Cell, executor: Executor) -> CellResults:
     """Carry out a cell, stage by stage; everything but the scores."""
     tasks = Tasks(cell)
-    missing = find_originals(cell, tasks, executor)
+    with _originals_alone(cell, executor):
+        missing = find_originals(cell, tasks, executor)
     versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
     executor.make("de-identify", [each.deidentify for each in versions], getattr(cell.method.info, "batch_size", CHUNK))
     failed = {each.deidentify.digest: executor.reason(each.deidentify) for each in versions}
@@ -220,7 +221,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
     plugged = {each.resolved.text: _measured_by(each, tasks, made, executor) for each in cell.metrics}
     usable = [each for each in cell.samples if missing[each.sample_id] is None]
     distances = {
-        recognizer.resolved.text: _distances(tasks, usable, made, recognizer, executor)
+        recognizer.resolved.text: _distances(cell, tasks, usable, made, recognizer, executor)
         for recognizer in cell.recognizers
     }
     images = {each.deidentify.digest: _coverage_and_hash(each, executor) for each in made}
@@ -286,15 +287,23 @@ def _coverage_and_hash(version: Version, executor: Executor) -> tuple[float | No
     return payload.meta.get("roi_coverage"), hashlib.sha256(payload.blobs["image.png"]).hexdigest()
 
 
+def _originals_alone(cell: Cell, executor: Executor) -> AbstractContextManager[None]:
+    """Held while work on originals is done, which other methods' runs on the dataset need as well."""
+    name = f"originals-{cell.dataset.digest[:16]}-{cell.analyzer.digest[:16]}"
+    return executor.alone(name, f"the originals of {cell.dataset.plugin.text}")
+
+
 def _distances(
-    tasks: Tasks, usable: list[Sample], made: list[Version], recognizer: Plugin, executor: Executor
+    cell: Cell, tasks: Tasks, usable: list[Sample], made: list[Version], recognizer: Plugin, executor: Executor
 ) -> Distances:
     """Originals x originals and de-identified x originals, NaN where a template could not be had."""
     name = recognizer.resolved.text
     embeds = tasks.original_embeds(recognizer)
     originals = [embeds[each.sample_id] for each in usable]
     probes = [tasks.version_embed(each, recognizer) for each in made]
-    executor.make(f"embed ({name})", [*originals, *probes])
+    with _originals_alone(cell, executor):
+        executor.make(f"embed ({name}): originals", originals)
+    executor.make(f"embed ({name})", probes)
     columns = [None if executor.reason(each) else each.digest for each in originals]
     rows = [None if executor.reason(each) else each.digest for each in probes]
     sides = [(columns, columns), (rows, columns), (rows, rows)]
