@@ -51,7 +51,7 @@ def size(out: Path, as_json: bool) -> int:
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 def verify(out: Path, as_json: bool, quiet: bool) -> int:
-    """Read everything whole. Damaged objects are removed; a run that needs them makes them again, and damaged records."""
+    """Read everything whole. Damaged objects are removed; a run makes again what it needs, and damaged records."""
     from ..benchmark.storage.upkeep import verify as check
     from .progress import Bars
 
