@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) -> int:
-    """Compare two records, number by number: paired difference, 95 % interval, p-value after Holm, verdict.
+    """Compare two records, number by number: paired difference, 95 % interval, p-value, verdict.
+
+    Each interval and the p-value beside it are one construction, for this one number; the verdict goes by the p-value
+    corrected for all numbers (Holm).
 
     FIRST and SECOND are folders of results (or their run.json) of one protocol and dataset.
 
@@ -54,6 +57,7 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
                 "first": row.first,
                 "second": row.second,
                 "interval": interval_text(row.difference, row.about),
+                "p": row.difference.p if isinstance(row.difference, Difference) else None,
                 "p_holm": row.difference.p_holm if isinstance(row.difference, Difference) else None,
                 "verdict": row.verdict,
             }
@@ -68,14 +72,18 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
     for letter, (record, _) in zip("AB", records, strict=True):
         console.print(f"{letter} = {record.method.spec}", highlight=False)
     table = Table(box=None, pad_edge=False)
-    for heading in ("number", "recognizer", "A", "B", "A - B, 95 %", "p (Holm)", "better"):
+    for heading in ("number", "recognizer", "A", "B", "A - B, 95 %", "p", "p (Holm)", "better"):
         table.add_column(
             heading, justify="left" if heading in ("number", "recognizer", "better") else "right", overflow="fold"
         )
     for row in rows:
-        p = f"{row.difference.p_holm:.1g}" if isinstance(row.difference, Difference) else "–"
+        p = (
+            [f"{each:.1g}" for each in (row.difference.p, row.difference.p_holm)]
+            if isinstance(row.difference, Difference)
+            else ["–", "–"]
+        )
         interval = interval_text(row.difference, row.about)
-        table.add_row(row.metric, row.recognizer, f"{row.first:.3g}", f"{row.second:.3g}", interval, p, row.verdict)
+        table.add_row(row.metric, row.recognizer, f"{row.first:.3g}", f"{row.second:.3g}", interval, *p, row.verdict)
     console.print(table)
     return _say(lost)
 

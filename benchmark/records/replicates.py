@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..statistics.uncertainty import Replicates
+from ..statistics.uncertainty import People, Replicates
 
 REPLICATES_NAME = "replicates.npz"
+_COLUMNS = ("names", "estimates", "resampled", "left_out", "clusters")
+_FURTHER = ("trials", "minority", "people_total", "people_count")
 
 
 def encode_replicates(replicates: Mapping[tuple[str, str], Replicates]) -> bytes:
@@ -21,9 +24,13 @@ def encode_replicates(replicates: Mapping[tuple[str, str], Replicates]) -> bytes
         replicates: by metric and recogniser ("" for none), all of the same draws.
 
     Returns:
-        A zip of plain arrays: names (n, 2), estimates (n,), resampled (n, R), left_out (n, L), clusters (n,).
+        A zip of plain arrays: names (n, 2), estimates (n,), resampled (n, R), left_out (n, L), clusters (n,), trials
+        (n,) and minority (n,) of shares, people_total and people_count (n, K) of means over images. What a number does
+        not have is -1, or NaN.
     """
     kept = list(replicates.values())
+    people = max((each.people.total.size for each in kept if each.people), default=0)
+    nobody = People(np.full(people, np.nan), np.full(people, np.nan))
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -32,23 +39,38 @@ def encode_replicates(replicates: Mapping[tuple[str, str], Replicates]) -> bytes
         resampled=np.array([each.resampled for each in kept], dtype=np.float32),
         left_out=np.array([each.left_out for each in kept], dtype=np.float32),
         clusters=np.array([each.clusters for each in kept], dtype=np.int64),
+        trials=np.array([-1 if each.trials is None else each.trials for each in kept], dtype=np.int64),
+        minority=np.array([each.minority for each in kept], dtype=np.int64),
+        people_total=np.array([(each.people or nobody).total for each in kept], dtype=np.float64),
+        people_count=np.array([(each.people or nobody).count for each in kept], dtype=np.float64),
     )
     return buffer.getvalue()
 
 
 def load_replicates(folder: Path) -> dict[tuple[str, str], Replicates]:
-    """Replicates beside a record; empty when there are none, or the file is damaged."""
+    """Replicates beside a record; empty when there are none, or the file is damaged.
+
+    Older files know of no trials and no people; differences then go by the resamples alone.
+    """
     try:
         with np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
-            columns = {name: found[name] for name in ("names", "estimates", "resampled", "left_out", "clusters")}
+            columns = {name: found[name] for name in _COLUMNS}
+            further = {name: found[name] for name in _FURTHER if name in found}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
-    return {
-        (str(metric), str(recognizer)): Replicates(
+    made = {}
+    for index, (metric, recognizer) in enumerate(columns["names"]):
+        replicates = Replicates(
             float(columns["estimates"][index]),
             columns["resampled"][index].astype(np.float64),
             columns["left_out"][index].astype(np.float64),
             int(columns["clusters"][index]),
         )
-        for index, (metric, recognizer) in enumerate(columns["names"])
-    }
+        if len(further) == len(_FURTHER):
+            trials = int(further["trials"][index])
+            total, count = further["people_total"][index], further["people_count"][index]
+            people = People(total, count) if np.isfinite(count).all() and count.size else None
+            minority = int(further["minority"][index])
+            replicates = replace(replicates, trials=None if trials < 0 else trials, minority=minority, people=people)
+        made[str(metric), str(recognizer)] = replicates
+    return made

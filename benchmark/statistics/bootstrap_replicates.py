@@ -22,7 +22,7 @@ from .bootstrap_scores import (
     mean_rows,
     rejection_rows,
 )
-from .uncertainty import LEVEL, Draws, Interval, Replicates, Weights, interval, split_rows
+from .uncertainty import LEVEL, Draws, Interval, People, Replicates, Weights, interval, split_rows
 
 MIN_CARRYING = 3
 """Clusters with errors from which on the spread of the resamples says how sure an EER or FNMR is."""
@@ -55,7 +55,15 @@ def mean_replicates(scores: Clustered, draws: Draws, levels: Levels | None = Non
         Replicates, or why there are none (no image).
     """
     levels = levels or Levels.of(draws)
-    return split_rows(mean_rows(scores, levels.weights), draws, np.unique(levels.cluster[scores.column]).size)
+    cluster = levels.cluster[scores.column]
+    found = split_rows(mean_rows(scores, levels.weights), draws, np.unique(cluster).size)
+    return found if isinstance(found, Undefined) else replace(found, people=_people(scores.values, cluster, draws))
+
+
+def _people(values: Rows, cluster: Columns, draws: Draws) -> People:
+    """Sums and numbers of images by cluster."""
+    total = np.bincount(cluster, values, draws.clusters).astype(np.float64)
+    return People(total, np.bincount(cluster, minlength=draws.clusters).astype(np.float64))
 
 
 def share_replicates(outcomes: Clustered, draws: Draws, levels: Levels | None = None) -> Replicates | Undefined:
@@ -113,7 +121,8 @@ def share(rows: Rows, draws: Draws, hits: Clustered, clusters: Columns | None = 
     cluster = column if clusters is None else clusters[column]
     size, hit = np.bincount(cluster), np.bincount(cluster, weights=values)
     carrying = min(np.count_nonzero(hit > 0), np.count_nonzero(hit < size))
-    return split_rows(rows, draws, int(np.count_nonzero(size)), values.size, int(carrying))
+    found = split_rows(rows, draws, int(np.count_nonzero(size)), values.size, int(carrying))
+    return found if isinstance(found, Undefined) else replace(found, people=_people(values, cluster, draws))
 
 
 def recognition_replicates(
@@ -170,6 +179,8 @@ def _error_rate(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefine
     errors = np.zeros(column.size)
     errors[column.size - round(float(rows[0]) * column.size) :] = 1.0  # the genuine comparisons of largest distance
     found = share(rows, draws, Clustered(errors, column))
+    if isinstance(found, Replicates):  # no mean: its threshold goes with the resample
+        found = replace(found, people=None)
     seen = isinstance(found, Replicates) and found.minority >= MIN_CARRYING
     return split_rows(rows, draws, pairs.occupied) if seen else found
 

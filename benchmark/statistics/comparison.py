@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from ..metrics.values import Undefined
-from .uncertainty import LEVEL, MIN_CLUSTERS, Interval, Replicates, interval
-
-Direction = Literal["higher", "lower", "target"]
+from .sign_flips import Paired, confidence, p_value
+from .uncertainty import LEVEL, MIN_CLUSTERS, Interval, Replicates, bootstrap_p, interval
 
 Key = TypeVar("Key")
-
-MIN_RANKED_IDENTITIES = 10
-"""With fewer identities a board gives no ranks: hardly any difference could be told from chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +28,16 @@ class Difference:
     """The same, corrected for all questions that were asked together."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankRange:
-    """The places that a method may hold."""
-
-    best: int
-    """1 + number of methods that are significantly better."""
-    worst: int
-    """Number of methods - number of methods that are significantly worse."""
-
-    def __str__(self) -> str:
-        """`2` or `1–3`."""
-        return str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
-
-
 def difference(
     first: Replicates | Undefined, second: Replicates | Undefined, level: float = LEVEL, target: float | None = None
 ) -> Difference | Undefined:
     """Paired difference of one number of two methods.
 
-    Both replicates must come from the same `Draws` over the same identities: each resample then holds the same
-    palms for both methods, and what they have in common drops out of the difference.
-
-    The p-value is that of Student's t with clusters - 1 degrees of freedom for difference / standard deviation of
-    its resamples, which unlike a count of resamples is not bounded from below by their number. It is never below
-    2^(1 - clusters), which is what a sign test gives when the difference has the same sign in all identities.
+    Both replicates must come from the same `Draws` over the same identities: what both methods have in common drops
+    out of the difference. Where the number is a mean over images, signs of whole people are flipped (`sign_flips`).
+    Elsewhere the p-value is the smallest alpha at which the bootstrap interval of 1 - alpha leaves out 0; beyond the
+    outermost resample, Student's t for difference / standard deviation takes over, never below 2^(1 - clusters). Either
+    way p-value and interval are one construction: p is at most 1 - level where, and only where, 0 is left out.
 
     Args:
         first: of one method.
@@ -71,20 +51,44 @@ def difference(
     Raises:
         ValueError: the replicates do not come from the same number of resamples.
     """
-    for each in (first, second):
-        if isinstance(each, Undefined):
-            return each
-    assert isinstance(first, Replicates)
-    assert isinstance(second, Replicates)
+    question = _question(first, second, target)
+    if isinstance(question, Undefined):
+        return question
+    value, p = _answer(question)
+    within = confidence(question, level) if isinstance(question, Paired) else interval(question, level)
+    return Difference(value, within, p, p)
+
+
+def value_and_p(
+    first: Replicates | Undefined, second: Replicates | Undefined, target: float | None = None
+) -> tuple[float, float] | Undefined:
+    """Value and p-value of `difference`, without its interval; arguments as there."""
+    question = _question(first, second, target)
+    return question if isinstance(question, Undefined) else _answer(question)
+
+
+def _question(
+    first: Replicates | Undefined, second: Replicates | Undefined, target: float | None
+) -> Paired | Replicates | Undefined:
+    if isinstance(first, Undefined):
+        return first
+    if isinstance(second, Undefined):
+        return second
     if first.resampled.shape != second.resampled.shape or first.left_out.shape != second.left_out.shape:
         raise ValueError("expected replicates of the same draws, got different numbers of resamples; share the Draws")
-    a, b = _off_target(first, target), _off_target(second, target)
-    clusters = min(a.clusters, b.clusters)
+    clusters = min(first.clusters, second.clusters)
     if clusters < MIN_CLUSTERS:
         return Undefined(f"a comparison needs at least {MIN_CLUSTERS} identities, got {clusters}")
-    joint = Replicates(a.estimate - b.estimate, a.resampled - b.resampled, a.left_out - b.left_out, clusters)
-    p = _p_value(joint)
-    return Difference(joint.estimate, interval(joint, level), p, p)
+    if first.people is not None and second.people is not None and target is None:
+        return Paired.of(first.people, second.people, first.trials is not None)
+    a, b = _off_target(first, target), _off_target(second, target)
+    return Replicates(a.estimate - b.estimate, a.resampled - b.resampled, a.left_out - b.left_out, clusters)
+
+
+def _answer(question: Paired | Replicates) -> tuple[float, float]:
+    if isinstance(question, Paired):
+        return question.value, p_value(question)
+    return question.estimate, bootstrap_p(question)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -154,51 +158,6 @@ def compare_all(
     return _corrected({(a, b): difference(methods[a], methods[b], level, target) for a, b in combinations(methods, 2)})
 
 
-def rank_ranges(
-    methods: Mapping[str, Replicates | Undefined],
-    better: Direction,
-    target: float | None = None,
-    level: float = LEVEL,
-) -> dict[str, RankRange | Undefined]:
-    """The places that each method may hold, given what can be told apart.
-
-    One method is better than another where the Holm-corrected p-value of their paired difference is at most
-    1 - level. With at least this probability all the ranges hold the true places at once: an order that is wrong
-    needs a false alarm in one of the pairs.
-
-    Args:
-        methods: replicates by method, all of the same draws.
-        better: which way is better.
-        target: best value, where `better` is `target`.
-        level: 1 - the chance of any false alarm.
-
-    Returns:
-        By method. A method without a number has no rank and does not count as a rival; no method has one where an
-        identity count is below `MIN_RANKED_IDENTITIES`.
-
-    Raises:
-        ValueError: the replicates do not come from the same draws, or a target is missing.
-    """
-    if (better == "target") != (target is not None):
-        raise ValueError(f"expected a target exactly where better is 'target', got {better!r} and {target!r}")
-    ranked = {name: each for name, each in methods.items() if isinstance(each, Replicates)}
-    fewest = min((each.clusters for each in ranked.values()), default=0)
-    if fewest < MIN_RANKED_IDENTITIES:
-        why = Undefined(f"ranks need at least {MIN_RANKED_IDENTITIES} identities, got {fewest}")
-        return {name: each if isinstance(each, Undefined) else why for name, each in methods.items()}
-    sign = 1 if better == "higher" else -1
-    above, below = dict.fromkeys(ranked, 0), dict.fromkeys(ranked, 0)
-    for (a, b), found in compare_all(ranked, target, level).items():
-        if isinstance(found, Difference) and found.p_holm <= 1 - level and found.value != 0:
-            winner, loser = (a, b) if sign * found.value > 0 else (b, a)
-            above[loser] += 1
-            below[winner] += 1
-    places: dict[str, RankRange | Undefined] = {}
-    for name, each in methods.items():
-        places[name] = each if isinstance(each, Undefined) else RankRange(1 + above[name], len(ranked) - below[name])
-    return places
-
-
 def _off_target(replicates: Replicates, target: float | None) -> Replicates:
     if target is None:
         return replicates
@@ -208,18 +167,6 @@ def _off_target(replicates: Replicates, target: float | None) -> Replicates:
         np.abs(replicates.left_out - target),
         replicates.clusters,
     )
-
-
-def _p_value(joint: Replicates) -> float:
-    from scipy.special import stdtr
-
-    if joint.estimate == 0:
-        return 1.0
-    spread = float(np.nanstd(joint.resampled)) * math.sqrt(joint.clusters / (joint.clusters - 1))
-    least = 2.0 ** (1 - joint.clusters)
-    if spread == 0:
-        return least
-    return max(2 * float(stdtr(joint.clusters - 1, -abs(joint.estimate) / spread)), least)
 
 
 def _corrected(found: dict[Key, Difference | Undefined]) -> dict[Key, Difference | Undefined]:

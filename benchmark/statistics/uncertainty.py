@@ -25,6 +25,7 @@ MIN_CLUSTERS = 5
 """With fewer identities there are hardly more than a hundred different resamples, and no interval is given."""
 MAX_LEFT_OUT = 200
 """Most jackknife rows; with more clusters, groups of them are left out together."""
+_LEAST_ROOM = 1e-3
 MAX_UNDEFINED = 0.1
 """Largest share of resamples without a number; an interval from the others would be that of another population."""
 
@@ -49,6 +50,26 @@ class Interval:
             factor: above 0.
         """
         return replace(self, low=self.low * factor, high=self.high * factor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """A mean over images, told apart by cluster."""
+
+    total: NDArray[np.float64]
+    """(K,) sum of the numbers of each cluster's images."""
+    count: NDArray[np.float64]
+    """(K,) how many images these are; 0 where there is none."""
+
+    @property
+    def contribution(self) -> NDArray[np.float64]:
+        """(K,) what each adds to the mean."""
+        return np.asarray(self.total / self.count.sum())
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """(K,) share of the images that are each one's."""
+        return np.asarray(self.count / self.count.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +106,8 @@ class Replicates:
     """Comparisons or images behind it when it is a share of these, 0..1; None for other numbers."""
     minority: int = 0
     """For shares: clusters that carry the rarer outcome."""
+    people: People | None = None
+    """For means over images: what each cluster has in it; None for other numbers."""
 
 
 def draw_clusters(
@@ -259,20 +282,74 @@ def _corrected_percentiles(replicates: Replicates, kept: NDArray[np.float64], le
     The widening replaces the normal quantile by sqrt(K / (K - 1)) times Student's with K - 1 degrees of freedom
     (Hesterberg, The American Statistician 69, 2015).
     """
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr
 
-    below = (np.count_nonzero(kept < replicates.estimate) + 0.5 * np.count_nonzero(kept == replicates.estimate)) + 0.5
-    bias = float(ndtri(below / (kept.size + 1)))
-    skew = _acceleration(replicates.left_out)
+    bias, skew = _bias(replicates, kept), _acceleration(replicates.left_out)
     z = _student_quantile((1 + level) / 2, replicates.clusters - 1) * math.sqrt(_small_sample(replicates.clusters))
     shares = []
     for side in (-z, z):
         shift = bias + side
         # Beyond this the correction would turn round; the outermost resample is all there is.
-        room = max(1 - skew * shift, 1e-3)
+        room = max(1 - skew * shift, _LEAST_ROOM)
         shares.append(float(ndtr(bias + shift / room)))
     low, high = np.quantile(kept, shares)
     return Interval(float(low), float(high), level, "bootstrap-t-bca", kept.size)
+
+
+def bootstrap_p(replicates: Replicates, value: float = 0.0) -> float:
+    """Two-sided p-value of a value: the smallest alpha at which `interval` of 1 - alpha leaves it out.
+
+    Args:
+        replicates: of a number that is no share, usually a difference.
+        value: held against it.
+
+    Returns:
+        0..1; 1 where the value is the estimate. Beyond the outermost resample, which no `interval` passes, that of
+        Student's t for the distance in standard deviations of the resamples, but no more than one resample of each side
+        is worth, and never below 2^(1 - clusters).
+    """
+    if replicates.estimate == value:
+        return 1.0
+    kept = replicates.resampled[np.isfinite(replicates.resampled)]
+    least = 2.0 ** (1 - replicates.clusters)
+    if kept.size < (1 - MAX_UNDEFINED) * replicates.resampled.size:
+        return 1.0
+    if kept.min() == kept.max():
+        return least
+    if kept.min() < value < kept.max():
+        return max(_alpha_at(replicates, kept, value), least)
+    from scipy.special import stdtr
+
+    spread = float(kept.std()) * math.sqrt(_small_sample(replicates.clusters))
+    tail = 2 * float(stdtr(replicates.clusters - 1, -abs(replicates.estimate - value) / spread))
+    return max(min(tail, 2 / (kept.size + 1)), least)
+
+
+def _alpha_at(replicates: Replicates, kept: NDArray[np.float64], value: float) -> float:
+    """The alpha at which an end of the interval comes to lie on a value within the resamples."""
+    from scipy.special import ndtri, stdtr
+
+    ordered = np.sort(kept)
+    places = np.linspace(0.0, 1.0, ordered.size)
+    # Equal resamples: the place that is nearer to the estimate, as 0 must lie within where it may.
+    at = int(np.searchsorted(ordered, value, side="left" if value > replicates.estimate else "right"))
+    low, high = max(at - 1, 0), min(at, ordered.size - 1)
+    gap = ordered[high] - ordered[low]
+    share = places[low] + (places[high] - places[low]) * ((value - ordered[low]) / gap if gap > 0 else 0.0)
+    share = min(max(float(share), 1e-12), 1 - 1e-12)
+    bias, skew = _bias(replicates, kept), _acceleration(replicates.left_out)
+    moved = float(ndtri(share)) - bias  # shift / room, as in the interval
+    shift = moved / max(1 + skew * moved, _LEAST_ROOM)
+    z = abs(shift - bias) / math.sqrt(_small_sample(replicates.clusters))
+    wrong_side = (shift - bias > 0) != (value > replicates.estimate)
+    return 1.0 if wrong_side else min(1.0, 2 * float(stdtr(replicates.clusters - 1, -z)))
+
+
+def _bias(replicates: Replicates, kept: NDArray[np.float64]) -> float:
+    from scipy.special import ndtri
+
+    below = (np.count_nonzero(kept < replicates.estimate) + 0.5 * np.count_nonzero(kept == replicates.estimate)) + 0.5
+    return float(ndtri(below / (kept.size + 1)))
 
 
 def _acceleration(left_out: NDArray[np.float64]) -> float:

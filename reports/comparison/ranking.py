@@ -13,9 +13,9 @@ from ...benchmark.records.described import catalogue_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.records.replicates import load_replicates
 from ...benchmark.statistics.comparison import Difference, compare
+from ...benchmark.statistics.standings import Standing, standings
 from ...benchmark.statistics.uncertainty import Interval
 from ..leaderboard.table import Column, Row, Table, group_key
-from .significance import Standing, standings
 
 SIGNIFICANT = 0.05
 NO_DIFFERENCE = "–"
@@ -64,7 +64,10 @@ def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, d
     with threadpool_limits(1, "blas"):  # products this small only wait for their threads
         for column in table.columns:
             key = (column.metric, column.recognizer)
-            standing = standings({digest: each[key] for digest, each in rivals.items() if key in each}, column.about)
+            there = {digest: each[key] for digest, each in rivals.items() if key in each}
+            about = column.about
+            aim = None if about.aim is None else about.aim / about.scale
+            standing = standings(there, about.better, aim)
             if standing:
                 found[column] = standing
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ...benchmark.metrics.metric import Metric
-from ...benchmark.statistics.comparison import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
+from ...benchmark.statistics.standings import MIN_RANKED_IDENTITIES, RankRange, rank_ranges
 from ...benchmark.statistics.uncertainty import Replicates
 
 Mark = Literal["", "best", "second"]

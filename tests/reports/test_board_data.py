@@ -14,7 +14,8 @@ import pytest
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.records.previews import LOST, OTHER, RECOGNISED
 from deid_bench.benchmark.records.record import FILE_NAME, RunRecord
-from deid_bench.benchmark.statistics.comparison import RankRange, compare_all, rank_ranges
+from deid_bench.benchmark.statistics.comparison import compare_all
+from deid_bench.benchmark.statistics.standings import RankRange, rank_ranges, standings
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.reports.board.ablation import sweeps
@@ -23,7 +24,6 @@ from deid_bench.reports.board.data import first_look, knowledge, unpack
 from deid_bench.reports.board.images import UNKNOWN, pictures
 from deid_bench.reports.board.page import render_board, write_board
 from deid_bench.reports.board.svg import det_svg, distributions_svg, nice_ticks
-from deid_bench.reports.comparison.significance import standings
 from deid_bench.reports.leaderboard.table import leaderboards
 
 
@@ -114,14 +114,14 @@ def test_all_pairs_at_once_give_the_ranks_of_pair_by_pair(metric: str, holes: bo
         methods = _methods(9, np.random.default_rng(seed), holes)
         target = METRICS[metric].target if METRICS[metric].better == "target" else None
         expected = rank_ranges(methods, METRICS[metric].better, target)
-        found = standings(methods, METRICS[metric])
+        found = standings(methods, METRICS[metric].better, target)
         assert {name: each.ranks for name, each in found.items()} == expected
         assert len({str(each) for each in expected.values() if isinstance(each, RankRange)}) > 1
 
 
 def test_methods_share_a_letter_exactly_where_they_do_not_differ() -> None:
     methods = _methods(10, np.random.default_rng(5))
-    found = standings(methods, METRICS["rr"])
+    found = standings(methods, "higher")
     pairs = compare_all(methods)
     for (a, b), each in pairs.items():
         shared = set(found[a].letters) & set(found[b].letters)
@@ -132,8 +132,8 @@ def test_methods_share_a_letter_exactly_where_they_do_not_differ() -> None:
 def test_too_few_identities_or_rivals_have_no_standing() -> None:
     rng = np.random.default_rng(0)
     few = {name: Replicates(0.1, rng.normal(0, 1, 50), rng.normal(0, 1, 6), 6) for name in "ab"}
-    assert standings(few, METRICS["rr"]) == {}
-    assert standings({"a": _methods(1, rng)["m0"]}, METRICS["rr"]) == {}
+    assert standings(few, "higher") == {}
+    assert standings({"a": _methods(1, rng)["m0"]}, "higher") == {}
 
 
 # ------------------------------------------------------------------------------------------------ parts of the page
