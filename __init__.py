@@ -1,6 +1,8 @@
 """deid-bench: how well does a de-identification method hide who someone is, and what does it cost the image?
 
-    from deid_bench import create, run, load_records
+    import deid_bench
+    results = deid_bench.run("blurring", dataset="palm-mini:setting=controlled")
+    results.to_frame()
 
 Everything else is private until someone needs it, except the contracts in `deid_bench.datasets.base`,
 `deid_bench.analyzers.base`, `deid_bench.recognizers.base` and `deid_bench.deidentifiers.base`.
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from .benchmark.plugin_checks.contracts import parametrize_with_checks as parametrize_with_checks
     from .benchmark.records.record import load_records as load_records
     from .benchmark.run import Execution as Execution
-    from .benchmark.run import run as run
+    from .interface import Results as Results
+    from .interface import run as run
     from .plugins.entries import create as create
 
 from ._version import __version__
@@ -28,9 +31,19 @@ _LAZY = {
     "create": "plugins.entries",
     "load_records": "benchmark.records.record",
     "parametrize_with_checks": "benchmark.plugin_checks.contracts",
-    "run": "benchmark.run",
+    "Results": "interface",
+    "run": "interface",
 }
-__all__ = ["__version__", "Execution", "RunOptions", "create", "load_records", "parametrize_with_checks", "run"]
+__all__ = [
+    "__version__",
+    "Execution",
+    "Results",
+    "RunOptions",
+    "create",
+    "load_records",
+    "parametrize_with_checks",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

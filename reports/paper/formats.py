@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ..figures.data import clean_label
 from .build import PaperCell, PaperColumn, PaperTable
@@ -38,11 +38,9 @@ def format_tables(tables: Sequence[PaperTable], form: str, fit: Fit = "text") ->
     """
     if form == "csv":
         return csv_tables(tables)
-    one: Callable[[PaperTable], str] = {
-        "latex": partial(latex_table, fit=fit),
-        "markdown": markdown_table,
-        "text": text_table,
-    }[form]
+    if form == "latex":
+        return "\n".join(latex_table(each, fit) for each in tables)
+    one = {"markdown": markdown_table, "text": text_table}[form]
     return "\n".join(one(each) for each in tables)
 
 
