@@ -15,9 +15,11 @@ from .engine.execute import Executor
 from .metrics.values import Undefined
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
-from .planning.tasks import ImageRef, Task, between_task, features_task, floor_task, perceive_task
+from .planning.tasks import ImageRef, Stage, Task, between_task, features_task, floor_task, perceive_task
+from .records.failures import About
 from .results.cell import SetFeatures
-from .stages.measure import drift_metrics, measured
+from .results.ledger import Ledger
+from .stages.measure import drift_metrics, measured, no_weights
 from .storage.store import Payload
 
 Network = Literal["inception", "vgg16"]
@@ -38,7 +40,7 @@ class CloserLook:
 NO_CLOSER_LOOK = CloserLook(Undefined("not measured: --quality basic"))
 
 
-def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Executor) -> CloserLook:
+def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Executor, ledger: Ledger) -> CloserLook:
     """Carry out the stages; what lacks its weights is left without a value, with the reason."""
     samples = {each.sample_id: each for each in cell.samples}
     sources = [samples[name] for name in dict.fromkeys(each.sample.sample_id for each in made)]
@@ -46,14 +48,14 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
     counted = [each for each in sources if each.subject in evaluated]
     versions = [each for each in made if each.sample.subject in evaluated]
     return CloserLook(
-        _perceive(tasks, made, executor),
+        _perceive(tasks, made, executor, ledger),
         [
-            _features(network, boxed, tasks, counted, versions, executor)
+            _features(network, boxed, tasks, counted, versions, executor, ledger)
             for network in NETWORK_WEIGHTS
             for boxed in (False, True)
         ],
-        _floors(cell, tasks, sources, executor),
-        _between(made, executor) if cell.repetitions > 1 else {},
+        _floors(cell, tasks, sources, executor, ledger),
+        _between(made, executor, ledger) if cell.repetitions > 1 else {},
     )
 
 
@@ -65,22 +67,29 @@ def _weights(*names: str) -> dict[str, str] | Undefined:
         try:
             weight(name)
         except WeightsError:
-            return Undefined(f"unavailable: weights {name} (`deid-bench weights fetch {name}` says why)")
+            return no_weights(name)
     return {name: digest(name) for name in names}
 
 
-def _perceive(tasks: Tasks, made: Sequence[Version], executor: Executor) -> dict[str, Payload | None] | Undefined:
-    weights = _weights(*LPIPS_WEIGHTS)
-    if isinstance(weights, Undefined):
-        return weights
+def _perceive(tasks: Tasks, made: Sequence[Version], executor: Executor, ledger: Ledger) -> dict[str, Payload | None]:
+    """With the networks that are at hand: what lacks its own has no value, and everything else has."""
+    at_hand = [_weights(name) for name in LPIPS_WEIGHTS]
+    weights = {name: sha256 for each in at_hand if not isinstance(each, Undefined) for name, sha256 in each.items()}
     found = {
         each.deidentify.digest: perceive_task(
             each.analyze.label, tasks.image(each.sample), each.deidentify.digest, weights
         )
         for each in made
     }
-    executor.make("LPIPS", found.values())
+    _make("LPIPS", Stage.PERCEIVE, list(found.values()), executor, ledger)
     return {digest: executor.read(task) for digest, task in found.items()}
+
+
+def _make(title: str, stage: Stage, tasks: Sequence[Task], executor: Executor, ledger: Ledger, by: str = "") -> None:
+    """Make the objects of tasks; crashes go into the ledger."""
+    executor.make(title, tasks)
+    about: About = "originals" if stage is Stage.FLOOR else "de-identified images"
+    ledger.add(stage.value, by, about, tasks, {each.digest: executor.problems.get(each.digest) for each in tasks})
 
 
 def _features(
@@ -90,6 +99,7 @@ def _features(
     sources: Sequence[Sample],
     made: Sequence[Version],
     executor: Executor,
+    ledger: Ledger,
 ) -> SetFeatures:
     weights = _weights(NETWORK_WEIGHTS[network])
     if isinstance(weights, Undefined):
@@ -111,7 +121,8 @@ def _features(
         ]
     else:
         originals = [features_task(each.sample_id, tasks.image(each), network, weights) for each in sources]
-    executor.make(f"features ({network}{', region' if boxed else ''})", [*originals, *deidentified])
+    title = f"features ({network}{', region' if boxed else ''})"
+    _make(title, Stage.FEATURES, [*originals, *deidentified], executor, ledger)
     return SetFeatures(network, boxed, _stacked(originals, executor), _stacked(deidentified, executor))
 
 
@@ -125,7 +136,7 @@ def _stacked(tasks: Sequence[Task], executor: Executor) -> NDArray[np.float64] |
 
 
 def _floors(
-    cell: Cell, tasks: Tasks, sources: Sequence[Sample], executor: Executor
+    cell: Cell, tasks: Tasks, sources: Sequence[Sample], executor: Executor, ledger: Ledger
 ) -> dict[str, dict[str, float | Undefined]]:
     floors = {
         each.sample_id: floor_task(
@@ -133,7 +144,7 @@ def _floors(
         )
         for each in sources
     }
-    executor.make("noise floor", floors.values())
+    _make("noise floor", Stage.FLOOR, list(floors.values()), executor, ledger, cell.analyzer.resolved.text)
     found: dict[str, dict[str, float | Undefined]] = {}
     for name, task in floors.items():
         payload = executor.read(task)
@@ -143,7 +154,7 @@ def _floors(
     return found
 
 
-def _between(made: Sequence[Version], executor: Executor) -> dict[str, list[float | Undefined]]:
+def _between(made: Sequence[Version], executor: Executor, ledger: Ledger) -> dict[str, list[float | Undefined]]:
     """LPIPS between neighbouring versions of each image: k - 1 pairs of k versions."""
     weights = _weights("lpips-alex")
     by_sample: dict[str, list[Version]] = {}
@@ -158,7 +169,8 @@ def _between(made: Sequence[Version], executor: Executor) -> dict[str, list[floa
         ]
         for name, versions in by_sample.items()
     }
-    executor.make("LPIPS between seeds", [task for pairs in tasks.values() for task in pairs])
+    every = [task for pairs in tasks.values() for task in pairs]
+    _make("LPIPS between seeds", Stage.BETWEEN, every, executor, ledger)
     found: dict[str, list[float | Undefined]] = {}
     for name, pairs in tasks.items():
         payloads = [executor.read(task) for task in pairs]

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from ..datasets.base import Sample
+from .compute import compute
 from .engine.backends import Backend, Settings, default_jobs, make_backend
-from .engine.execute import CHUNK, Executor, Progress
-from .full_quality import NO_CLOSER_LOOK, look_closely
-from .planning.cell_tasks import Tasks, Version
+from .engine.execute import Executor, Progress
+from .planning.cell_tasks import Tasks
 from .planning.cells import Cell, RunOptions, make_cells
-from .planning.tasks import Plugin, Stage, compare_tasks, metric_task
 from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, record_bytes
-from .results.blocks import join_blocks
-from .results.cell import CellResults, Distances
+from .results.cell import CellResults
 from .scoring.cell import build_record
 from .storage.cell_files import are_whole, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.lock import Busy, hold
-from .storage.store import Payload, Store
+from .storage.store import Store
 
 STORE_FOLDER = ".store"
 
@@ -86,6 +80,7 @@ def run(
     execution = execution or Execution()
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)
+    require_weights([cell for cell in cells if finished(cell, execution.out) is None])
     with _workshop(execution, jobs) as workshop:
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
@@ -147,6 +142,20 @@ def _title(cell: Cell) -> str:
     return f"{cell.method.resolved.text} on {cell.dataset.plugin.text}, {cell.protocol.id}"
 
 
+def require_weights(cells: Sequence[Cell]) -> None:
+    """Have every weight file that cells need, before any work.
+
+    Raises:
+        WeightsError: one is not here and cannot be fetched, or is not the right one.
+    """
+    from ..weights.files import all_specs, weight
+
+    known = {each.name for each in all_specs()}
+    plugins = [plugin for cell in cells for plugin in (cell.analyzer, cell.method, *cell.recognizers)]
+    for name in dict.fromkeys(name for plugin in plugins for name in plugin.weights if name in known):
+        weight(name)
+
+
 def finished(cell: Cell, out: Path) -> Outcome | None:
     """The cell's record, if an earlier run completed it, left nothing to try again, and its files are what it wrote."""
     folder = out / cell.name
@@ -204,135 +213,6 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
     written = {**files, **_previews(record, cell, results, executor), FILE_NAME: record_bytes(record)}
     save_cell_files(executor.store.root, cell.digest, folder, written, executor.used)
     return Outcome(record, folder, from_store=False)
-
-
-def compute(cell: Cell, executor: Executor) -> CellResults:
-    """Carry out a cell, stage by stage; everything but the scores."""
-    tasks = Tasks(cell)
-    with _originals_alone(cell, executor):
-        missing = find_originals(cell, tasks, executor)
-    versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
-    executor.make("de-identify", [each.deidentify for each in versions], getattr(cell.method.info, "batch_size", CHUNK))
-    failed = {each.deidentify.digest: executor.reason(each.deidentify) for each in versions}
-    made = [each for each in versions if failed[each.deidentify.digest] is None]
-    executor.make(f"find {_things(cell)} again", [each.analyze for each in made])
-    executor.make("measure", [each.measure for each in made if executor.read(each.analyze)])
-    extra = look_closely(cell, tasks, made, executor) if cell.quality == "full" else NO_CLOSER_LOOK
-    plugged = {each.resolved.text: _measured_by(each, tasks, made, executor) for each in cell.metrics}
-    usable = [each for each in cell.samples if missing[each.sample_id] is None]
-    distances = {
-        recognizer.resolved.text: _distances(cell, tasks, usable, made, recognizer, executor)
-        for recognizer in cell.recognizers
-    }
-    images = {each.deidentify.digest: _coverage_and_hash(each, executor) for each in made}
-    return CellResults(
-        missing=missing,
-        versions=versions,
-        failed=failed,
-        crashed=frozenset(executor.problems),
-        analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
-        measures={each.deidentify.digest: executor.read(each.measure) for each in made},
-        perceived=extra.perceived,
-        coverage={digest: coverage for digest, (coverage, _) in images.items()},
-        images={digest: sha256 for digest, (_, sha256) in images.items()},
-        usable=usable,
-        distances=distances,
-        features=extra.features,
-        floors=extra.floors,
-        seed_lpips=extra.seed_lpips,
-        seconds=_mean_seconds(cell, tasks, versions, executor),
-        targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
-        plugged={name: found for name, found in plugged.items() if found is not None},
-    )
-
-
-def _measured_by(
-    metric: Plugin, tasks: Tasks, made: list[Version], executor: Executor
-) -> dict[str, Payload | None] | None:
-    """What a user's metric of images gives, by the digest of the de-identify task; None for one of distances."""
-    if metric.info.takes != "images":
-        return None
-    todo = {
-        each.deidentify.digest: metric_task(
-            each.analyze.label, tasks.image(each.sample), each.deidentify.digest, tasks.analysis(each.sample), metric
-        )
-        for each in made
-    }
-    executor.make(f"measure ({metric.resolved.text})", todo.values())
-    return {digest: executor.read(task) for digest, task in todo.items()}
-
-
-def find_originals(cell: Cell, tasks: Tasks, executor: Executor) -> dict[str, str | None]:
-    """Find hands or faces in the originals, and cut them where the protocol does.
-
-    Returns:
-        By sample id: why there is none, or None.
-    """
-    executor.make(f"find {_things(cell)}", tasks.detections.values())
-    if cell.protocol.crop:
-        executor.make("cut faces", tasks.originals.values())
-        cut = [each for name, each in tasks.references.items() if executor.reason(tasks.originals[name]) is None]
-        executor.make("find faces in the crops", cut)
-    return {sample_id: executor.reason(task) for sample_id, task in tasks.originals.items()}
-
-
-def _things(cell: Cell) -> str:
-    return "hands" if cell.protocol.modality == "palm" else "faces"
-
-
-def _coverage_and_hash(version: Version, executor: Executor) -> tuple[float | None, str | None]:
-    payload = executor.read(version.deidentify)
-    if payload is None:
-        return None, None
-    return payload.meta.get("roi_coverage"), hashlib.sha256(payload.blobs["image.png"]).hexdigest()
-
-
-def _originals_alone(cell: Cell, executor: Executor) -> AbstractContextManager[None]:
-    """Held while work on originals is done, which other methods' runs on the dataset need as well."""
-    name = f"originals-{cell.dataset.digest[:16]}-{cell.analyzer.digest[:16]}"
-    return executor.alone(name, f"the originals of {cell.dataset.plugin.text}")
-
-
-def _distances(
-    cell: Cell, tasks: Tasks, usable: list[Sample], made: list[Version], recognizer: Plugin, executor: Executor
-) -> Distances:
-    """Originals x originals and de-identified x originals, NaN where a template could not be had."""
-    name = recognizer.resolved.text
-    embeds = tasks.original_embeds(recognizer)
-    originals = [embeds[each.sample_id] for each in usable]
-    probes = [tasks.version_embed(each, recognizer) for each in made]
-    with _originals_alone(cell, executor):
-        executor.make(f"embed ({name}): originals", originals)
-    executor.make(f"embed ({name})", probes)
-    columns = [None if executor.reason(each) else each.digest for each in originals]
-    rows = [None if executor.reason(each) else each.digest for each in probes]
-    sides = [(columns, columns), (rows, columns), (rows, rows)]
-    blocks = [compare_tasks(name, a, b, recognizer) for a, b in sides]
-    executor.make(f"compare ({name})", [task for block in blocks for task in block])
-    matrices = [
-        join_blocks(block, map(executor.read, block), len(b)) for block, (_, b) in zip(blocks, sides, strict=True)
-    ]
-    reasons = {each.label: executor.reason(each) for each in (*originals, *probes)}
-    problems = {label: why for label, why in reasons.items() if why}
-    return Distances(matrices[0], matrices[1], matrices[2], problems)
-
-
-def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor) -> dict[str, float]:
-    timed = executor.seconds()
-    groups = {
-        Stage.ANALYZE.value: [each.digest for each in tasks.detections.values()],
-        Stage.DEIDENTIFY.value: [each.deidentify.digest for each in versions],
-        Stage.MEASURE.value: [each.measure.digest for each in versions],
-        Stage.EMBED.value: [
-            each.digest for recognizer in cell.recognizers for each in tasks.original_embeds(recognizer).values()
-        ],
-    }
-    means = {}
-    for name, digests in groups.items():
-        known = [timed[each] for each in digests if each in timed]
-        if known:
-            means[name] = round(float(np.mean(known)), 5)
-    return means
 
 
 def _previews(record: RunRecord, cell: Cell, results: CellResults, executor: Executor) -> dict[str, bytes]:

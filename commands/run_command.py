@@ -45,7 +45,7 @@ def command(**values: Any) -> int:
     from ..benchmark.run import Execution, run
     from ..reports.board.page import update_board
     from ..reports.leaderboard.table import records_json
-    from ..reports.leaderboard.terminal import print_outcomes
+    from ..reports.leaderboard.terminal import print_impaired, print_outcomes
     from .progress import Bars
 
     execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"], not values["no_wait"])
@@ -59,6 +59,8 @@ def command(**values: Any) -> int:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:
         print_outcomes(outcomes, board, values["intervals"])
+    if values["as_json"] or values["quiet"]:
+        print_impaired(outcomes)
     for text in left_out:
         click.echo(f"left out: {text}", err=True)
-    return 1 if left_out or any(each.record.counts.failed for each in outcomes) else 0
+    return 0 if not left_out and all(each.record.complete for each in outcomes) else 1

@@ -93,7 +93,7 @@ class Task:
     split: int = 0
     """Compare tasks: how many of `inputs` are rows; the rest are columns."""
     network: str = ""
-    """Features tasks: which network."""
+    """Features tasks: which network; perceive tasks: which ones, joined by `+`."""
     size: int = 0
     """Crop tasks: side of the crop in px."""
     targets: int = 0
@@ -223,10 +223,11 @@ def measure_task(
 
 
 def perceive_task(label: str, original: ImageRef, deidentify: str, weights: Mapping[str, str]) -> Task:
-    """LPIPS of one de-identified image against its original; `weights` are the hashes of the networks."""
+    """LPIPS of one de-identified image against its original; `weights` are the hashes of the networks at hand."""
     images = (original, ImageRef.stored(deidentify))
     key = {"images": [each.key for each in images], "weights": dict(weights)}
-    return _task(Stage.PERCEIVE, label, key, images=images, inputs=(deidentify,))
+    nets = "+".join(name.removeprefix("lpips-") for name in weights)
+    return _task(Stage.PERCEIVE, label, key, images=images, inputs=(deidentify,), network=nets)
 
 
 def between_task(label: str, first: str, second: str, weights: Mapping[str, str]) -> Task:

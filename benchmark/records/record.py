@@ -9,21 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from ...characters import inert
-from ...plugins.entries import Scalar
 from ..storage.store import save_file
+from .failures import Failure
+from .layout import Model, Outside, Text
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
-
-Text = Annotated[str, BeforeValidator(inert)]
-"""A text that may come from anybody; a record holds it on one line, without characters that cannot be seen."""
-Outside = Annotated[Scalar, BeforeValidator(inert)]
-"""A parameter, its text likewise."""
 
 
 class RecordError(ValueError):
@@ -32,11 +27,7 @@ class RecordError(ValueError):
     exit_code = 2
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Interval(_Model):
+class Interval(Model):
     """Between which values the number lies with the given confidence, had other people of the same kind been taken."""
 
     low: float
@@ -49,7 +40,7 @@ class Interval(_Model):
     """How it was computed."""
 
 
-class Value(_Model):
+class Value(Model):
     """One number, or the reason why there is none."""
 
     metric: Text
@@ -68,7 +59,7 @@ class Value(_Model):
     """Why there is no value, or what is to be known about it."""
 
 
-class Plugin(_Model):
+class Plugin(Model):
     """A plug-in as it was used."""
 
     spec: Text
@@ -170,7 +161,7 @@ class Dataset(Plugin):
     """Only its first identities were taken (`--limit`): a smoke test, not comparable with anything."""
 
 
-class ProtocolRef(_Model):
+class ProtocolRef(Model):
     """The rules."""
 
     id: Text
@@ -185,7 +176,7 @@ class ProtocolRef(_Model):
     """All of them, where a user brought a protocol file; null for those that come with the toolkit."""
 
 
-class Counts(_Model):
+class Counts(Model):
     """What became of the planned work. Every planned image is in exactly one of done, failed, skipped."""
 
     planned: int
@@ -199,10 +190,10 @@ class Counts(_Model):
     reasons: dict[Text, int]
     """How often each reason occurred, over all stages."""
     retry: int = 0
-    """Of the failures, those that the same command tries again (crashes and time-outs, not refusals)."""
+    """Work of all stages that the same command tries again (crashes and time-outs, not refusals)."""
 
 
-class Retrieval(_Model):
+class Retrieval(Model):
     """Who searched whom, under a protocol with queries and a gallery."""
 
     queries: int
@@ -223,7 +214,7 @@ class Retrieval(_Model):
     """Where this is not what the protocol has in mind."""
 
 
-class Curve(_Model):
+class Curve(Model):
     """A curve in points."""
 
     name: Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
@@ -237,7 +228,7 @@ class Curve(_Model):
     """Ordinate."""
 
 
-class SampleRow(_Model):
+class SampleRow(Model):
     """One planned image."""
 
     sample_id: Text
@@ -260,7 +251,7 @@ class SampleRow(_Model):
     """Of the de-identified image as PNG; the same pixels and the same Pillow give the same file."""
 
 
-class DistancesFile(_Model):
+class DistancesFile(Model):
     """`distances.npz` beside the record: all that its recognition numbers are made of."""
 
     sha256: Text | None = None
@@ -271,7 +262,7 @@ class DistancesFile(_Model):
     """Why none was written."""
 
 
-class Host(_Model):
+class Host(Model):
     """Where, when and how fast. Nothing in here is a result."""
 
     created: Text
@@ -292,7 +283,7 @@ class Host(_Model):
     """Largest resident size of the command's process or any of its workers, in MiB."""
 
 
-class RunRecord(_Model):
+class RunRecord(Model):
     """One row of a board."""
 
     schema_version: Literal[1] = 1
@@ -319,6 +310,8 @@ class RunRecord(_Model):
     """All numbers."""
     alarms: list[Text] = Field(default_factory=list)
     """What looks implausible or too small to be trusted; empty when nothing does."""
+    failures: list[Failure] = Field(default_factory=list)
+    """Everything that failed, whatever the stage; empty also in records of before there was a ledger."""
     curves: list[Curve]
     retrieval: Retrieval | None = None
     """Null under protocols in which everything is de-identified and every original is searched."""
@@ -326,6 +319,16 @@ class RunRecord(_Model):
     distances_file: DistancesFile | None = None
     """Null in records of before there was one."""
     host: Host
+
+    @property
+    def impaired(self) -> list[Failure]:
+        """What keeps this from being a whole record; see `Failure.impairs`."""
+        return [each for each in self.failures if each.impairs and each.stage != "deidentify"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was done: no image failed, nothing crashed, and there is an image at all."""
+        return not (self.counts.failed or self.counts.retry or self.impaired) and self.counts.done > 0
 
     def value(self, metric: str, recognizer: str | None = None) -> Value | None:
         """The number of that name, or None when the record has none."""

@@ -15,6 +15,7 @@ from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..planning.cells import Cell
 from ..protocols import Protocol
+from ..records.failures import Failure
 from ..storage.store import Payload
 
 Matrix = NDArray[np.float32]
@@ -107,6 +108,8 @@ class CellResults:
     """Ids of the samples that the method was given as targets."""
     plugged: Mapping[str, Mapping[str, Payload | None]] = field(default_factory=dict)
     """What users' metrics of images gave as `value`, by name of the metric."""
+    failures: Sequence[Failure] = ()
+    """The ledger."""
 
     @property
     def made(self) -> list[Version]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..metrics.values import Undefined
+from ..records.failures import Failure
 from ..records.record import Counts, Value
 from ..statistics.uncertainty import Draws
 
@@ -14,18 +15,23 @@ MIN_GENUINE = 30
 MAX_SKIPPED = 0.1
 
 
-def alarms(values: Sequence[Value], counts: Counts, draws: Draws | Undefined) -> list[str]:
+def alarms(
+    values: Sequence[Value], counts: Counts, draws: Draws | Undefined, failures: Sequence[Failure] = ()
+) -> list[str]:
     """What a reader has to know before trusting a record.
 
     Args:
         values: the record's numbers.
         counts: what became of the images.
         draws: of the identities, or why there are none.
+        failures: the ledger.
 
     Returns:
         Sentences; empty when nothing is conspicuous.
     """
-    found = []
+    found = [str(each) for each in failures if each.impairs and each.stage != "deidentify"]
+    if not counts.done:
+        found.append(f"no image was de-identified: {counts.skipped} skipped, {counts.failed} failed")
     for each in values:
         if each.value is None:
             continue

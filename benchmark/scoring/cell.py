@@ -31,6 +31,7 @@ from .diversity import report_diversity
 from .numbers import Units, Values, Vector, draw_identities, draw_units
 from .recognition import Recognition
 from .retrieval import Retrieval
+from .withheld import withhold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +72,12 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     _report_images(values, setting, results, evaluated, units)
     _report_sets(values, results)
     _report_floors(values, setting, results, evaluated, place)
+    withhold(values, results.failures, setting.protocol)
     counts = _counts(setting, results)
     scores = io.BytesIO()
     np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
     files = {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
-    warnings = alarms(values.values, counts, values.draws)
+    warnings = alarms(values.values, counts, values.draws, results.failures)
     return Scored(values, counts, warnings, _sample_rows(setting, results, own), files)
 
 
@@ -99,6 +101,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         counts=scored.counts,
         values=scored.values.values,
         alarms=scored.alarms,
+        failures=list(results.failures),
         retrieval=_retrieval(cell, results),
         curves=scored.values.curves,
         samples=scored.rows,

@@ -27,6 +27,7 @@ from ..metrics.recognition.identification import Identification, identify
 from ..metrics.recognition.population import Ordered
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
+from ..results.acquired import acquired, is_known
 from ..results.cell import Distances, Matrix, Setting
 from ..statistics.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
 from ..statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
@@ -84,7 +85,8 @@ class Recognition:
         everyone = [each.subject for each in setting.samples]
         dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
         # A sample without a template was not acquired: no comparison with it exists.
-        enrolled = np.isfinite(np.diagonal(distances.originals)) if len(usable) else np.zeros(0, bool)
+        self._acquired = acquired(distances)
+        enrolled = self._acquired.originals
         self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
         dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
         self._dev = dev_rows if setting.protocol.threshold.source == "dev" else None
@@ -92,6 +94,8 @@ class Recognition:
         self.genuine, self.impostor = self._pairs(self._eval)
         column = {each.sample_id: index for index, each in enumerate(usable)}
         self._made = {digest: row for row, digest in enumerate(made)}
+        self.left_out = 0
+        """Images of which the recogniser gave some distances and failed on others."""
         self.probes = self._find_probes(versions, column)
 
     def _sides(self, setting: Setting, usable: Sequence[Sample]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -118,8 +122,12 @@ class Recognition:
             row = self._made.get(version.deidentify.digest)
             # Failed: as if the original had been published.
             found = self._distances.originals[column] if row is None else self._distances.deidentified[row]
-            processed = bool(np.isfinite(found[column]) and np.isfinite(found[self._gallery]).all())
-            probes.append(Probe(version, column, found if processed else None))
+            if is_known(found, np.append(self._gallery, column)):
+                probes.append(Probe(version, column, found))
+            elif row is None or self._acquired.images[row]:
+                self.left_out += 1
+            else:
+                probes.append(Probe(version, column, None))
         return probes
 
     @property
@@ -131,6 +139,10 @@ class Recognition:
     def _lost(self) -> list[int]:
         """Units of the probes that it could not."""
         return [self._unit(each) for each in self.probes if each.row is None]
+
+    def _note(self, lost: int) -> str | None:
+        left_out = f"{self.left_out} images are left out: some of their distances are none" if self.left_out else None
+        return "; ".join(each for each in (lost_note(lost), left_out) if each) or None
 
     def _unit(self, probe: Probe) -> int:
         return self._units.column[probe.version.deidentify.digest]
@@ -147,7 +159,7 @@ class Recognition:
         values.add("eer_threshold", found, len(genuine) + len(impostor), self.name, within=within.get("eer_threshold"))
         for suffix, scores in (("", own), ("_cross", cross)):
             share, total = rejected(scores, threshold)
-            note = lost_note(scores.lost.size)
+            note = self._note(scores.lost.size)
             values.add(f"rr{suffix}", share, total, self.name, reason=note, within=within.get(f"rr{suffix}"))
             ratio = dir_ratio(self.genuine, self.impostor, scores.values)
             values.add(f"dir{suffix}", ratio, scores.values.size, self.name, within=within.get(f"dir{suffix}"))
@@ -244,7 +256,7 @@ class Recognition:
         total = found.probes + len(self._lost)
         share = found.probes / total  # an image that cannot be processed is not identified
         within = self._hit_replicates(values.draws, table, probes, gallery, None if with_source else sources)
-        note = lost_note(len(self._lost))
+        note = self._note(len(self._lost))
         values.add(metric, found.rank1 * share, total, self.name, reason=note, within=within)
         ranks = np.arange(1, min(CMC_RANKS, len(found.cmc)) + 1, dtype=np.float64)
         name: CurveName = "cmc_with_source" if with_source else "cmc_without_source"
@@ -295,7 +307,7 @@ class Recognition:
         rows = np.array([row for row, _ in found], dtype=np.intp)
         columns = np.array([column for _, column in found], dtype=np.intp)
         table = self._distances.versions[np.ix_(rows, rows)]
-        good = np.isfinite(np.diagonal(table)) if len(table) else np.zeros(0, bool)
+        good = self._acquired.versions[rows]
         table, columns = table[np.ix_(good, good)], columns[good]
         labels = self._identities[columns].astype(str)
         compared = pair_up(table, labels, self._cluster[columns], self._people)

@@ -110,7 +110,7 @@ class Retrieval(Recognition):
         mated = np.isfinite(hits)
         outcomes = [*hits[mated].tolist(), *([lost] * len(self._lost))]
         units = [column for column, there in zip(columns, mated, strict=True) if there]
-        note = "; ".join(each for each in (lost_note(len(self._lost)), _mateless(mated)) if each) or None
+        note = "; ".join(each for each in (self._note(len(self._lost)), _mateless(mated)) if each) or None
         values.add_share(metric, outcomes, [*units, *self._lost], self.name, reason=note, levels=self._units.levels)
 
     def _report_original_hits(self, values: Values, metric: str, hits: Vector | Undefined) -> None:

@@ -43,9 +43,13 @@ def _measure_one(task: Task, context: Context) -> Made:
 
 
 def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
-    from .measure import perceive
+    from .measure import NETS, perceive
 
-    return [_pair(task, context, lambda a, b, region: Payload(perceive(a, b, region))) for task in tasks]
+    def look(task: Task) -> Made:
+        nets = tuple(net for net in NETS if net in task.network.split("+"))
+        return _pair(task, context, lambda a, b, region: Payload(perceive(a, b, region, nets)))
+
+    return [look(task) for task in tasks]
 
 
 def _between(tasks: Sequence[Task], context: Context) -> list[Made]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,17 +78,30 @@ def _ms_ssim_of_box(original: Image, deidentified: Image, region: NDArray[np.boo
     return ms_ssim(np.ascontiguousarray(original[box]), np.ascontiguousarray(deidentified[box]))
 
 
-def perceive(original: Image, deidentified: Image, region: NDArray[np.bool_] | None) -> dict[str, Any]:
-    """LPIPS with every net, on the whole image and on the region, and the paper's evaluation; as `measure`."""
+def no_weights(name: str) -> Undefined:
+    """Stands for a number whose weight file is not at hand and cannot be fetched."""
+    return Undefined(f"unavailable: weights {name} (`deid-bench weights fetch {name}` says why)")
+
+
+def perceive(
+    original: Image, deidentified: Image, region: NDArray[np.bool_] | None, nets: Sequence[Net] = NETS
+) -> dict[str, Any]:
+    """LPIPS on the whole image and on the region, and the paper's evaluation; as `measure`.
+
+    Args:
+        original, deidentified: two images of one shape.
+        region: (H, W), what the method may repaint, where it says so.
+        nets: those whose weights are at hand; without them the rest is measured all the same.
+    """
     found: dict[str, float | Undefined] = {}
     for net in NETS:
-        seen = lpips([original], [deidentified], net, [region])[0]
+        seen = lpips([original], [deidentified], net, [region])[0] if net in nets else no_weights(f"lpips-{net}")
         whole, part = (seen.value, seen.region) if isinstance(seen, Perceptual) else (seen, seen)
         found[f"lpips_{net}"], found[f"lpips_{net}_region"] = whole, part
     for name, value in paper_similarity(original, deidentified).items():
         found[f"{name}_paper"] = value
     # The paper's LPIPS differs from ours on images that it reduces, and nowhere else.
-    as_it_is = reduced(original) is original
+    as_it_is = reduced(original) is original or "vgg" not in nets
     found["lpips_paper"] = found["lpips_vgg"] if as_it_is else paper_lpips(original, deidentified)
     return plain(found)
 

@@ -21,6 +21,7 @@ from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
 from .crop import crop
+from .distances import compare
 from .guard import Crash, guarded
 from .images import IMAGE_STAGES
 from .inputs import LOST, Context, Made, WatchedStore, analysis_payload, load_analysis, load_image, load_plugin
@@ -157,7 +158,7 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
     if isinstance(output, Crash):
         return output
     if isinstance(output, Failure):
-        return Payload({"failure": output.reason})
+        return Payload({"failure": str(output.reason or "no reason given")})
     problem = image_problem(output, request.image.shape)
     if problem:
         return Crash(problem)
@@ -187,7 +188,7 @@ def image_problem(output: object, shape: tuple[int, ...]) -> str | None:
     return None
 
 
-# ------------------------------------------------------------------------------------------------ embed, compare
+# ------------------------------------------------------------------------------------------------ embed
 
 
 def _embed(tasks: Sequence[Task], context: Context) -> list[Made]:
@@ -221,49 +222,11 @@ def _embed_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     return guarded(embed, context.seconds_per_image)
 
 
-def _compare(tasks: Sequence[Task], context: Context) -> list[Made]:
-    recognizer = load_plugin(tasks[0].plugin)
-    if isinstance(recognizer, Crash):
-        return [recognizer for _ in tasks]
-    return [_compare_one(task, cast(Recognizer, recognizer), context) for task in tasks]
-
-
-def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
-    """A block of distances; rows and columns without a template are NaN."""
-    templates = [_template(item, context) for item in task.inputs]
-    rows = [index for index, each in enumerate(templates[: task.split]) if each is not None]
-    columns = [index for index, each in enumerate(templates[task.split :]) if each is not None]
-    matrix = np.full((task.split, len(templates) - task.split), np.nan, dtype=np.float32)
-    if rows and columns:
-        a = np.stack([cast(NDArray[Any], templates[index]) for index in rows])
-        b = np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns])
-        found = guarded(lambda: np.asarray(recognizer.distances(a, b)), 3600.0)
-        if isinstance(found, Crash):
-            return found
-        if found.shape != (len(a), len(b)) or not np.isfinite(found).all():
-            return Crash(f"distances: expected finite numbers of shape {(len(a), len(b))}, got shape {found.shape}")
-        matrix[np.ix_(rows, columns)] = found.astype(np.float32)
-    own = task.inputs[: task.split] == task.inputs[task.split : 2 * task.split]
-    if own and not _symmetric(matrix[:, : task.split]):
-        return Crash("distances: expected the same of a and b as of b and a, got others; make them symmetric")
-    return Payload({}, {"distances": matrix})
-
-
-def _symmetric(square: NDArray[np.float32]) -> bool:
-    """Whether a set's distances to itself allow that each pair is asked for once."""
-    return np.allclose(square, square.T, rtol=1e-3, atol=1e-5, equal_nan=True)
-
-
-def _template(item: str | None, context: Context) -> NDArray[Any] | None:
-    payload = context.store.read(item) if item else None
-    return payload.arrays.get("template") if payload else None
-
-
 _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.ANALYZE: _analyze,
     Stage.CROP: crop,
     Stage.DEIDENTIFY: _deidentify,
     Stage.EMBED: _embed,
-    Stage.COMPARE: _compare,
+    Stage.COMPARE: compare,
     **IMAGE_STAGES,
 }

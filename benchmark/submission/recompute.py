@@ -107,7 +107,7 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         },
         versions=versions,
         failed=failed,
-        crashed=frozenset([digest for digest, why in failed.items() if why is not None][: record.counts.retry]),
+        crashed=frozenset(map(str, range(record.counts.retry))),
         analyses={digest: Payload() for digest, row in by_digest.items() if row.survived},
         measures=payloads,
         perceived=NO_CLOSER_LOOK.perceived if record.quality == "basic" else payloads,
@@ -120,6 +120,7 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         seed_lpips={},
         seconds={},
         plugged={each.metric.name: _measured(each.metric.name, by_digest) for each in metrics},
+        failures=record.failures,
     )
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
     if protocol is None:
@@ -174,7 +175,7 @@ def _header_problems(record: RunRecord) -> list[str]:
         problems.append(f"protocol {record.protocol.id}: who searches whom is not said, or said without need")
     roles = record.retrieval
     planned = record.repetitions * (record.dataset.samples if roles is None else roles.queries)
-    if seen != said or {counts.planned, planned} != {len(rows)} or not 0 <= counts.retry <= counts.failed:
+    if seen != said or {counts.planned, planned} != {len(rows)} or counts.retry < 0:
         problems.append(f"counts say {said} of {counts.planned} images, the rows {seen} of {len(rows)}")
     return problems
 

@@ -55,6 +55,21 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
     console.print(f"{board}", highlight=False, soft_wrap=True)
 
 
+def print_impaired(outcomes: Sequence[Outcome]) -> None:
+    """One line on the error stream for each record that something crashed in, or that has no image."""
+    import click
+
+    for outcome in outcomes:
+        record = outcome.record
+        counts, reasons = record.counts, [str(each) for each in record.impaired]
+        if not counts.done:
+            reasons.insert(0, f"no image was de-identified: {counts.skipped} skipped, {counts.failed} failed")
+        if reasons:
+            more = f"; {len(reasons) - 1} more" if len(reasons) > 1 else ""
+            where = outcome.folder / "run.json"
+            click.secho(f"{record.method.spec}: {reasons[0]}{more}: see {where}", fg="yellow", err=True)
+
+
 def _heading(metric: Metric, retrieval: bool) -> str:
     short = (metric.retrieval_short if retrieval else "") or metric.heading
     arrow = f"→{metric.aim:g}" if metric.aim is not None else _ARROWS[metric.better]
@@ -185,6 +200,6 @@ def _print_problems(console: Console, record: RunRecord) -> None:
         for reason, count in sorted(counts.reasons.items(), key=lambda item: -item[1])[:5]:
             console.print(f"  {count} × {reason}", style="yellow", highlight=False, markup=False)
     if counts.retry:
-        console.print(f"  the same command tries {counts.retry} of them again", style="yellow", highlight=False)
+        console.print(f"  the same command tries {counts.retry} of these again", style="yellow", highlight=False)
     for alarm in record.alarms:
         console.print(f"  {record.method.spec}: {alarm}", style="yellow", highlight=False, markup=False)

@@ -1,0 +1,195 @@
+"""A cell carried out, stage by stage: everything but the scores."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from ..datasets.base import Sample
+from .engine.execute import CHUNK, Executor
+from .full_quality import NO_CLOSER_LOOK, look_closely
+from .planning.cell_tasks import Tasks, Version
+from .planning.cells import Cell
+from .planning.tasks import Plugin, Stage, Task, compare_tasks, metric_task
+from .records.failures import About
+from .results.blocks import BadPairs, join_blocks
+from .results.cell import CellResults, Distances
+from .results.ledger import Ledger
+from .storage.store import Payload
+
+
+def compute(cell: Cell, executor: Executor) -> CellResults:
+    """Carry out a cell, stage by stage; everything but the scores."""
+    tasks, ledger = Tasks(cell), Ledger(executor.problems)
+    with _originals_alone(cell, executor):
+        missing = find_originals(cell, tasks, executor, ledger)
+    versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
+    failed = _carry_out(
+        executor, ledger, Stage.DEIDENTIFY, cell.method, [each.deidentify for each in versions],
+        "de-identify", getattr(cell.method.info, "batch_size", CHUNK),
+    )  # fmt: skip
+    made = [each for each in versions if failed[each.deidentify.digest] is None]
+    again = f"find {_things(cell)} again"
+    _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, [each.analyze for each in made], again)
+    seen = [each for each in made if executor.read(each.analyze)]
+    _carry_out(executor, ledger, Stage.MEASURE, None, [each.measure for each in seen], "measure")
+    extra = look_closely(cell, tasks, made, executor, ledger) if cell.quality == "full" else NO_CLOSER_LOOK
+    plugged = {each.resolved.text: _measured_by(each, tasks, made, executor, ledger) for each in cell.metrics}
+    usable = [each for each in cell.samples if missing[each.sample_id] is None]
+    distances = {
+        recognizer.resolved.text: _distances(cell, tasks, usable, made, recognizer, executor, ledger)
+        for recognizer in cell.recognizers
+    }
+    images = {each.deidentify.digest: _coverage_and_hash(each, executor) for each in made}
+    return CellResults(
+        missing=missing,
+        versions=versions,
+        failed=failed,
+        crashed=frozenset(executor.problems),
+        analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
+        measures={each.deidentify.digest: executor.read(each.measure) for each in made},
+        perceived=extra.perceived,
+        coverage={digest: coverage for digest, (coverage, _) in images.items()},
+        images={digest: sha256 for digest, (_, sha256) in images.items()},
+        usable=usable,
+        distances=distances,
+        features=extra.features,
+        floors=extra.floors,
+        seed_lpips=extra.seed_lpips,
+        seconds=_mean_seconds(cell, tasks, versions, executor),
+        targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
+        plugged={name: found for name, found in plugged.items() if found is not None},
+        failures=ledger.failures(),
+    )
+
+
+def _measured_by(
+    metric: Plugin, tasks: Tasks, made: list[Version], executor: Executor, ledger: Ledger
+) -> dict[str, Payload | None] | None:
+    """What a user's metric of images gives, by the digest of the de-identify task; None for one of distances."""
+    if metric.info.takes != "images":
+        return None
+    todo = {
+        each.deidentify.digest: metric_task(
+            each.analyze.label, tasks.image(each.sample), each.deidentify.digest, tasks.analysis(each.sample), metric
+        )
+        for each in made
+    }
+    _carry_out(executor, ledger, Stage.METRIC, metric, list(todo.values()), f"measure ({metric.resolved.text})")
+    return {digest: executor.read(task) for digest, task in todo.items()}
+
+
+def _carry_out(
+    executor: Executor,
+    ledger: Ledger,
+    stage: Stage,
+    plugin: Plugin | None,
+    tasks: Sequence[Task],
+    title: str,
+    batch: int = CHUNK,
+    about: About = "de-identified images",
+) -> dict[str, str | None]:
+    """Make the objects of tasks; what failed goes into the ledger.
+
+    Returns:
+        By digest: why there is no usable result, or None.
+    """
+    executor.make(title, tasks, batch)
+    reasons = {each.digest: executor.reason(each) for each in tasks}
+    ledger.add(stage.value, "" if plugin is None else plugin.resolved.text, about, tasks, reasons)
+    return reasons
+
+
+def find_originals(cell: Cell, tasks: Tasks, executor: Executor, ledger: Ledger | None = None) -> dict[str, str | None]:
+    """Find hands or faces in the originals, and cut them where the protocol does.
+
+    Returns:
+        By sample id: why there is none, or None.
+    """
+    ledger = Ledger({}) if ledger is None else ledger
+    things, detections = f"find {_things(cell)}", list(tasks.detections.values())
+    seen = _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, detections, things, about="originals")
+    missing = {sample_id: seen[task.digest] for sample_id, task in tasks.detections.items()}
+    if cell.protocol.crop:
+        whole = [task for name, task in tasks.originals.items() if missing[name] is None]
+        cut = _carry_out(executor, ledger, Stage.CROP, None, whole, "cut faces", about="originals")
+        missing |= {name: cut[task.digest] for name, task in tasks.originals.items() if missing[name] is None}
+        there = [each for name, each in tasks.references.items() if missing[name] is None]
+        executor.make("find faces in the crops", there)
+        reasons = {each.digest: executor.problems.get(each.digest) for each in there}
+        ledger.add("analyze crops", cell.analyzer.resolved.text, "originals", there, reasons)
+    return missing
+
+
+def _things(cell: Cell) -> str:
+    return "hands" if cell.protocol.modality == "palm" else "faces"
+
+
+def _coverage_and_hash(version: Version, executor: Executor) -> tuple[float | None, str | None]:
+    payload = executor.read(version.deidentify)
+    if payload is None:
+        return None, None
+    return payload.meta.get("roi_coverage"), hashlib.sha256(payload.blobs["image.png"]).hexdigest()
+
+
+def _originals_alone(cell: Cell, executor: Executor) -> AbstractContextManager[None]:
+    """Held while work on originals is done, which other methods' runs on the dataset need as well."""
+    name = f"originals-{cell.dataset.digest[:16]}-{cell.analyzer.digest[:16]}"
+    return executor.alone(name, f"the originals of {cell.dataset.plugin.text}")
+
+
+def _distances(
+    cell: Cell,
+    tasks: Tasks,
+    usable: list[Sample],
+    made: list[Version],
+    recognizer: Plugin,
+    executor: Executor,
+    ledger: Ledger,
+) -> Distances:
+    """Originals x originals and de-identified x originals, NaN where a template could not be had."""
+    name, embeds = recognizer.resolved.text, tasks.original_embeds(recognizer)
+    originals = [embeds[each.sample_id] for each in usable]
+    probes = [tasks.version_embed(each, recognizer) for each in made]
+    with _originals_alone(cell, executor):
+        executor.make(f"embed ({name}): originals", originals)
+    executor.make(f"embed ({name})", probes)
+    reasons = {each.digest: executor.reason(each) for each in (*originals, *probes)}
+    ledger.add(Stage.EMBED.value, name, "originals", originals, reasons)
+    ledger.add(Stage.EMBED.value, name, "de-identified images", probes, reasons)
+    columns = [None if reasons[each.digest] else each.digest for each in originals]
+    rows = [None if reasons[each.digest] else each.digest for each in probes]
+    labels = [each.label for each in originals], [f"de-identified {each.label}" for each in probes]
+    sides: list[tuple[About, int, int]] = [("originals", 0, 0), ("de-identified images", 1, 0), ("versions", 1, 1)]
+    digests = columns, rows
+    blocks = [compare_tasks(name, digests[a], digests[b], recognizer) for _, a, b in sides]
+    executor.make(f"compare ({name})", [task for block in blocks for task in block])
+    matrices = []
+    for block, (about, a, b) in zip(blocks, sides, strict=True):
+        ledger.add(Stage.COMPARE.value, name, about, block, {each.digest: executor.reason(each) for each in block})
+        bad = BadPairs()
+        matrices.append(join_blocks(block, map(executor.read, block), len(digests[b]), bad))
+        ledger.add_pairs(name, about, bad, (labels[a], labels[b]))
+    problems = {each.label: why for each in (*originals, *probes) if (why := reasons[each.digest])}
+    return Distances(matrices[0], matrices[1], matrices[2], problems)
+
+
+def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor) -> dict[str, float]:
+    timed = executor.seconds()
+    groups = {
+        Stage.ANALYZE.value: [each.digest for each in tasks.detections.values()],
+        Stage.DEIDENTIFY.value: [each.deidentify.digest for each in versions],
+        Stage.MEASURE.value: [each.measure.digest for each in versions],
+        Stage.EMBED.value: [
+            each.digest for recognizer in cell.recognizers for each in tasks.original_embeds(recognizer).values()
+        ],
+    }
+    means = {}
+    for name, digests in groups.items():
+        known = [timed[each] for each in digests if each in timed]
+        if known:
+            means[name] = round(float(np.mean(known)), 5)
+    return means

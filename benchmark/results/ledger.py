@@ -1,0 +1,91 @@
+"""The ledger of a cell: what was refused, what crashed and what was not acquired, over all stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ...characters import sentence
+from ..planning.tasks import Stage, Task
+from ..records.failures import FIRST, About, Failure, Outcome
+from .blocks import BadPairs
+
+
+@dataclass(slots=True)
+class _Tally:
+    total: int
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+
+class Ledger:
+    """Collects failures as the stages go by.
+
+    Args:
+        crashes: by digest of a task, why it crashed; looked at whenever something is added.
+    """
+
+    def __init__(self, crashes: Mapping[str, str]) -> None:
+        self._crashes = crashes
+        self._tallies: dict[tuple[str, str, About, Outcome, str], _Tally] = {}
+
+    def add(
+        self, stage: str, by: str, about: About, tasks: Iterable[Task], reasons: Mapping[str, str | None]
+    ) -> None:
+        """Take down what of one stage failed.
+
+        Args:
+            stage: its name; one of `Stage`, or of a part of it.
+            by: specification of the plug-in, empty for the toolkit's own stages.
+            about: what the tasks work on.
+            tasks: all of them; none is named twice.
+            reasons: by digest of a task, why it failed, or None.
+        """
+        every = list(tasks)
+        for task in every:
+            why = reasons[task.digest]
+            if why is None:
+                continue
+            acquired: Outcome = "not acquired" if stage == Stage.EMBED.value else "refused"
+            outcome: Outcome = "crashed" if task.digest in self._crashes else acquired
+            self._count((stage, by, about, outcome, sentence(why)), task.label, 1, len(every))
+
+    def add_pairs(self, by: str, about: About, bad: BadPairs, names: tuple[list[str], list[str]]) -> None:
+        """Take down pairs without a proper distance.
+
+        Args:
+            by: specification of the recogniser.
+            about: what was compared with the originals.
+            bad: the pairs.
+            names: of rows and columns.
+        """
+        for reason, count in bad.counts.items():
+            pairs = [f"{names[0][row]} x {names[1][column]}" for row, column in bad.first[reason]]
+            key: tuple[str, str, About, Outcome, str] = (Stage.COMPARE.value, by, about, "not acquired", reason)
+            tally = self._tallies.setdefault(key, _Tally(bad.total))
+            tally.count += count
+            tally.first = pairs[:FIRST]
+
+    def _count(self, key: tuple[str, str, About, Outcome, str], label: str, count: int, total: int) -> None:
+        tally = self._tallies.setdefault(key, _Tally(total))
+        tally.count += count
+        if len(tally.first) < FIRST:
+            tally.first.append(label)
+
+    def failures(self) -> list[Failure]:
+        """In order of the stages."""
+        order = [each.value for each in Stage]
+        keys = sorted(self._tallies, key=lambda key: (order.index(key[0]) if key[0] in order else 0, key))
+        return [
+            Failure(
+                stage=key[0],
+                by=key[1],
+                about=key[2],
+                outcome=key[3],
+                reason=key[4],
+                count=self._tallies[key].count,
+                total=self._tallies[key].total,
+                first=self._tallies[key].first,
+            )
+            for key in keys
+        ]

@@ -1,0 +1,73 @@
+"""Numbers that a crash has taken: absent with the reason, never computed from what happens to be left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..metrics.catalogue import METRICS
+from ..planning.tasks import Stage
+from ..protocols import Protocol
+from ..records.failures import Failure
+from ..records.record import Value
+from ..stages.measure import DRIFTS, FACE_DRIFTS, PERCEPTUAL, PIXELS
+from .numbers import Values
+
+_DRIFT_METRICS = frozenset({*DRIFTS.values(), *FACE_DRIFTS.values()})
+_MEASURED = frozenset({*PIXELS, "roi_changed", *_DRIFT_METRICS})
+_BY_STAGE: Mapping[str, frozenset[str]] = {
+    Stage.ANALYZE.value: _MEASURED | {"survival"},
+    Stage.MEASURE.value: _MEASURED,
+    Stage.PERCEIVE.value: frozenset(PERCEPTUAL),
+    Stage.BETWEEN.value: frozenset({"lpips_between_seeds"}),
+    Stage.FLOOR.value: frozenset(metric.replace("drift_", "floor_") for metric in _DRIFT_METRICS),
+}
+"""Numbers about images that a crash of a stage takes; distances between sets of images see to it themselves."""
+
+
+def withhold(values: Values, failures: Sequence[Failure], protocol: Protocol) -> None:
+    """Take out what depends on work that crashed.
+
+    Args:
+        values: all numbers; changed in place.
+        failures: the ledger.
+        protocol: whether recognisers align de-identified images by what the analyzer finds in them.
+    """
+    crashes = [each for each in failures if each.outcome == "crashed"]
+    for index, value in enumerate(values.values):
+        cause = next((each for each in crashes if _takes(each, value.metric, value.recognizer, protocol)), None)
+        if cause is not None:
+            reason = f"withheld: {cause}; the same command tries it again"
+            values.values[index] = Value(
+                metric=value.metric, recognizer=value.recognizer, value=None, n=0, reason=reason
+            )
+            values.replicates.pop((value.metric, value.recognizer or ""), None)
+    values.curves[:] = [
+        each
+        for each in values.curves
+        if not any(_takes(crash, _METRIC_OF_CURVE[each.name], each.recognizer, protocol) for crash in crashes)
+    ]
+
+
+_METRIC_OF_CURVE = {
+    "det": "eer",
+    "det_deidentified": "rr_cross",
+    "cmc_with_source": "rank1_with_source",
+    "cmc_without_source": "rank1_without_source",
+    "cmc_originals": "rank1_originals",
+}
+"""A number that is made of the same distances."""
+
+
+def _takes(crash: Failure, metric: str, recognizer: str | None, protocol: Protocol) -> bool:
+    """Whether a number cannot be had because of a crash."""
+    if crash.stage in (Stage.ANALYZE.value, Stage.CROP.value) and crash.about == "originals":
+        return True  # who takes part is not known
+    if crash.stage == Stage.METRIC.value:
+        return crash.by == metric
+    if recognizer is None:
+        return metric in _BY_STAGE.get(crash.stage, ())
+    about_originals = metric in METRICS and METRICS[metric].group == "recognition"
+    if crash.stage in (Stage.EMBED.value, Stage.COMPARE.value):
+        return crash.by == recognizer and (crash.about == "originals" or not about_originals)
+    aligned = crash.stage == Stage.ANALYZE.value and protocol.alignment.probe == "own-else-original"
+    return aligned and not about_originals

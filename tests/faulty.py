@@ -1,0 +1,94 @@
+"""A recogniser and an analyzer that fail now and then, in every way that there is; taken in by their file."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from deid_bench.analyzers.base import AnalyzerInfo, HandAnalysis, Missing
+from deid_bench.recognizers.base import RecognizerInfo
+
+
+def _some(array: np.ndarray) -> bool:
+    """About a third of all images, the same ones every time."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()[0] % 3 == 0
+
+
+class Faulty:
+    """Correlates pixels, with a fault: `nowhere` is the healthy one."""
+
+    info = RecognizerInfo("faulty", "1", "palm", "Fails now and then", "CC0-1.0", "")
+
+    def __init__(self, fault: str = "nowhere") -> None:
+        self._fault = fault
+
+    def align(self, image, analysis):
+        x0, y0, x1, y1 = analysis.box.astype(int)
+        crop = np.ascontiguousarray(image[y0:y1, x0:x1][::2, ::2])
+        dark = crop.mean() < 60
+        if self._fault == "align" and _some(crop):
+            raise RuntimeError("align fell over\n\x1b[31mbadly")
+        if self._fault == "dark" and dark:
+            raise RuntimeError("too dark for me")
+        return crop
+
+    def embed(self, crops):
+        if self._fault == "checkpoint":
+            raise OSError("checkpoint.bin is no checkpoint")
+        vectors = np.stack([np.resize(crop.mean(axis=2), 576) for crop in crops]).astype(np.float64)
+        vectors -= vectors.mean(axis=1, keepdims=True)
+        return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+
+    def distances(self, a, b):
+        found = ((1 - a @ b.T) / 2).clip(0, 1)
+        if self._fault == "zero by zero":  # as where a cosine divides by lengths
+            found[~a.any(axis=1)] = found[:, ~b.any(axis=1)] = np.nan
+        if self._fault == "raises":
+            raise ArithmeticError("no")
+        if self._fault == "wrong shape":
+            return found[:, :-1]
+        if self._fault == "itself":
+            found[found < 1e-9] = np.nan
+        if self._fault in ("one image", "infinite", "negative", "lopsided"):
+            odd = np.array([_some(each) for each in a])[:, None] & np.array([_some(each) for each in b])[None]
+            other = {"one image": np.nan, "infinite": np.inf, "negative": -1.0}.get(self._fault)
+            found = np.where(odd, found * (1 + 0.1 * a[:, :1]) if other is None else other, found)
+        return found
+
+
+class FaultyAnalyzer:
+    """Takes whatever is bright for the hand; crashes where it is told to."""
+
+    info = AnalyzerInfo("faulty_analyzer", "1", "palm", "Crashes", "CC0-1.0", "")
+
+    def __init__(self, fault: str = "originals") -> None:
+        self._fault = fault
+
+    def analyze(self, images):
+        return [self._one(image) for image in images]
+
+    def _one(self, image):
+        grey = len(np.unique(image)) < 10
+        if self._fault == "nothing":
+            return Missing("nobody here")
+        if (self._fault == "originals" and not grey and _some(image)) or (self._fault == "again" and grey):
+            raise RuntimeError("the detector fell over")
+        mask = image.max(axis=2) > 30
+        ys, xs = np.nonzero(mask)
+        x0, y0, x1, y1 = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+        points = (np.random.default_rng(1).random((21, 2)) * [x1 - x0, y1 - y0] + [x0, y0]).astype(np.float32)
+        roi = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float32)
+        depth = np.concatenate([points / 1000, np.zeros((21, 1))], 1).astype(np.float32)
+        return HandAnalysis(np.array([x0, y0, x1, y1], np.float32), 0.9, "left", points, depth, roi, mask)
+
+
+class Blackens:
+    """Paints about a third of the images black, and leaves the others as they are."""
+
+    from deid_bench.deidentifiers.base import MethodInfo
+
+    info = MethodInfo(name="blackens", version="1", modality=("palm",), description="Paints", licence="CC0-1.0")
+
+    def deidentify(self, batch):
+        return [request.image * 0 + 50 if _some(request.image) else request.image.copy() for request in batch]
