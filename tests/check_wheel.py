@@ -25,6 +25,7 @@ NEEDED = (
     "deid_bench/reports/board/templates/board_start.js",
     "deid_bench/reports/paper/printed/palm_deid.toml",
     "deid_bench/deidentifiers/assets/palm_tiny/unet/diffusion_pytorch_model.safetensors",
+    "deid_bench/deidentifiers/assets/palm_skin/palm_skin.safetensors",
     "deid_bench/deidentifiers/assets/face_tiny_ddpm/diffusion_pytorch_model.safetensors",
     "deid_bench/recognizers/assets/ccnet/ccnet.safetensors",
     "deid_bench/recognizers/assets/eehnet_style/eehnet_style.safetensors",

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.types import Failure, Image
+from ...weights.files import digest, weight
 from ..base import MethodInfo, Request
 from ..diffusers_models import DeviceName
 from ..parameters import check_choice, check_number, check_whole
 from ..regions import DEFAULT_MARGIN, MaskPoints, RegionError, check_region
+from .skin_texture import SKIN, read_charts
 
 if TYPE_CHECKING:
     from .paint_by_example import Sampling
@@ -37,6 +39,8 @@ PRESETS: Mapping[Preset, Mapping[str, Any]] = {
         "colour": True,
         "seam": True,
         "grain": True,
+        "tone": 0.15,
+        "texture": True,
         "posterior": "mode",
         "start": "image",
     },
@@ -50,6 +54,8 @@ PRESETS: Mapping[Preset, Mapping[str, Any]] = {
         "colour": False,
         "seam": False,
         "grain": False,
+        "tone": 0.0,
+        "texture": False,
         "posterior": "sample",
         "start": "fixed",
     },
@@ -86,7 +92,9 @@ class PalmDiffusion:
         mask_margin: growth of the palm polygon as a share of the palm width, 0..2.
         colour: give the model a hand of normal colour and take that back afterwards.
         seam: carry on the colours of the surround into the palm, and paste with a soft border.
-        grain: give the painted palm the surround's noise.
+        grain: give the painted palm the picture's noise.
+        tone: what is coarser than this share of the palm width comes from the original, 0..1; 0 switches it off.
+        texture: narrow the painted lines, and fill in detail of skin until it is as strong as the original's.
         posterior: the autoencoder's latents: its `mode`, or a `sample`.
         start: start latents drawn for each `image` from its seed, or `fixed`: one for all, from `start_seed`.
         start_seed: of `start=fixed`.
@@ -102,17 +110,18 @@ class PalmDiffusion:
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="palm_diffusion",
-        version="1",
+        version="2",
         modality=("palm",),
         description="Paints a new palm with Paint by Example, guided by pieces of the old one",
         stochastic=True,
         family="diffusion",
-        training_data="palm-tiny: rendered palms of synthetic-palm, disjoint from every benchmark set; "
+        training_data="palm-tiny: rendered palms of synthetic-palm, disjoint from every benchmark set; palm-skin: "
+        "patches without lines of two photographed palms; "
         "other weights: see their model card",
         licence="Apache-2.0 (palm-tiny); Fantasy-Studio/Paint-by-Example: CreativeML OpenRAIL-M",
         citation="Yan et al., Palmprint De-Identification Using Diffusion Model, arXiv:2504.08272, 2025; "
         "Yang et al., Paint by Example: Exemplar-based Image Editing with Diffusion Models, CVPR 2023",
-        weights=("palm-tiny-vae", "palm-tiny-unet", "palm-tiny-image-encoder"),
+        weights=("palm-tiny-vae", "palm-tiny-unet", "palm-tiny-image-encoder", "palm-skin"),
         batch_size=8,
     )
 
@@ -133,6 +142,8 @@ class PalmDiffusion:
         colour: bool | None = None,
         seam: bool | None = None,
         grain: bool | None = None,
+        tone: float | None = None,
+        texture: bool | None = None,
         posterior: PosteriorName | None = None,
         start: Start | None = None,
         start_seed: int = 123,
@@ -145,8 +156,8 @@ class PalmDiffusion:
         chosen: dict[str, Any] = {**(_TINY if weights == "palm-tiny" else _LARGE), **PRESETS[preset]}
         given = {
             "steps": steps, "scheduler": scheduler, "pin_unmasked": pin_unmasked, "paste": paste, "crop": crop,
-            "mask_points": mask_points, "colour": colour, "seam": seam, "grain": grain, "posterior": posterior,
-            "start": start, "guidance_scale": guidance_scale,
+            "mask_points": mask_points, "colour": colour, "seam": seam, "grain": grain, "tone": tone,
+            "texture": texture, "posterior": posterior, "start": start, "guidance_scale": guidance_scale,
         }  # fmt: skip
         chosen.update({name: value for name, value in given.items() if value is not None})
         for name, choices in (("scheduler", SchedulerName), ("paste", Where), ("crop", Where), ("start", Start)):
@@ -157,6 +168,7 @@ class PalmDiffusion:
         check_region("palm", chosen["mask_points"], mask_margin)
         check_number("alpha", alpha, 0.0, 1.0)
         check_number("guidance_scale", chosen["guidance_scale"], 1.0, 50.0)
+        check_number("tone", chosen["tone"], 0.0, 1.0)
         check_whole("steps", chosen["steps"], 1, 1000)
         check_whole("start_seed", start_seed, 0, 2**63 - 1)
         if batch_size is not None:
@@ -179,7 +191,8 @@ class PalmDiffusion:
         """
         from .paint_by_example_parts import weight_hashes
 
-        return weight_hashes(str(params["weights"]))
+        skin = {SKIN: digest(SKIN)} if PalmDiffusion(**params).settings["texture"] else {}
+        return {**weight_hashes(str(params["weights"])), **skin}
 
     def repaints(self, request: Request) -> NDArray[np.bool_]:
         """(H, W) pixels that this method may change.
@@ -204,6 +217,7 @@ class PalmDiffusion:
         if not batch:
             return []
         parts, geometry = self._parts(), self._geometry()
+        charts = read_charts(weight(SKIN)) if geometry.texture else None
         prepared = [self._prepare(request, parts) for request in batch]
         fixed = self.start_seed if self.settings["start"] == "fixed" else None
         canvases = [each.canvas(fixed) for each in prepared if not isinstance(each, Failure)]
@@ -221,7 +235,7 @@ class PalmDiffusion:
                     Failure("the diffusion model gave no finite numbers; with half precision try dtype=float32")
                 )
             else:
-                made.append(paste_back(each, pixels, geometry))
+                made.append(paste_back(each, pixels, geometry, charts))
         return made
 
     def _prepare(self, request: Request, parts: Parts) -> Prepared | Failure:
@@ -240,7 +254,7 @@ class PalmDiffusion:
     def _geometry(self) -> Geometry:
         from .palm_inpainting import Geometry
 
-        names = ("crop", "paste", "mask_points", "colour", "seam", "grain")
+        names = ("crop", "paste", "mask_points", "colour", "seam", "grain", "tone", "texture")
         return Geometry(mask_margin=self.mask_margin, **{name: self.settings[name] for name in names})
 
     def _sampling(self) -> Sampling:

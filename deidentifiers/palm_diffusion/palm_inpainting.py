@@ -20,6 +20,8 @@ from ..base import Request
 from ..regions import POINTS, MaskPoints, RegionError, palm_width, region_mask
 from .paint_by_example import Canvas
 from .seam import add_grain, feather, match_surround
+from .skin_texture import fill_texture, skin_layer
+from .tone import carry_tone, continue_surround, to_lab, to_rgb
 
 Crop = Literal["hand", "palm"]
 Paste = Literal["hand", "palm"]
@@ -35,6 +37,10 @@ _DARKEST = 8.0
 """Grey levels; a mean below counts as this, so that black images are not blown up."""
 _ENOUGH = 64
 """Pixels that a mean colour should rest on."""
+_WORKED = 640.0
+"""px of palm width; tone and texture of larger hands are made at this size, and finer grain is added."""
+_REDDER = 0.12
+"""Change of a* for one of L* in the detail of skin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,9 @@ class Geometry:
     colour: bool
     seam: bool
     grain: bool
+    tone: float
+    """Palm widths: what is coarser comes from the original; 0: nothing does."""
+    texture: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +245,22 @@ def scaled(crop: Image, gain: NDArray[np.float32]) -> Image:
     return np.asarray(np.clip(crop.astype(np.float32) * gain + 0.5, 0, 255), dtype=np.uint8)
 
 
-def paste_back(prepared: Prepared, painted: NDArray[np.float32], geometry: Geometry) -> Image:
-    """The image with the painted crop (S, S, 3), 0..255, in its region; every other pixel as it was."""
+def paste_back(
+    prepared: Prepared, painted: NDArray[np.float32], geometry: Geometry, charts: NDArray[np.uint8] | None = None
+) -> Image:
+    """The image with the painted crop (S, S, 3), 0..255, in its region; every other pixel as it was.
+
+    Args:
+        charts: of skin, see `skin_texture.read_charts`; needed where the geometry has texture.
+    """
     import cv2
 
     image, square, region = prepared.request.image, prepared.square, prepared.region
     size, palm = painted.shape[0], palm_width(prepared.request.hand)
     painted = np.asarray(painted / prepared.gain, dtype=np.float32)
-    if (prepared.crop == prepared.crop[..., :1]).all():
-        painted = np.asarray(np.repeat(painted.mean(axis=2, keepdims=True), 3, axis=2), dtype=np.float32)
+    grey = bool((prepared.crop == prepared.crop[..., :1]).all())
+    if grey:
+        painted = _grey(painted)
     if geometry.seam:
         unit = palm * size / square.side
         painted = match_surround(painted, prepared.crop, prepared.hole, prepared.hand, unit)
@@ -259,15 +275,76 @@ def paste_back(prepared: Prepared, painted: NDArray[np.float32], geometry: Geome
     warped = cv2.warpAffine(painted, to_crop, target, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     laid = np.asarray(warped, dtype=np.float32)
     before, inside = np.asarray(image[box], dtype=np.float32), region[box]
-    if geometry.grain:
-        hole = _hole(prepared.request, geometry)[box]
-        skin = prepared.request.hand.mask[box]
-        laid = add_grain(laid, before, hole, skin, max(1.0, square.side / size), prepared.request.seed)
+    hole, skin = _hole(prepared.request, geometry)[box], prepared.request.hand.mask[box]
+    scale = max(1.0, square.side / size)
+    if geometry.tone > 0 or geometry.texture:
+        laid = _photographed(prepared.request, laid, before, hole, (columns.start, rows.start), geometry, charts)
+        laid = _grey(laid) if grey else laid
+        scale = palm / _WORKED
+    if geometry.grain and (scale > 1 or not geometry.texture):
+        laid = add_grain(laid, before, hole, skin, max(1.0, scale), prepared.request.seed)
     share = feather(inside, 0.02 * palm) if geometry.seam else inside.astype(np.float32)
     mixed = before + (laid - before) * share[..., None]
     result = image.copy()
     result[box][inside] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)[inside]
     return result
+
+
+def _photographed(
+    request: Request,
+    laid: NDArray[np.float32],
+    before: NDArray[np.float32],
+    hole: NDArray[np.bool_],
+    origin: tuple[int, int],
+    geometry: Geometry,
+    charts: NDArray[np.uint8] | None,
+) -> NDArray[np.float32]:
+    """The painted palm with the photograph's tone and texture; large pictures are worked on at a smaller size.
+
+    Args:
+        laid: (h, w, 3) RGB, the painted picture at the image's resolution.
+        before: (h, w, 3) RGB, the original.
+        hole: (h, w), what was painted.
+        origin: (x, y) of the two in the image.
+    """
+    import cv2
+
+    height, width = hole.shape
+    whole, palm = (width, height), palm_width(request.hand)
+    shrink = min(1.0, _WORKED / palm)
+    hand = request.hand.mask[origin[1] : origin[1] + height, origin[0] : origin[0] + width]
+    if shrink < 1:
+        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        laid, before = (
+            np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), np.float32) for each in (laid, before)
+        )
+        hole, hand = (cv2.resize(each.astype(np.float32), size) > 0.5 for each in (hole, hand))
+        palm *= shrink
+    painted, original = to_lab(laid), to_lab(before)
+    if geometry.tone > 0:
+        painted = carry_tone(painted, original, hole, max(0.5, geometry.tone * palm))
+    if geometry.texture:
+        assert charts is not None
+        points = (request.hand.keypoints_2d - np.array(origin, np.float32)) * np.float32(shrink)
+        middle, fingers = points[[0, 5, 17]].mean(axis=0), points[[5, 17]].mean(axis=0) - points[0]
+        up = float(np.arctan2(fingers[0], -fingers[1]))
+        seed = request.seed
+        layer = skin_layer(charts, hole.shape, (float(middle[0]), float(middle[1])), up, palm, seed)
+        noise = None
+        if geometry.grain:
+            noise = np.random.default_rng([seed, 1]).standard_normal(hole.shape, dtype=np.float32)
+        light = fill_texture(painted[..., 0], original[..., 0], hole, palm, layer, noise)
+        # What is darker is redder in skin; the painted lines have their colour already.
+        painted[..., 1] -= np.float32(_REDDER) * (light - painted[..., 0])
+        painted[..., 0] = light
+    if geometry.seam:
+        painted = continue_surround(painted, original, hole, hand, palm)
+    made = to_rgb(painted)
+    return np.asarray(cv2.resize(made, whole, interpolation=cv2.INTER_CUBIC) if shrink < 1 else made, dtype=np.float32)
+
+
+def _grey(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.repeat(pixels.mean(axis=2, keepdims=True), 3, axis=2), dtype=np.float32)
 
 
 def _grown_box(region: NDArray[np.bool_], reach: float, limit: tuple[slice, slice]) -> tuple[slice, slice]:

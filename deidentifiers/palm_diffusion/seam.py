@@ -85,18 +85,18 @@ def add_grain(painted: Pixels, original: Pixels, hole: Mask, hand: Mask, scale: 
 
 def _band(values: Pixels, fine: float, coarse: float) -> Pixels:
     """What lies between two Gaussian scales."""
-    lower = _smooth(values, fine) if fine > 0 else values
-    return np.asarray(lower - _smooth(values, coarse), dtype=np.float32)
+    lower = smooth(values, fine) if fine > 0 else values
+    return np.asarray(lower - smooth(values, coarse), dtype=np.float32)
 
 
-def _smooth(values: Pixels, sigma: float) -> Pixels:
+def smooth(values: Pixels, sigma: float) -> Pixels:
     """Gaussian blur; a wide one on a smaller picture, because images of 8000 px would otherwise take minutes."""
     import cv2
 
     shrink = int(sigma // _WIDE)
     if shrink < 2:
         return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), dtype=np.float32)
-    height, width = values.shape
+    height, width = values.shape[:2]
     size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
     small = cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / shrink)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)

@@ -84,7 +84,7 @@ def test_two_seeds_differ_inside_the_region_and_are_equal_outside(method, reques
 
 
 def test_alpha_one_with_pinning_ignores_the_seed(method, request_for) -> None:
-    plain = method(alpha=1.0, grain=False)
+    plain = method(alpha=1.0, grain=False, texture=False)
     first, second = (plain.deidentify([seeded(request_for(0), seed)])[0] for seed in (1, 2))
     assert np.array_equal(first, second)
     free = method(alpha=1.0, grain=False, pin_unmasked=False)
@@ -189,8 +189,10 @@ def test_presets_set_what_is_not_given() -> None:
     assert paper.settings["mask_points"] == "7"
     assert paper.settings["pin_unmasked"] is True
     assert (authors.settings["scheduler"], authors.settings["steps"]) == ("pndm", 50)
-    off = ("pin_unmasked", "colour", "seam", "grain")
-    assert [authors.settings[name] for name in off] == [False] * 4
+    off = ("pin_unmasked", "colour", "seam", "grain", "texture")
+    assert [authors.settings[name] for name in off] == [False] * 5
+    assert (paper.settings["tone"], paper.settings["texture"], authors.settings["tone"]) == (0.15, True, 0)
+    assert PalmDiffusion(tone=0).settings["tone"] == 0
     assert (authors.settings["mask_points"], authors.settings["paste"]) == ("6", "hand")
     assert (authors.settings["start"], authors.settings["posterior"]) == ("fixed", "sample")
     mixed = PalmDiffusion(preset="authors", steps=7, grain=True, mask_points="7")

@@ -24,8 +24,10 @@ from deid_bench.deidentifiers.palm_diffusion.palm_inpainting import (
 from deid_bench.deidentifiers.palm_diffusion.seam import add_grain, feather, match_surround
 from deid_bench.deidentifiers.regions import RegionError, palm_width
 
-PLAIN = Geometry("palm", "palm", "7", 0.0, colour=True, seam=True, grain=True)
-AUTHORS = Geometry("hand", "hand", "6", 0.0, colour=False, seam=False, grain=False)
+PLAIN = Geometry("palm", "palm", "7", 0.0, colour=True, seam=True, grain=True, tone=0.15, texture=False)
+TEXTURED = dataclasses.replace(PLAIN, texture=True)
+AUTHORS = Geometry("hand", "hand", "6", 0.0, colour=False, seam=False, grain=False, tone=0.0, texture=False)
+CHARTS = np.random.default_rng(8).normal(128, 32, (2, 192, 192)).clip(0, 255).astype(np.uint8)
 
 
 def changed(geometry: Geometry = PLAIN, **values) -> Geometry:
@@ -193,9 +195,10 @@ def test_a_grey_image_stays_grey(request_for) -> None:
     grey = np.repeat(request.image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     found = ready(dataclasses.replace(request, image=grey))
     painted = np.random.default_rng(0).uniform(0, 255, (256, 256, 3)).astype(np.float32)
-    result = paste_back(found, painted, PLAIN)
-    assert (result == result[..., :1]).all()
-    assert not np.array_equal(result, grey)
+    for geometry in (PLAIN, TEXTURED, changed(tone=0.0)):
+        result = paste_back(found, painted, geometry, CHARTS)
+        assert (result == result[..., :1]).all()
+        assert not np.array_equal(result, grey)
 
 
 # ------------------------------------------------------------------------------------------------ pasting
@@ -203,15 +206,18 @@ def test_a_grey_image_stays_grey(request_for) -> None:
 
 @pytest.mark.parametrize(
     "geometry",
-    [PLAIN, changed(seam=False, grain=False), changed(paste="hand"), AUTHORS, changed(AUTHORS, seam=True, grain=True)],
-    ids=["default", "hard", "hand", "authors", "authors-soft"],
+    [
+        *(PLAIN, TEXTURED, changed(TEXTURED, grain=False), changed(seam=False, grain=False, tone=0.0)),
+        *(changed(TEXTURED, paste="hand"), AUTHORS, changed(AUTHORS, seam=True, grain=True)),
+    ],
+    ids=["tone", "default", "no-grain", "hard", "hand", "authors", "authors-soft"],
 )
 @pytest.mark.parametrize("factor", [1.0, 0.27, 3.1])
 def test_nothing_outside_the_region_changes(request_for, geometry, factor) -> None:
     request = resized(request_for(1), factor)
     found = ready(request, geometry)
     painted = np.random.default_rng(1).uniform(0, 255, (256, 256, 3)).astype(np.float32)
-    result = paste_back(found, painted, geometry)
+    result = paste_back(found, painted, geometry, CHARTS)
     region = repainted(request, geometry)
     assert result.shape == request.image.shape
     assert result.dtype == np.uint8
@@ -223,7 +229,7 @@ def test_nothing_outside_the_region_changes(request_for, geometry, factor) -> No
 
 def test_a_square_of_the_crop_lands_where_it_was_cut(request_for) -> None:
     request = resized(request_for(2), 2.0)
-    geometry = changed(colour=False, seam=False, grain=False)
+    geometry = changed(colour=False, seam=False, grain=False, tone=0.0)
     found = ready(request, geometry)
     result = paste_back(found, found.crop.astype(np.float32), geometry)
     region = repainted(request, geometry)

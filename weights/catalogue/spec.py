@@ -170,6 +170,18 @@ BUILT_IN = (
         1575144,
         "exemplar encoder of palm-tiny, 64 x 64 px to 160",
     ),
+    # As `training/palm_skin/build.py` prints it.
+    WeightSpec(
+        name="palm-skin",
+        file="palm-skin.safetensors",
+        sha256="68ea9e523fdb6b4da63987c5bf53676fa8252a2e525f129bb037f3ce1028e71d",
+        size=1327184,
+        licence="MIT",
+        training_data="patches without lines of four photographs of two palms, collected with informed consent",
+        citation="training/palm_skin; Efros and Freeman, Image Quilting, SIGGRAPH 2001",
+        sources=(Packaged("deidentifiers/assets/palm_skin/palm_skin.safetensors"),),
+        description="four charts of palm skin, 576 x 576, for the texture of `palm_diffusion`",
+    ),
     # As `training/face_tiny_ddpm/export.py` prints it.
     WeightSpec(
         name="face-tiny-ddpm",
