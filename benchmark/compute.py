@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from ..datasets.base import Sample
+from .attack_run import attack
 from .engine.execute import CHUNK, Executor
 from .full_quality import NO_CLOSER_LOOK, look_closely
 from .planning.cell_tasks import Tasks, Version
@@ -63,6 +64,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
         plugged={name: found for name, found in plugged.items() if found is not None},
         failures=ledger.failures(),
+        attacks=attack(cell, tasks, missing, versions, failed, executor),
     )
 
 

@@ -156,6 +156,10 @@ def require_weights(cells: Sequence[Cell]) -> None:
         weight(name)
 
 
+def _attacks_crashed(record: RunRecord) -> bool:
+    return record.attacks is not None and record.attacks.retry
+
+
 def finished(cell: Cell, out: Path) -> Outcome | None:
     """The cell's record, if an earlier run completed it, left nothing to try again, and its files are what it wrote."""
     folder = out / cell.name
@@ -166,7 +170,12 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
         record = load_record(path)
     except RecordError:
         return None
-    if record.digest != cell.digest or record.counts.retry or (cell.quality == "full" and record.quality == "basic"):
+    if (
+        record.digest != cell.digest
+        or record.counts.retry
+        or _attacks_crashed(record)
+        or (cell.quality == "full" and record.quality == "basic")
+    ):
         return None
     if not are_whole(out / STORE_FOLDER, cell.digest, folder):
         return None

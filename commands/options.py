@@ -64,6 +64,11 @@ def run_options(function: F) -> F:
             "--quality", type=click.Choice(["basic", "full"]), default="basic", show_default=True,
             help="full: also LPIPS, distances between sets of images, noise floor of the detector (minutes).",
         ),
+        click.option(
+            "--attacks", default="", metavar="LEVEL",
+            help="Attackers who try: none, basic, full (slow: trained networks), or names such as A1,A2a.  "
+            "[default: what the protocol says]",
+        ),
         click.option("--root-seed", type=int, default=0, show_default=True, help="Seed that all others come from."),
         click.option(
             "--limit", type=click.IntRange(1), default=None, metavar="N",
@@ -97,4 +102,5 @@ def make_run_options(values: dict[str, Any]) -> Any:
         root_seed=values["root_seed"],
         limit=values["limit"] or 0,
         quality=values["quality"],
+        attacks=values["attacks"],
     )

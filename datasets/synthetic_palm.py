@@ -133,9 +133,14 @@ class SyntheticPalm:
         self.seed = seed
 
     @property
+    def block(self) -> int | str:
+        """Which identity seeds: part of the folder's name."""
+        return self.seed
+
+    @property
     def folder(self) -> Path:
         """Where this set's files are; its name depends on all parameters and on the renderer's version."""
-        parameters = (RENDERER_VERSION, self.identities, self.samples_per_identity, self.setting, self.seed)
+        parameters = (RENDERER_VERSION, self.identities, self.samples_per_identity, self.setting, self.block)
         digest = hashlib.sha256(repr(parameters).encode()).hexdigest()[:16]
         return cache_root() / "datasets" / "synthetic-palm" / digest
 

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     RECOGNIZER = "recognizer"
     DEIDENTIFIER = "deidentifier"
     METRIC = "metric"
+    ATTACKER = "attacker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +41,6 @@ CONTRACTS: Mapping[Kind, Contract] = {
     Kind.DEIDENTIFIER: Contract(
         "deid_bench.deidentifiers", ("deidentify",), "deid_bench.deidentifiers.base.MethodInfo"
     ),
+    Kind.ATTACKER: Contract("deid_bench.attackers", ("lacks",), "deid_bench.attackers.base.AttackerInfo"),
     Kind.METRIC: Contract("deid_bench.metrics", ("measure",), "deid_bench.benchmark.metrics.base.MetricInfo"),
 }

@@ -88,7 +88,7 @@ class Tasks:
             if sample.sample_id not in queries:
                 continue
             donor = self._donor(samples, index) if "donor" in cell.method.info.needs else None
-            targets = [self._located(each) for each in self.targets(usable, sample)]
+            targets = [self.located(each) for each in self.targets(usable, sample)]
             for repetition in range(cell.repetitions):
                 made.append(self._version(sample, repetition, donor, targets))
         return made
@@ -100,12 +100,17 @@ class Tasks:
         seed = cell.seed(sample, repetition)
         deidentify = deidentify_task(label, image, before, cell.method, seed, donor, targets)
         after = analyze_task(label, ImageRef.stored(deidentify.digest), cell.analyzer)
-        reference = self.references[sample.sample_id].digest
+        reference = self.references.get(sample.sample_id, self.originals[sample.sample_id]).digest
         located = None if reference == before else before
         measure = measure_task(label, image, deidentify.digest, (reference, after.digest), located)
         return Version(sample, repetition, deidentify, after, measure)
 
-    def _located(self, sample: Sample) -> Located:
+    def extra_version(self, sample: Sample, donor: Located | None, targets: Sequence[Sample]) -> Version:
+        """A version that the cell itself does not ask for: of an attacker who puts the gallery through the method."""
+        return self._version(sample, 0, donor, [self.located(each) for each in targets])
+
+    def located(self, sample: Sample) -> Located:
+        """The original, and the digest of where the hand or face is in it."""
         return self.image(sample), self.analysis(sample)
 
     def _donor(self, samples: Sequence[Sample], index: int) -> Located:
@@ -117,7 +122,7 @@ class Tasks:
             raise ProtocolError(
                 f"{self._cell.method.resolved.text} needs another person's image; this dataset has one person only"
             )
-        return self._located(next((each for each in others if each.hand == sample.hand), others[0]))
+        return self.located(next((each for each in others if each.hand == sample.hand), others[0]))
 
     def targets(self, usable: Callable[[Sample], bool], sample: Sample | None = None) -> list[Sample]:
         """The method's targets, images of other people than the sample's; empty for methods that need none."""

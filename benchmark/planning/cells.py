@@ -15,8 +15,11 @@ from ...plugins.specs import as_specs
 from ..metrics.plugged import plugged
 from ..protocols import Protocol, ProtocolError, get_protocol, protocols
 from ..storage.digest import digest, seed_from
+from ..suites import Suite
+from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
+from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
 from .retrieval_split import Roles, assign_roles, target_candidates
-from .tasks import Plugin
+from .tasks import Plugin, plugin_of
 
 Quality = Literal["basic", "full"]
 SCORE_VERSION = 1
@@ -52,6 +55,8 @@ class RunOptions:
     """`full` adds LPIPS, distances between sets of images and the analyzer's noise floor: minutes, not seconds."""
     limit: int = 0
     """Take the first so many identities only; 0 = all. A limited run is a smoke test and never comparable."""
+    attacks: str = ""
+    """`none`, `basic`, `full` or names of attacks, separated by commas. Empty: what the protocol says."""
 
     def __post_init__(self) -> None:
         for name in ("methods", "datasets", "recognizers", "metrics"):
@@ -92,6 +97,8 @@ class Cell:
     quality: Quality = "basic"
     metrics: tuple[Plugin, ...] = ()
     """Brought by the user."""
+    attacks: AttackPlan | None = None
+    """What attackers try; None: nothing beyond the protocol's own numbers."""
 
     @cached_property
     def roles(self) -> Roles | None:
@@ -122,8 +129,10 @@ class Cell:
     @cached_property
     def digest(self) -> str:
         """Everything that the numbers of this cell depend on."""
+        attacks = {} if self.attacks is None else {"attacks": self.attacks.digest}
         return digest(
             {
+                **attacks,
                 "protocol": self.protocol.digest,
                 "dataset": self.dataset.digest,
                 "method": self.method.digest,
@@ -150,13 +159,6 @@ class Cell:
 def _slug(text: str) -> str:
     kept = "".join(each if each.isalnum() or each in "._+" else "-" for each in text)
     return kept.strip("-")[:60]
-
-
-def plugin_of(resolved: Resolved) -> Plugin:
-    """A resolved plug-in with the hashes of its weights."""
-    from ...weights.files import digest as weight_digest
-
-    return Plugin(resolved, {name: weight_digest(name) for name in getattr(resolved.info, "weights", ())})
 
 
 def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
@@ -192,6 +194,7 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
     named = options.specs("recognizers") or protocol.recognizers
     recognizers = tuple(_distinct(_fitting(Kind.RECOGNIZER, spec, protocol) for spec in named))
     metrics = _metrics(options.specs("metrics"), protocol)
+    asked = parse_asked(options.attacks) or (protocol.attacks.level if protocol.attacks else NONE,)
     cells = []
     wanted = options.specs("datasets") or as_specs(default_datasets(protocol), "datasets")
     for spec in dict.fromkeys(wanted):
@@ -200,6 +203,9 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
         _check_fit(dataset, protocol)
         for method in methods:
             repetitions = options.repetitions if method.info.stochastic else 1
+            plan = None
+            if asked != (NONE,):
+                plan = plan_attacks(protocol, method, repetitions, asked, people(dataset, protocol, jobs, hook))
             cells.append(
                 Cell(
                     protocol,
@@ -212,6 +218,7 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
                     options.limit,
                     options.quality,
                     metrics,
+                    plan,
                 )
             )
     return cells
@@ -220,6 +227,21 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
 def _distinct(plugins: Iterable[Plugin]) -> list[Plugin]:
     """Each once: what was named twice is one row or column."""
     return list({each.resolved.spec: each for each in plugins}.values())
+
+
+def people(
+    dataset: LoadedDataset, protocol: Protocol, jobs: int, progress: Callable[[int, int], None] | None
+) -> Callable[[Suite], AuxiliaryPeople]:
+    """Finds those on whom attackers learn: of reserved seeds for rendered palms, else of the dataset."""
+
+    def find(suite: Suite) -> AuxiliaryPeople:
+        rule = suite.auxiliary
+        if dataset.info.rendered and dataset.info.modality == "palm":
+            return rendered_people(rule, str(dataset.plugin.params.get("setting", "controlled")), jobs, progress)
+        roles = None if protocol.retrieval is None else assign_roles(dataset.samples, protocol.retrieval)
+        return people_of_dataset(rule, protocol, dataset.samples, roles)
+
+    return find
 
 
 def _resolved_plugin(kind: Kind, spec: str | Spec) -> Plugin:

@@ -31,6 +31,9 @@ class Stage(StrEnum):
     FLOOR = "floor"
     METRIC = "metric"
     COMPARE = "compare"
+    RESTORE = "restore"
+    ADAPT = "adapt"
+    MATCH = "match"
 
 
 STAGE_VERSIONS: Mapping[Stage, int] = dict.fromkeys(Stage, 1)
@@ -98,6 +101,10 @@ class Task:
     """Crop tasks: side of the crop in px."""
     targets: int = 0
     """De-identify tasks: how many of the last images are targets."""
+    method: PluginRef | None = None
+    """Restore tasks: the method that made the image."""
+    labels: tuple[int, ...] = ()
+    """Adapt tasks: number of the person that each input shows."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -152,6 +159,13 @@ class Plugin:
     @property
     def info(self) -> Any:
         return self.resolved.info
+
+
+def plugin_of(resolved: Resolved) -> Plugin:
+    """A resolved plug-in with the hashes of its weights."""
+    from ...weights.files import digest as weight_digest
+
+    return Plugin(resolved, {name: weight_digest(name) for name in getattr(resolved.info, "weights", ())})
 
 
 def _task(stage: Stage, label: str, key: dict[str, Any], **fields: Any) -> Task:

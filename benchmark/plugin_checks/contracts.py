@@ -22,7 +22,7 @@ import numpy as np
 from ...datasets.types import Failure
 from ...deidentifiers.base import Deidentifier, MethodInfo, Request
 from ...plugins.entries import Kind, PluginError, registry
-from ..stages.recognition import image_problem
+from ..stages.inputs import image_problem
 from .material import numbers, poor_analyses, requests, scaled
 
 Check = Callable[[str], str | None]

@@ -81,6 +81,15 @@ class AlignmentRule(_Section):
     """For a de-identified image: its own analysis where there is one, or always that of the original."""
 
 
+class AttackRule(_Section):
+    """What attackers try."""
+
+    suite: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*/[0-9]+\.[0-9]+$", max_length=60)
+    """The suite of attacks, by id and version."""
+    level: Literal["none", "basic", "full"]
+    """What a run tries that says nothing about attacks."""
+
+
 class Protocol(_Section):
     """The rules that make two numbers comparable, as they stand in one TOML file."""
 
@@ -107,6 +116,8 @@ class Protocol(_Section):
     """None: images are taken as they are."""
     retrieval: RetrievalRule | None = None
     """None: every image is de-identified, and every original is in the gallery."""
+    attacks: AttackRule | None = None
+    """None: a run tries no attacks unless it asks for some (`--attacks`)."""
     superseded_by: str = ""
     """Id of the version that new work should use; empty where this is it."""
     digest: str

@@ -14,8 +14,11 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from ..storage.store import save_file
+from .attacks import Attacks
 from .failures import Failure
 from .layout import Model, Outside, Text
+from .value import Interval as Interval
+from .value import Value as Value
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
@@ -25,38 +28,6 @@ class RecordError(ValueError):
     """A file is not a record that this version can read."""
 
     exit_code = 2
-
-
-class Interval(Model):
-    """Between which values the number lies with the given confidence, had other people of the same kind been taken."""
-
-    low: float
-    """Lower bound, in the metric's unit."""
-    high: float
-    """Upper bound."""
-    level: float
-    """Nominal coverage, 0..1."""
-    method: Text
-    """How it was computed."""
-
-
-class Value(Model):
-    """One number, or the reason why there is none."""
-
-    metric: Text
-    """Name in the catalogue of metrics (`deid-bench list metrics`)."""
-    recognizer: Text | None = None
-    """Specification of the recogniser it was measured with; null for numbers that need none."""
-    value: float | None
-    """In the metric's unit; null when it cannot be had."""
-    std: float | None = None
-    """Population standard deviation over the samples, where the number is a mean."""
-    interval: Interval | None = None
-    """Confidence interval; null where none can be given."""
-    n: int
-    """How many comparisons or images stand behind it."""
-    reason: Text | None = None
-    """Why there is no value, or what is to be known about it."""
 
 
 class Plugin(Model):
@@ -316,6 +287,8 @@ class RunRecord(Model):
     retrieval: Retrieval | None = None
     """Null under protocols in which everything is de-identified and every original is searched."""
     samples: list[SampleRow]
+    attacks: Attacks | None = None
+    """What attackers who try find; null where none was asked for, and in records of before there were any."""
     distances_file: DistancesFile | None = None
     """Null in records of before there was one."""
     host: Host

@@ -17,8 +17,24 @@ from ..planning.cells import Cell
 from ..protocols import Protocol
 from ..records.failures import Failure
 from ..storage.store import Payload
+from ..suites import Suite
+from .attacks import AttackResults
+from .attacks import Matrix as Matrix
 
-Matrix = NDArray[np.float32]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttackSetting:
+    """What scoring has to know of the attacks."""
+
+    suite: Suite
+    digest: str
+    """Of what the attacks' numbers depend on."""
+    asked: tuple[str, ...]
+    """As typed."""
+    auxiliary: str
+    """Where the people come from on whom attackers learned."""
+    names: bool
+    """Whether ids of the dataset may be shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +51,8 @@ class Setting:
     """Ids of the samples in the gallery that the method made images look like."""
     metrics: Sequence[Plugged] = ()
     """Metrics that the user brought."""
+    attacks: AttackSetting | None = None
+    """None: none was asked for."""
 
     @staticmethod
     def of(cell: Cell, targets: Sequence[str] = ()) -> Setting:
@@ -42,7 +60,11 @@ class Setting:
         queries = None if cell.roles is None else cell.roles.query_ids
         there = frozenset(targets) & {each.sample_id for each in cell.samples}
         metrics = [plugged(each.resolved) for each in cell.metrics]
-        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there, metrics)
+        attacks, plan = None, cell.attacks
+        if plan is not None:
+            names = cell.dataset.info.redistributable
+            attacks = AttackSetting(plan.suite, plan.digest, plan.asked, plan.auxiliary.source, names)
+        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there, metrics, attacks)
 
     @property
     def planned(self) -> Sequence[Sample]:
@@ -110,6 +132,8 @@ class CellResults:
     """What users' metrics of images gave as `value`, by name of the metric."""
     failures: Sequence[Failure] = ()
     """The ledger."""
+    attacks: AttackResults | None = None
+    """What attackers found; None where none was asked for."""
 
     @property
     def made(self) -> list[Version]:

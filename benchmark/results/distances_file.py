@@ -15,6 +15,8 @@ distributions of any kind of pair. It is a plain npz without pickles, little-end
     deidentified_K            (m, u)   float32, de-identified images x usable
     versions_K                (m, m)   float32, de-identified images among each other
 
+What attacks are scored from stands in arrays of its own, see `attacks_in_file`.
+
 NaN stands where a template could not be had. Equal results give equal bytes.
 """
 
@@ -33,6 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records.record import DistancesFile
+from .attacks import AttackResults
+from .attacks_in_file import attack_indexes, attack_matrices, attack_texts, read_attacks
 from .cell import CellResults, Distances, Setting
 from ..storage.strict_zip import Limits, Refused, make_zip, read_zip
 
@@ -46,7 +50,7 @@ MAX_ROWS = 50_000
 Indexes = NDArray[np.int32]
 
 _ENTRY = 4 * MAX_VALUES + 4096
-LIMITS = Limits(archive=_ENTRY + 2**26, entries=200, entry=_ENTRY, total=_ENTRY + 2**27)
+LIMITS = Limits(archive=_ENTRY + 2**26, entries=3000, entry=_ENTRY, total=_ENTRY + 2**27)
 _NAMES = re.compile(r"(?:[a-z]+_){0,2}[a-z]+(?:_[0-9]{1,3})?\.npy")
 _LONGEST_TEXT = 1000
 _INDEXES = ("usable", "version_sample", "version_repetition", "version_row")
@@ -72,6 +76,8 @@ class PairDistances:
     """(v,) its row in the matrices, -1 where the method failed."""
     distances: dict[str, Distances]
     """By specification of the recogniser: (u, u), (m, u) and (m, m)."""
+    attacks: AttackResults | None = None
+    """What attackers found; None where none was asked for."""
 
 
 def pair_distances(setting: Setting, results: CellResults) -> PairDistances:
@@ -88,6 +94,7 @@ def pair_distances(setting: Setting, results: CellResults) -> PairDistances:
         version_repetition=_indexes([each.repetition for each in versions]),
         version_row=_indexes([row.get(each.deidentify.digest, -1) for each in versions]),
         distances=dict(results.distances),
+        attacks=results.attacks,
     )
 
 
@@ -100,16 +107,20 @@ def write(found: PairDistances) -> tuple[bytes | None, DistancesFile]:
     matrices = {
         f"{kind}_{index}": getattr(each, kind) for index, each in enumerate(found.distances.values()) for kind in _KINDS
     }
+    matrices |= {} if found.attacks is None else attack_matrices(found.attacks)
     count = sum(each.size for each in matrices.values())
     if count > MAX_VALUES:
         return None, DistancesFile(reason=f"{count} distances are more than {MAX_VALUES}; none were kept")
     if max(len(found.sample_ids), len(found.version_row)) > MAX_ROWS:
         return None, DistancesFile(reason=f"more than {MAX_ROWS} images; no distances were kept")
     texts = {"sample_ids": found.sample_ids, "identities": found.identities, "subjects": found.subjects}
+    texts |= {} if found.attacks is None else attack_texts(found.attacks)
+    indexes = {name: getattr(found, name) for name in _INDEXES}
+    indexes |= {} if found.attacks is None else attack_indexes(found.attacks)
     arrays: dict[str, NDArray[Any]] = {
         "format": np.array(FORMAT, dtype="<i4"),
         **{name: np.array(text, dtype=np.str_) for name, text in texts.items()},
-        **{name: np.asarray(getattr(found, name), dtype="<i4") for name in _INDEXES},
+        **{name: np.asarray(each, dtype="<i4") for name, each in indexes.items()},
         "recognizers": np.array(list(found.distances), dtype=np.str_),
         **{name: np.asarray(each, dtype="<f4") for name, each in matrices.items()},
     }
@@ -137,9 +148,17 @@ def read(source: Path | bytes) -> PairDistances:
     texts = [_texts(arrays, each) for each in ("sample_ids", "identities", "subjects", "recognizers")]
     numbers = [_take(arrays, each, "i", 1) for each in _INDEXES]
     distances = {name: _matrices(arrays, index) for index, name in enumerate(texts[3])}
+    attacks = read_attacks(
+        frozenset(arrays),
+        texts[3],
+        len(numbers[0]),
+        len(numbers[1]),
+        lambda name, kind, axes: _take(arrays, name, kind, axes),
+        lambda name: _texts(arrays, name),
+    )
     if arrays:
         raise Refused(f"{DISTANCES_NAME}: holds {sorted(arrays)[0]}, which does not belong there")
-    found = PairDistances(texts[0], texts[1], texts[2], numbers[0], numbers[1], numbers[2], numbers[3], distances)
+    found = PairDistances(texts[0], texts[1], texts[2], numbers[0], numbers[1], numbers[2], numbers[3], distances, attacks)
     _check(found, len(texts[3]))
     return found
 

@@ -19,6 +19,7 @@ from ..planning.cell_tasks import Version
 from ..planning.cells import Cell, describe
 from ..planning.retrieval_split import Roles
 from ..records import record as records
+from ..records.attacks import Attacks
 from ..records.described import record_metric
 from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
@@ -27,6 +28,7 @@ from ..results.distances_file import DISTANCES_NAME, pair_distances, write
 from ..stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from ..storage.store import Payload
 from .alarms import alarms
+from .attacks import report_attacks
 from .diversity import report_diversity
 from .numbers import Units, Values, Vector, draw_identities, draw_units
 from .recognition import Recognition
@@ -44,6 +46,8 @@ class Scored:
     rows: list[SampleRow]
     files: dict[str, bytes]
     """The score arrays, and the replicates behind the intervals, by file name."""
+    attacks: Attacks | None = None
+    """What attackers found; None where none was asked for."""
 
 
 def score_results(setting: Setting, results: CellResults) -> Scored:
@@ -72,13 +76,14 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     _report_images(values, setting, results, evaluated, units)
     _report_sets(values, results)
     _report_floors(values, setting, results, evaluated, place)
+    attacks = report_attacks(values, setting, results, units, place)
     withhold(values, results.failures, setting.protocol)
     counts = _counts(setting, results)
     scores = io.BytesIO()
     np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
     files = {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
     warnings = alarms(values.values, counts, values.draws, results.failures)
-    return Scored(values, counts, warnings, _sample_rows(setting, results, own), files)
+    return Scored(values, counts, warnings, _sample_rows(setting, results, own), files, attacks)
 
 
 def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, dict[str, bytes]]:
@@ -105,6 +110,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         retrieval=_retrieval(cell, results),
         curves=scored.values.curves,
         samples=scored.rows,
+        attacks=scored.attacks,
         distances_file=distances_file,
         host=host,
     )

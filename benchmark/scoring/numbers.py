@@ -83,6 +83,7 @@ class Values:
         values: Sequence[float | Undefined],
         columns: Sequence[int],
         levels: Levels | None = None,
+        recognizer: str | None = None,
     ) -> None:
         """Record mean, population standard deviation and interval over the images that have a value.
 
@@ -91,6 +92,7 @@ class Values:
             values: one per image.
             columns: of `levels`, one per image.
             levels: what is drawn. None: identities.
+            recognizer: specification, where the number is a recogniser's.
         """
         found = summarise(values)
         note = "; ".join(f"{count} × {reason}" for reason, count in found.left_out.items()) or None
@@ -104,7 +106,7 @@ class Values:
         within = None
         if kept and isinstance(self.draws, Draws):
             within = mean_replicates(clustered(*zip(*kept, strict=True)), self.draws, levels)
-        self.add(metric, found.mean, found.count, std=found.std, reason=note, within=within)
+        self.add(metric, found.mean, found.count, recognizer, std=found.std, reason=note, within=within)
 
     def add_share(
         self,

@@ -127,3 +127,17 @@ def load_analysis(item: str | None, context: Context) -> Analysis | Missing | No
     """The analysis of that digest; None when its object is gone."""
     payload = context.store.read(item) if item else None
     return analysis_of(payload) if payload else None
+
+
+def image_problem(output: object, shape: tuple[int, ...]) -> str | None:
+    """Why this is not an image of that shape, or None."""
+    expected = f"expected uint8 of shape {tuple(shape)}"
+    if not isinstance(output, np.ndarray):
+        return f"the method returned {type(output).__name__}; {expected} or a Failure"
+    if output.dtype.kind == "f" and not np.isfinite(output).all():
+        return f"the method returned NaN or infinite values ({output.dtype}); {expected}"
+    if output.dtype != np.uint8:
+        return f"the method returned dtype {output.dtype}; {expected}"
+    if output.shape != tuple(shape):
+        return f"the method returned shape {output.shape}; {expected}"
+    return None

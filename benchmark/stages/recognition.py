@@ -20,11 +20,22 @@ from ...recognizers.base import Recognizer
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
+from .attacks import ATTACK_STAGES
 from .crop import crop
 from .distances import compare
 from .guard import Crash, guarded
 from .images import IMAGE_STAGES
-from .inputs import LOST, Context, Made, WatchedStore, analysis_payload, load_analysis, load_image, load_plugin
+from .inputs import (
+    LOST,
+    Context,
+    Made,
+    WatchedStore,
+    analysis_payload,
+    image_problem,
+    load_analysis,
+    load_image,
+    load_plugin,
+)
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
@@ -174,20 +185,6 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
     return Payload(meta, arrays, {"image.png": write_png(image)})
 
 
-def image_problem(output: object, shape: tuple[int, ...]) -> str | None:
-    """Why this is not an image of that shape, or None."""
-    expected = f"expected uint8 of shape {tuple(shape)}"
-    if not isinstance(output, np.ndarray):
-        return f"the method returned {type(output).__name__}; {expected} or a Failure"
-    if output.dtype.kind == "f" and not np.isfinite(output).all():
-        return f"the method returned NaN or infinite values ({output.dtype}); {expected}"
-    if output.dtype != np.uint8:
-        return f"the method returned dtype {output.dtype}; {expected}"
-    if output.shape != tuple(shape):
-        return f"the method returned shape {output.shape}; {expected}"
-    return None
-
-
 # ------------------------------------------------------------------------------------------------ embed
 
 
@@ -229,4 +226,5 @@ _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.EMBED: _embed,
     Stage.COMPARE: compare,
     **IMAGE_STAGES,
+    **ATTACK_STAGES,
 }

@@ -221,7 +221,7 @@ def wilson(share: float, trials: float, level: float = LEVEL) -> Interval | Unde
         raise ValueError(f"expected a share of 0..1, got {share!r}; divide percentages by 100")
     if trials <= 0:
         return Undefined("no trials")
-    low, high = _wilson_bounds(share, trials, _normal_quantile((1 + level) / 2))
+    low, high = wilson_bounds(share, trials, _normal_quantile((1 + level) / 2))
     return Interval(low, high, level, "wilson", 0)
 
 
@@ -272,7 +272,7 @@ def _clustered_wilson(replicates: Replicates, kept: NDArray[np.float64], level: 
     # Student's quantile, because the design effect is itself estimated from the clusters.
     z = _student_quantile((1 + level) / 2, replicates.clusters - 1)
     share = min(max(replicates.estimate, 0.0), 1.0)
-    low, high = _wilson_bounds(share, effective_trials(replicates), z)
+    low, high = wilson_bounds(share, effective_trials(replicates), z)
     return Interval(low, high, level, "wilson-clustered", kept.size)
 
 
@@ -366,7 +366,8 @@ def _small_sample(clusters: int) -> float:
     return clusters / (clusters - 1)
 
 
-def _wilson_bounds(share: float, trials: float, z: float) -> tuple[float, float]:
+def wilson_bounds(share: float, trials: float, z: float) -> tuple[float, float]:
+    """Both ends of the score interval of a share of `trials` trials at the normal quantile z."""
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     low = 0.0 if share == 0 else max(0.0, centre - half)

@@ -25,8 +25,8 @@ from ...datasets.base import Sample
 from ...plugins.entries import Kind, PluginError, registry
 from ...plugins.specs import Spec
 from ...weights.files import WeightsError
-from ..planning.cells import load_dataset, plugin_of
-from ..planning.tasks import ImageRef, analyze_task, crop_task
+from ..planning.cells import load_dataset
+from ..planning.tasks import ImageRef, analyze_task, crop_task, plugin_of
 from ..protocols import protocol_of
 from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
@@ -166,8 +166,10 @@ def record_digest(record: RunRecord, score_version: int) -> str:
         fields = {name: getattr(plugin, name) for name in ("name", "version", "params", "weights")}
         return digest({**fields, "kind": kind.value, "source": plugin.source_sha256})
 
+    attacks = {} if record.attacks is None else {"attacks": record.attacks.digest}
     return digest(
         {
+            **attacks,
             "protocol": record.protocol.digest,
             "dataset": record.dataset.digest,
             "method": part(Kind.DEIDENTIFIER, record.method),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,13 +19,15 @@ from ..planning.cell_tasks import Version
 from ..planning.cells import SCORE_VERSION
 from ..planning.tasks import Stage, Task
 from ..protocols import protocol_of
+from ..records.attacks import Attacks
 from ..records.described import described
 from ..records.record import Curve, Interval, RunRecord, SampleRow, Value
-from ..results.cell import CellResults, Setting
+from ..results.cell import AttackSetting, CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..scoring.cell import Scored, score_results
 from ..scoring.plugged import NOT_AT_HAND
 from ..storage.store import Payload
+from ..suites import get_suite
 from .pack import known_plugin, record_digest
 
 TOLERANCE = 1e-9
@@ -121,15 +123,30 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         seconds={},
         plugged={each.metric.name: _measured(each.metric.name, by_digest) for each in metrics},
         failures=record.failures,
+        attacks=None if record.attacks is None else found.attacks,
     )
+    attacks = _attacks(record)
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
     if protocol is None:
         raise ValueError(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
     if record.retrieval is None:
-        return Setting(protocol, samples, record.repetitions, metrics=metrics), results
+        return Setting(protocol, samples, record.repetitions, metrics=metrics, attacks=attacks), results
     queries = frozenset(row.sample_id for row in record.samples)
     there = frozenset(record.retrieval.targets) & frozenset(found.sample_ids)
-    return Setting(protocol, samples, record.repetitions, queries, there, metrics), results
+    return Setting(protocol, samples, record.repetitions, queries, there, metrics, attacks), results
+
+
+def _attacks(record: RunRecord) -> AttackSetting | None:
+    """What the record says that attackers were asked to do.
+
+    Raises:
+        SuiteError: its suite is none of this deid-bench's.
+    """
+    said = record.attacks
+    if said is None:
+        return None
+    suite = get_suite(said.suite)
+    return AttackSetting(suite, said.digest, tuple(said.asked), said.auxiliary, record.dataset.redistributable)
 
 
 def _metrics(record: RunRecord) -> list[Plugged]:
@@ -283,6 +300,8 @@ def _other_problems(record: RunRecord, scored: Scored) -> list[str]:
     problems = []
     if record.alarms != scored.alarms:
         problems.append("its alarms are not those of its numbers")
+    if not _same_data(_plain(record.attacks), _plain(scored.attacks)):
+        problems.append("what its attackers find is not what the distances give")
     if not _same_curves(record.curves, scored.values.curves):
         problems.append("its curves are not those of its distances")
     problems += _distance_problems(record.samples, scored.rows)
@@ -294,6 +313,21 @@ def _other_problems(record: RunRecord, scored: Scored) -> list[str]:
     if said != found:
         problems.append("its counts of reasons are not those of its rows")
     return problems
+
+
+def _plain(attacks: Attacks | None) -> Any:
+    return None if attacks is None else attacks.model_dump(mode="json")
+
+
+def _same_data(a: Any, b: Any) -> bool:
+    """Whether two plain structures are equal but for the last digits of their numbers."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same_data(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(_same_data(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return close(float(a), float(b), INTERVAL_TOLERANCE)
+    return bool(a == b)
 
 
 def _same_curves(said: Sequence[Curve], found: Sequence[Curve]) -> bool:

@@ -14,6 +14,9 @@ CONTRACT_SEEDS: Final = range(500_000, 500_003)
 """The hands that contract checks show to methods."""
 TRAINING_SETS: Final = range(1_000_000, 2_000_000)
 """Weights that ship with the toolkit may be trained on these, and on no others."""
+ATTACKER_SETS: Final = range(600_000, 700_000)
+"""Auxiliary people: those on whom attackers try out a method. They are never evaluated, and nothing ships that is
+trained on them."""
 USER_SETS: Final = range(1_000_000_000, 2_000_000_000)
 """`synthetic-palm`; its `seed` parameter chooses a block."""
 

@@ -11,6 +11,7 @@ from deid_bench.datasets import synthetic_palm
 from deid_bench.datasets.base import Dataset, DatasetError
 from deid_bench.datasets.manifest import check_samples, file_sha256
 from deid_bench.datasets.rendering.palm_seeds import (
+    ATTACKER_SETS,
     BLOCK_SIZE,
     BLOCKS,
     MINI_SET,
@@ -130,7 +131,7 @@ def test_wrong_parameters_are_refused(arguments: dict[str, object]) -> None:
 
 
 def test_seed_ranges_are_disjoint() -> None:
-    ranges = (MINI_SET, TRAINING_SETS, USER_SETS)
+    ranges = (MINI_SET, ATTACKER_SETS, TRAINING_SETS, USER_SETS)
     for number, one in enumerate(ranges):
         assert one.start % 2 == 0
         for other in ranges[number + 1 :]:

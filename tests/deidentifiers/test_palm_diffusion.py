@@ -15,7 +15,8 @@ import pytest
 import torch
 from tiny_paint_by_example import write_today
 
-from deid_bench.benchmark.planning.cells import describe, plugin_of
+from deid_bench.benchmark.planning.cells import describe
+from deid_bench.benchmark.planning.tasks import plugin_of
 from deid_bench.benchmark.plugin_checks.contracts import method_checks
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Request

@@ -28,6 +28,7 @@ def main(name: str) -> None:
         protocol="face/1.0",
         analyzer="toy_face_analyzer",
         recognizers=("toy_face_recognizer",),
+        attacks="A1",
         metrics=(f"{HERE.parents[1] / 'my_metrics.py'}:EdgeLoss",),
     )
     with tempfile.TemporaryDirectory() as folder:

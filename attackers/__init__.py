@@ -1,0 +1,1 @@
+"""Parts of attacks: what an attacker does to published images, and recognisers that he fits to them."""

@@ -1,0 +1,87 @@
+"""Auxiliary people: whom an attacker may learn on. None of them is ever evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from ...datasets.attacker_palms import AttackerPalms
+from ...datasets.base import Sample
+from ...datasets.synthetic_palm import SettingName
+from ..protocols import Protocol
+from ..storage.digest import digest
+from ..suites import AuxiliaryRule
+from .retrieval_split import Roles
+
+
+@dataclass(frozen=True, slots=True)
+class AuxiliaryPeople:
+    """Images of people who are not evaluated, or why there are none."""
+
+    samples: tuple[Sample, ...]
+    source: str
+    """Where they come from, for people."""
+    reason: str = ""
+    """Why nothing can be learned on them; empty when it can."""
+
+    @property
+    def people(self) -> int:
+        """How many."""
+        return len({each.identity for each in self.samples})
+
+    @property
+    def digest(self) -> str:
+        """Of ids, identities and files."""
+        return digest([(each.sample_id, each.identity, each.sha256) for each in self.samples])
+
+
+def rendered_people(
+    rule: AuxiliaryRule, setting: str, jobs: int, progress: Callable[[int, int], None] | None
+) -> AuxiliaryPeople:
+    """Palms of reserved seeds, rendered once."""
+    known: SettingName = cast(SettingName, setting)
+    palms = AttackerPalms(rule.people, rule.images, known)
+    palms.prepare(jobs, progress)
+    return AuxiliaryPeople(tuple(palms.samples()), f"rendered palms of seeds reserved for attackers ({setting})")
+
+
+def people_of_dataset(
+    rule: AuxiliaryRule, protocol: Protocol, samples: Sequence[Sample], roles: Roles | None
+) -> AuxiliaryPeople:
+    """People of the evaluated dataset who are not evaluated: in no role, or of the dev part."""
+    if roles is not None:
+        used = {each.subject for each in (*roles.queries, *roles.mates, *roles.others)}
+        source = "people of the dataset who are in no role"
+        pool = [each for each in samples if each.subject not in used]
+    elif protocol.split.dev_share:
+        source = "the dev people of the dataset"
+        dev = protocol.dev_subjects([each.subject for each in samples])
+        pool = [each for each in samples if each.subject in dev]
+    else:
+        return AuxiliaryPeople((), "", f"{protocol.id} evaluates everybody, which leaves nobody to learn on")
+    return enough(rule, _first(pool, rule), source)
+
+
+def enough(rule: AuxiliaryRule, samples: Sequence[Sample], source: str) -> AuxiliaryPeople:
+    """The people, where they are as many as the suite asks for."""
+    images: dict[str, int] = {}
+    for each in samples:
+        images[each.identity] = images.get(each.identity, 0) + 1
+    able = {name for name, count in images.items() if count >= rule.least_images}
+    if len(able) < rule.least_people:
+        reason = (
+            f"{len(able)} auxiliary people with {rule.least_images} images, where {rule.least_people} are needed: "
+            "an attacker who learns on fewer does worse than one who does not learn"
+        )
+        return AuxiliaryPeople((), source, reason)
+    return AuxiliaryPeople(tuple(each for each in samples if each.identity in able), source)
+
+
+def _first(samples: Sequence[Sample], rule: AuxiliaryRule) -> list[Sample]:
+    """The first images of the first people who have enough of them."""
+    images: dict[str, list[Sample]] = {}
+    for each in samples:
+        images.setdefault(each.identity, []).append(each)
+    kept = [found[: rule.images] for found in images.values() if len(found) >= rule.least_images]
+    return [each for found in kept[: rule.people] for each in found]

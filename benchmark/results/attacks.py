@@ -1,0 +1,58 @@
+"""What the attacks of a cell leave behind, before it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+"""Distances; NaN where there is none."""
+
+
+IDENTITY, STRANGER = "identity", "stranger"
+"""Controls: probes are the unchanged originals, one of each identity; or images of people who are nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantName:
+    """One combination of an attack's slots."""
+
+    attack: str
+    """Id in the suite."""
+    slots: str
+    """What fills them: gallery, probe, recogniser, pooling."""
+    gallery: str
+    """`originals`, `parrot` or `seed`: what the columns of its distances are."""
+    pooling: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VariantDistances:
+    """Distances of one combination under one recogniser; NaN where there is none."""
+
+    name: VariantName
+    distances: Matrix
+    """(versions, columns of its gallery)."""
+    controls: Mapping[str, Matrix] = field(default_factory=dict)
+    """By name of the control: (control probes, columns). Columns of `identity` are the originals whatever the gallery."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttackResults:
+    """Everything that the attacks produced."""
+
+    parrots: Sequence[int]
+    """Of the images that the attacker put through the method: which of the usable samples each was made from."""
+    controls: Sequence[int]
+    """Of the controls' probes: which of the usable samples each stands for."""
+    variants: Mapping[str, Sequence[VariantDistances]]
+    """By specification of the recogniser."""
+    reasons: Mapping[str, str]
+    """By attack, or `attack/recogniser`: why it did not run."""
+    people: int
+    """Auxiliary people that something was learned on."""
+    images: int
+    """Images of them."""

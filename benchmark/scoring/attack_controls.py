@@ -1,0 +1,118 @@
+"""Whether an attack can be trusted: what it finds where the answer is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..metrics.values import Undefined
+from ..records.attacks import Control
+from ..results.attacks import IDENTITY, STRANGER, VariantDistances
+from ..results.cell import CellResults, Setting
+from ..statistics.uncertainty import wilson
+from .attack_tables import Bools, Searches
+
+FALSE_ALARM_Z = 3.3
+"""Deviations from chance that one attack in about two thousand shows by itself."""
+FLIPS = 4000
+"""Random signs, for the test of one attack against another."""
+SIGNIFICANT = 0.05
+
+
+def control_searches(
+    setting: Setting,
+    results: CellResults,
+    found: VariantDistances,
+    name: str,
+    place: Mapping[str, int],
+    enrolled: Bools,
+) -> Searches | None:
+    """Probes of a control as searches; None where the control was not run."""
+    assert results.attacks is not None
+    matrix = found.controls.get(name)
+    if matrix is None:
+        return None
+    usable = results.usable
+    everything = name == IDENTITY or found.name.gallery == "originals"
+    entries = np.arange(len(usable)) if everything else np.array(results.attacks.parrots, dtype=np.intp)
+    asked = setting.queries
+    gallery = [bool(enrolled[i]) and (asked is None or usable[i].sample_id not in asked) for i in entries]
+    columns = np.array(gallery, dtype=bool)
+    columns &= np.isfinite(matrix).any(axis=0) if len(matrix) else True
+    kept = entries[columns]
+    where = {int(sample): index for index, sample in enumerate(kept)}
+    probes = results.attacks.controls
+    return Searches(
+        matrix[:, columns],
+        np.array([place[usable[i].identity] for i in probes], dtype=np.intp),
+        np.array([place[usable[i].identity] for i in kept], dtype=np.intp),
+        np.array([where.get(int(i), -1) for i in probes], dtype=np.intp),
+        np.array([usable[i].subject for i in probes], dtype=object),
+        np.array([usable[i].subject for i in kept], dtype=object),
+        np.array([place[usable[i].identity] for i in probes], dtype=np.intp),
+    )
+
+
+def judge(name: str, found: Searches | None, plain: Searches | None) -> Control | None:
+    """Hold what an attack finds against what it has to find.
+
+    Args:
+        name: of the control.
+        found: of the attack; None: the control was not run.
+        plain: the same probes before the plain recogniser, for the control `identity`.
+    """
+    if found is None:
+        return None
+    value = found.rank1()
+    share = None if isinstance(value, Undefined) else value
+    if name == STRANGER:
+        people = len(np.unique(found.enrolled))
+        chance = 1 / people if people else 1.0
+        high = min(1.0, chance + FALSE_ALARM_Z * math.sqrt(chance * (1 - chance) / max(1, len(found.own))))
+        passed = share is None or share <= high + 1e-9
+        return Control(name=name, rank1=_percent(share), low=0.0, high=100 * high, passed=passed)
+    reference = Undefined("not run") if plain is None else plain.rank1()
+    if isinstance(reference, Undefined) or plain is None:
+        return None
+    within = wilson(reference, len(plain.own))
+    low = 0.0 if isinstance(within, Undefined) else within.low
+    passed = share is not None and share >= low - 1e-9
+    return Control(name=name, rank1=_percent(share), low=100 * low, high=100.0, passed=passed)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def failed(controls: Sequence[Control]) -> str:
+    """What went wrong, in half a sentence; empty when nothing did."""
+    words = {
+        IDENTITY: "on unchanged images it finds fewer than the plain recogniser",
+        STRANGER: "it finds people in images of strangers",
+    }
+    return "; ".join(
+        f"{words[each.name]} ({'none' if each.rank1 is None else f'{each.rank1:.0f} %'}, "
+        f"{'at least' if each.name == IDENTITY else 'at most'} "
+        f"{each.low if each.name == IDENTITY else each.high:.0f} % expected)"
+        for each in controls
+        if not each.passed
+    )
+
+
+def weaker(hits: Mapping[int, float], reference: Mapping[int, float], seed: int) -> bool:
+    """Whether an attack finds significantly fewer than one whose attacker knows less: sign flips by identity.
+
+    Args:
+        hits: mean chance of being found, by identity.
+        reference: of the other attack.
+        seed: of the random signs.
+    """
+    shared = sorted(hits.keys() & reference.keys())
+    differences = np.array([hits[each] - reference[each] for each in shared])
+    if not differences.size or differences.sum() >= 0:
+        return False
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(FLIPS, differences.size))
+    as_low = np.count_nonzero(signs @ differences <= differences.sum() + 1e-12)
+    return bool((as_low + 1) / (FLIPS + 1) < SIGNIFICANT)

@@ -1,0 +1,281 @@
+"""From the distances of attacks to the attacks of a record: chosen on some people, reported for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics.privacy.worst_case import people_found
+from ..metrics.values import Undefined
+from ..records.attacks import AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
+from ..results.attacks import IDENTITY, STRANGER, VariantDistances
+from ..results.cell import CellResults, Setting
+from ..statistics.bootstrap_replicates import share_replicates
+from ..statistics.simultaneous import Largest, largest_share
+from ..statistics.uncertainty import Draws, Replicates
+from ..suites import Attack
+from .attack_choice import (
+    Chosen,
+    Criterion,
+    Fold,
+    Number,
+    accepted,
+    by_eer,
+    by_rank1,
+    by_tpr,
+    choose,
+    error_rate,
+    folds,
+    linkability,
+    rank1,
+)
+from .attack_controls import control_searches, failed, judge, weaker
+from .attack_people import disclosure, exposed, found_by_person
+from .attack_tables import FMR_LIMITS, Searches, searches
+from .numbers import Units, Values, clustered
+
+LADDER = "A0"
+WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """One combination under one recogniser."""
+
+    found: VariantDistances
+    recognizer: str
+    searches: Sequence[Searches]
+    """One for all folds, or one for each."""
+
+
+@dataclass(slots=True)
+class _Scoring:
+    """What scoring the attacks of one cell needs."""
+
+    setting: Setting
+    results: CellResults
+    values: Values
+    units: Units
+    place: dict[str, int]
+    parts: list[Fold]
+
+    def candidates(self, recognizer: str) -> list[_Candidate]:
+        """Every combination that ran with this recogniser."""
+        assert self.results.attacks is not None
+        unit = [self.units.column[each.deidentify.digest] for each in self.results.versions]
+        enrolled = self._enrolled(recognizer)
+        return [
+            _Candidate(
+                each,
+                recognizer,
+                [searches(self.setting, self.results, each, self.place, unit, enrolled)],
+            )
+            for each in self.results.attacks.variants.get(recognizer, ())
+        ]
+
+    def _enrolled(self, recognizer: str) -> NDArray[np.bool_]:
+        known = self.results.distances.get(recognizer)
+        if known is None or not len(self.results.usable):
+            return np.ones(len(self.results.usable), dtype=bool)
+        return np.asarray(np.isfinite(np.diagonal(known.originals)))
+
+    def controls(self, chosen: Sequence[Chosen], candidates: Sequence[_Candidate]) -> list[Control]:
+        """Of the combinations that were chosen, each control once: the first that did not pass, else the first."""
+        found: dict[str, Control] = {}
+        plain = next((each for each in candidates if each.found.name.attack == LADDER), None)
+        for name in (IDENTITY, STRANGER):
+            for each in chosen:
+                candidate = candidates[each.index]
+                enrolled = self._enrolled(candidate.recognizer)
+                probe = self._control(candidate, name, enrolled)
+                reference = None if plain is None else self._control(plain, IDENTITY, enrolled)
+                verdict = judge(name, probe, reference)
+                if verdict is not None and (name not in found or not verdict.passed):
+                    found[name] = verdict
+        return list(found.values())
+
+    def _control(self, candidate: _Candidate, name: str, enrolled: NDArray[np.bool_]) -> Searches | None:
+        return control_searches(self.setting, self.results, candidate.found, name, self.place, enrolled)
+
+
+def report_attacks(
+    values: Values, setting: Setting, results: CellResults, units: Units, place: dict[str, int]
+) -> Attacks | None:
+    """Add the worst cases to the values, and say what each attack found; None where none was asked for."""
+    told, found = setting.attacks, results.attacks
+    if told is None or found is None:
+        return None
+    scoring = _Scoring(setting, results, values, units, place, folds(setting, told.suite.choice))
+    rows: list[AttackRow] = []
+    worst: list[Worst] = []
+    trusted: list[_Candidate] = []
+    for recognizer in found.variants:
+        candidates = scoring.candidates(recognizer)
+        added = _rows(scoring, told.suite.attack, recognizer, candidates)
+        rows += added
+        counted = {each.attack for each in added if each.status == "counts"}
+        kept = [each for each in candidates if each.found.name.attack in counted]
+        trusted += kept
+        worst += _worst(scoring, recognizer, kept)
+    if len(found.variants) > 1:
+        worst += _worst(scoring, None, trusted)
+    return Attacks(
+        suite=told.suite.id,
+        digest=told.digest,
+        asked=list(told.asked),
+        auxiliary=told.auxiliary if found.people else "",
+        auxiliary_people=found.people,
+        auxiliary_images=found.images,
+        about=[
+            AttackAbout(id=each.id, title=each.title, knows=each.knows, reason=found.reasons.get(each.id, ""))
+            for each in told.suite.attack
+        ],
+        rows=rows,
+        worst=worst,
+    )
+
+
+def _rows(
+    scoring: _Scoring, attacks: Sequence[Attack], recognizer: str, candidates: Sequence[_Candidate]
+) -> list[AttackRow]:
+    """One row for each attack of the suite, in its order."""
+    assert scoring.results.attacks is not None
+    reasons = scoring.results.attacks.reasons
+    hits: dict[str, dict[int, float]] = {}
+    rows = []
+    for attack in attacks:
+        own = [each for each in candidates if each.found.name.attack == attack.id]
+        if not own:
+            why = reasons.get(attack.id) or reasons.get(f"{attack.id}/{recognizer}") or "not tried with this recogniser"
+            rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=why))
+            continue
+        chosen = choose([each.searches for each in own], scoring.parts, by_rank1)
+        controls = [] if attack.id == LADDER else scoring.controls(chosen, [*own, *candidates])
+        hits[attack.id] = found_by_person(chosen)
+        why = failed(controls)
+        row = AttackRow(
+            attack=attack.id,
+            recognizer=recognizer,
+            label=_label([own[each.index] for each in chosen]),
+            slots=[own[each.index].found.name.slots for each in chosen],
+            status="control failed" if why else "counts",
+            reason=why,
+            values=_numbers(scoring, recognizer, chosen),
+            controls=controls,
+        )
+        if not why:
+            lower = [each for each in attack.stronger_than if each in hits]
+            beaten = [each for each in lower if weaker(hits[attack.id], hits[each], len(rows))]
+            if beaten:
+                reason = f"finds fewer than {', '.join(beaten)}, whose attacker knows less"
+                row = row.model_copy(update={"status": "not converged", "reason": reason})
+        rows.append(row)
+    return rows
+
+
+def _numbers(scoring: _Scoring, recognizer: str, chosen: Sequence[Chosen]) -> list:  # type: ignore[type-arg]
+    """What one attacker finds; in a list of its own, as the same metrics stand in the record for A0."""
+    apart = Values(scoring.values.draws)
+    draws, units = scoring.values.draws, scoring.units
+    numbers: dict[str, Number] = {
+        "rank1_without_source": rank1(chosen, draws, units),
+        "eer_effective": error_rate(chosen, draws),
+        **{metric: accepted(chosen, draws, metric) for metric in FMR_LIMITS},
+        "linkability": linkability(chosen, draws, units),
+    }
+    for metric, each in numbers.items():
+        apart.add(metric, each.value, each.n, recognizer, within=each.within)
+    return apart.values
+
+
+def _worst(scoring: _Scoring, recognizer: str | None, trusted: Sequence[_Candidate]) -> list[Worst]:
+    """The worst cases of some combinations, added to the record's values."""
+    values, units = scoring.values, scoring.units
+    if not trusted:
+        for metric in (*WORST, "rank1_max", "people_found", "disclosure_bits"):
+            values.add(metric, Undefined("no attack counts"), 0, recognizer)
+        return []
+    worst = []
+    for metric, criterion in WORST.items():
+        chosen = choose([each.searches for each in trusted], scoring.parts, criterion)
+        number = _worst_number(metric, chosen, scoring)
+        values.add(metric, number.value, number.n, recognizer, within=number.within)
+        label = _label([trusted[each.index] for each in chosen], recognizer is None)
+        people: list[Exposed] = []
+        if metric == "rank1_worst":
+            people = _report_people(scoring, recognizer, chosen)
+        worst.append(Worst(recognizer=recognizer, metric=metric, label=label, exposed=people))
+    _report_largest(values, units, recognizer, trusted, scoring)
+    return worst
+
+
+def _worst_number(metric: str, chosen: Sequence[Chosen], scoring: _Scoring) -> Number:
+    if metric == "rank1_worst":
+        return rank1(chosen, scoring.values.draws, scoring.units)
+    if metric == "eer_worst":
+        return error_rate(chosen, scoring.values.draws)
+    return accepted(chosen, scoring.values.draws, "tpr_at_fmr_1")
+
+
+def _report_people(scoring: _Scoring, recognizer: str | None, chosen: Sequence[Chosen]) -> list[Exposed]:
+    """Who is found, and how much that says."""
+    values = scoring.values
+    by_person = found_by_person(chosen)
+    values.add_share("people_found", people_found(by_person), list(by_person), recognizer)
+    gains = disclosure(chosen)
+    if isinstance(gains, Undefined):
+        values.add("disclosure_bits", gains, 0, recognizer)
+    else:
+        values.add_mean("disclosure_bits", gains[0].tolist(), gains[1].tolist(), recognizer=recognizer)
+    told = scoring.setting.attacks
+    names = {number: name for name, number in scoring.place.items()}
+    return exposed(chosen, names if told is not None and told.names else None)
+
+
+def _report_largest(
+    values: Values, units: Units, recognizer: str | None, trusted: Sequence[_Candidate], scoring: _Scoring
+) -> None:
+    everybody = frozenset().union(*(each.evaluated for each in scoring.parts))
+    gallery = scoring.parts[0].gallery
+    shares: list[Replicates] = []
+    count = 0
+    for each in trusted:
+        found = each.searches[0].among(everybody, gallery).risk()
+        if isinstance(found, Undefined) or isinstance(values.draws, Undefined):
+            continue
+        columns = each.searches[0].among(everybody, gallery).units[found[1]]
+        replicates = share_replicates(clustered(found[0].tolist(), columns.tolist()), values.draws, units.levels)
+        if isinstance(replicates, Replicates):
+            shares.append(replicates)
+            count = len(found[0])
+    if not isinstance(values.draws, Draws):
+        values.add("rank1_max", Undefined(f"no intervals: {values.draws.reason}"), 0, recognizer)
+        return
+    largest = largest_share(shares)
+    if isinstance(largest, Largest):
+        values.add("rank1_max", largest.share, count, recognizer, within=largest.within)
+    else:
+        values.add("rank1_max", largest, 0, recognizer)
+
+
+def _label(chosen: Sequence[_Candidate], with_recognizer: bool = False) -> str:
+    """`A1+A2a`, or `A1+A2a (ccnet)`; several are parted by ` | `."""
+    texts = [label_of(each.found) + (f" ({each.recognizer})" if with_recognizer else "") for each in chosen]
+    return " | ".join(dict.fromkeys(texts))
+
+
+def label_of(found: VariantDistances) -> str:
+    """The attacks that a combination is made of, by what fills its slots."""
+    name = found.name
+    gallery, _, recogniser, pooling = name.slots.split(", ")
+    parts = {name.attack}
+    if gallery == "parrot":
+        parts.add("A1")
+    if recogniser.partition(":")[0] == "lda":
+        parts.add("A2a")
+    if pooling != "one":
+        parts.add("A5")
+    return "+".join(sorted(parts))

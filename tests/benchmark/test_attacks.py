@@ -1,0 +1,157 @@
+"""Attacks in the toy world: the same numbers as without them, who is never learned on, choice, controls, restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deid_bench.benchmark.planning import cells
+from deid_bench.benchmark.planning.auxiliary import AuxiliaryPeople
+from deid_bench.benchmark.planning.cells import load_dataset, make_cells
+from deid_bench.benchmark.records.record import RunRecord
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.suites import SuiteError, get_suite, read_suite
+
+PEOPLE = 12
+
+
+@pytest.fixture
+def learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Toy people in the place of rendered ones: identities that no test evaluates."""
+
+    def few(rule, setting, jobs, progress):
+        spec = f"toy-hands:folder={tmp_path / 'strangers'},identities={PEOPLE + 6},samples=3"
+        samples = load_dataset(spec, 0, 1, None).samples[6 * 3 :]
+        return AuxiliaryPeople(tuple(samples), "toy people")
+
+    monkeypatch.setattr(cells, "rendered_people", few)
+
+
+def one(options, out: Path, **execution) -> RunRecord:
+    (outcome,) = run(options, Execution(out=out, backend=execution.pop("backend", "serial"), **execution))
+    return outcome.record
+
+
+def test_the_ignorant_attack_is_the_record_without_attacks(toy_options, tmp_path: Path) -> None:
+    plain = one(toy_options("toy_noise"), tmp_path / "a")
+    attacked = one(toy_options("toy_noise", attacks="A1"), tmp_path / "b")
+    row = attacked.attacks.row("A0", "toy_recognizer")
+    for metric in ("rank1_without_source", "eer_effective", "linkability"):
+        own, before = row.value(metric), plain.value(metric, "toy_recognizer")
+        assert (own.value, own.n, own.interval) == (before.value, before.n, before.interval)
+    kept = [each for each in attacked.values if plain.value(each.metric, each.recognizer)]
+    assert kept == plain.values
+    assert plain.attacks is None
+    assert plain.digest != attacked.digest
+
+
+def test_an_attacker_who_knows_the_method_is_worse_or_says_why(toy_options, tmp_path: Path, learners) -> None:
+    record = one(toy_options("toy_noise:strength=200", attacks="basic"), tmp_path / "out")
+    found = record.attacks
+    assert found.auxiliary == "toy people"
+    assert (found.auxiliary_people, found.auxiliary_images) == (PEOPLE, 2 * 3 * PEOPLE)
+    assert [each.attack for each in found.rows][:3] == ["A0", "A1", "A2a"]
+    for row in found.rows:
+        assert row.reason or row.status == "counts"
+        assert row.status == "not run" or row.value("rank1_without_source").value is not None
+    worst = record.value("rank1_worst", "toy_recognizer")
+    assert worst.value is not None
+    assert found.worst_label("rank1_worst", "toy_recognizer")
+    largest = record.value("rank1_max", "toy_recognizer")
+    assert largest.value >= worst.value
+
+
+def test_unchanged_images_are_found_by_every_attack_that_counts(toy_options, tmp_path: Path, learners) -> None:
+    record = one(toy_options("identity", attacks="A1,A2a"), tmp_path / "out")
+    plain = record.value("rank1_without_source", "toy_recognizer")
+    for row in record.attacks.rows:
+        if row.status == "counts":
+            assert plain.interval.low <= row.value("rank1_without_source").value <= plain.interval.high
+
+
+def test_nobody_who_is_evaluated_is_learned_on() -> None:
+    from deid_bench.datasets.attacker_palms import AttackerPalms
+    from deid_bench.datasets.palm_mini import PalmMini, mini_plan
+    from deid_bench.datasets.rendering.palm_seeds import ATTACKER_SETS
+
+    palms = AttackerPalms(120, 4, "controlled")
+    planned = palms._plan()
+    assert {each.identity_seed for each in planned} <= set(ATTACKER_SETS)
+    assert not {each.identity_seed for each in planned} & {each.identity_seed for each in mini_plan()}
+    names = {f"aux-{each.identity}" for each in planned}
+    for setting in ("controlled", "wild"):
+        assert not names & {each.identity for each in PalmMini(setting).samples()}
+
+
+def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:
+    from deid_bench.benchmark.planning.auxiliary import people_of_dataset
+    from deid_bench.benchmark.planning.retrieval_split import assign_roles
+    from deid_bench.benchmark.protocols import get_protocol
+    from deid_bench.benchmark.suites import AuxiliaryRule
+    from deid_bench.datasets.base import Sample
+
+    samples = [
+        Sample(f"p{person:03d}-{index}", f"p{person:03d}", f"p{person:03d}", Path(), f"{person:032x}{index:032x}")
+        for person in range(400)
+        for index in range(4)
+    ]
+    protocol = get_protocol("face/1.0")
+    rule = AuxiliaryRule(people=20, images=4, least_people=10, least_images=4)
+    roles = assign_roles(samples, protocol.retrieval.model_copy(update={"queries": 30, "gallery_others": 50}))
+    found = people_of_dataset(rule, protocol, samples, roles)
+    assert found.people == 20
+    used = (*roles.queries, *roles.mates, *roles.others)
+    assert not {each.identity for each in found.samples} & {each.identity for each in used}
+    assert not {each.sha256 for each in found.samples} & {each.sha256 for each in used}
+    few = people_of_dataset(rule.model_copy(update={"least_people": 500}), protocol, samples, roles)
+    assert not few.samples
+    assert "500 are needed" in few.reason
+
+
+def test_back_ends_and_restarts_give_the_same_bytes(toy_options, tmp_path: Path) -> None:
+    options = toy_options("toy_noise", attacks="A1")
+    records = [one(options, tmp_path / "a"), one(options, tmp_path / "b", backend="process", jobs=2)]
+    assert records[0].model_dump(exclude={"host"}) == records[1].model_dump(exclude={"host"})
+    again = one(options, tmp_path / "a")
+    assert again == records[0]
+
+
+def test_wrong_names_show_before_any_work(toy_options) -> None:
+    with pytest.raises(SuiteError, match="did you mean 'A1'"):
+        make_cells(toy_options("identity", attacks="A11"), 1)
+    with pytest.raises(SuiteError, match="none, basic, full"):
+        make_cells(toy_options("identity", attacks="basic,A1"), 1)
+
+
+def test_a_suite_is_checked() -> None:
+    assert get_suite("attacks/1.0").attack[0].id == "A0"
+    head = 'id="x/1.0"\ntitle="x"\nsummary="x"\n[auxiliary]\npeople=9\nimages=4\nleast_people=9\nleast_images=4\n'
+    head += "[choice]\nfolds=3\nseed=1\n"
+    attack = '[[attack]]\nid="{}"\ntitle="t"\nknows="k"\n'
+    assert read_suite(head + attack.format("A0"), "x.toml").attack[0].gallery == ("originals",)
+    for wrong, words in (
+        (attack.format("A1"), "first attack should be A0"),
+        (attack.format("A0") + 'gallery=["somewhere"]\n', "attack.0.gallery"),
+        (attack.format("A0") + "speed=3\n", "attack.0.speed"),
+        (attack.format("A0") * 2, "twice"),
+        (attack.format("A0") + 'gallery=["seed"]\n', "candidates"),
+        ("[[attack", "no TOML"),
+    ):
+        with pytest.raises(SuiteError, match=words):
+            read_suite(head + wrong, "x.toml")
+
+
+def test_what_attackers_find_is_computed_anew_from_the_distances(toy_options, tmp_path: Path, learners) -> None:
+    from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
+    from deid_bench.benchmark.submission.recompute import recompute
+
+    (outcome,) = run(toy_options("toy_noise", attacks="basic"), Execution(out=tmp_path / "out", backend="serial"))
+    found = read(outcome.folder / DISTANCES_NAME)
+    again = recompute(outcome.record, found)
+    assert again.problems == []
+    assert {each.outcome for each in again.verdicts if each.metric.endswith("_worst")} == {"equal"}
+    told = outcome.record.attacks
+    flattered = [each.model_copy(update={"label": "A0"}) for each in told.rows]
+    wrong = outcome.record.model_copy(update={"attacks": told.model_copy(update={"rows": flattered})})
+    assert "what its attackers find is not what the distances give" in recompute(wrong, found).problems
