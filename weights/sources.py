@@ -6,12 +6,15 @@ user's mirror, proxy and credentials are respected.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -20,6 +23,10 @@ from ..files import Progress, sha256_of
 
 CHUNK = 1 << 20
 CLIENT_TIMEOUT_S = 1800
+LOOK_S = 0.5
+"""So often it is looked how much a registry's client has downloaded."""
+LARGEST = 8 * 2**30
+"""Bytes of a download whose size is not known beforehand; the largest known weights are a quarter of it."""
 CONNECT_TIMEOUT_S = 30
 
 
@@ -155,14 +162,39 @@ def _npm_command(source: NpmArtefact, into: Path) -> list[str]:
 
 
 def _run_client(tool: str, command: Sequence[str], cwd: Path) -> None:
-    try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=CLIENT_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"{tool} did not finish within {CLIENT_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    """Run a registry's client in its folder, which it may fill up to `LARGEST`."""
+    scratch = cwd / "tmp"  # so that what it holds while it downloads is counted, and goes with the folder
+    scratch.mkdir(exist_ok=True)
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    end = time.monotonic() + CLIENT_TIMEOUT_S
+    with subprocess.Popen(
+        command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as client:
+        while True:
+            try:
+                said, problems = client.communicate(timeout=LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    client.kill()
+                    raise SourceError(f"{tool} did not finish within {CLIENT_TIMEOUT_S} s") from None
+                if _folder_size(cwd) > LARGEST:
+                    client.kill()
+                    raise SourceError(f"{tool} was downloading more than {LARGEST} bytes") from None
+    if client.returncode != 0:
+        lines = [line.strip() for line in (problems or said).splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines or ["no message"]
         raise SourceError(f"{tool} failed: {errors[-1][:300]}")
+
+
+def _folder_size(folder: Path) -> int:
+    """Bytes of all files below a folder that others are writing into."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(root, name).lstat().st_size
+    return total
 
 
 # --- archives are hostile until proven otherwise --------------------------------------------------------------------
@@ -223,11 +255,11 @@ def _copy_capped(file: IO[bytes], target: Path, max_bytes: int, member: str) -> 
 # --- single files ---------------------------------------------------------------------------------------------------
 
 
-def download_url(source: Url, target: Path, progress: Progress | None = None) -> None:
+def download_url(source: Url, target: Path, largest: int = LARGEST, progress: Progress | None = None) -> None:
     """Download one file, unchecked: the caller looks at what came.
 
     Raises:
-        SourceError: no network, an HTTP error, or no http(s) address.
+        SourceError: no network, an HTTP error, no http(s) address, or more than `largest` bytes.
     """
     import pooch
 
@@ -235,11 +267,32 @@ def download_url(source: Url, target: Path, progress: Progress | None = None) ->
         raise SourceError("only http(s) addresses can be downloaded")
     pooch.get_logger().setLevel("WARNING")  # it announces every download on the screen otherwise
     bar = False if progress is None else _Bar(progress)
-    downloader = pooch.HTTPDownloader(progressbar=bar, timeout=CONNECT_TIMEOUT_S)
+    transport = pooch.HTTPDownloader(progressbar=bar, timeout=CONNECT_TIMEOUT_S)
+
+    def downloader(url: str, output: str, owner: object) -> None:
+        with Path(output).open("wb") as file:
+            transport(url, _Capped(file, largest), owner)
+
     try:
         pooch.retrieve(source.url, known_hash=None, fname=target.name, path=target.parent, downloader=downloader)
     except Exception as error:  # pooch passes on whatever its transport raises
         raise SourceError(f"download failed: {str(error).splitlines()[0][:300]}") from error
+
+
+class _Capped:
+    """A file that takes no more than it was told to expect, whatever a server goes on sending."""
+
+    def __init__(self, file: IO[bytes], largest: int) -> None:
+        self._file, self._left, self._largest = file, largest, largest
+
+    def write(self, data: bytes) -> int:
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"more than the expected {self._largest} bytes came")
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 class _Bar:

@@ -26,6 +26,7 @@ from ..records.replicates import REPLICATES_NAME, encode_replicates
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import DISTANCES_NAME, pair_distances, write
 from ..stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
+from ..stages.threads import single_threaded
 from ..storage.store import Payload
 from .alarms import alarms
 from .attacks import report_attacks
@@ -50,6 +51,7 @@ class Scored:
     """What attackers found; None where none was asked for."""
 
 
+@single_threaded()
 def score_results(setting: Setting, results: CellResults) -> Scored:
     """Every number of a record; the same results give the same numbers, whoever has them."""
     samples = setting.samples

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -36,11 +33,16 @@ from .inputs import (
     load_image,
     load_plugin,
 )
+from .threads import single_threaded
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
     """Carry out tasks of one stage and one plug-in, and put their objects into the store."""
-    _single_thread()
+    with single_threaded():
+        return _run_tasks(tasks, context)
+
+
+def _run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
     start = time.perf_counter()
     results = [_found(task, context.store) for task in tasks]
     todo = [task for task, result in zip(tasks, results, strict=True) if result is None]
@@ -70,19 +72,6 @@ def _put(task: Task, made: Made, seconds: float, store: WatchedStore) -> TaskRes
     except StoreError as error:
         return TaskResult(task.digest, str(error), seconds, fatal=str(error))
     return TaskResult(task.digest, None, seconds, peak_mb=peak_memory_mb(), failure=made.failure)
-
-
-@lru_cache(maxsize=1)
-def _single_thread() -> None:
-    """One thread a process: sums then come out the same on every back-end, and workers do not fight for cores."""
-    import cv2
-    from threadpoolctl import threadpool_limits
-
-    cv2.setNumThreads(1)
-    threadpool_limits(1)
-    os.environ["OMP_NUM_THREADS"] = "1"  # torch reads it when it is imported
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 # ------------------------------------------------------------------------------------------------ analyze

@@ -26,9 +26,14 @@ PACKAGES = (
 
 
 def machine() -> dict[str, str]:
-    """Processor, memory, operating system and Python of this machine."""
+    """Processor and what libraries make of it, operating system and Python of this machine.
+
+    Libraries choose their kernels by the processor, and kernels round differently: the same method, seed and versions
+    give the same bytes on one kind of processor, and nearly the same on another.
+    """
     return {
         "processor": _processor(),
+        "kernels": _kernels(),
         "cores": str(os.cpu_count() or 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -56,10 +61,45 @@ def peak_memory_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
 
 
+_KERNEL_VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
+"""With these a user makes libraries choose other kernels."""
+
+
 def _processor() -> str:
+    """Name, and the numbers that tell kinds of the same name apart."""
+    found: dict[str, str] = {}
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            name, _, value = line.partition(":")
+            if not line.strip():
+                break
+            found[name.strip()] = value.strip()
+    if "model name" not in found:
+        return platform.processor() or platform.machine()
+    numbers = [f"{name} {found[name]}" for name in ("cpu family", "model", "stepping") if name in found]
+    return ", ".join([found["model name"], *numbers])
+
+
+def _kernels() -> str:
+    """What numpy and its BLAS have chosen, and what the environment asked for."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    blas = {
+        f"{each['internal_api']} {each.get('version')} {each.get('architecture') or ''}".strip()
+        for each in threadpool_info()
+        if each["user_api"] == "blas"
+    }
+    config = np.show_config(mode="dicts")
+    simd = config.get("SIMD Extensions", {}) if config else {}
+    asked = [f"{name}={os.environ[name]}" for name in _KERNEL_VARIABLES if name in os.environ]
+    return "; ".join([*sorted(blas), f"numpy {' '.join([*simd.get('baseline', []), *simd.get('found', [])])}", *asked])

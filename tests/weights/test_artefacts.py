@@ -169,3 +169,26 @@ def test_sources_are_described() -> None:
     assert phrases[1] == "Python package p==1, file m"
     assert phrases[2] == "npm package n@2, file m"
     assert len(set(phrases)) == len(sources)
+
+
+def test_a_download_ends_at_the_expected_size(serve, tmp_path: Path) -> None:
+    address = serve("x.bin", bytes(100_000))
+    _weight_sources.download_url(_weight_sources.Url(address), tmp_path / "whole.bin", 100_000)
+    assert (tmp_path / "whole.bin").stat().st_size == 100_000
+    with pytest.raises(_weight_sources.SourceError, match="more than the expected 99999 bytes"):
+        _weight_sources.download_url(_weight_sources.Url(address), tmp_path / "long.bin", 99_999)
+    assert not (tmp_path / "long.bin").exists()
+
+
+def test_a_client_that_downloads_without_end_is_stopped(tmp_path: Path, monkeypatch) -> None:
+    """What it holds in its temporary folder counts, too."""
+    monkeypatch.setattr(_weight_sources, "LARGEST", 5_000_000)
+    monkeypatch.setattr(_weight_sources, "LOOK_S", 0.05)
+    endless = (
+        "import os, time\n"
+        "with open(os.path.join(os.environ['TMPDIR'], 'x'), 'wb') as file:\n"
+        "    while True:\n"
+        "        file.write(bytes(100_000)); file.flush(); time.sleep(0.001)\n"
+    )
+    with pytest.raises(_weight_sources.SourceError, match="pip was downloading more than 5000000 bytes"):
+        _weight_sources._run_client("pip", [sys.executable, "-c", endless], tmp_path)
