@@ -39,6 +39,7 @@ _COMMANDS = {
     "figures": "Draw the papers' figures from records, as PDF and SVG.",
     "tables": "Write the papers' tables, printed numbers beside measured ones.",
     "board": "Write one offline HTML leaderboard from records.",
+    "site": "Write a static leaderboard with a page for each row, method and dataset.",
     "store": "Check, measure or clear up the finished work of a results folder.",
     "doctor": "Check this installation and say what is wrong.",
 }

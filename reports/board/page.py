@@ -132,18 +132,18 @@ def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[t
         sweeps={name: [each.title for each in some] for name, some in found.items()},
         statuses={tab.id: _statuses(tab) for tab in tabs},
         left_out=[(str(path), reason.removeprefix(f"{path}: ")) for path, reason in left_out],
-        data=_Raw(pack(data)),
-        images=_Raw(_images(shown)),
-        script=_Raw(f'"use strict";\n(() => {{\n{script}}})();\n'),
-        style=_Raw(style),
-        script_hash=_csp_hash(f'"use strict";\n(() => {{\n{script}}})();\n'),
-        style_hash=_csp_hash(style),
-        svg=_Raw,
+        data=Raw(pack(data)),
+        images=Raw(_images(shown)),
+        script=Raw(f'"use strict";\n(() => {{\n{script}}})();\n'),
+        style=Raw(style),
+        script_hash=csp_hash(f'"use strict";\n(() => {{\n{script}}})();\n'),
+        style_hash=csp_hash(style),
+        svg=Raw,
     )
 
 
-class _Raw(str):
-    """Text of ours that goes into the page as it is."""
+class Raw(str):
+    """Text of ours that goes into a page as it is."""
 
     def __html__(self) -> str:
         return str(self)
@@ -160,7 +160,8 @@ def _script(name: str) -> str:
     return re.sub(r"^export ", "", text, flags=re.MULTILINE)
 
 
-def _csp_hash(text: str) -> str:
+def csp_hash(text: str) -> str:
+    """How a content security policy names a style or script of the page itself."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
@@ -239,7 +240,7 @@ def _tab_data(
             "html": ablation.render(
                 sweep=each,
                 columns=[(index, tab.table.columns[index]) for index in tab.overview],
-                figures=[_Raw(figure) for figure in sweep_figures(each, tab.table, tab.overview)],
+                figures=[Raw(figure) for figure in sweep_figures(each, tab.table, tab.overview)],
             ),
         }
         for each in found
@@ -252,7 +253,7 @@ def _card(template: Template, record: RunRecord, folder: Path, stamp: Stamp | No
     return template.render(
         record=record,
         sections=sections(record),
-        figures=[(name, [_Raw(each) for each in some]) for name, some in figures],
+        figures=[(name, [Raw(each) for each in some]) for name, some in figures],
         missing=missing,
         bibtex=bibtex(record),
         stamp=stamp,

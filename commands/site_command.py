@@ -1,0 +1,65 @@
+"""`deid-bench site`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("site")
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, file_okay=False), default=Path("public"), show_default=True
+)
+@click.option("--title", default="deid-bench leaderboard", show_default=True)
+@click.option("--url", default="", metavar="URL", help="Where the site will stand; a feed and a sitemap need it.")
+@click.option("--new", "new", is_flag=True, help="Write a repository for a leaderboard of your own in place of a site.")
+def command(results: tuple[Path, ...], output: Path, title: str, url: str, new: bool) -> int:
+    """Write a static leaderboard: a page for each row, method, dataset and protocol.
+
+    \b
+    deid-bench site results -o public --url https://example.org/leaderboard/
+    deid-bench site --new -o my-leaderboard
+    """
+    if new:
+        if results:
+            raise click.UsageError("--new writes an empty repository; leave the results away")
+        return _write_repository(output)
+    if not results:
+        raise click.UsageError("name a results folder, for example: deid-bench site results -o public")
+    if url and not url.startswith(("https://", "http://")):
+        raise click.UsageError(f"--url should begin with https://, got {url!r}")
+    return _write_site(results, output, title, f"{url.rstrip('/')}/" if url else "")
+
+
+def _write_repository(output: Path) -> int:
+    from ..benchmark.storage.store import save_file
+    from ..reports.site.repository import repository_files
+
+    for name, data in repository_files():
+        save_file(output / name, data)
+        click.echo(output / name)
+    return 0
+
+
+def _write_site(results: tuple[Path, ...], output: Path, title: str, url: str) -> int:
+    from ..benchmark.records.record import RecordError, find_records, load_record
+    from ..benchmark.storage.store import save_file
+    from ..reports.site.pages import site_files
+
+    records, left_out = [], []
+    for path in (path for source in results for path in find_records(source)):
+        try:
+            records.append((load_record(path), path.parent))
+        except RecordError as error:
+            left_out.append((path, str(error)))
+    files = list(site_files(records, title, url, left_out))
+    for name, data in files:
+        save_file(output / name, data)
+    click.echo(f"{output}: {len(records)} records, {len(files)} files")
+    if not url:
+        click.echo("no feed and no sitemap: they need --url")
+    for path, reason in left_out:
+        click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
+    return 1 if left_out or not records else 0

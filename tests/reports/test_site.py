@@ -1,0 +1,168 @@
+"""The static leaderboard: every link leads somewhere, hostile text stays text, the submission workflow's steps run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.record import RunRecord, load_record
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.cli import main
+from deid_bench.reports.site.pages import site_files, slug
+from deid_bench.reports.site.repository import repository_files
+
+BASE = load_record(Path(__file__).parent.parent / "benchmark" / "golden" / "run-1-blurring.json")
+URL = "https://example.org/board/"
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+class Links(HTMLParser):
+    """Addresses and ids of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.targets += [found[name] or "" for name in ("href", "src") if name in found]
+        if found.get("id"):
+            self.ids.add(str(found["id"]))
+
+
+def changed(name: str, **method: object) -> RunRecord:
+    """Another row of the same table."""
+    digest = hashlib.sha256(f"{name} {method}".encode()).hexdigest()
+    return BASE.model_copy(update={"digest": digest, "method": BASE.method.model_copy(update={"name": name, **method})})
+
+
+def made(*records: RunRecord, url: str = URL) -> dict[str, bytes]:
+    return dict(site_files([(each, Path("nowhere")) for each in records], url=url))
+
+
+def is_page(name: str) -> bool:
+    """The board has tests of its own."""
+    return name.endswith(".html") and name != "board.html"
+
+
+def test_every_link_leads_somewhere() -> None:
+    files = made(BASE, changed("other", spec="other"), changed("blurring", spec="blurring:sigma=0.2"))
+    pages = {
+        name: Links(data.decode()) for name, data in files.items() if name.endswith(".html") and name != "board.html"
+    }
+    assert len([name for name in pages if name.startswith("rows/")]) == 3
+    for name, page in pages.items():
+        for target in page.targets:
+            address = urlsplit(urljoin(f"https://here/{name}", target))
+            if address.netloc != "here":
+                continue
+            path = address.path.lstrip("/")
+            assert path in files, (name, target)
+            if address.fragment and path in pages:
+                assert address.fragment in pages[path].ids, (name, target)
+
+
+def test_a_rows_address_stays() -> None:
+    first, second = made(BASE), made(BASE, changed("other", spec="other"))
+    name = f"rows/{BASE.digest[:12]}.html"
+    assert name in first
+    assert name in second
+
+
+def test_the_data_is_that_of_the_records() -> None:
+    files = made(BASE)
+    index = json.loads(files["records.json"])
+    (row,) = index["records"]
+    assert row["digest"] == BASE.digest
+    assert RunRecord.model_validate_json(files[row["record"]]) == BASE
+    assert json.loads(files["record.schema.json"])["title"] == "RunRecord"
+
+
+def test_feed_and_sitemap_name_every_page() -> None:
+    files = made(BASE, changed("other", spec="other"))
+    feed = fromstring(files["feed.xml"])
+    assert len(feed.findall(f"{ATOM}entry")) == 2
+    assert all(each.text and each.text.startswith(URL) for each in feed.findall(f"{ATOM}entry/{ATOM}id"))
+    pages = {
+        each.text for each in fromstring(files["sitemap.xml"]).iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")
+    }
+    assert pages == {URL + name for name in files if name.endswith(".html")}
+    assert not {"feed.xml", "sitemap.xml"} & set(made(BASE, url=""))
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "../../x"]
+)
+def test_hostile_text_stays_text(text: str) -> None:
+    hostile = changed(text, spec=text, description=text, citation=text)
+    files = made(hostile, hostile.model_copy(update={"digest": text}))
+    for name, data in files.items():
+        assert not name.startswith(("/", ".")), name
+        assert ".." not in Path(name).parts
+        if is_page(name) or name.endswith(".svg"):
+            page = data.decode()
+            assert "script" not in Links(page).tags
+            assert "onerror" not in [each for each in re.findall(r"<img[^>]*>", page) if "badges/" not in each]
+    assert slug("../../x").startswith("x-")
+    assert slug("a:b") != slug("a=b")
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    for name, data in made(BASE).items():
+        if is_page(name):
+            page = data.decode()
+            assert "default-src 'none'" in page
+            assert not [each for each in Links(page).targets if urlsplit(each).netloc], name
+
+
+def test_the_steps_of_the_workflow_run(tmp_path: Path) -> None:
+    """What the repository's workflow does, with a real submission."""
+    repository = tmp_path / "repository"
+    assert main(["site", "--new", "-o", str(repository)]) == 0
+    assert {str(each.relative_to(repository)) for each in repository.rglob("*") if each.is_file()} == {
+        name for name, _ in repository_files()
+    }
+    options = RunOptions(
+        methods=("masking",), datasets=(f"toy-hands:folder={tmp_path / 'hands'}",), analyzer="toy_analyzer",
+        recognizers=("toy_recognizer",),
+    )  # fmt: skip
+    folder = run(options, Execution(out=tmp_path / "results"))[0].folder
+    assert main(["pack", str(folder), "-o", str(repository / "submissions" / "mine.zip")]) == 0
+    workflow = (repository / ".github" / "workflows" / "leaderboard.yml").read_text()
+    steps = re.findall(r"run: \|\n((?: {10}.*\n)+)|run: (deid-bench .*)\n", workflow)
+    script = "\n".join(block or line for block, line in steps)
+    assert "verify" in script
+    assert "site" in script
+    wrapper = tmp_path / "deid-bench"
+    wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m deid_bench "$@"\n')
+    wrapper.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=repository, capture_output=True, text=True, env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (repository / "public" / "index.html").is_file()
+    assert len(list((repository / "public" / "rows").glob("*.html"))) == 1
+
+
+def test_mistakes_end_with_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["site"]) == 2
+    assert main(["site", str(tmp_path), "--url", "example.org"]) == 2
+    assert main(["site", "--new", str(tmp_path)]) == 2
+    assert main(["site", str(tmp_path / "absent")]) == 2
+    assert "absent" in capsys.readouterr().err
