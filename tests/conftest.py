@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.plugins.entries import registry
+from deid_bench.weights.torchvision import fit_torchvision
 
 # A slow machine is no failure.
 settings.register_profile("house", deadline=None)
@@ -18,9 +19,7 @@ settings.load_profile("house")
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from mismatched_torchvision import make_importable  # noqa: E402
-
-make_importable()
+fit_torchvision()  # for the reference packages
 TOYS = HERE / "toy_package" / "src" / "deid_bench_toy" / "toys.py"
 MISBEHAVING = HERE / "misbehaving.py"
 

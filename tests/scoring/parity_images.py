@@ -177,8 +177,6 @@ def arrays_of(model: Any, net: str) -> dict[str, NDArray[np.float32]]:
     for i, module in enumerate(convolutions):
         arrays[f"{prefix}.Conv_{i}.kernel"] = module.weight.detach().permute(2, 3, 1, 0).contiguous().numpy()
         arrays[f"{prefix}.Conv_{i}.bias"] = module.bias.detach().numpy()
-    for i, head in enumerate(model.lins):
-        arrays[f"NetLinLayer_{i}.Conv_0.kernel"] = head.model[-1].weight.detach().permute(2, 3, 1, 0).numpy()
     return arrays
 
 
@@ -198,8 +196,12 @@ def our_lpips(model: Any, net: str) -> Iterator[Callable[..., Any]]:
     torch.set_num_threads(1)
     forget()
     arrays = arrays_of(model, net)
+    heads = {f"lin{i}.model.1.weight": head.model[-1].weight.detach() for i, head in enumerate(model.lins)}
     try:
-        with mock.patch.object(feature_networks, "tensors", return_value=arrays):
+        with (
+            mock.patch.object(feature_networks, "tensors", return_value=arrays),
+            mock.patch.object(feature_networks, "head_weights", return_value=heads),
+        ):
             yield lambda a, b, *rest: perceptual.lpips([a], [b], net, *rest)[0]
     finally:
         forget()
@@ -327,7 +329,7 @@ def inception_features() -> float:
     import torch
     from pytorch_fid import inception
 
-    from deid_bench.benchmark.metrics.quality.networks.inception import from_arrays
+    from deid_bench.benchmark.metrics.quality.networks.inception import features, network_of
 
     taken: dict[str, Any] = {}
 
@@ -340,7 +342,7 @@ def inception_features() -> float:
                 value.copy_(torch.randn(value.shape, generator=generator) * (2 / value[0].numel()) ** 0.5)
             elif value.is_floating_point():
                 value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
-            taken[name] = value
+            taken[name] = value.clone()
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -350,11 +352,11 @@ def inception_features() -> float:
             mock.patch.object(inception.torchvision.models.Inception3, "load_state_dict", load),
         ):
             model = inception.InceptionV3([3]).eval()
-        ours = from_arrays({name: value.numpy() for name, value in taken.items()})
+        ours = network_of(taken)
         image, _ = next(image_pairs(SMALL))
         with torch.inference_mode():
             expected = model(tensor(image).float())[0].squeeze().numpy()
-            found = ours.features(image)
+            found = features(ours, image)
     finally:
         torch.set_num_threads(threads)
     return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))

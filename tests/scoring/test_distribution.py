@@ -12,7 +12,7 @@ import torch
 from deid_bench.benchmark.metrics.quality.distribution import set_distances, set_features
 from deid_bench.benchmark.metrics.quality.frechet import SetDistance
 from deid_bench.benchmark.metrics.quality.networks import feature_networks
-from deid_bench.benchmark.metrics.quality.networks.inception import from_arrays
+from deid_bench.benchmark.metrics.quality.networks.inception import features, network_of
 from deid_bench.benchmark.metrics.values import Undefined
 
 
@@ -35,21 +35,22 @@ def random_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_the_inception_network_is_pytorch_fids(monkeypatch):
+def test_folded_batch_norms_leave_the_features_of_pytorch_fids_network_as_they_are(monkeypatch):
     package = pytest.importorskip("pytorch_fid.inception", reason="pytorch-fid, the reference, is not installed")
     taken: dict[str, torch.Tensor] = {}
 
     def load(self, state):  # the published weights would be downloaded here
-        taken.update(random_state(self))
+        taken.update({name: value.clone() for name, value in random_state(self).items()})
 
     monkeypatch.setattr(package, "load_state_dict_from_url", lambda *_, **__: {})
     monkeypatch.setattr(package.torchvision.models.Inception3, "load_state_dict", load)
     model = package.InceptionV3([3]).eval()
-    ours = from_arrays({name: value.numpy() for name, value in taken.items()})
+    monkeypatch.undo()
+    ours = network_of(taken)
     image = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     with torch.inference_mode():
         expected = model(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)[0].squeeze().numpy()
-        found = ours.features(image)
+        found = features(ours, image)
     assert expected.max() > 1
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -58,7 +59,7 @@ def test_vgg_features_are_the_mean_of_the_last_compared_layer(monkeypatch):
     kernel = np.random.default_rng(0).normal(0, 0.3, (512, 3, 1, 1)).astype(np.float32)
     weight = torch.from_numpy(kernel)
     layer = feature_networks.Layer(1, 1, 0, weight, torch.zeros(512), torch.ones(512))
-    small = feature_networks.Trunk((layer,), torch.device("cpu"))
+    small = feature_networks.Trunk((layer,), torch.device("cpu"), torch.nn.Identity())
     monkeypatch.setattr(feature_networks, "trunk", lambda *_: small)
     given = images(3)
     found = set_features(given, "vgg16")

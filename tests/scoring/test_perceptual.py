@@ -50,6 +50,15 @@ def random_arrays(name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def random_heads(net: str) -> dict[str, torch.Tensor]:
+    """Linear layers under the names that the lpips package has for them."""
+    arrays = random_arrays(f"lpips-{net}")
+    return {
+        f"lin{i}.model.1.weight": torch.from_numpy(arrays[f"NetLinLayer_{i}.Conv_0.kernel"]).reshape(1, -1, 1, 1)
+        for i in range(5)
+    }
+
+
 def forget() -> None:
     feature_networks.trunk.cache_clear()
     perceptual._missing_weights.cache_clear()
@@ -69,6 +78,7 @@ def _fresh():
 @pytest.fixture
 def random_weights(monkeypatch):
     monkeypatch.setattr(feature_networks, "tensors", random_arrays)
+    monkeypatch.setattr(feature_networks, "head_weights", random_heads)
 
 
 def reference(net: str, *, spatial: bool = False, arrays=random_arrays):
@@ -245,6 +255,14 @@ def test_real_weights_equal_the_lpips_package(net):
     with torch.inference_mode():
         expected = model(as_tensor(a), as_tensor(b)).item()
     assert lpips([a], [b], net)[0].value == pytest.approx(expected, abs=1e-5)
+
+
+def test_linear_layers_are_those_of_the_package_and_no_others(monkeypatch):
+    for net in NETS:
+        assert [each.shape[1] for each in feature_networks.head_weights(net).values()] == list(HEADS[net])
+    monkeypatch.setitem(feature_networks.HEADS, "alex", "0" * 64)
+    with pytest.raises(weights.WeightsError, match=r"alex\.pth: expected sha256 0000"):
+        feature_networks.head_weights("alex")
 
 
 def test_known_values():

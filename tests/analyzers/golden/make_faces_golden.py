@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent), sys.argv[1]]
 
 from faces import VARIANTS, variant  # noqa: E402
-from mismatched_torchvision import make_importable  # noqa: E402
+
+from deid_bench.weights.torchvision import fit_torchvision  # noqa: E402
 
 
 def plain_nms(boxes: Any, scores: Any, groups: Any, threshold: float) -> Any:
@@ -41,7 +42,7 @@ def plain_nms(boxes: Any, scores: Any, groups: Any, threshold: float) -> Any:
 
 def main() -> None:
     """Run both references and write the file beside this one."""
-    make_importable()
+    fit_torchvision()
     import dlib
     import facenet_pytorch.models.utils.detect_face as cascade
     from facenet_pytorch.models.mtcnn import MTCNN

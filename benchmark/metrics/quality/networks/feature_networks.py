@@ -1,4 +1,4 @@
-"""AlexNet's and VGG16's convolutions, run on two nearly alike images at once. Needs torch: import on first use only.
+"""The lpips package's networks, run on two nearly alike images at once. Needs torch: import on first use only.
 
 The changed image is not run through a network as a whole: at every layer only the values that a changed pixel can
 reach are computed, on top of the original's. They are the values that a full run gives; everywhere else the two images'
@@ -7,11 +7,14 @@ features are equal.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -20,14 +23,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from .....datasets.types import Image
+from .....files import sha256_of
 from .....weights.files import tensors
+from .....weights.sources import WeightsError
+from .....weights.torchvision import fit_torchvision
 from ..changes import Box
 
 Net = Literal["alex", "vgg"]
 
 NOWHERE = Box(0, 0, 0, 0)
-_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""LPIPS' own normalisation of images in -1..1."""
+HEADS: dict[Net, str] = {
+    "alex": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    "vgg": "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+}
+"""SHA-256 of the linear layers that the lpips package brings, version 0.1 of LPIPS."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +107,8 @@ class Trunk:
 
     layers: tuple[Layer, ...]
     device: torch.device
+    scaling: torch.nn.Module
+    """LPIPS' own normalisation of images in -1..1."""
 
     def prepared(self, images: Sequence[Image]) -> Tensor:
         """(N, 3, H, W) as LPIPS normalises: x / 127.5 - 1, then its shift and scale.
@@ -106,9 +117,8 @@ class Trunk:
             images: (H, W, 3) uint8 of one shape.
         """
         stacked = torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
-        x = stacked.float().div_(127.5).sub_(1.0)
-        shift, scale = (torch.tensor(v, device=self.device).view(1, 3, 1, 1) for v in (_SHIFT, _SCALE))
-        return ((x - shift) / scale).contiguous(memory_format=torch.channels_last)
+        x: Tensor = self.scaling(stacked.float().div_(127.5).sub_(1.0))
+        return x.contiguous(memory_format=torch.channels_last)
 
     def walk(self, originals: Tensor, variants: Sequence[tuple[Box, Tensor]]) -> Iterator[Tap]:
         """Go through the layers with the originals whole and the variants' changed parts; stop at the compared ones.
@@ -139,40 +149,68 @@ def exact_arithmetic() -> AbstractContextManager[None]:
 
 @lru_cache(maxsize=4)
 def trunk(net: Net, device: str = "cpu") -> Trunk:
-    """The convolutions of `alex` or `vgg` with LPIPS' weights, from the registry of weight files.
+    """The convolutions of `alex` or `vgg`, in the order and with the heads of the lpips package.
 
     Raises:
-        WeightsError: the weight file is not there, or not the expected one.
+        WeightsError: a weight file is not there, or not the expected one.
     """
-    arrays = tensors(f"lpips-{net}")
-    prefix = "AlexNet_0" if net == "alex" else "VGG16_0"
-    if f"{prefix}.Conv_0.kernel" not in arrays:
-        prefix = next(name.split(".")[0] for name in arrays if not name.startswith("NetLin"))
-    place = torch.device(device)
-    heads = iter(range(5))
-
-    def conv(index: int, stride: int = 1, padding: int = 1, *, tap: bool = False) -> Layer:
-        kernel = torch.from_numpy(arrays[f"{prefix}.Conv_{index}.kernel"]).permute(3, 2, 0, 1)
-        weight = kernel.to(place).contiguous(memory_format=torch.channels_last)
-        bias = torch.from_numpy(arrays[f"{prefix}.Conv_{index}.bias"]).to(place)
-        head = None
-        if tap:
-            head = torch.from_numpy(arrays[f"NetLinLayer_{next(heads)}.Conv_0.kernel"]).reshape(-1).to(place)
-        return Layer(weight.shape[2], stride, padding, weight, bias, head)
-
+    model, place = lpips_network(net), torch.device(device)
     layers: list[Layer] = []
-    if net == "alex":
-        pool = Layer(3, 2)
-        layers += [conv(0, 4, 2, tap=True), pool, conv(1, 1, 2, tap=True), pool]
-        layers += [conv(index, tap=True) for index in (2, 3, 4)]
-    else:
-        index = 0
-        for block, depth in enumerate((2, 2, 3, 3, 3)):
-            layers += [Layer(2, 2)] if block else []
-            for i in range(depth):
-                layers.append(conv(index, tap=i == depth - 1))
-                index += 1
-    return Trunk(tuple(layers), place)
+    for part, head in zip(_slices(model), model.lins, strict=True):
+        layers += [_layer(each, place) for each in part if not isinstance(each, torch.nn.ReLU)]
+        layers[-1] = replace(layers[-1], head=head.model[-1].weight.reshape(-1).to(place))
+    return Trunk(tuple(layers), place, model.scaling_layer.to(place))
+
+
+def _layer(module: Any, place: torch.device) -> Layer:
+    """A convolution with the ReLU that follows it, or a pooling."""
+    if isinstance(module, torch.nn.MaxPool2d):
+        return Layer(cast(int, module.kernel_size), cast(int, module.stride))
+    weight = module.weight.to(place).contiguous(memory_format=torch.channels_last)
+    return Layer(module.kernel_size[0], module.stride[0], module.padding[0], weight, module.bias.to(place))
+
+
+def lpips_network(net: Net) -> Any:
+    """The lpips package's own module: its layers and heads, and torchvision's convolutions from the registry.
+
+    Raises:
+        WeightsError: a weight file is not there, or not the expected one.
+    """
+    fit_torchvision()
+    import lpips
+
+    arrays, heads = tensors(f"lpips-{net}"), head_weights(net)
+    with torch.device("meta"), warnings.catch_warnings():  # nothing is drawn that is replaced at once
+        warnings.simplefilter("ignore")  # torchvision's, about how lpips calls it
+        model = lpips.LPIPS(net=net, pretrained=False, pnet_rand=True, verbose=False)
+    prefix = next(name.partition(".")[0] for name in arrays if not name.startswith("NetLin"))
+    convolutions = [each for part in _slices(model) for each in part if isinstance(each, torch.nn.Conv2d)]
+    for index, module in enumerate(convolutions):
+        kernel = torch.from_numpy(arrays[f"{prefix}.Conv_{index}.kernel"]).permute(3, 2, 0, 1)
+        module.weight = torch.nn.Parameter(kernel.contiguous(), requires_grad=False)
+        module.bias = torch.nn.Parameter(torch.from_numpy(arrays[f"{prefix}.Conv_{index}.bias"]), requires_grad=False)
+    for index, head in enumerate(model.lins):
+        head.model[-1].weight = torch.nn.Parameter(heads[f"lin{index}.model.1.weight"], requires_grad=False)
+    return model.eval()
+
+
+def _slices(model: Any) -> list[Any]:
+    """The parts of a network at whose ends LPIPS compares."""
+    return [getattr(model.net, f"slice{number}") for number in range(1, model.net.N_slices + 1)]
+
+
+def head_weights(net: Net) -> dict[str, Tensor]:
+    """The linear layers of LPIPS v0.1, from the installed lpips package.
+
+    Raises:
+        WeightsError: its file is not the published one.
+    """
+    path = Path(str(resources.files("lpips"))) / "weights" / "v0.1" / f"{net}.pth"
+    found = sha256_of(path)
+    if found != HEADS[net]:
+        raise WeightsError(f"{path}: expected sha256 {HEADS[net]}, got {found}; install lpips 0.1.4 again")
+    heads: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return heads
 
 
 def pooled_features(images: Sequence[Image], device: str = "cpu") -> NDArray[np.float64]:
