@@ -21,7 +21,7 @@ from ..regions import POINTS, MaskPoints, RegionError, palm_width, region_mask
 from .paint_by_example import Canvas
 from .seam import add_grain, feather, match_surround
 from .skin_texture import fill_texture, skin_layer
-from .tone import carry_tone, continue_surround, to_lab, to_rgb
+from .tone import carry_tone, continue_surround, foreign_pixels, to_lab, to_rgb
 
 Crop = Literal["hand", "palm"]
 Paste = Literal["hand", "palm"]
@@ -321,6 +321,12 @@ def _photographed(
         hole, hand = (cv2.resize(each.astype(np.float32), size) > 0.5 for each in (hole, hand))
         palm *= shrink
     painted, original = to_lab(laid), to_lab(before)
+    if not hole.any():
+        return laid
+    foreign = foreign_pixels(original, hole, palm)
+    palm_hole, hole = hole, hole & (foreign < 0.5)
+    if not hole.any():
+        foreign, hole = np.zeros_like(foreign), palm_hole
     if geometry.tone > 0:
         painted = carry_tone(painted, original, hole, max(0.5, geometry.tone * palm))
     if geometry.texture:
@@ -339,6 +345,7 @@ def _photographed(
         painted[..., 0] = light
     if geometry.seam:
         painted = continue_surround(painted, original, hole, hand, palm)
+    painted += (original - painted) * foreign[..., None]
     made = to_rgb(painted)
     return np.asarray(cv2.resize(made, whole, interpolation=cv2.INTER_CUBIC) if shrink < 1 else made, dtype=np.float32)
 

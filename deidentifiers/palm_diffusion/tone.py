@@ -20,6 +20,8 @@ _FADE = 0.05
 """Depth in palm widths at which that has mostly gone."""
 _CLEAR = 0.02
 """Palm widths that a known pixel keeps from the hand's outline."""
+_FOREIGN = 24.0
+"""Distance in CIELAB, lightness at half weight, from the palm's colour from where a pixel at its outline is no skin."""
 _FEWEST = 0.15
 """Share of known pixels around below which the border is left alone."""
 
@@ -93,3 +95,29 @@ def continue_surround(painted: Pixels, original: Pixels, hole: Mask, hand: Mask,
     fade = np.exp(-((depth(hole) / np.float32(_FADE * palm_width)) ** 2))
     fade = fade * np.clip(smooth(weight, max(0.5, _REACHES[-1][0] * palm_width)) / np.float32(_FEWEST), 0, 1)
     return np.asarray(painted + total / amount[..., None] * fade[..., None], dtype=np.float32)
+
+
+def foreign_pixels(original: Pixels, hole: Mask, palm_width: float) -> Pixels:
+    """(h, w) shares 0..1 of what the hole holds besides skin: a sleeve, a ring, a bright background at its outline.
+
+    Only patches that reach the hole's outline count, and of them what is far from the palm's own colour; lines and
+    shadows are not, so that nothing of them is kept.
+
+    Args:
+        original: (h, w, 3) CIELAB.
+        hole: (h, w).
+        palm_width: px.
+    """
+    import cv2
+
+    middle = np.median(original[hole], axis=0)
+    weights = np.array([0.5, 1, 1], np.float32)
+    away = np.sqrt((((smooth(original, max(0.5, 0.01 * palm_width)) - middle) * weights) ** 2).sum(axis=2))
+    rough = (away > _FOREIGN) & hole
+    side = 2 * max(1, round(0.015 * palm_width)) + 1
+    opened = cv2.morphologyEx(rough.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    _, parts = cv2.connectedComponents(opened)
+    outline = hole & (depth(hole) < 0.03 * palm_width)
+    kept = np.isin(parts, np.setdiff1d(np.unique(parts[outline]), [0]))
+    grown = cv2.dilate(kept.astype(np.uint8), np.ones((side, side), np.uint8)).astype(np.float32)
+    return np.asarray(smooth(grown, max(0.5, 0.005 * palm_width)), dtype=np.float32)

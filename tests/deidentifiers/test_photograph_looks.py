@@ -27,7 +27,14 @@ from deid_bench.deidentifiers.palm_diffusion.skin_texture import (
     read_charts,
     skin_layer,
 )
-from deid_bench.deidentifiers.palm_diffusion.tone import carry_tone, continue_surround, depth, masked_smooth, to_lab
+from deid_bench.deidentifiers.palm_diffusion.tone import (
+    carry_tone,
+    continue_surround,
+    depth,
+    foreign_pixels,
+    masked_smooth,
+    to_lab,
+)
 from deid_bench.deidentifiers.regions import palm_width
 from deid_bench.weights.files import weight
 
@@ -103,6 +110,18 @@ def test_at_the_hands_outline_nothing_is_carried_in() -> None:
     painted = np.full((*HOLE.shape, 3), 50, np.float32)
     original = np.full_like(painted, 90)
     assert np.array_equal(continue_surround(painted, original, HOLE, HOLE, PALM), painted)
+
+
+def test_a_sleeve_at_the_outline_is_foreign_and_lines_are_not() -> None:
+    skin = np.dstack([60 + 0 * X, 15 + 0 * X, 18 + 0 * X]).astype(np.float32)
+    skin[..., 0] -= 25 * (np.abs(X - 100) < 3)  # a line from border to border
+    skin[110:125, 110:125] = (60, -20, -20)  # in the palm's middle
+    assert foreign_pixels(skin, HOLE, PALM).max() < 1e-3
+    sleeve = (Y > 190) & HOLE
+    skin[sleeve] = (35, -12, -10)
+    found = foreign_pixels(skin, HOLE, PALM)
+    assert found[sleeve & (Y > 195)].min() > 0.9
+    assert found[HOLE & (Y < 180)].max() < 0.01
 
 
 # ------------------------------------------------------------------------------------------------ texture
