@@ -44,7 +44,8 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
     """Carry out the stages; what lacks its weights is left without a value, with the reason."""
     samples = {each.sample_id: each for each in cell.samples}
     sources = [samples[name] for name in dict.fromkeys(each.sample.sample_id for each in made)]
-    evaluated = cell.protocol.eval_subjects([each.subject for each in cell.samples])
+    everyone = frozenset(each.subject for each in cell.samples)
+    evaluated = everyone if cell.dataset.info.no_rates else cell.protocol.eval_subjects(sorted(everyone))
     counted = [each for each in sources if each.subject in evaluated]
     versions = [each for each in made if each.sample.subject in evaluated]
     return CloserLook(

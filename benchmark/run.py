@@ -226,7 +226,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
 
 def _previews(record: RunRecord, cell: Cell, results: CellResults, executor: Executor) -> dict[str, bytes]:
     """A few pairs for the board, by path below the cell's folder."""
-    if not cell.dataset.info.redistributable:
+    if not (cell.dataset.info.redistributable or cell.dataset.info.shown):
         return {}
     from .records.previews import preview_jpeg, preview_name, preview_rows
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .options import json_option, quiet_option
-
-if TYPE_CHECKING:
-    from ..benchmark.planning.cells import LoadedDataset
 
 _SHOWN, _LISTED = 5, 50
 """Entries of a list that `register` and `verify` print; --json has all."""
@@ -159,7 +156,8 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
     deid-bench data prepare synthetic-palm:identities=200,samples=6
     """
     from ..benchmark.engine.backends import default_jobs
-    from ..benchmark.planning.cells import load_dataset
+    from ..benchmark.planning.loaded_dataset import load_dataset
+    from .data_tables import dataset_lines
     from .progress import Bars
 
     with Bars(quiet) as bars:
@@ -167,6 +165,8 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
         loaded = load_dataset(dataset, 0, jobs or default_jobs(), hook)
     identities = len({each.identity for each in loaded.samples})
     click.echo(f"{dataset}: {len(loaded.samples)} images of {identities} identities, digest {loaded.digest[:16]}")
+    for line in dataset_lines([loaded]):
+        click.secho(line, fg="yellow")
     return 0
 
 
@@ -175,7 +175,7 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
 @click.option("--hashes-only", is_flag=True, help="Compare the files with the registration; decode nothing.")
 @json_option
 def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
-    """Read every image, count what is there, and look for the same picture under two identities.
+    """Read every image, count what is there and what is passed over, and look for one picture under two identities.
 
     The files of a registered dataset are hashed anew first and compared with what was registered.
 
@@ -184,34 +184,30 @@ def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
     deid-bench data verify iitd
     """
     from ..benchmark.engine.backends import default_jobs
-    from ..benchmark.planning.cells import load_dataset
+    from ..benchmark.planning.loaded_dataset import load_dataset
+    from .data_verify import GRAVE, contents, lines
 
     data = _against_registration(dataset, hashes_only)
     if not hashes_only and not data.get("differs"):
-        data |= _contents(load_dataset(dataset, 0, default_jobs(), None))
+        data |= contents(load_dataset(dataset, 0, default_jobs(), None))
     if as_json:
         click.echo(json.dumps(data, indent=1))
     else:
-        for key, value in data.items():
-            shown = value if not isinstance(value, list) else (len(value) or "none")
-            click.echo(f"{key:<12} {shown}")
-            entries = value if isinstance(value, list) else []
-            for each in entries[:_LISTED]:
-                click.secho(f"  {key} {each}", fg="yellow")
-            if len(entries) > _LISTED:
-                click.echo(f"  … and {len(entries) - _LISTED} more (--json has all)")
-    return 1 if any(isinstance(value, list) and value for value in data.values()) else 0
+        for text, warning in lines(data, _LISTED):
+            click.secho(text, fg="yellow" if warning else None)
+    return 1 if any(data.get(key) for key in GRAVE) else 0
 
 
 def _against_registration(text: str, wanted: bool) -> dict[str, Any]:
     """What a registered dataset's files are like by now; nearly nothing for the others."""
     from ..benchmark.engine.backends import default_jobs
+    from ..benchmark.planning.loaded_dataset import dataset_spec
     from ..datasets.layouts.registered import LayoutDataset
     from ..datasets.layouts.registration_audit import full_changes
     from ..datasets.layouts.registrations import find_registration, renew_times
     from ..plugins.entries import Kind, PluginError, registry
 
-    resolved = registry().resolve(Kind.DATASET, text)
+    resolved = registry().resolve(Kind.DATASET, dataset_spec(text))
     known = None
     if issubclass(resolved.cls, LayoutDataset) and not resolved.params["root"]:
         known = find_registration(resolved.name)
@@ -225,25 +221,3 @@ def _against_registration(text: str, wanted: bool) -> dict[str, Any]:
         renew_times(known)
     lists = {"changed": list(changes.changed), "missing": list(changes.missing), "new": list(changes.new)}
     return {"dataset": text, "root": str(known.root), "registered": known.date, "differs": bool(changes), **lists}
-
-
-def _contents(loaded: LoadedDataset) -> dict[str, Any]:
-    """Counts, what does not decode, and what is there twice."""
-    from ..datasets.duplicates import find_duplicates
-    from ..datasets.images import ImageError
-
-    unreadable = {}
-    for sample in loaded.samples:
-        try:
-            sample.image()
-        except ImageError as error:
-            unreadable[sample.sample_id] = str(error)
-    readable = [each for each in loaded.samples if each.sample_id not in unreadable]
-    return {
-        "digest": loaded.digest,
-        "images": len(loaded.samples),
-        "identities": len({each.identity for each in loaded.samples}),
-        "subjects": len({each.subject for each in loaded.samples}),
-        "unreadable": [{"sample": name, "problem": problem} for name, problem in unreadable.items()],
-        "duplicates": [str(each) for each in find_duplicates(readable)],
-    }

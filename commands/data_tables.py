@@ -7,10 +7,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..benchmark.planning.loaded_dataset import LoadedDataset
+from ..benchmark.records.record import Dataset
 from ..datasets.base import DatasetError
 from ..datasets.layouts.registered import LayoutDataset
 from ..datasets.layouts.registration_audit import Survey, quick_changes
 from ..datasets.layouts.registrations import Registration, find_registration
+from ..datasets.passed_over import in_words
+
+
+def passed_line(dataset: LoadedDataset | Dataset) -> str:
+    """One line about what of a dataset is not used; empty where everything is."""
+    return f"{dataset.spec}: passed over {in_words(dataset.passed_over)}" if dataset.passed_over else ""
+
+
+def dataset_lines(datasets: Iterable[LoadedDataset]) -> Iterator[str]:
+    """What has to be said about datasets beside their numbers: what is passed over, and what is odd; each once."""
+    seen: set[str] = set()
+    for each in datasets:
+        for line in (passed_line(each), *(f"{each.spec}: {note}" for note in each.notes)):
+            if line and line not in seen:
+                seen.add(line)
+                yield line
 
 
 def survey_data(name: str, root: Path, found: Survey, archives: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def command(**values: Any) -> int:
     from ..benchmark.planning.cells import make_cells
     from ..benchmark.run import STORE_FOLDER, finished
     from ..benchmark.storage.store import Store
+    from .data_tables import dataset_lines
 
     jobs = values["jobs"] or default_jobs()
     store = Store(values["out"] / STORE_FOLDER)
@@ -43,10 +44,12 @@ def command(**values: Any) -> int:
         data = [
             {
                 "method": cell.method.resolved.text,
-                "dataset": cell.dataset.plugin.text,
+                "dataset": cell.dataset.spec,
                 "protocol": cell.protocol.id,
                 "folder": cell.name,
                 "finished": done,
+                "passed_over": dict(cell.dataset.passed_over),
+                "notes": list(cell.dataset.notes),
                 "stages": {name: {"tasks": total, "stored": stored} for name, total, stored in counts},
             }
             for cell, done, counts in rows
@@ -58,11 +61,13 @@ def command(**values: Any) -> int:
         table.add_column(heading, overflow="fold")
     for cell, done, counts in rows:
         cells = (f"{stored}/{total}" for _, total, stored in counts)
-        names = (escape(cell.method.resolved.text), escape(cell.dataset.plugin.text))
+        names = (escape(cell.method.resolved.text), escape(cell.dataset.spec))
         table.add_row(*names, "finished" if done else "to do", *cells)
     console = Console()
     console.print(table)
     console.print(f"{_cells(len(rows))}, {sum(done for _, done, _ in rows)} finished")
+    for line in dataset_lines(cell.dataset for cell, _, _ in rows):
+        console.print(escape(line), soft_wrap=True)
     console.print(f"stored/planned tasks per stage; protocol {values['protocol']}, {jobs} worker processes")
     return 0
 

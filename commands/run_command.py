@@ -46,6 +46,7 @@ def command(**values: Any) -> int:
     from ..reports.board.page import update_board
     from ..reports.leaderboard.table import records_json
     from ..reports.leaderboard.terminal import print_impaired, print_outcomes
+    from .data_tables import passed_line
     from .progress import Bars
 
     execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"], not values["no_wait"])
@@ -59,6 +60,9 @@ def command(**values: Any) -> int:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:
         print_outcomes(outcomes, board, values["intervals"])
+        for line in dict.fromkeys(passed_line(each.record.dataset) for each in outcomes):
+            if line:
+                click.secho(line, fg="yellow")
     if values["as_json"] or values["quiet"]:
         print_impaired(outcomes)
     for text in left_out:

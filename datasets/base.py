@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -53,6 +53,11 @@ class DatasetInfo:
     """True when the images are computer graphics; boards and figures say so."""
     redistributable: bool = True
     """False keeps every image of this dataset out of boards and packs."""
+    shown: bool = False
+    """True lets images stand on the user's own boards although they may not be passed on; never in packs."""
+    no_rates: str = ""
+    """Why it supports no rate of recognition, such as `four palms: no rates`; empty: it does. Where it is given,
+    images are de-identified, measured and shown, and every rate is absent for this reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,11 @@ class Sample:
     """Hex digest of the file's bytes."""
     session: str | None = None
     hand: Hand | None = None
+    bits: int = 0
+    """How many bits the samples of a 16-bit file use, where the user states it; 0: what the file declares, else 16."""
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What is known of the person, by kind, such as `{"gender": "female"}`; numbers are told by them, never computed
+    from them."""
 
     def image(self) -> Image:
         """Decode the file: (H, W, 3) uint8 RGB, upright.
@@ -78,7 +88,7 @@ class Sample:
         Raises:
             ImageError: the file is not an image this toolkit can use; the message says why.
         """
-        return read_image(self.path)
+        return read_image(self.path, self.bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,11 @@ class Dataset(Protocol):
 
     Parameters of a dataset are the keyword arguments of its constructor, which must be cheap;
     whatever takes long (rendering, unpacking, hashing) happens in `prepare`.
+
+    A dataset that passes files over has a property `ignored`, how many by reason, and may have `ignored_names`, the
+    first names by reason; both are shown and the counts are kept in records. What else is to be known stands in
+    `notes`, a sequence of sentences. Parameters that say where something lies on this machine are named in the class
+    attribute `places`; they never reach anything that is written.
     """
 
     info: ClassVar[DatasetInfo]

@@ -34,6 +34,12 @@ class DuplicatePair:
     same_identity: bool
     """False is the grave case: one picture counts as two people."""
 
+    def sentence(self) -> str:
+        """What was found, in words."""
+        near = f"nearly the same picture ({self.distance} of {_HASH_BITS} bits of its hash differ)"
+        who = "one identity" if self.same_identity else "two identities"
+        return f"{self.first} and {self.second} are {'the same file' if self.kind == 'exact' else near} under {who}"
+
 
 def find_duplicates(samples: Sequence[Sample], threshold: int = DEFAULT_THRESHOLD) -> list[DuplicatePair]:
     """Report duplicates; nothing is dropped.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..files import hash_if_changed
@@ -25,6 +25,8 @@ def file_sha256(path: str | Path) -> str:
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device read without end
+            raise DatasetError(f"{path.name}: expected a file, got a pipe, socket, device or folder; leave it out")
         return hash_if_changed(path)
     except OSError as error:
         raise DatasetError(
@@ -36,13 +38,32 @@ def manifest_digest(samples: Iterable[Sample]) -> str:
     """Hex SHA-256 of what the samples are: ids, labels and file contents, whatever their order or folder.
 
     The hashed text is one JSON array a sample, `[sample_id, identity, subject, hand, session, sha256]`, sorted by
-    id, after a line that names this format; so two copies of a dataset agree and a relabelled one does not.
+    id, after a line that names this format; so two copies of a dataset agree and a relabelled one does not. A stated
+    depth of the samples is added where there is one.
     """
-    rows = sorted(
-        json.dumps([s.sample_id, s.identity, s.subject, s.hand, s.session, s.sha256], separators=(",", ":"))
-        for s in samples
-    )
+    rows = sorted(json.dumps([*_labels(s)], separators=(",", ":")) for s in samples)
     return hashlib.sha256("\n".join([_FORMAT, *rows, ""]).encode("ascii")).hexdigest()
+
+
+def _labels(sample: Sample) -> Iterator[object]:
+    yield from (sample.sample_id, sample.identity, sample.subject, sample.hand, sample.session, sample.sha256)
+    if sample.bits:
+        yield {"bits": sample.bits}
+
+
+def without_copies(samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], dict[str, str]]:
+    """Of byte-equal images of one identity, the first alone: a file compared with itself is no genuine comparison.
+
+    Returns:
+        The samples that stay, and by the id of each that does not, the id of its equal.
+    """
+    first: dict[tuple[str, str], str] = {}
+    copies: dict[str, str] = {}
+    for each in samples:
+        earlier = first.setdefault((each.identity, each.sha256), each.sample_id)
+        if earlier != each.sample_id:
+            copies[each.sample_id] = earlier
+    return tuple(each for each in samples if each.sample_id not in copies), copies
 
 
 def check_samples(samples: Sequence[Sample]) -> None:

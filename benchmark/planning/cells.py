@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from ...datasets.base import Dataset, DatasetError, DatasetInfo, Sample
-from ...datasets.manifest import check_samples, manifest_digest
+from ...datasets.base import DatasetError, Sample
 from ...plugins.entries import Kind, PluginError, Resolved, Spec, registry
 from ...plugins.specs import as_specs
 from ..metrics.plugged import plugged
@@ -18,6 +16,7 @@ from ..storage.digest import digest, seed_from
 from ..suites import Suite
 from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
 from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
+from .loaded_dataset import LoadedDataset, load_dataset
 from .retrieval_split import Roles, assign_roles, target_candidates
 from .tasks import Plugin, plugin_of
 
@@ -72,17 +71,6 @@ class RunOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedDataset:
-    """A dataset that is ready, with its samples."""
-
-    plugin: Resolved
-    info: DatasetInfo
-    """Of the instance: a parameter may decide the modality."""
-    samples: tuple[Sample, ...]
-    digest: str
-
-
-@dataclass(frozen=True, eq=False)
 class Cell:
     """One row of a board: protocol x dataset x method x recognisers x seeds."""
 
@@ -104,7 +92,9 @@ class Cell:
     def roles(self) -> Roles | None:
         """Who searches whom; None where the protocol has every image de-identified and every original searched."""
         rule = self.protocol.retrieval
-        return None if rule is None else assign_roles(self.dataset.samples, rule)
+        if rule is None or self.dataset.info.no_rates:
+            return None
+        return assign_roles(self.dataset.samples, rule)
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
@@ -148,7 +138,7 @@ class Cell:
     @property
     def name(self) -> str:
         """Folder name below the results folder: readable, and unique by the digest's start."""
-        parts = (self.method.resolved.text, self.dataset.plugin.text, self.protocol.id)
+        parts = (self.method.resolved.text, self.dataset.spec, self.protocol.id)
         return "__".join(_slug(part) for part in parts) + f"__{self.digest[:10]}"
 
     def seed(self, sample: Sample, repetition: int) -> int:
@@ -161,21 +151,6 @@ def _slug(text: str) -> str:
     return kept.strip("-")[:60]
 
 
-def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
-    """Resolve, prepare and check a dataset.
-
-    Raises:
-        PluginError, DatasetError: it cannot be used.
-    """
-    resolved = registry().resolve(Kind.DATASET, spec)
-    dataset: Dataset = resolved.create()
-    dataset.prepare(jobs, progress)
-    samples = tuple(dataset.samples())
-    check_samples(samples)
-    if limit:
-        kept = set(itertools.islice(dict.fromkeys(each.identity for each in samples), limit))
-        samples = tuple(each for each in samples if each.identity in kept)
-    return LoadedDataset(resolved, dataset.info, samples, manifest_digest(samples))
 
 
 def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int], None] | None = None) -> list[Cell]:
@@ -307,11 +282,13 @@ def _method(spec: str | Spec, protocol: Protocol) -> Plugin:
 def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     """One identity or one sample each leaves nothing to compare; say so before an hour of work."""
     identities = {each.identity for each in dataset.samples}
-    name = dataset.plugin.text
+    name = dataset.spec
     if dataset.info.modality != protocol.modality:
         raise ProtocolError(
             f"{name} is a {dataset.info.modality} dataset; {protocol.id} needs a {protocol.modality} one"
         )
+    if dataset.info.no_rates:
+        return
     if len(identities) < 2:
         raise ProtocolError(
             f"{name} holds one identity only; recognition needs impostors, so at least two identities. "

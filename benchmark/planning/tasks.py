@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...datasets.base import Sample
+from ...datasets.images import decode_png, decode_stream, open_image
 from ...datasets.types import Image
 from ...plugins.entries import PluginRef, Resolved
 from ..protocols import CropRule
@@ -48,12 +49,15 @@ class ImageRef:
     """An image by reference: a file of a dataset, or `image.png` of a stored object."""
 
     key: tuple[str, str]
-    """("file", sha256) or ("object", digest): what the image is, not where it lies."""
+    """("file", sha256) or ("object", digest): what the image is, not where it lies, and how a file is decoded."""
     path: str = ""
+    bits: int = 0
+    """Of a file, as in `Sample.bits`."""
 
     @staticmethod
     def of(sample: Sample) -> ImageRef:
-        return ImageRef(("file", sample.sha256), str(sample.path))
+        kind = f"file of {sample.bits} bits" if sample.bits else "file"
+        return ImageRef((kind, sample.sha256), str(sample.path), sample.bits)
 
     @staticmethod
     def stored(task_digest: str) -> ImageRef:
@@ -67,13 +71,12 @@ class ImageRef:
             OSError: the file cannot be read.
             LookupError: the object is gone, or the file is no longer the one that was listed.
         """
-        from ...datasets.images import decode_image, decode_png
-
-        if self.key[0] == "file":
-            data = Path(self.path).read_bytes()
-            if hashlib.sha256(data).hexdigest() != self.key[1]:
-                raise LookupError("the file has changed since the dataset was listed; run the same command again")
-            return decode_image(data, Path(self.path).name)
+        if self.path:
+            path = Path(self.path)
+            with open_image(path) as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != self.key[1]:
+                    raise LookupError("the file has changed since the dataset was listed; run the same command again")
+                return decode_stream(stream, path.name, self.bits)
         payload = store.read(self.key[1])
         if payload is None or "image.png" not in payload.blobs:
             raise LookupError(f"object {self.key[1][:12]} holds no image")

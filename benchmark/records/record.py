@@ -130,6 +130,14 @@ class Dataset(Plugin):
     """Whether its images may be shown in boards and packs."""
     limited: bool
     """Only its first identities were taken (`--limit`): a smoke test, not comparable with anything."""
+    shown: bool = False
+    """Whether its user lets its images stand on boards of their own, although they may not be passed on."""
+    no_rates: Text = ""
+    """Why it supports no rate of recognition; empty: it does."""
+    passed_over: dict[Text, int] = Field(default_factory=dict)
+    """Files, folders and lines of its table that were not used, by reason."""
+    notes: list[Text] = Field(default_factory=list)
+    """What was seen on its files and has to be known before a number is believed; these are alarms, too."""
 
 
 class ProtocolRef(Model):

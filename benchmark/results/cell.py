@@ -53,6 +53,8 @@ class Setting:
     """Metrics that the user brought."""
     attacks: AttackSetting | None = None
     """None: none was asked for."""
+    no_rates: str = ""
+    """Why the dataset supports no rate of recognition; empty: it does."""
 
     @staticmethod
     def of(cell: Cell, targets: Sequence[str] = ()) -> Setting:
@@ -64,7 +66,8 @@ class Setting:
         if plan is not None:
             names = cell.dataset.info.redistributable
             attacks = AttackSetting(plan.suite, plan.digest, plan.asked, plan.auxiliary.source, names)
-        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there, metrics, attacks)
+        rates = cell.dataset.info.no_rates
+        return Setting(cell.protocol, cell.samples, cell.repetitions, queries, there, metrics, attacks, rates)
 
     @property
     def planned(self) -> Sequence[Sample]:

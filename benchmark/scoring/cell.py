@@ -31,6 +31,7 @@ from ..storage.store import Payload
 from .alarms import alarms
 from .attacks import report_attacks
 from .diversity import report_diversity
+from .no_rates import own_distances, report_no_rates
 from .numbers import Units, Values, Vector, draw_identities, draw_units
 from .recognition import Recognition
 from .retrieval import Retrieval
@@ -56,7 +57,9 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     """Every number of a record; the same results give the same numbers, whoever has them."""
     samples = setting.samples
     everyone = [each.subject for each in samples]
-    dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
+    dev = evaluated = frozenset(everyone)
+    if not setting.no_rates:
+        dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
     dev_identities = frozenset(each.identity for each in samples if each.subject in dev)
     eval_identities = frozenset(each.identity for each in samples if each.subject in evaluated)
     queried = None if setting.queries is None else frozenset(each.identity for each in setting.planned)
@@ -69,12 +72,17 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     place = {identity: index for index, identity in enumerate(sorted({each.identity for each in samples}))}
     units = draw_units(values.draws, results.versions, place)
     for index, (name, distances) in enumerate(results.distances.items()):
+        if setting.no_rates:
+            own[name] = own_distances(results, distances)
+            continue
         kind = Recognition if setting.queries is None else Retrieval
         scored = kind(setting, results.usable, results.versions, made, distances, name, units)
         scored.report(values)
         own[name] = scored.own_by_version()
         kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, name)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
+    if setting.no_rates:
+        report_no_rates(values, setting.no_rates, results.distances)
     _report_images(values, setting, results, evaluated, units)
     _report_sets(values, results)
     _report_floors(values, setting, results, evaluated, place)
@@ -107,7 +115,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         quality=cell.quality,
         counts=scored.counts,
         values=scored.values.values,
-        alarms=scored.alarms,
+        alarms=[*cell.dataset.notes, *scored.alarms],
         failures=list(results.failures),
         retrieval=_retrieval(cell, results),
         curves=scored.values.curves,
@@ -304,8 +312,10 @@ def _role_notes(cell: Cell, roles: Roles) -> Iterator[str]:
 
 def _dataset(cell: Cell) -> records.Dataset:
     samples, info = cell.dataset.samples, cell.dataset.info
+    # Nothing that says where on this machine something lies.
+    said = describe(cell.dataset.plugin) | {"spec": cell.dataset.spec, "params": dict(cell.dataset.params)}
     return records.Dataset(
-        **describe(cell.dataset.plugin),
+        **said,
         digest=cell.dataset.digest,
         samples=len(samples),
         identities=len({each.identity for each in samples}),
@@ -313,6 +323,10 @@ def _dataset(cell: Cell) -> records.Dataset:
         rendered=info.rendered,
         redistributable=info.redistributable,
         limited=cell.limit > 0,
+        shown=info.shown,
+        no_rates=info.no_rates,
+        passed_over=dict(cell.dataset.passed_over),
+        notes=list(cell.dataset.notes),
     )
 
 

@@ -25,7 +25,7 @@ from ...datasets.base import Sample
 from ...plugins.entries import Kind, PluginError, registry
 from ...plugins.specs import Spec
 from ...weights.files import WeightsError
-from ..planning.cells import load_dataset
+from ..planning.loaded_dataset import load_dataset
 from ..planning.tasks import ImageRef, analyze_task, crop_task, plugin_of
 from ..protocols import protocol_of
 from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record

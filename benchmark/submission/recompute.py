@@ -130,7 +130,9 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
     if protocol is None:
         raise ValueError(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
     if record.retrieval is None:
-        return Setting(protocol, samples, record.repetitions, metrics=metrics, attacks=attacks), results
+        said = record.dataset.no_rates
+        setting = Setting(protocol, samples, record.repetitions, metrics=metrics, attacks=attacks, no_rates=said)
+        return setting, results
     queries = frozenset(row.sample_id for row in record.samples)
     there = frozenset(record.retrieval.targets) & frozenset(found.sample_ids)
     return Setting(protocol, samples, record.repetitions, queries, there, metrics, attacks), results
@@ -298,7 +300,7 @@ def _bounds(found: Interval | None) -> str:
 
 def _other_problems(record: RunRecord, scored: Scored) -> list[str]:
     problems = []
-    if record.alarms != scored.alarms:
+    if record.alarms != [*record.dataset.notes, *scored.alarms]:
         problems.append("its alarms are not those of its numbers")
     if not _same_data(_plain(record.attacks), _plain(scored.attacks)):
         problems.append("what its attackers find is not what the distances give")

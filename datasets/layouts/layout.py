@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ...licences import Licence
 from ..base import DatasetError
+from ..passed_over import PassedOver
 from ..types import Hand
 from .tree import natural_key, safe_id, walk
 
@@ -91,8 +91,13 @@ class Scan:
     """Two files for the same image of the same identity: the second of each pair is not in `found`."""
     left_out: tuple[Found, ...]
     """Images of the dataset that are not used."""
-    ignored: Mapping[str, int]
-    """Everything that is passed over, by reason."""
+    passed: PassedOver
+    """Everything that is passed over."""
+
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """How many files were passed over, by reason."""
+        return self.passed.counts
 
     @cached_property
     def all(self) -> tuple[Found, ...]:
@@ -145,25 +150,25 @@ def scan(root: Path, pattern: str, label: Labeller = plain_labels) -> Scan:
     """
     if not root.is_dir():
         raise DatasetError(f"expected a folder, got {str(root)!r} which is none; check the path")
-    compiled, ignored, strange = compile_pattern(pattern), Counter[str](), []
+    compiled, passed, strange = compile_pattern(pattern), PassedOver(), []
     found: dict[str, Found] = {}
     left_out: list[Found] = []
     clashes = []
     top = root.resolve().name
-    for name in sorted(walk(root, ignored), key=natural_key):
+    for name in sorted(walk(root, passed), key=natural_key):
         match = compiled.fullmatch(f"{top}/{name}")
         if match is None:
             strange.append(name)
             continue
         labels = label(name, {key: value or "" for key, value in match.groupdict().items()})
         if isinstance(labels, str):
-            ignored[labels] += 1
+            passed.add(labels, name)
         elif labels.left_out:
-            ignored[labels.left_out] += 1
+            passed.add(labels.left_out, name)
             left_out.append(labels)
         elif labels.sample_id in found:
             clashes.append((found[labels.sample_id].name, name))
         else:
             found[labels.sample_id] = labels
     order = sorted(found.values(), key=lambda each: natural_key(each.sample_id))
-    return Scan(tuple(order), tuple(strange), tuple(clashes), tuple(left_out), dict(ignored))
+    return Scan(tuple(order), tuple(strange), tuple(clashes), tuple(left_out), passed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from ..base import DatasetError, DatasetInfo, Sample
 from ..manifest import check_samples
-from ..types import ProgressCallback
+from ..types import Failure, ProgressCallback
 from .layout import Found, Layout, Scan, compile_pattern, plain_labels, scan
 from .registrations import Registration, find_registration
 from .tree import FileState, hash_files
@@ -30,6 +30,7 @@ class LayoutDataset:
 
     info: ClassVar[DatasetInfo]
     layout: ClassVar[Layout]
+    places: ClassVar[tuple[str, ...]] = ("root",)
 
     def __init__(self, root: str = "", pattern: str = "", drop: str = "none") -> None:
         if pattern:
@@ -76,10 +77,12 @@ class LayoutDataset:
     @property
     def ignored(self) -> Mapping[str, int]:
         """How many files below the folder were left out, by reason; filled by `prepare`."""
-        if self._scan is None:
-            return {}
-        strange = len(self._scan.strange)
-        return dict(self._scan.ignored) | ({"name does not fit the layout": strange} if strange else {})
+        return {} if self._scan is None else self._scan.ignored
+
+    @property
+    def ignored_names(self) -> Mapping[str, Sequence[str]]:
+        """The first names of these, by reason."""
+        return {} if self._scan is None else self._scan.passed.names
 
     def find(self, root: Path, pattern: str = "") -> Scan:
         """List the images of this part below a folder; nothing is hashed or decoded.
@@ -109,11 +112,13 @@ class LayoutDataset:
         self.check(root, found)
         known = registration.files if registration else {}
         states = hash_files(root, [each.name for each in found.found], jobs, progress, known)
-        samples = list(make_samples(root, found, states))
+        readable = list(readable_files(found, states))
+        samples = list(make_samples(root, readable))
         check_samples(samples)
         if registration is not None:
-            hashes = [each.sha256 for each in samples]
-            _check_registered(registration, dict(zip([each.name for each in found.found], hashes, strict=True)))
+            _check_registered(registration, {each.name: state.sha256 for each, state in readable})
+        for name in found.strange:
+            found.passed.add("name does not fit the layout", name)
         self._samples = tuple(samples)
         self._scan = found
 
@@ -163,9 +168,18 @@ def _plain(subject: str) -> str:
     return subject.strip().lower().lstrip("0") or "0"
 
 
-def make_samples(root: Path, found: Scan, states: Iterator[FileState]) -> Iterator[Sample]:
-    """Samples of the images found, with the digests of their files."""
+def readable_files(found: Scan, states: Iterator[FileState | Failure]) -> Iterator[tuple[Found, FileState]]:
+    """The images with the states of their files; those that cannot be read are counted among the passed over."""
     for each, state in zip(found.found, states, strict=True):
+        if isinstance(state, Failure):
+            found.passed.add(state.reason, each.name)
+        else:
+            yield each, state
+
+
+def make_samples(root: Path, files: Iterable[tuple[Found, FileState]]) -> Iterator[Sample]:
+    """Samples of the images found, with the digests of their files."""
+    for each, state in files:
         yield Sample(
             sample_id=each.sample_id,
             identity=each.identity,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..base import DatasetError
 from ..images import ImageError, read_image
-from ..manifest import manifest_digest
-from ..types import ProgressCallback
+from ..manifest import manifest_digest, without_copies
+from ..types import Failure, ProgressCallback
 from .layout import Found, Published, Scan
 from .registered import LayoutDataset, make_samples
 from .registrations import PartRecord, Registration
@@ -84,7 +84,9 @@ def survey(
     names = sorted({each.name for found in scans.values() for each in found.all})
     total = 2 * len(names)
     hashing = (lambda done, _: progress(done, total)) if progress else None
-    files = dict(zip(names, hash_files(root, names, jobs, hashing), strict=True))
+    states = dict(zip(names, hash_files(root, names, jobs, hashing), strict=True))
+    files = {name: each for name, each in states.items() if not isinstance(each, Failure)}
+    closed = {name: each.reason for name, each in states.items() if isinstance(each, Failure)}
     decoding = (lambda done, _: progress(len(names) + done, total)) if progress else None
     twins, copies = _same_bytes(scans.values(), files)
     ignored: Counter[str] = Counter()
@@ -97,7 +99,7 @@ def survey(
         },
         files=files,
         extra=_extra(scans.values()),
-        unreadable=unreadable_files(root, names, jobs, decoding),
+        unreadable=closed | unreadable_files(root, list(files), jobs, decoding),
         twins=twins,
         copies=copies,
         ignored=dict(ignored),
@@ -154,7 +156,8 @@ def _same_bytes(
     for found in scans:
         groups: dict[str, list[Found]] = defaultdict(list)
         for each in found.found:
-            groups[files[each.name].sha256].append(each)
+            if each.name in files:
+                groups[files[each.name].sha256].append(each)
         for first, *others in groups.values():
             for other in others:
                 (copies if other.identity == first.identity else twins).append((first.name, other.name))
@@ -164,12 +167,14 @@ def _same_bytes(
 def _survey_part(
     root: Path, found: Scan, files: Mapping[str, FileState], published: Published, expected: Mapping[str, int]
 ) -> PartSurvey:
-    samples = list(make_samples(root, found, iter([files[each.name] for each in found.found])))
+    kept, _ = without_copies(
+        list(make_samples(root, ((each, files[each.name]) for each in found.found if each.name in files)))
+    )
     record = PartRecord(
         images=len(found.found),
         identities=len({each.identity for each in found.found}),
         subjects=len({each.subject for each in found.found}),
-        manifest=manifest_digest(samples),
+        manifest=manifest_digest(kept),
     )
     counts = Counter(each.identity for each in found.all)
     wanted = expected or dict.fromkeys(counts, published.per_identity or 0)
@@ -260,7 +265,9 @@ def full_changes(
     here = [name for name in files if (root / name).is_file()]
     states = dict(zip(here, hash_files(root, here, jobs, progress), strict=True))
     return Changes(
-        changed=tuple(name for name, state in states.items() if state.sha256 != files[name].sha256),
+        changed=tuple(
+            name for name, state in states.items() if isinstance(state, Failure) or state.sha256 != files[name].sha256
+        ),
         missing=tuple(name for name in files if name not in states),
         new=tuple(sorted(now - set(files))),
     )

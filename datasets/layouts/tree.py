@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base import DatasetError
-from ..images import SUFFIXES
+from ..images import HEIF_HINT, HEIF_SUFFIXES, MAX_BYTES, heif, suffixes
 from ..manifest import file_sha256
-from ..types import ProgressCallback
+from ..passed_over import PassedOver
+from ..types import Failure, ProgressCallback
 
 MAX_DEPTH = 16
 """Sub-folders below a dataset's folder; no published layout comes near."""
@@ -32,52 +33,102 @@ class FileState:
     sha256: str
 
 
-def walk(root: Path, ignored: Counter[str]) -> Iterator[str]:
+def walk(root: Path, passed: PassedOver, besides: str = "") -> Iterator[str]:
     """Paths of the image files below a folder, relative to it, with slashes; in no order.
 
-    Linked folders are not followed, so that a link that leads back up does not make the walk endless.
+    Linked folders are not followed, so that a link that leads back up does not make the walk endless. Nothing is
+    opened. What cannot be used costs itself alone and is counted.
 
     Args:
         root: the folder.
-        ignored: counts by reason what was passed over.
+        passed: takes what is passed over.
+        besides: path of a file that is no business of the dataset's images and is not counted, such as its table.
 
     Raises:
-        DatasetError: a folder that cannot be read, a link that leads out of `root`, or far more files than a dataset
-            has.
+        DatasetError: `root` cannot be read, or holds far more files than a dataset has.
     """
     inside, seen, waiting = root.resolve(), 0, [("", 0)]
     while waiting:
         folder, depth = waiting.pop()
-        for child in _children(root / folder):
+        for child in _children(root / folder, folder, passed):
             name = f"{folder}/{child.name}" if folder else child.name
             seen += 1
-            if seen > MAX_FILES or depth > MAX_DEPTH:
+            if seen > MAX_FILES:
                 raise DatasetError(
-                    f"expected the folder of one dataset, got {str(root)!r} with more than {MAX_FILES} files or "
-                    f"{MAX_DEPTH} levels; give the dataset's own folder"
+                    f"expected the folder of one dataset, got {str(root)!r} with more than {MAX_FILES} files; give the "
+                    "dataset's own folder"
                 )
-            if child.name.startswith("."):
-                ignored["hidden"] += 1
-            elif child.is_dir():
-                if child.is_symlink():
-                    ignored["linked folder"] += 1
-                else:
-                    waiting.append((name, depth + 1))
-            elif Path(child.name).suffix.lower() not in SUFFIXES:
-                ignored["other file type"] += 1
-            elif child.is_symlink() and not Path(child.path).resolve().is_relative_to(inside):
-                raise DatasetError(
-                    f"expected files inside the folder, got {name!r} which leads out of it; copy it inside"
-                )
+            reason = _reason(child, inside)
+            if reason == _FOLDER and depth < MAX_DEPTH:
+                waiting.append((name, depth + 1))
+            elif reason == _FOLDER:
+                passed.add(f"folder deeper than {MAX_DEPTH} levels", name)
+            elif reason:
+                if name != besides:
+                    passed.add(reason, name)
             else:
                 yield name
 
 
-def _children(folder: Path) -> list[os.DirEntry[str]]:
+_FOLDER = "folder"
+
+
+def _reason(child: os.DirEntry[str], inside: Path) -> str:
+    """Why an entry of a folder is passed over; empty for an image, `_FOLDER` for a folder to go into."""
+    if child.name.startswith("."):
+        return "hidden"
+    try:
+        state = child.stat()
+        if stat.S_ISDIR(state.st_mode):
+            return "linked folder" if child.is_symlink() else _FOLDER
+    except OSError as error:
+        return "broken link" if child.is_symlink() else f"unreadable ({type(error).__name__})"
+    reason = _wrong_kind(child.name, state.st_mode, state.st_size)
+    if not reason and child.is_symlink() and not _leads_into(child, inside):
+        return "link that leads out of the folder"
+    return reason
+
+
+def _wrong_kind(name: str, mode: int, size: int) -> str:
+    if not stat.S_ISREG(mode):
+        return "pipe, socket or device"
+    suffix = Path(name).suffix.lower()
+    if suffix not in suffixes():
+        if suffix in HEIF_SUFFIXES and not heif():
+            return f"{suffix} file, which {HEIF_HINT}"
+        return f"other file type ({suffix if 1 < len(suffix) <= _LONGEST_SUFFIX else 'none'})"
+    return f"larger than {MAX_BYTES // 10**6} MB" if size > MAX_BYTES else ""
+
+
+_LONGEST_SUFFIX = 8
+
+
+def _leads_into(child: os.DirEntry[str], inside: Path) -> bool:
+    try:
+        return Path(child.path).resolve(strict=True).is_relative_to(inside)
+    except (OSError, RuntimeError):  # a loop
+        return False
+
+
+def why_not(file: Path, root: Path) -> str:
+    """Why a named file cannot be used, in a few words, as `walk` would say; empty: it can. Nothing is opened."""
+    try:
+        state = file.stat()
+    except OSError as error:
+        return "broken link" if file.is_symlink() else f"unreadable ({type(error).__name__})"
+    if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
+        return "link that leads out of the folder"
+    return _wrong_kind(file.name, state.st_mode, state.st_size)
+
+
+def _children(folder: Path, name: str, passed: PassedOver) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
+        if name:
+            passed.add(f"unreadable folder ({type(error).__name__})", name)
+            return []
         raise DatasetError(
             f"expected a readable folder, got {type(error).__name__} at {str(folder)!r}; check its permissions"
         ) from error
@@ -103,8 +154,8 @@ def hash_files(
     jobs: int = 1,
     progress: ProgressCallback | None = None,
     known: Mapping[str, FileState] | None = None,
-) -> Iterator[FileState]:
-    """State of each file, in order, read in `jobs` threads.
+) -> Iterator[FileState | Failure]:
+    """State of each file, in order, read in `jobs` threads; of one that cannot be read, why not.
 
     Args:
         root: the folder.
@@ -112,22 +163,20 @@ def hash_files(
         jobs: threads.
         progress: called with (files done, files in all).
         known: states from before; a file whose size and modification time are the same is not read again.
-
-    Raises:
-        DatasetError: a file cannot be read.
     """
     known = known or {}
 
-    def state(name: str) -> FileState:
+    def state(name: str) -> FileState | Failure:
         path = root / name
         try:
             found = path.stat()
-        except OSError as error:
-            raise DatasetError(f"{name}: expected a readable file, got {type(error).__name__}; restore it") from error
-        before = known.get(name)
-        if before is not None and (before.size, before.mtime_ns) == (found.st_size, found.st_mtime_ns):
-            return before
-        return FileState(found.st_size, found.st_mtime_ns, file_sha256(path))
+            before = known.get(name)
+            if before is not None and (before.size, before.mtime_ns) == (found.st_size, found.st_mtime_ns):
+                return before
+            return FileState(found.st_size, found.st_mtime_ns, file_sha256(path))
+        except (OSError, DatasetError) as error:
+            cause = error.__cause__ or error
+            return Failure(f"unreadable ({type(cause).__name__})")
 
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         for done, each in enumerate(pool.map(state, names), start=1):

@@ -33,7 +33,7 @@ def pictures(record: RunRecord, folder: Path) -> list[Picture]:
     `sample-00012.jpg` is the record's sample row 12 (from 0); other names are shown without their numbers. Worst is
     what is nearest to its own original in units of the recogniser's threshold, whichever recogniser says so.
     """
-    if not record.dataset.redistributable:
+    if not (record.dataset.redistributable or record.dataset.shown):
         return []
     found = []
     for path in sorted((folder / "previews").glob("*.jpg")):

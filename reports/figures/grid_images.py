@@ -38,7 +38,7 @@ def from_previews(group: Group, count: int) -> list[Case] | Undefined:
         Up to `count` cases that every entry has, or why there are none.
     """
     record = group.entries[0].record
-    if not record.dataset.redistributable:
+    if not (record.dataset.redistributable or record.dataset.shown):
         return Undefined("the dataset's terms do not let its images be shown; --images store draws them on your word")
     pairs = [_preview_pairs(each.folder) for each in group.entries]
     for entry, found in zip(group.entries, pairs, strict=True):
@@ -90,7 +90,7 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
     Returns:
         The cases, or why there are none.
     """
-    from ...benchmark.planning.cells import load_dataset
+    from ...benchmark.planning.loaded_dataset import load_dataset
     from ...datasets.base import DatasetError
     from ...plugins.entries import PluginError
 

@@ -55,7 +55,7 @@ def test_what_is_no_sample_is_counted(people):
     folder = Folder(str(people))
     folder.prepare()
     assert len(folder.samples()) == 5
-    assert folder.ignored == {"other file type": 1, "hidden": 2, "outside a sub-folder": 1, "linked folder": 1}
+    assert folder.ignored == {"other file type (.txt)": 1, "hidden": 2, "outside a sub-folder": 1, "linked folder": 1}
 
 
 def test_damaged_files_stay_samples(people):
@@ -98,17 +98,24 @@ def test_manifest_says_who_is_who(people):
         '"p10/a.png", bob, , , , "a, b"\n',
         encoding="utf-8",
     )
-    first, second = listed(people, "who.csv")
+    first, second = listed(people, "who.csv", groups="note")
     assert (first.identity, first.hand, first.session, first.subject) == ("alice-l", "left", "2024", "alice")
     assert (second.identity, second.hand, second.session, second.subject) == ("bob", None, None, "bob")
-    assert listed(people, str(people / "who.csv")) == [first, second]
+    assert (first.groups, second.groups) == ({"note": "x"}, {"note": "a, b"})
+    assert listed(people, str(people / "who.csv"), groups="note") == [first, second]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("file\np2/9.png\n", "add identity"),
+        ("file;identity\np2/9.png;a\n", "add file and identity .* not by ';'"),
         ("", "add file and identity"),
+        ("file,identity,identity\np2/9.png,a,b\n", "expected each column once, got .'identity'. twice"),
+        ("file,identity\np2/9.png,a,b\n", "line 2: expected 2 cells, got 3"),
+        ('file,identity\np2/9.png,"a\np10/a.png,b\n', "line 2: .* a quote that is not closed"),
+        ('file,identity\np2/9.png,"a"b\n', "line 2: .* followed by more text"),
+        ('file,identity\np2/9.png,"a\nb"\n', "line 2: expected cells of one line"),
         ("file,identity\n", "expected images"),
         ("file,identity\n../secret.png,a\n", "line 2: expected a path inside"),
         ("file,identity\n/etc/passwd,a\n", "line 2: expected a path inside"),
@@ -127,29 +134,34 @@ def test_bad_manifests_are_refused(people, text, message):
 
 
 def test_a_manifest_that_is_no_text_is_refused(people):
-    with pytest.raises(DatasetError, match="UTF-8 CSV"):
+    with pytest.raises(DatasetError, match="expected a CSV file"):
         listed(people, "none.csv")
     with pytest.raises(DatasetError, match="UTF-8 CSV"):
         listed(people, "p2/9.png")
 
 
-def test_links_out_of_the_folder_are_refused(people, tmp_path_factory):
+def test_a_link_out_of_the_folder_costs_itself_alone(people, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "x.png"
     put(outside)
     (people / "p1" / "x.png").symlink_to(outside)
-    with pytest.raises(DatasetError, match="leads out of it"):
-        listed(people)
-    (people / "who.csv").write_text("file,identity\np1/x.png,a\n")
-    with pytest.raises(DatasetError, match="leads out of it"):
-        listed(people, "who.csv")
+    folder = Folder(str(people))
+    folder.prepare()
+    assert len(folder.samples()) == 5
+    assert folder.ignored == {"link that leads out of the folder": 1}
+    (people / "who.csv").write_text("file,identity\np1/x.png,a\np2/9.png,b\n")
+    table = Folder(str(people), "who.csv")
+    table.prepare()
+    assert [each.sample_id for each in table.samples()] == ["p2/9.png"]
+    assert table.ignored["manifest line: link that leads out of the folder"] == 1
 
 
 def test_folders_without_images_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="got none"):
         listed(tmp_path)
-    put(tmp_path / "flat.png")
-    with pytest.raises(DatasetError, match="1 outside a sub-folder"):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DatasetError, match=r"1 other file type \(\.txt\)"):
         listed(tmp_path)
+    put(tmp_path / "flat.png")
     with pytest.raises(DatasetError, match="expected a folder"):
         listed(tmp_path / "gone")
     with pytest.raises(DatasetError, match="expected a folder"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PilImage
+from png_files import png_file
 
 from deid_bench.datasets.images import MAX_SIDE, MIN_SIDE, ImageError, decode_png, read_image, write_png
 
@@ -195,15 +194,6 @@ def test_huge_images_are_refused_before_they_are_decoded(tmp_path, size):
     path.write_bytes(png_file(*size, b"", bits=8, kind=2))
     with pytest.raises(ImageError, match=r"at most .*scale it down"):
         read_image(path)
-
-
-def png_file(width: int, height: int, rows: bytes, bits: int, kind: int) -> bytes:
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
-    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def test_png_bytes_round_trip_and_are_stable(colours):

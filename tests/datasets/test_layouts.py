@@ -107,7 +107,7 @@ def test_11k_hands_takes_people_and_sides_from_the_table(build):
     assert len(listed(Hands11k, root, side="both")) == 4
     dataset = Hands11k(str(root))
     dataset.prepare()
-    assert dataset.ignored == {"dorsal side": 1, "not in HandInfo.csv": 1, "other file type": 1}
+    assert dataset.ignored == {"dorsal side": 1, "not in HandInfo.csv": 1, "other file type (.csv)": 1}
     (root / "HandInfo.csv").write_text("id,imageName\n0,Hand_0000002.jpg\n")
     with pytest.raises(DatasetError, match="columns"):
         listed(Hands11k, root)
@@ -213,8 +213,10 @@ def test_links_are_not_followed_around_or_out(build, put, tmp_path):
     assert dataset.ignored == {"linked folder": 1}
     put(tmp_path / "elsewhere.pgm", 9)
     (root / "s1" / "2.pgm").symlink_to(tmp_path / "elsewhere.pgm")
-    with pytest.raises(DatasetError, match="leads out of it"):
-        listed(Orl, root)
+    dataset = Orl(str(root))
+    dataset.prepare()
+    assert [each.sample_id for each in dataset.samples()] == ["s1/1"]
+    assert dataset.ignored == {"linked folder": 1, "link that leads out of the folder": 1}
 
 
 def test_trees_that_are_no_dataset_are_refused(build, monkeypatch):
@@ -224,7 +226,7 @@ def test_trees_that_are_no_dataset_are_refused(build, monkeypatch):
         listed(Orl, root)
     monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_FILES", 50)
     monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_DEPTH", 0)
-    with pytest.raises(DatasetError, match="0 levels"):
+    with pytest.raises(DatasetError, match="no image files"):
         listed(Orl, build(["a/b/c/1.pgm"]))
 
 

@@ -227,7 +227,7 @@ def test_double_damaged_and_extra_files(run, build):
     assert data["copies"] == [["Left Hand/003_1.JPG", "Left Hand/003_2.JPG"]]
     assert list(data["unreadable"]) == ["Left Hand/002_1.JPG"]
     assert data["extra"] == ["notes.png"]
-    assert data["ignored"] == {"other file type": 1}
+    assert data["ignored"] == {"other file type (.txt)": 1}
     code, out, _ = run("data", "register", "iitd", root)
     for words in ("unreadable: 1", "same file under two identities: 1", "same file twice: 1", "extra files: 1"):
         assert words in out

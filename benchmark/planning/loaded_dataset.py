@@ -1,0 +1,101 @@
+"""A dataset made ready: its samples, what it passes over, and what it is called in everything that is written."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...datasets.base import Dataset, DatasetInfo, Sample
+from ...datasets.manifest import check_samples, manifest_digest, without_copies
+from ...datasets.sample_depth import narrow_note
+from ...plugins.entries import Kind, Resolved, Scalar, registry
+from ...plugins.specs import Spec
+
+COPY = "byte-equal copy of another image of the same identity"
+_NAMED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedDataset:
+    """A dataset that is ready, with its samples."""
+
+    plugin: Resolved
+    info: DatasetInfo
+    """Of the instance: a parameter may decide the modality."""
+    samples: tuple[Sample, ...]
+    digest: str
+    label: str = ""
+    """What a dataset that lies in a user's folder is called; empty: its parameters tell."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Files, folders and lines that are not used, by reason."""
+    passed_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The first names of these, by reason."""
+    notes: tuple[str, ...] = ()
+    """What has to be known about the images before a number is believed; sentences."""
+
+    @property
+    def params(self) -> Mapping[str, Scalar]:
+        """The parameters without those that say where something lies on this machine."""
+        places = getattr(self.plugin.cls, "places", ())
+        kept = {key: value for key, value in self.plugin.params.items() if key not in places}
+        return kept | ({"name": self.label} if self.label and "name" in kept else {})
+
+    @property
+    def spec(self) -> str:
+        """The specification as it stands in records: without places."""
+        given = dict(self.plugin.spec.params)
+        if self.label and "name" in self.plugin.params:
+            given["name"] = self.label
+        return str(Spec(self.plugin.name, tuple((key, given[key]) for key in self.params if key in given)))
+
+
+def dataset_spec(spec: str | Spec) -> Spec:
+    """A specification, read; the path of a folder stands for `folder:path=…`, unless a dataset is called so."""
+    text = spec if isinstance(spec, str) else spec.target
+    if text not in registry().entries(Kind.DATASET) and Path(text).expanduser().is_dir():
+        params = () if isinstance(spec, str) else spec.params
+        return Spec("folder", (("path", text), *params))
+    return Spec.parse(spec) if isinstance(spec, str) else spec
+
+
+def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
+    """Resolve, prepare and check a dataset.
+
+    Args:
+        spec: its specification, or the path of a folder.
+        limit: take the first so many identities; 0: all.
+        jobs: threads or processes for preparing it.
+        progress: called with (done, total) meanwhile.
+
+    Raises:
+        PluginError, DatasetError: it cannot be used.
+    """
+    resolved = registry().resolve(Kind.DATASET, dataset_spec(spec))
+    dataset: Dataset = resolved.create()
+    dataset.prepare(jobs, progress)
+    everything = tuple(dataset.samples())
+    check_samples(everything)
+    samples, copies = without_copies(everything)
+    passed, names = dict(getattr(dataset, "ignored", {})), dict(getattr(dataset, "ignored_names", {}))
+    notes = [*getattr(dataset, "notes", ())]
+    if copies:
+        passed[COPY] = len(copies)
+        names[COPY] = tuple(f"{name} = {first}" for name, first in copies.items())
+        shown = ", ".join(names[COPY][:_NAMED]) + (" …" if len(copies) > _NAMED else "")
+        notes.append(f"not used, because byte-equal to another image of the same identity: {len(copies)} ({shown})")
+    if limit:
+        kept = set(itertools.islice(dict.fromkeys(each.identity for each in samples), limit))
+        samples = tuple(each for each in samples if each.identity in kept)
+    narrow = narrow_note((each.path, each.bits) for each in samples)
+    return LoadedDataset(
+        plugin=resolved,
+        info=dataset.info,
+        samples=samples,
+        digest=manifest_digest(samples),
+        label=getattr(dataset, "label", ""),
+        passed_over=passed,
+        passed_names=names,
+        notes=tuple([*notes, narrow] if narrow else notes),
+    )

@@ -1,0 +1,130 @@
+"""What a run says and keeps of its dataset: what was passed over, what it is called, and why there are no rates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.planning.loaded_dataset import load_dataset
+from deid_bench.benchmark.records.record import load_record
+from deid_bench.benchmark.submission.recompute import recompute
+from deid_bench.cli import main
+from deid_bench.datasets.folder import FLAT
+from deid_bench.datasets.images import write_png
+
+
+@pytest.fixture
+def hands(tmp_path) -> Path:
+    """The toy hands as a folder of a user's own, with a text file, a hidden one and a copy."""
+    root = tmp_path / "secret place" / "my hands"
+    for each in load_dataset(f"toy-hands:folder={tmp_path / 'drawn'},identities=5", 0, 1, None).samples:
+        target = root / each.identity / each.path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(each.path.read_bytes())
+    (root / "notes.txt").write_text("hello")
+    (root / ".DS_Store").write_text("")
+    return root
+
+
+def run(out: Path, dataset: str, *more: str, code: int = 0) -> Path:
+    arguments = ["run", "--out", str(out), "--backend", "serial", "-m", "toy_noise", "--dataset", dataset]
+    toy = ["--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    assert main([*arguments, *toy, *more]) == code
+    (found,) = out.glob("*/run.json")
+    return found
+
+
+def test_what_is_passed_over_is_said_and_kept(hands, tmp_path, capsys):
+    path = run(tmp_path / "out", f"folder:path={hands}")
+    assert "folder:name=my hands: passed over 1 hidden, 1 other file type (.txt)" in capsys.readouterr().out
+    record = load_record(path)
+    assert record.dataset.passed_over == {"hidden": 1, "other file type (.txt)": 1}
+    toy = ["--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    assert main(["plan", "-m", "toy_noise", "--dataset", f"folder:path={hands}", "--out", str(tmp_path), *toy]) == 0
+    assert "passed over 1 hidden, 1 other file type (.txt)" in capsys.readouterr().out
+    assert main(["data", "verify", f"folder:path={hands}"]) == 0
+    said = capsys.readouterr().out
+    assert "passed over  2" in said
+    assert "notes.txt" in said
+    assert main(["data", "verify", f"folder:path={hands}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed_names"]["hidden"] == [".DS_Store"]
+
+
+def test_a_path_is_a_dataset_and_is_written_nowhere(hands, tmp_path, capsys):
+    out = tmp_path / "out"
+    path = run(out, str(hands))
+    capsys.readouterr()
+    record = load_record(path)
+    assert record.dataset.spec == "folder:name=my hands"
+    assert record.dataset.params["name"] == "my hands"
+    assert "path" not in record.dataset.params
+    written = [each for each in out.rglob("*") if each.is_file() and ".store" not in each.parts]
+    assert len(written) > 3
+    for each in written:
+        assert b"secret place" not in each.read_bytes(), each
+    assert run(tmp_path / "named", f"folder:path={hands},name=cohort A").parent.name.startswith(
+        "toy_noise__folder-name-cohort-A__"
+    )
+    assert load_record(next((tmp_path / "named").glob("*/run.json"))).digest == record.digest
+
+
+def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(hands, tmp_path, capsys):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, each in enumerate(sorted(hands.glob("*/*.png"))):
+        (flat / f"{number}.png").write_bytes(each.read_bytes())
+    for protocol in ("palm-paper/1.0", "palm/1.0"):
+        path = run(tmp_path / protocol.replace("/", "-"), str(flat), "--protocol", protocol)
+        record = load_record(path)
+        assert record.dataset.no_rates == FLAT
+        assert record.value("psnr").value is not None
+        assert record.value("drift_roi").value is not None
+        for metric in ("rr", "dir", "eer", "rank1_with_source"):
+            value = record.value(metric, "toy_recognizer")
+            assert (value.value, value.reason) == (None, FLAT)
+        assert any(FLAT in alarm for alarm in record.alarms)
+        assert all(row.distances["toy_recognizer"] is not None for row in record.samples)
+    assert "quality and drift alone" in capsys.readouterr().out
+
+
+def test_nothing_measured_ends_with_1(tmp_path):
+    for person in "ab":
+        for number in range(2):
+            target = tmp_path / "black" / person / f"{number}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            image = np.zeros((96, 80, 3), np.uint8)
+            image[0, 0] = ord(person) + number
+            target.write_bytes(write_png(image))
+    run(tmp_path / "out", str(tmp_path / "black"), code=1)
+
+
+def test_own_pictures_stand_on_own_boards_when_their_owner_says_so(hands, tmp_path):
+    kept = run(tmp_path / "kept", f"folder:path={hands}")
+    assert not (kept.parent / "previews").exists()
+    shown = run(tmp_path / "shown", f"folder:path={hands},show=true")
+    assert list((shown.parent / "previews").glob("*.jpg"))
+    assert b"data:image/jpeg" in (tmp_path / "shown" / "board.html").read_bytes()
+    assert not load_record(shown).dataset.redistributable
+
+
+def test_a_name_of_a_dataset_is_no_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "palm-mini").mkdir()
+    assert load_dataset("palm-mini", 0, 1, None).plugin.name == "palm-mini"
+
+
+def test_the_notes_of_a_dataset_are_alarms_that_verify_expects(hands, tmp_path):
+    from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
+
+    first = sorted(hands.glob("*/*.png"))[0]
+    (first.parent / "copy.png").write_bytes(first.read_bytes())
+    path = run(tmp_path / "out", str(hands))
+    record = load_record(path)
+    (note,) = record.dataset.notes
+    assert "byte-equal" in note
+    assert record.alarms[0] == note
+    found = recompute(record, read((path.parent / DISTANCES_NAME).read_bytes()))
+    assert not found.problems
