@@ -97,9 +97,9 @@ def test_a_changed_file_of_the_same_size_and_time_is_found_by_verify_alone(run, 
     victim.write_bytes(victim.read_bytes()[:-1] + b"\x7f")
     os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert row(run, "iitd")["state"] == "registered"
-    from deid_bench.datasets import manifest
+    from deid_bench import files
 
-    manifest._hashed.cache_clear()  # as in a new process
+    files._hashes.clear()  # as in a new process
     assert json.loads(run("data", "verify", "iitd", "--json")[1])["changed"] == ["Left Hand/001_1.bmp"]
 
 
