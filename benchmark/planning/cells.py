@@ -151,8 +151,6 @@ def _slug(text: str) -> str:
     return kept.strip("-")[:60]
 
 
-
-
 def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int], None] | None = None) -> list[Cell]:
     """Resolve everything that was asked for; every mistake shows here, before any work.
 
