@@ -15,7 +15,11 @@ NEEDED = (
     "deid_bench/benchmark/records/schema/run-1.json",
     "deid_bench/datasets/assets/LICENSE.generic-hand.md",
     "deid_bench/datasets/assets/README.md",
+    "deid_bench/datasets/assets/LICENSE.face-london.md",
+    "deid_bench/datasets/assets/LICENSE.palm-photos.txt",
+    "deid_bench/datasets/assets/face_london/manifest.csv",
     "deid_bench/datasets/assets/hand_mesh.npz",
+    "deid_bench/datasets/assets/palm_photos/manifest.csv",
     "deid_bench/datasets/assets/lfw-names.txt",
     "deid_bench/datasets/assets/lfw-queries-gallery-1.csv",
     "deid_bench/datasets/assets/palm_mini/controlled/manifest.csv",
@@ -31,7 +35,7 @@ NEEDED = (
     "deid_bench/recognizers/assets/eehnet_style/eehnet_style.safetensors",
 )
 FORBIDDEN = ("deid_bench/tests/", "deid_bench/training/", "deid_bench/speed/", "deid_bench/docs/")
-LIMIT_MB = 70
+LIMIT_MB = 95
 
 
 def problems(wheel: Path) -> list[str]:
