@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..attackers.pooling import pooled
 from ..datasets.base import Sample
 from .engine.execute import CHUNK, Executor
 from .planning.attack_plan import AttackPlan, Variant
@@ -27,6 +28,8 @@ class _Material:
     usable: Sequence[Sample]
     probes: Sequence[Shown]
     """Of each version."""
+    images: Sequence[int]
+    """Of each probe: which image it is a version of."""
     galleries: Mapping[str, Sequence[Shown]]
     parrots: Sequence[int]
     controls: Sequence[int]
@@ -126,6 +129,7 @@ def _material(
         unchanged=[attacks.unchanged(usable[index], shown.get(usable[index].sample_id)) for index in controls],
         strangers=_strangers(attacks, able, published, [usable[index] for index in controls], usable),
         usable=usable,
+        images=[place[each.sample.sample_id] for each in versions],
         probes=[attacks.probe(each, failed[each.deidentify.digest] is None) for each in versions],
         galleries={
             "originals": [attacks.plain(each) for each in usable],
@@ -196,7 +200,7 @@ class _Run:
             if why is not None:
                 return why
             state = fitted.digest
-        matrix = self._compare(variant, state, rows, columns)
+        matrix = pooled(self._compare(variant, state, rows, columns), self.material.images, variant.pooling)
         name = VariantName(variant.attack.id, variant.text, variant.gallery, variant.pooling)
         return VariantDistances(name, matrix, self._controls(variant, state, columns, touched))
 

@@ -28,6 +28,9 @@ class MethodInfo:
     """What it assumes to know: `black box`, or `surrogate=NAME` for a recogniser it looks into."""
     family: str = "classical"
     """Facet on the board: classical, diffusion, adversarial, sanity, …"""
+    degradation: str = ""
+    """Kind of spoiling that the method's `degradation(request)` gives the numbers of: `blur` or `mosaic`. Attackers who
+    know the method restore with these; empty where there is nothing of the kind to say."""
     training_data: str = "none"
     licence: str = "Apache-2.0"
     citation: str = ""
@@ -112,10 +115,14 @@ class Deidentifier(Protocol):
     request alone: not on its place in the batch, the batch's size, or earlier calls.
 
     A method may also have `repaints(request) -> (H, W) bool`: the pixels that it may change. The record then says
-    which share of the recogniser's ROI that is. Where parameters choose the weights, a static method
-    `weight_hashes(params) -> {name: sha256}` says what is read; digest and record then have that in place of `weights`.
-    Where they choose what the method knows, a static method `knowledge_of(params) -> str` says it ("surrogate=NAME");
-    the record then has that in place of `info.knowledge`. Both are given every parameter, defaults included.
+    which share of the recogniser's ROI that is. A method whose `info.degradation` is `blur` or `mosaic`
+    has `degradation(request) -> dict`, with `kind` and the blur's `sigma`, or the mosaic's `side`, `top` and `left`, in
+    px of the image: what anybody knows who knows the method and its parameters.
+
+    Where parameters choose the weights, a static method `weight_hashes(params) -> {name: sha256}` says what is read;
+    digest and record then have that in place of `weights`. Where they choose what the method knows, a static method
+    `knowledge_of(params) -> str` says it ("surrogate=NAME"); the record then has that in place of `info.knowledge`.
+    Both are given every parameter, defaults included.
     """
 
     info: ClassVar[MethodInfo]

@@ -189,6 +189,7 @@ class Blurring(_Repainter):
         version="1",
         modality=("palm", "face"),
         description="Gaussian blur of the palm or the face",
+        degradation="blur",
         citation=_PAPER,
     )
 
@@ -202,6 +203,14 @@ class Blurring(_Repainter):
         check_number("sigma", sigma, 0.0, 2.0)
         super().__init__(region, mask_points, mask_margin)
         self.sigma = float(sigma)
+
+    def degradation(self, request: Request) -> dict[str, str | float]:
+        """How wide the blur of this image is, in px.
+
+        Raises:
+            RegionError: the analysis gives no region.
+        """
+        return {"kind": "blur", "sigma": self.sigma * self._area(request).width}
 
     def _repaint(
         self, image: Image, mask: NDArray[np.bool_], subject: NDArray[np.bool_], width: float
@@ -240,6 +249,7 @@ class Pixelation(_Repainter):
         version="1",
         modality=("palm", "face"),
         description="Blocks of the palm's or face's mean colour",
+        degradation="mosaic",
         citation=_PAPER,
     )
 
@@ -255,6 +265,17 @@ class Pixelation(_Repainter):
             raise ValueError("expected block to be above 0, got 0; choose a share of the width such as 0.09")
         super().__init__(region, mask_points, mask_margin)
         self.block = float(block)
+
+    def degradation(self, request: Request) -> dict[str, str | float]:
+        """Where the blocks of this image lie, in px.
+
+        Raises:
+            RegionError: the analysis gives no region.
+        """
+        area = self._area(request)
+        rows, columns = _box(area.region)
+        side = max(1.0, self.block * area.width)
+        return {"kind": "mosaic", "side": side, "top": float(rows.start), "left": float(columns.start)}
 
     def _repaint(
         self, image: Image, mask: NDArray[np.bool_], subject: NDArray[np.bool_], width: float

@@ -12,7 +12,18 @@ from ...attackers.base import AttackerInfo, Target
 from ...plugins.entries import Kind, PluginError, registry
 from ..protocols import Protocol
 from ..storage.digest import digest
-from ..suites import AS_PUBLISHED, FROZEN, OWN_ENCODER, Attack, Gallery, Pooling, Suite, SuiteError, get_suite
+from ..suites import (
+    AS_PUBLISHED,
+    FROZEN,
+    NOT_ASKED,
+    OWN_ENCODER,
+    Attack,
+    Gallery,
+    Pooling,
+    Suite,
+    SuiteError,
+    get_suite,
+)
 from .auxiliary import AuxiliaryPeople
 from .tasks import Plugin, plugin_of
 
@@ -101,7 +112,7 @@ def wanted(suite: Suite, asked: Sequence[str]) -> dict[str, str]:
     if tuple(asked) == (BASIC,):
         return {each.id: "" if each.level == BASIC else "needs --attacks full" for each in suite.attack}
     named = {"A0", *(suite.get(each).id for each in asked)}
-    return {each.id: "" if each.id in named else "not asked for" for each in suite.attack}
+    return {each.id: "" if each.id in named else NOT_ASKED for each in suite.attack}
 
 
 def parse_asked(text: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from ..results.cell import CellResults, Setting
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.simultaneous import Largest, largest_share
 from ..statistics.uncertainty import Draws, Replicates
-from ..suites import Attack
+from ..suites import NOT_ASKED, Attack
 from .attack_choice import (
     Chosen,
     Criterion,
@@ -109,12 +109,13 @@ def report_attacks(
     if told is None or found is None:
         return None
     scoring = _Scoring(setting, results, values, units, place, folds(setting, told.suite.choice))
+    asked = [each for each in told.suite.attack if found.reasons.get(each.id) != NOT_ASKED]
     rows: list[AttackRow] = []
     worst: list[Worst] = []
     trusted: list[_Candidate] = []
     for recognizer in found.variants:
         candidates = scoring.candidates(recognizer)
-        added = _rows(scoring, told.suite.attack, recognizer, candidates)
+        added = _rows(scoring, asked, recognizer, candidates)
         rows += added
         counted = {each.attack for each in added if each.status == "counts"}
         kept = [each for each in candidates if each.found.name.attack in counted]
@@ -131,7 +132,7 @@ def report_attacks(
         auxiliary_images=found.images,
         about=[
             AttackAbout(id=each.id, title=each.title, knows=each.knows, reason=found.reasons.get(each.id, ""))
-            for each in told.suite.attack
+            for each in asked
         ],
         rows=rows,
         worst=worst,

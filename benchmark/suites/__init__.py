@@ -24,6 +24,10 @@ OWN_ENCODER = "own"
 """As a recogniser: the method's own network."""
 
 
+NOT_ASKED = "not asked for"
+"""Why an attack does not run that a user did not name; records leave it out."""
+
+
 class SuiteError(ValueError):
     """There is no such suite or attack, or a suite's file is wrong."""
 
