@@ -178,4 +178,22 @@ def console() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _output_lost(error)
+    _leave_threads(code)
     sys.exit(code)
+
+
+def _leave_threads(code: int) -> None:
+    """End the process if threads that a plug-in has started would keep it: they cannot be stopped, and nobody waits."""
+    import threading
+
+    if threading.active_count() == 1:
+        return
+    import atexit
+
+    from .plugins.isolation import lingering_threads
+
+    if names := lingering_threads():
+        click.echo(f"ended with threads that a plug-in left running: {', '.join(map(plain, names))}", err=True)
+        atexit._run_exitfuncs()
+        sys.stderr.flush()
+        os._exit(code)

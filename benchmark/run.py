@@ -189,7 +189,7 @@ def _workshop(execution: Execution, jobs: int) -> Iterator[Callable[[], tuple[St
 
     def start() -> tuple[Store, Backend]:
         if not made:
-            store = Store(execution.out / STORE_FOLDER)
+            store = Store(execution.out.absolute() / STORE_FOLDER)
             store.open()
             made.append(
                 (store, make_backend(execution.backend, Settings(store.root, execution.seconds_per_image, jobs)))

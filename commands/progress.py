@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from types import TracebackType
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -16,6 +19,14 @@ from rich.progress import (
 )
 
 
+def _own_stderr() -> TextIO:
+    """Standard error as it is now: while a plug-in works, the process's own goes into a log."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
+    except (OSError, ValueError, AttributeError):  # no file: a test's or a notebook's
+        return sys.stderr
+
+
 class Bars:
     """One bar per stage. A context manager; also the `Progress` that the benchmark expects."""
 
@@ -27,7 +38,7 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=_own_stderr()),
             disable=quiet,
             transient=True,
         )

@@ -19,6 +19,7 @@ from typing import Any
 
 from .code import code_digest, is_stale
 from .data_files import contents
+from .isolation import output_on_stderr, own_folder
 from .kinds import CONTRACTS, Kind
 from .neighbours import forget, load_file
 from .specs import Binding, PluginError, Scalar, Spec, bind, parameters, suggest
@@ -64,7 +65,8 @@ class Entry:
         if self.problem:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
         try:
-            found: object = self._module()
+            with own_folder(), output_on_stderr():
+                found: object = self._module()
             for part in self.attribute.split("."):
                 found = getattr(found, part)
         except (Exception, SystemExit) as error:
@@ -212,7 +214,8 @@ class Resolved:
             Exception: errors of this package that say what is missing (weights, a dataset) come through as they are.
         """
         try:
-            return self.cls(**self.params)
+            with own_folder(), output_on_stderr():
+                return self.cls(**self.params)
         except (Exception, SystemExit) as error:
             if getattr(error, "exit_code", None) is not None:
                 raise
@@ -252,7 +255,8 @@ class Registry:
 
     def _register_file(self, path: str) -> None:
         try:
-            module = load_file(Path(path))
+            with own_folder(), output_on_stderr():
+                module = load_file(Path(path))
         except (Exception, SystemExit) as error:
             raise PluginError(f"plug-in file {path} is broken: {_said(error)}") from error
         found = list(_classes_in(module))

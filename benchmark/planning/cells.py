@@ -268,6 +268,9 @@ def default_datasets(protocol: Protocol) -> tuple[str, ...]:
 
 def _method(spec: str | Spec, protocol: Protocol) -> Plugin:
     method = _resolved_plugin(Kind.DEIDENTIFIER, spec)
+    size = getattr(method.info, "batch_size", 1)
+    if not isinstance(size, int) or size < 1:
+        raise PluginError(f"{method.resolved.text}: expected info.batch_size to be 1 or more, got {size!r}")
     if protocol.modality not in method.info.modality:
         fitting = [each.id for each in protocols().values() if each.modality in method.info.modality]
         raise PluginError(

@@ -57,7 +57,7 @@ class ImageRef:
     @staticmethod
     def of(sample: Sample) -> ImageRef:
         kind = f"file of {sample.bits} bits" if sample.bits else "file"
-        return ImageRef((kind, sample.sha256), str(sample.path), sample.bits)
+        return ImageRef((kind, sample.sha256), str(Path(sample.path).absolute()), sample.bits)
 
     @staticmethod
     def stored(task_digest: str) -> ImageRef:

@@ -22,6 +22,7 @@ import numpy as np
 from ...datasets.types import Failure
 from ...deidentifiers.base import Deidentifier, MethodInfo, Request
 from ...plugins.entries import Kind, PluginError, registry
+from ...plugins.isolation import output_on_stderr, own_folder
 from ..stages.inputs import image_problem
 from .material import numbers, poor_analyses, requests, scaled
 
@@ -36,9 +37,12 @@ def _check(function: Check) -> Check:
 
     def guarded_check(spec: str) -> str | None:
         try:
-            return function(spec)
+            with own_folder(), output_on_stderr():
+                return function(spec)
         except PluginError as error:
             return str(error)
+        except SystemExit as error:
+            return f"called sys.exit({error.code!r})"
         except Exception as error:
             return f"raised {type(error).__name__}: {error}"
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
+from ...plugins.isolation import Generators, own_folder
+
 T = TypeVar("T")
 
 
@@ -46,16 +48,30 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def guarded(call: Callable[[], T], seconds: float) -> T | Crash:
-    """The call's result, or why there is none."""
+def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators: Generators | None = None) -> T | Crash:
+    """The call's result, or why there is none.
+
+    The call finds the working directory and the global random generators as every other call does, and what it does
+    to them is taken back.
+
+    Args:
+        call: code that is not ours.
+        seconds: limit.
+        seed: what the global generators are set from.
+        generators: is told whether they were used.
+    """
     try:
-        with time_limit(seconds):
+        with own_folder(), (generators or Generators()).set_from(seed), time_limit(seconds):
             return call()
     except TimeLimitExceeded:
         return Crash(time_limit_reason(seconds))
     except MemoryError:
         return Crash("out of memory")
-    except Exception as error:
+    except SystemExit as error:
+        return Crash(f"it called sys.exit({error.code!r}); a plug-in raises an exception or returns a Failure instead")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         text = " ".join(str(error).split())[:300]
         return Crash(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 

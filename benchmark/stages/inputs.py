@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,29 @@ from ...plugins.entries import PluginRef, load_ref
 from ..planning.tasks import Task
 from ..storage.store import Payload, Store
 from .guard import Crash, guarded
+from .output import Output
 
 Made = Payload | Crash
 """What a task gives: an object for the store, or why there is none."""
 
+T = TypeVar("T", bound=np.generic)
+
 _build = lru_cache(maxsize=4)(load_ref)
+
+
+@dataclass(slots=True)
+class Habits:
+    """What a process has learnt about a method while it called it."""
+
+    called: bool = False
+    draws: bool = False
+    """It draws from global generators, so that its images have to be made one by one."""
+
+
+@lru_cache(maxsize=16)
+def habits(ref: PluginRef) -> Habits:
+    """Of the plug-in that a process builds from this reference."""
+    return Habits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,8 @@ class Context:
 
     store: Store
     seconds_per_image: float
+    output: Output | None = None
+    """Takes what plug-ins print; None leaves it where it goes."""
 
 
 LOST = "what it is made of is gone from the store; run the same command again"
@@ -78,10 +98,10 @@ def analysis_of(payload: Payload) -> Analysis | Missing:
     """The analysis that a stored object holds."""
     if payload.failure is not None:
         return Missing(payload.failure)
-    found, mask = payload.arrays, None
+    found, mask = {name: locked(np.array(each)) for name, each in payload.arrays.items()}, None
     if "mask" in found:
         height, width = payload.meta["shape"]
-        mask = np.unpackbits(found["mask"], count=height * width).astype(np.bool_).reshape(height, width)
+        mask = locked(np.unpackbits(found["mask"], count=height * width).astype(np.bool_).reshape(height, width))
     if payload.meta.get("kind") == "face":
         score = payload.meta["score"]
         return FaceAnalysis(found["box"], score, found["landmarks_5"], found.get("landmarks_68"), mask)
@@ -110,8 +130,13 @@ def load_image(task: Task, index: int, context: Context) -> Image | Made:
         return Crash(f"cannot read the image: {error.strerror or error}")
     except LookupError as error:
         return Crash(str(error))
-    image.flags.writeable = False
-    return image
+    return locked(image)
+
+
+def locked(array: NDArray[T]) -> NDArray[T]:
+    """The same numbers, which nobody can write into or unlock."""
+    array.flags.writeable = False
+    return array.view()
 
 
 def load_region(item: str | None, image: Image, context: Context) -> NDArray[np.bool_] | None:

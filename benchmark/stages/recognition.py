@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Deidentifier, Donor, Request
+from ...plugins.isolation import Generators
 from ...recognizers.base import Recognizer
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
@@ -25,9 +27,11 @@ from .images import IMAGE_STAGES
 from .inputs import (
     LOST,
     Context,
+    Habits,
     Made,
     WatchedStore,
     analysis_payload,
+    habits,
     image_problem,
     load_analysis,
     load_image,
@@ -48,7 +52,8 @@ def _run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
     todo = [task for task, result in zip(tasks, results, strict=True) if result is None]
     if todo:
         watched = WatchedStore(context.store.root)
-        made = _STAGES[todo[0].stage](todo, replace(context, store=watched))
+        with context.output.of(todo) if context.output else contextlib.nullcontext():
+            made = _STAGES[todo[0].stage](todo, replace(context, store=watched))
         seconds = (time.perf_counter() - start) / len(todo)
         put = iter([_put(task, each, seconds, watched) for task, each in zip(todo, made, strict=True)])
         results = [next(put) if result is None else result for result in results]
@@ -104,28 +109,81 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
     method = load_plugin(tasks[0].plugin)
     if isinstance(method, Crash):
         return [method for _ in tasks]
-    requests = [_request(task, context) for task in tasks]
-    ready = [each for each in requests if isinstance(each, Request)]
-    outputs = iter(_call_method(cast(Deidentifier, method), ready, context.seconds_per_image))
+    assert tasks[0].plugin is not None
+    caller = _Caller(cast(Deidentifier, method), habits(tasks[0].plugin), context)
+    answered = caller.outputs(tasks)
     made: list[Made] = []
-    for request in requests:
-        output = next(outputs) if isinstance(request, Request) else request
-        made.append(_image_payload(method, request, output) if isinstance(request, Request) else output)
+    for task in tasks:
+        if task.digest in answered:
+            request, output = answered[task.digest]
+            made.append(_image_payload(method, request, output))
+        else:
+            unready = _request(task, context)
+            assert not isinstance(unready, Request)
+            made.append(unready)
     return made
 
 
-def _call_method(method: Deidentifier, requests: list[Request], seconds: float) -> list[Any]:
-    """All outputs; when the batch as a whole fails, each image is tried alone, so that one bad image costs itself."""
-    if not requests:
-        return []
-    outputs = guarded(lambda: list(method.deidentify(requests)), seconds * len(requests))
-    if isinstance(outputs, Crash) or len(outputs) != len(requests):
-        if len(requests) > 1:
-            return [_call_method(method, [request], seconds)[0] for request in requests]
-        if isinstance(outputs, Crash):
-            return [outputs]
-        return [Crash(f"the method returned {len(outputs)} results for 1 image")]
-    return outputs
+Answered = dict[str, tuple[Request, Any]]
+"""What a method was asked and what it gave, or why it gave nothing, by the task's digest."""
+
+
+class _Caller:
+    """Calls a method on batches so that what it gives for an image depends on that image's request alone.
+
+    When a batch as a whole fails, each image is tried alone, so that one bad image costs itself. A method that draws
+    from a global random generator is called image by image, with that generator set from the image's seed. Drawing
+    while it loads its weights, which networks do, does not count: the first image is made twice then.
+    """
+
+    def __init__(self, method: Deidentifier, habits: Habits, context: Context) -> None:
+        self._method, self._habits, self._context = method, habits, context
+        self._generators = Generators()
+
+    def outputs(self, tasks: Sequence[Task]) -> Answered:
+        """Of those tasks whose inputs are there."""
+        todo = list(tasks)
+        found: Answered = {}
+        if not self._habits.called and todo:
+            found |= self._alone(todo[0])
+            if self._generators.drawn:
+                found |= self._alone(todo[0])
+                self._habits.draws = self._generators.drawn
+            self._habits.called = bool(found)
+            todo = todo[1:]
+        if len(todo) > 1 and not self._habits.draws:
+            together = self._call(todo)
+            if self._generators.drawn:
+                self._habits.draws = True
+            elif together is not None:
+                return found | together
+        for task in todo:
+            found |= self._alone(task)
+        return found
+
+    def _alone(self, task: Task) -> Answered:
+        return self._call([task]) or {}
+
+    def _call(self, tasks: Sequence[Task]) -> Answered | None:
+        """None when several tasks failed together. Inputs are read anew: a failed call may have spoilt its own."""
+        asked = [(task, request) for task in tasks if isinstance(request := _request(task, self._context), Request)]
+        if not asked:
+            return {}
+        requests = [request for _, request in asked]
+        seconds = self._context.seconds_per_image * len(requests)
+        outputs = guarded(
+            lambda: list(self._method.deidentify(requests)),
+            seconds,
+            seed=requests[0].seed,
+            generators=self._generators,
+        )
+        if isinstance(outputs, Crash) or len(outputs) != len(requests):
+            if len(tasks) > 1:
+                return None
+            if not isinstance(outputs, Crash):
+                outputs = Crash(f"the method returned {len(outputs)} results for 1 image")
+            return {tasks[0].digest: (requests[0], outputs)}
+        return {task.digest: (request, output) for (task, request), output in zip(asked, outputs, strict=True)}
 
 
 def _request(task: Task, context: Context) -> Request | Made:

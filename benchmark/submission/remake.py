@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...characters import plain
 from ...datasets.images import ImageError, decode_png
-from ...plugins.entries import Kind
+from ...plugins.entries import Kind, registry
 from ..engine.backends import Settings, make_backend
 from ..engine.execute import Executor
 from ..metrics.quality.image_quality import image_quality
@@ -98,7 +98,7 @@ def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
     Raises:
         NotAtHand: something is not here, or differs from the record's; the message says what.
     """
-    if not dataset and record.dataset.spec not in DEFAULT_DATASETS:
+    if not dataset and record.dataset.spec not in {*DEFAULT_DATASETS, *map(_canonical_dataset, DEFAULT_DATASETS)}:
         raise NotAtHand(f"name the dataset with --dataset; the record says {plain(record.dataset.spec)}")
     named = [(Kind.ANALYZER, record.analyzer), *((Kind.RECOGNIZER, each) for each in record.recognizers)]
     for kind, each in named:
@@ -125,6 +125,11 @@ def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
     if cell.digest != record.digest:
         raise NotAtHand(_other_parts(cell, record))
     return cell
+
+
+def _canonical_dataset(spec: str) -> str:
+    """As records write it."""
+    return registry().resolve(Kind.DATASET, spec).text
 
 
 def _other_parts(cell: Cell, record: RunRecord) -> str:

@@ -18,9 +18,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from ....plugins.isolation import descendants, end_processes
 from ...planning.tasks import Stage, TaskResult
 from ...stages.guard import time_limit_reason
 from ...stages.inputs import Context
+from ...stages.output import LOG_NAME, Output, collect, place_of
 from ...stages.recognition import run_tasks
 from ...storage.store import Store
 from . import Chunk, Settings
@@ -43,10 +45,11 @@ def _serve(connection: Connection, store: str, seconds_per_image: float) -> None
     def watch() -> None:
         while os.getppid() == parent:  # kill -9 reaches the parent alone
             time.sleep(1.0)
+        end_processes(descendants(os.getpid()))
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    context = Context(Store(Path(store)), seconds_per_image)
+    context = Context(Store(Path(store)), seconds_per_image, Output(Path(store)))
     with contextlib.suppress(EOFError, OSError):
         while True:
             chunk = connection.recv()
@@ -90,11 +93,13 @@ class _Worker:
 
     def end(self, *, kill: bool) -> int | None:
         """Close the pipe and let it end, or kill it; returns the exit code."""
+        left = descendants(self.process.pid)
         self.connection.close()
         self.process.join(0 if kill else _END_SECONDS)
         if self.process.is_alive():
             self.process.kill()
         self.process.join()
+        end_processes(left)  # what plug-ins have started and left running
         return self.process.exitcode  # type: ignore[no-any-return]
 
 
@@ -173,7 +178,9 @@ class ProcessBackend:
 
     def _remove(self, worker: _Worker, *, kill: bool) -> int | None:
         self._workers.remove(worker)
-        return worker.end(kill=kill)
+        code, store = worker.end(kill=kill), self._settings.store
+        collect(place_of(store, worker.process.pid), store / LOG_NAME, f"worker {worker.process.pid}, which was ended")
+        return code
 
     def close(self) -> None:
         for worker in self._workers:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...planning.tasks import TaskResult
 from ...stages.inputs import Context
+from ...stages.output import Output
 from ...stages.recognition import run_tasks
 from ...storage.store import Store
 from . import Chunk, Settings
@@ -15,11 +16,12 @@ class SerialBackend:
     """Runs tasks here."""
 
     def __init__(self, settings: Settings) -> None:
-        self._context = Context(Store(settings.store), settings.seconds_per_image)
+        self._output = Output(settings.store)
+        self._context = Context(Store(settings.store), settings.seconds_per_image, self._output)
 
     def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]:
         for chunk in chunks:
             yield from run_tasks(chunk, self._context)
 
     def close(self) -> None:
-        return None
+        self._output.close()

@@ -1,0 +1,75 @@
+"""What plug-ins print while tasks are carried out: kept in a log beside the store, under what it was about."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...plugins.isolation import Process, children, descendants, end_processes, own_output
+from ..planning.tasks import Task
+
+LOG_NAME = "plugins.log"
+MOST_BYTES = 2**16
+"""Of one chunk of tasks; of more, the end is kept."""
+
+
+class Output:
+    """The standard output and error of one process while it carries out tasks, and the processes that it leaves."""
+
+    def __init__(self, store: Path) -> None:
+        self.log = store / LOG_NAME
+        self.path = place_of(store, os.getpid())
+        """What the chunk at hand has printed so far; a worker that dies leaves it behind."""
+        self._left: set[Process] = set()
+
+    @contextmanager
+    def of(self, tasks: Sequence[Task]) -> Iterator[None]:
+        """Everything inside prints into the log."""
+        before = children()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            target = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
+        except OSError:  # a disk that is full or read-only: the store says so itself
+            yield
+            return
+        try:
+            with own_output(target):
+                yield
+        finally:
+            os.close(target)
+            self._left |= children() - before
+            collect(self.path, self.log, _title(tasks))
+
+    def close(self) -> None:
+        """End what plug-ins have left running."""
+        end_processes([*self._left, *(each for pid, _ in self._left for each in descendants(pid))])
+        self._left.clear()
+
+
+def place_of(store: Path, pid: int) -> Path:
+    """Where a process keeps what the chunk at hand prints."""
+    return store / "printed" / f"{pid}.txt"
+
+
+def collect(path: Path, log: Path, title: str) -> None:
+    """Move what was printed to the end of the log."""
+    with contextlib.suppress(OSError):
+        size = path.stat().st_size
+        if size:
+            with path.open("rb") as file:
+                file.seek(max(0, size - MOST_BYTES))
+                text = file.read()
+            cut = f" (the last {len(text)} of {size} bytes)" if size > len(text) else ""
+            end = b"" if text.endswith(b"\n") else b"\n"
+            with log.open("ab") as file:
+                file.write(f"--- {title}{cut}\n".encode() + text + end)
+        path.unlink()
+
+
+def _title(tasks: Sequence[Task]) -> str:
+    first, last = tasks[0], tasks[-1]
+    who = f" by {first.plugin.spec.target}" if first.plugin else ""
+    return f"{first.stage}{who}: {first.label}" + (f" … {last.label}" if len(tasks) > 1 else "")

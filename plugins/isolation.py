@@ -1,0 +1,249 @@
+"""A plug-in in its own state: what it does to the process is taken back, what it prints is kept apart (floor 0)."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# ------------------------------------------------------------------------------------------------ working directory
+
+
+@contextmanager
+def own_folder() -> Iterator[None]:
+    """Whoever changes the working directory inside changes it for itself alone."""
+    before = _folder()
+    try:
+        yield
+    finally:
+        if before and _folder() != before:
+            with contextlib.suppress(OSError):
+                os.chdir(before)
+
+
+def _folder() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return None
+
+
+# ------------------------------------------------------------------------------------------------ random generators
+
+
+class Generators:
+    """The global generators of Python, NumPy and torch: set for a plug-in, and as they were afterwards.
+
+    What a plug-in draws from them then depends on the seed that they were set from, and on nothing that ran before.
+    """
+
+    def __init__(self) -> None:
+        self.drawn = False
+        """Whether something was drawn since they were last set."""
+
+    @contextmanager
+    def set_from(self, seed: int) -> Iterator[None]:
+        """Set them; afterwards `drawn` says whether they were used, and they are what they were."""
+        import numpy as np
+
+        saved = random.getstate(), np.random.get_state(), _torch_state()  # noqa: NPY002
+        _seed(seed)
+        start = _states()
+        try:
+            yield
+        finally:
+            end = _states()
+            # torch may have been imported inside: then it starts from its own seed, always the same.
+            end_torch, start_torch = end[2], start[2] if start[2] is not None else _fresh_torch_state()
+            self.drawn = end[:2] != start[:2] or (end_torch is not None and end_torch != start_torch)
+            random.setstate(saved[0])
+            np.random.set_state(saved[1])  # noqa: NPY002
+            if saved[2] is not None:
+                sys.modules["torch"].set_rng_state(saved[2])
+
+
+def _seed(seed: int) -> None:
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    if (torch := _torch()) is not None:
+        torch.default_generator.manual_seed(seed % 2**63)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed % 2**63)
+
+
+def _states() -> tuple[Any, bytes, bytes | None]:
+    import numpy as np
+
+    numpy_state: Any = np.random.get_state()  # noqa: NPY002
+    torch_state = _torch_state()
+    kept = numpy_state[1].tobytes() + bytes(str(numpy_state[2:]), "ascii")
+    return random.getstate(), kept, None if torch_state is None else torch_state.numpy().tobytes()
+
+
+def _torch() -> Any:
+    """torch, if somebody has imported all of it."""
+    module = sys.modules.get("torch")
+    return module if hasattr(module, "default_generator") and hasattr(module, "cuda") else None
+
+
+def _torch_state() -> Any:
+    torch = _torch()
+    return None if torch is None else torch.get_rng_state()
+
+
+def _fresh_torch_state() -> bytes | None:
+    torch = _torch()
+    return None if torch is None else torch.Generator().get_state().numpy().tobytes()
+
+
+# ------------------------------------------------------------------------------------------------ output
+
+
+@contextmanager
+def own_output(target: int) -> Iterator[None]:
+    """Standard output and error of everything inside, compiled code included, go to a file descriptor."""
+    saved = [(number, _duplicate(number)) for number in (1, 2)]
+    stream = io.TextIOWrapper(io.FileIO(os.dup(target), "w"), "utf-8", errors="backslashreplace", write_through=True)
+    _flush()
+    try:
+        for number, copy in saved:
+            if copy is not None:
+                os.dup2(target, number)
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            yield
+    finally:
+        _flush()
+        for number, copy in saved:
+            if copy is not None:
+                os.dup2(copy, number)
+                os.close(copy)
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+        # Not closed: a logger that the plug-in made may go on writing to it.
+
+
+@contextmanager
+def output_on_stderr() -> Iterator[None]:
+    """What is printed inside goes to standard error: standard output holds what a command answers."""
+    copy = _duplicate(1)
+    _flush()
+    try:
+        if copy is not None:
+            _duplicate_onto(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _flush()
+        if copy is not None:
+            os.dup2(copy, 1)
+            os.close(copy)
+
+
+def _duplicate(number: int) -> int | None:
+    try:
+        return os.dup(number)
+    except OSError:  # it is closed
+        return None
+
+
+def _duplicate_onto(source: int, target: int) -> None:
+    with contextlib.suppress(OSError):
+        os.dup2(source, target)
+
+
+def _flush() -> None:
+    """Nothing that was printed before may come out later, elsewhere."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    if (flush := _c_flush()) is not None:
+        flush(None)
+
+
+def _c_flush() -> Any:
+    try:
+        return ctypes.CDLL(None).fflush
+    except (OSError, TypeError, AttributeError):  # not POSIX
+        return None
+
+
+# ------------------------------------------------------------------------------------------------ processes, threads
+
+Process = tuple[int, str]
+"""A process id and when it was started, so that a number that is used again is not mistaken."""
+
+
+def children() -> set[Process]:
+    """What this process has started and is there; empty where that cannot be told."""
+    found = set()
+    for listed in Path("/proc/self/task").glob("*/children") if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):
+            found |= {(int(pid), _started(int(pid))) for pid in listed.read_text().split()}
+    return found
+
+
+def _started(pid: int) -> str:
+    # The name stands in brackets and may hold anything.
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+
+
+def descendants(pid: int) -> list[Process]:
+    """All processes that a process has started and that are there, theirs too; empty where that cannot be told."""
+    parents: dict[int, list[Process]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat") if sys.platform == "linux" else ():
+        try:
+            # The name stands in brackets and may hold anything.
+            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append((int(entry.parent.name), fields[19]))
+    found, waiting = [], [pid]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        found += children
+        waiting += [child for child, _ in children]
+    return found
+
+
+def end_processes(processes: list[Process]) -> int:
+    """Kill those that are still the same; returns how many."""
+    ended = 0
+    for pid, started in processes:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            fields = stat.rpartition(")")[2].split()
+            if fields[19] == started and fields[0] != "Z" and b"resource_tracker" not in _command(pid):
+                os.kill(pid, signal.SIGKILL)
+                ended += 1
+        except OSError:
+            continue
+    return ended
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def lingering_threads(seconds: float = 0.5) -> list[str]:
+    """Names of threads that would keep the process from ending, after they had a moment to finish."""
+    until = time.monotonic() + seconds
+    while threads := [
+        each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()
+    ]:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        threads[0].join(left)
+    return [each.name for each in threads]

@@ -1,0 +1,218 @@
+# ruff: noqa: NPY002
+"""A plug-in is in its own state: what it does to the process, prints or leaves running costs nobody else anything."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.records.record import RunRecord
+from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
+from deid_bench.benchmark.stages.guard import Crash, guarded
+from deid_bench.benchmark.stages.output import LOG_NAME, collect
+from deid_bench.plugins.entries import PluginError
+from deid_bench.plugins.isolation import Generators
+
+STRANGE = Path(__file__).parents[1] / "strange_methods.py"
+BACKENDS = ("serial", "process")
+
+
+def method(name: str, **params: object) -> str:
+    given = ",".join(f"{key}={value}" for key, value in params.items())
+    return f"{STRANGE}:{name}" + (f":{given}" if given else "")
+
+
+def run_one(options, out: Path, backend: str = "serial") -> RunRecord:
+    return run(options, Execution(out=out, backend=backend, jobs=1))[0].record
+
+
+def same_numbers(first: RunRecord, second: RunRecord) -> bool:
+    return first.model_dump(exclude={"host"}) == second.model_dump(exclude={"host"})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_changed_working_directory_is_the_methods_own(
+    backend: str, toy_options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = toy_options(method("ChangesFolder"))
+    record = run_one(options, Path("out"), backend)
+    assert Path.cwd() == tmp_path
+    assert record.counts.failed == 0
+    assert all(each.value is not None for each in record.values if each.metric == "ssim")
+    assert (tmp_path / "out" / STORE_FOLDER).is_dir()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_a_method_prints_goes_to_the_log_and_json_stays_json(
+    backend: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
+) -> None:
+    arguments = [each for each in toy_arguments if each != "--quiet"] + ["--backend", backend, "-j", "1", "--json"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "deid_bench",
+        *toy_plugin_arguments,
+        "run",
+        "-m",
+        method("Talks"),
+        *arguments,
+    ]
+    done = subprocess.run([*command, "--out", "out"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["method"]["name"] == "talks"
+    log = (tmp_path / "out" / STORE_FOLDER / LOG_NAME).read_text()
+    assert "--- deidentify by " in log
+    for line in ("Applied providers", "warned", "from compiled code"):
+        assert line in log
+        assert line not in done.stderr
+
+
+def test_check_as_json_stays_json_too() -> None:
+    command = [sys.executable, "-P", "-m", "deid_bench", "check", method("Talks"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert {each["check"] for each in json.loads(done.stdout)}
+    assert "Applied providers" in done.stderr
+
+
+def test_images_drawn_from_global_generators_depend_on_their_seed_alone(toy_options, tmp_path: Path) -> None:
+    random.seed(1)
+    np.random.seed(1)
+    before = random.getstate()
+    first = run_one(toy_options(method("DrawsGlobally")), tmp_path / "a")
+    assert random.getstate() == before
+    np.random.random(100)
+    assert same_numbers(first, run_one(toy_options(method("DrawsGlobally")), tmp_path / "b"))
+    assert same_numbers(first, run_one(toy_options(method("DrawsGlobally")), tmp_path / "c", "process"))
+    again = run_one(toy_options(method("DrawsGlobally"), root_seed=1), tmp_path / "d")
+    assert {each.image_sha256 for each in first.samples}.isdisjoint(each.image_sha256 for each in again.samples)
+
+
+def test_drawing_while_loading_does_not_slow_a_method_down(toy_options, tmp_path: Path) -> None:
+    from deid_bench.benchmark.stages.inputs import habits
+    from deid_bench.plugins.entries import Kind, registry
+
+    run_one(toy_options(method("DrawsWhileLoading")), tmp_path / "a")
+    assert habits(registry().resolve(Kind.DEIDENTIFIER, method("DrawsWhileLoading")).ref).draws is False
+    run_one(toy_options(method("DrawsGlobally")), tmp_path / "b")
+    assert habits(registry().resolve(Kind.DEIDENTIFIER, method("DrawsGlobally")).ref).draws is True
+
+
+def test_generators_are_set_compared_and_put_back() -> None:
+    generators, state = Generators(), random.getstate()
+    assert guarded(lambda: (random.random(), np.random.random()), 1, seed=5, generators=generators) == guarded(
+        lambda: (random.random(), np.random.random()),
+        1,
+        seed=5,
+    )
+    assert generators.drawn
+    assert random.getstate() == state
+    guarded(lambda: np.random.default_rng(1).random(), 1, generators=generators)
+    assert not generators.drawn
+    guarded(lambda: __import__("torch").rand(1), 60, generators=generators)
+    assert generators.drawn
+
+
+def test_a_failed_batch_is_tried_again_on_images_as_they_were(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options(method("KeepsWhatItSaw")), tmp_path / "out")
+    assert record.counts.failed == 0
+    assert record.value("ssim").value == 1
+    spoilt = run_one(toy_options(method("SpoilsAndRaises")), tmp_path / "out")
+    assert spoilt.counts.failed == 0
+    assert {each.measures["coverage"] for each in spoilt.samples if "coverage" in each.measures} != {0}
+
+
+def test_inputs_cannot_be_unlocked(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options(method("Unlocks")), tmp_path / "out")
+    assert record.counts.failed == len(record.samples)
+    assert any("WRITEABLE" in reason for reason in record.counts.reasons)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_and_children_end_with_the_run(
+    backend: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
+) -> None:
+    note = tmp_path / "note.txt"
+    spec = method("LeavesThingsRunning", note=note)
+    command = [sys.executable, "-P", "-m", "deid_bench", *toy_plugin_arguments, "run", "-m", spec, *toy_arguments]
+    command += ["--backend", backend, "-j", "1", "--out", str(tmp_path / "out")]
+    # Files, not pipes: a child that goes on would hold a pipe open.
+    with (tmp_path / "err").open("w") as error:
+        done = subprocess.run(command, stdout=error, stderr=error, check=False, timeout=300)
+    assert done.returncode == 0, (tmp_path / "err").read_text()
+    child = int(note.read_text())
+    until = time.monotonic() + 60
+    while Path(f"/proc/{child}/stat").exists() and _state(child) != "Z" and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}/stat").exists() or _state(child) == "Z"
+    assert backend == "process" or "left running: forgotten" in (tmp_path / "err").read_text()
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+@pytest.mark.parametrize(("backend", "how"), [("serial", "sys"), ("process", "sys"), ("process", "os")])
+def test_a_method_that_ends_the_interpreter_costs_its_own_image_and_is_named(
+    backend: str, how: str, toy_options, tmp_path: Path
+) -> None:
+    record = run_one(toy_options(method("Exits", how=how)), tmp_path / "out", backend)
+    assert 0 < record.counts.failed < len(record.samples)
+    words = "exit code 0" if how == "os" else "called sys.exit(0)"
+    assert all(words in reason for reason in record.counts.reasons), record.counts.reasons
+
+
+def test_a_failure_without_a_reason_is_a_failure(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options(method("SaysNothing")), tmp_path / "out")
+    assert record.counts.failed == len(record.samples)
+    assert list(record.counts.reasons) == ["method: no reason given"]
+
+
+def test_a_batch_size_that_is_none_is_refused_before_any_work(toy_options, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="batch_size to be 1 or more, got 0"):
+        run_one(toy_options(method("EmptyBatches")), tmp_path / "out")
+
+
+@pytest.mark.parametrize("place", ["module", "constructor"])
+def test_leaving_at_import_or_in_the_constructor_is_an_error(place: str, toy_options, tmp_path: Path) -> None:
+    text = STRANGE.read_text().replace('info = _info("talks")', "info = _info('talks')\n    def nothing(self): pass")
+    text = text + "\nsys.exit(0)\n" if place == "module" else text.replace('print("built")', "sys.exit(0)")
+    (tmp_path / "leaves.py").write_text(text)
+    with pytest.raises(PluginError, match=r"sys\.exit\(0\)"):
+        run_one(toy_options(f"{tmp_path}/leaves.py:Talks"), tmp_path / "out")
+
+
+def test_every_way_out_of_a_call_is_a_reason() -> None:
+    class Odd(BaseException):
+        pass
+
+    def leave(error: BaseException) -> None:
+        raise error
+
+    for error in (Odd("x"), SystemExit(3), GeneratorExit(), MemoryError(), RuntimeError()):
+        assert isinstance(guarded(lambda error=error: leave(error), 5), Crash)
+    with pytest.raises(KeyboardInterrupt):
+        guarded(lambda: leave(KeyboardInterrupt()), 5)
+
+
+def test_a_long_output_is_cut_and_says_so(tmp_path: Path) -> None:
+    printed, log = tmp_path / "1.txt", tmp_path / LOG_NAME
+    printed.write_bytes(b"a" * 100_000 + b"end")
+    collect(printed, log, "deidentify")
+    assert not printed.exists()
+    assert log.read_bytes().startswith(b"--- deidentify (the last 65536 of 100003 bytes)\n")
+    assert log.read_bytes().endswith(b"end\n")
+    collect(printed, log, "nothing")
+    assert b"nothing" not in log.read_bytes()
+    assert [each.name for each in tmp_path.iterdir()] == [LOG_NAME]

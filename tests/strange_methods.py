@@ -1,0 +1,157 @@
+# ruff: noqa: T201, NPY002
+"""Methods that treat the process as their own, as wrapped research code does."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from deid_bench.datasets.types import Failure
+from deid_bench.deidentifiers.base import MethodInfo
+
+
+def _info(name: str, **more: object) -> MethodInfo:
+    return MethodInfo(name=name, version="1", modality=("palm",), description="Thinks it is alone", **more)
+
+
+class ChangesFolder:
+    info = _info("changes_folder")
+
+    def __init__(self) -> None:
+        os.chdir("/")
+
+    def deidentify(self, batch):
+        os.chdir("/")
+        return [255 - each.image for each in batch]
+
+
+class Talks:
+    info = _info("talks")
+
+    def __init__(self) -> None:
+        print("built")
+
+    def deidentify(self, batch):
+        print("Applied providers: ['CPUExecutionProvider']")
+        print("warned", file=sys.stderr)
+        os.write(1, b"from compiled code\n")
+        return [255 - each.image for each in batch]
+
+
+class DrawsGlobally:
+    """Never seeds anything."""
+
+    info = _info("draws_globally", stochastic=True)
+
+    def deidentify(self, batch):
+        return [_noisy(each.image, np.random.normal(0, 40, each.image.shape) + random.random()) for each in batch]
+
+
+class DrawsWhileLoading:
+    """As a network does that draws weights before it reads them."""
+
+    info = _info("draws_while_loading")
+    loaded = False
+
+    def deidentify(self, batch):
+        if not self.loaded:
+            np.random.random(5)
+            self.loaded = True
+        return [255 - each.image for each in batch]
+
+
+def _noisy(image, noise):
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+class SpoilsAndRaises:
+    """Works in place on the memory behind the arrays, and cannot do more than one image."""
+
+    info = _info("spoils_and_raises")
+
+    def deidentify(self, batch):
+        import torch
+
+        for each in batch:
+            torch.from_numpy(each.image).fill_(0)
+            torch.from_numpy(each.analysis.mask).fill_(False)
+            if len(batch) > 1:
+                raise RuntimeError("one at a time")
+        return [np.full_like(each.image, 9) for each in batch]
+
+
+class KeepsWhatItSaw:
+    """Gives back what it got; fails on batches after spoiling them."""
+
+    info = _info("keeps_what_it_saw")
+
+    def deidentify(self, batch):
+        import torch
+
+        if len(batch) > 1:
+            for each in batch:
+                torch.from_numpy(each.image).fill_(0)
+            raise RuntimeError("one at a time")
+        return [each.image.copy() for each in batch]
+
+
+class Unlocks:
+    info = _info("unlocks")
+
+    def deidentify(self, batch):
+        for each in batch:
+            each.image.flags.writeable = True
+        return [each.image for each in batch]
+
+
+class LeavesThingsRunning:
+    """A thread that never ends, and a child that would outlive the run; the child's number goes into a file."""
+
+    info = _info("leaves_things_running")
+
+    def __init__(self, note: Path = Path("note.txt")) -> None:
+        self.note = note
+
+    def deidentify(self, batch):
+        if not self.note.exists():
+            threading.Thread(target=time.sleep, args=(3600,), name="forgotten").start()
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+            self.note.write_text(str(child.pid))
+        return [255 - each.image for each in batch]
+
+
+class Exits:
+    """Ends the interpreter, politely or not, on images that are dark in a corner."""
+
+    info = _info("exits")
+
+    def __init__(self, how: str = "sys") -> None:
+        self.how = how
+
+    def deidentify(self, batch):
+        if any(int(each.image[28:32, 20:24].mean()) < 120 for each in batch):
+            if self.how == "os":
+                os._exit(0)
+            sys.exit(0)
+        return [255 - each.image for each in batch]
+
+
+class SaysNothing:
+    info = _info("says_nothing")
+
+    def deidentify(self, batch):
+        return [Failure(None) for _ in batch]  # type: ignore[arg-type]
+
+
+class EmptyBatches:
+    info = _info("empty_batches", batch_size=0)
+
+    def deidentify(self, batch):
+        return [255 - each.image for each in batch]
