@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..weights.files import WeightsError, offline
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class OutOfMemory(RuntimeError):
     """The device has no room for a single image."""
+
+
+def in_batch(call: Callable[[list[T]], Sequence[R]], items: Sequence[T], size: int, hint: str) -> tuple[list[R], int]:
+    """Let networks see the first `size` items, a short batch filled up with copies of its last.
+
+    After the device ran out of memory the batch is halved, again and again.
+
+    Returns:
+        The results of as many items as went in, at least one; and the size to go on with.
+
+    Raises:
+        OutOfMemory: not even one item fits; the message is `hint`.
+    """
+    import torch
+
+    while True:
+        chunk = list(items[:size])
+        try:
+            return list(call(chunk + [chunk[-1]] * (size - len(chunk))))[: len(chunk)], size
+        except torch.cuda.OutOfMemoryError as error:
+            if size == 1:
+                raise OutOfMemory(hint) from error
+            size //= 2
+        torch.cuda.empty_cache()  # outside the handler, where the failed call's tensors are no longer held
 
 
 def local_folder(name: str, parameter: str, packaged: str, files: Sequence[str]) -> Path:

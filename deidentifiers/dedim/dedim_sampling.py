@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ...analyzers.face_alignment import FACE_SIZE
 from ...datasets.types import Image
-from ..diffusers_models import OutOfMemory
+from ..diffusers_models import in_batch
 from ..face_canvas import to_image, to_tensor
 from .dedim_denoiser import Denoiser
 
@@ -140,17 +140,13 @@ def deidentify_faces(
             active += _begin(network, *waiting.popleft(), denoiser.device)
         if not active:
             return done, size
-        chunk = active[:size]  # more than `size` are active after it was halved
-        try:
-            results = _one_loop(denoiser, network, chunk + [chunk[-1]] * (size - len(chunk)), settings, steps)
-        except torch.cuda.OutOfMemoryError as error:
-            if size == 1:
-                raise OutOfMemory("the GPU's memory does not hold one face; set device=cpu") from error
-            size //= 2
-        else:
-            active = _gone_on(chunk, results[: len(chunk)], settings, done) + active[len(chunk) :]
-            continue
-        torch.cuda.empty_cache()  # outside the handler, where the failed call's tensors are no longer held
+
+        def once(batch: list[Progress]) -> Sequence[tuple[Image, float] | None]:
+            return _one_loop(denoiser, network, batch, settings, steps)
+
+        # More than `size` are active after it was halved.
+        results, size = in_batch(once, active, size, "the GPU's memory does not hold one face; set device=cpu")
+        active = _gone_on(active[: len(results)], results, settings, done) + active[len(results) :]
 
 
 def _begin(network: Network, index: int, face: Face, device: Any) -> list[Progress]:

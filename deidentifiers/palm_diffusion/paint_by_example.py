@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.types import Image
-from ..diffusers_models import OutOfMemory, quiet
+from ..diffusers_models import in_batch, quiet
 from .paint_by_example_parts import Parts
 
 Scheduler = Literal["pndm", "dpm++", "ddim"]
@@ -69,22 +69,15 @@ def paint(
     """
     import torch
 
+    def once(batch: list[Canvas]) -> list[NDArray[np.float32] | None]:
+        with torch.inference_mode(), quiet():
+            return _paint_batch(parts, batch, sampling)
+
+    hint = "the GPU's memory does not hold one image; set attention_slicing=true, dtype=float16 or device=cpu"
     painted: list[NDArray[np.float32] | None] = []
     while len(painted) < len(canvases):
-        chunk = list(canvases[len(painted) : len(painted) + batch_size])
-        filled = chunk + [chunk[-1]] * (batch_size - len(chunk))
-        try:
-            with torch.inference_mode(), quiet():
-                painted += _paint_batch(parts, filled, sampling)[: len(chunk)]
-        except torch.cuda.OutOfMemoryError as error:
-            if batch_size == 1:
-                raise OutOfMemory(
-                    "the GPU's memory does not hold one image; set attention_slicing=true, dtype=float16 or device=cpu"
-                ) from error
-            batch_size //= 2
-        else:
-            continue
-        torch.cuda.empty_cache()  # outside the handler, where the failed call's tensors are no longer held
+        some, batch_size = in_batch(once, canvases[len(painted) :], batch_size, hint)
+        painted += some
     return painted, batch_size
 
 

@@ -28,6 +28,7 @@ from deid_bench.deidentifiers.dedim.dedim_denoiser import (
     model_hashes,
 )
 from deid_bench.deidentifiers.dedim.dedim_sampling import Noises, Settings, away_gradient, guided_sample, plan_steps
+from deid_bench.deidentifiers.diffusers_models import OutOfMemory
 from deid_bench.deidentifiers.face_canvas import FaceCanvas, canvas_of, feature_mask
 from deid_bench.weights.files import WeightsError
 
@@ -273,7 +274,7 @@ def test_the_batch_stays_halved_after_the_gpu_was_full(method, monkeypatch) -> N
     monkeypatch.setattr(
         sampling, "_one_loop", lambda *given: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError("CUDA out of memory"))
     )
-    with pytest.raises(sampling.OutOfMemory, match="device=cpu"):
+    with pytest.raises(OutOfMemory, match="device=cpu"):
         one.deidentify(requests)
 
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 from tiny_paint_by_example import EXEMPLAR, SIZE, write_release, write_today
 
+from deid_bench.deidentifiers.diffusers_models import OutOfMemory
 from deid_bench.deidentifiers.palm_diffusion import paint_by_example as sampler
 from deid_bench.deidentifiers.palm_diffusion.paint_by_example import (
     CLIP_MEAN,
     CLIP_STD,
     Canvas,
-    OutOfMemory,
     Sampling,
     paint,
 )
