@@ -25,6 +25,7 @@ from .characters import plain, sentence
 _COMMANDS = {
     "run": "Score de-identification methods and write records and a board.",
     "plan": "Show what a run would do, and what of it is in the store.",
+    "work": "Carry out a part of a plan; run then finishes from the store.",
     "list": "List datasets, analyzers, recognizers, deidentifiers, protocols or metrics.",
     "info": "Show everything about one plug-in, protocol or metric.",
     "explain": "Say what a number means, how it is computed and what to beware of.",

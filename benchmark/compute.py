@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ..datasets.base import Sample
 from .attack_run import attack
 from .engine.execute import CHUNK, Executor
-from .full_quality import NO_CLOSER_LOOK, look_closely
+from .full_quality import NO_CLOSER_LOOK, CloserLook, look_closely
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import Plugin, Stage, Task, compare_tasks, metric_task
@@ -28,17 +28,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
     with _originals_alone(cell, executor):
         missing = find_originals(cell, tasks, executor, ledger)
     versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
-    failed = _carry_out(
-        executor, ledger, Stage.DEIDENTIFY, cell.method, [each.deidentify for each in versions],
-        "de-identify", getattr(cell.method.info, "batch_size", CHUNK),
-    )  # fmt: skip
-    made = [each for each in versions if failed[each.deidentify.digest] is None]
-    again = f"find {_things(cell)} again"
-    _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, [each.analyze for each in made], again)
-    seen = [each for each in made if executor.read(each.analyze)]
-    _carry_out(executor, ledger, Stage.MEASURE, None, [each.measure for each in seen], "measure")
-    extra = look_closely(cell, tasks, made, executor, ledger) if cell.quality == "full" else NO_CLOSER_LOOK
-    plugged = {each.resolved.text: _measured_by(each, tasks, made, executor, ledger) for each in cell.metrics}
+    failed, made, extra, plugged = _images(cell, tasks, versions, executor, ledger)
     usable = [each for each in cell.samples if missing[each.sample_id] is None]
     distances = {
         recognizer.resolved.text: _distances(cell, tasks, usable, made, recognizer, executor, ledger)
@@ -66,6 +56,61 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         failures=ledger.failures(),
         attacks=attack(cell, tasks, missing, versions, failed, executor),
     )
+
+
+def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Executor) -> tuple[int, int]:
+    """Carry out what concerns single images, of some samples: the results are in the store, for whoever compares them.
+
+    Of other samples only those are looked at that these need, as donors or as targets.
+
+    Args:
+        cell: that they are of.
+        tasks: of the cell.
+        only: ids of the samples.
+        executor: of the cell.
+
+    Returns:
+        How many de-identified images were asked for, and how many there are.
+    """
+    ledger = Ledger(executor.problems)
+    missing = find_originals(cell, tasks, executor, ledger, only)
+
+    def usable(sample: Sample) -> bool:
+        if sample.sample_id not in missing:
+            missing.update(find_originals(cell, tasks, executor, ledger, (sample.sample_id,)))
+        return missing[sample.sample_id] is None
+
+    versions = tasks.versions(usable, only)
+    _, made, _, _ = _images(cell, tasks, versions, executor, ledger)
+    there = [each for each in cell.samples if each.sample_id in only and missing[each.sample_id] is None]
+    for recognizer in cell.recognizers:
+        embeds = tasks.original_embeds(recognizer)
+        todo = [*(embeds[each.sample_id] for each in there), *(tasks.version_embed(each, recognizer) for each in made)]
+        executor.make(f"embed ({recognizer.resolved.text})", todo)
+    return len(versions), len(made)
+
+
+def _images(
+    cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor, ledger: Ledger
+) -> tuple[dict[str, str | None], list[Version], CloserLook, dict[str, dict[str, Payload | None] | None]]:
+    """Make versions and look at them.
+
+    Returns:
+        Why a version could not be made, or None, by the digest of its task; the versions that were made; the closer
+        look at them; what users' metrics say of them.
+    """
+    failed = _carry_out(
+        executor, ledger, Stage.DEIDENTIFY, cell.method, [each.deidentify for each in versions],
+        "de-identify", getattr(cell.method.info, "batch_size", CHUNK),
+    )  # fmt: skip
+    made = [each for each in versions if failed[each.deidentify.digest] is None]
+    again = f"find {_things(cell)} again"
+    _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, [each.analyze for each in made], again)
+    seen = [each for each in made if executor.read(each.analyze)]
+    _carry_out(executor, ledger, Stage.MEASURE, None, [each.measure for each in seen], "measure")
+    extra = look_closely(cell, tasks, made, executor, ledger) if cell.quality == "full" else NO_CLOSER_LOOK
+    plugged = {each.resolved.text: _measured_by(each, tasks, made, executor, ledger) for each in cell.metrics}
+    return failed, made, extra, plugged
 
 
 def _measured_by(
@@ -105,21 +150,26 @@ def _carry_out(
     return reasons
 
 
-def find_originals(cell: Cell, tasks: Tasks, executor: Executor, ledger: Ledger | None = None) -> dict[str, str | None]:
-    """Find hands or faces in the originals, and cut them where the protocol does.
+def find_originals(
+    cell: Cell, tasks: Tasks, executor: Executor, ledger: Ledger | None = None, only: Collection[str] | None = None
+) -> dict[str, str | None]:
+    """Find hands or faces in the originals, of all samples or of `only` these, and cut them where the protocol does.
 
     Returns:
         By sample id: why there is none, or None.
     """
     ledger = Ledger({}) if ledger is None else ledger
-    things, detections = f"find {_things(cell)}", list(tasks.detections.values())
-    seen = _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, detections, things, about="originals")
-    missing = {sample_id: seen[task.digest] for sample_id, task in tasks.detections.items()}
+    things = f"find {_things(cell)}"
+    detections = {name: task for name, task in tasks.detections.items() if only is None or name in only}
+    todo = list(detections.values())
+    seen = _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, todo, things, about="originals")
+    missing = {sample_id: seen[task.digest] for sample_id, task in detections.items()}
     if cell.protocol.crop:
-        whole = [task for name, task in tasks.originals.items() if missing[name] is None]
+        found = [name for name, why in missing.items() if why is None]
+        whole = [tasks.originals[name] for name in found]
         cut = _carry_out(executor, ledger, Stage.CROP, None, whole, "cut faces", about="originals")
-        missing |= {name: cut[task.digest] for name, task in tasks.originals.items() if missing[name] is None}
-        there = [each for name, each in tasks.references.items() if missing[name] is None]
+        missing |= {name: cut[tasks.originals[name].digest] for name in found}
+        there = [each for name, each in tasks.references.items() if missing.get(name, "") is None]
         executor.make("find faces in the crops", there)
         reasons = {each.digest: executor.problems.get(each.digest) for each in there}
         ledger.add("analyze crops", cell.analyzer.resolved.text, "originals", there, reasons)

@@ -81,10 +81,10 @@ def run(
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)
     require_weights([cell for cell in cells if finished(cell, execution.out) is None])
-    with _workshop(execution, jobs) as workshop:
+    with workshop(execution, jobs) as start:
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
-            return finished(cell, execution.out) or _run_alone(cell, execution, jobs, workshop(), progress, wait=wait)
+            return finished(cell, execution.out) or _run_alone(cell, execution, jobs, start(), progress, wait=wait)
 
         outcomes = list(_in_turn(cells, settle, execution.wait, on_outcome, on_busy))
     return [outcome for _, outcome in sorted(outcomes, key=lambda each: each[0])]
@@ -183,7 +183,7 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
 
 
 @contextmanager
-def _workshop(execution: Execution, jobs: int) -> Iterator[Callable[[], tuple[Store, Backend]]]:
+def workshop(execution: Execution, jobs: int) -> Iterator[Callable[[], tuple[Store, Backend]]]:
     """Store and back-end, which are only started when something has to be computed."""
     made: list[tuple[Store, Backend]] = []
 

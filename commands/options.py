@@ -21,6 +21,23 @@ out_option = click.option(
 )
 
 
+def backend_options(function: F) -> F:
+    """How to work; the same for `run` and `work`."""
+    decorators = (
+        click.option(
+            "--backend", type=click.Choice(["process", "serial"]), default="process", show_default=True,
+            help="Where the work is done; results are the same.",
+        ),
+        click.option(
+            "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+            help="Seconds a method may take for one image.",
+        ),
+    )  # fmt: skip
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
 def run_options(function: F) -> F:
     """What to run; the same for `run` and `plan`."""
     decorators = (

@@ -2,65 +2,98 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import json_option, make_run_options, run_options
+
+if TYPE_CHECKING:
+    from ..benchmark.planning.cells import Cell
+    from ..benchmark.planning.estimate import Estimate
+
+    Row = tuple[Cell, bool, Estimate]
+    """A cell, whether it is finished, and what it takes."""
 
 
 @click.command("plan")
 @run_options
 @json_option
 def command(**values: Any) -> int:
-    """Show what a run would do, and what of it is in the store. Takes the options of `run`.
+    """Show what a run would do and take, and what of it is in the store. Takes the options of `run`.
+
+    With --json it is a plan that `work` carries out in parts.
 
     \b
     deid-bench plan --method blurring --method masking --dataset palm-mini
     deid-bench plan --method blurring --sweep sigma=0.02,0.04,0.08
+    deid-bench plan --method blurring --json > plan.json
     """
+    return show_plan(values)
+
+
+def show_plan(values: dict[str, Any]) -> int:
+    """Print the plan of a run with these options; also `run --dry-run`."""
     import json
 
+    from ..benchmark.engine.backends import default_jobs
+    from ..benchmark.planning.cells import make_cells
+    from ..benchmark.planning.estimate import estimate
+    from ..benchmark.planning.plan_file import PlanFile, plan_data
+    from ..benchmark.run import STORE_FOLDER, finished
+    from ..benchmark.storage.journal import read_timings
+    from ..benchmark.storage.store import Store
+
+    jobs, options = values["jobs"] or default_jobs(), make_run_options(values)
+    store = Store(values["out"] / STORE_FOLDER)
+    journal = list(read_timings(store))
+    rows = [
+        (cell, finished(cell, values["out"]) is not None, estimate(cell, store, journal))
+        for cell in make_cells(options, jobs)
+    ]
+    if values["as_json"]:
+        parent = click.get_current_context().parent
+        plugins = tuple(parent.params.get("plugins", ())) if parent else ()
+        out = str(values["out"].absolute())
+        data = plan_data(PlanFile(options, plugins, out, {cell.name: cell.digest for cell, _, _ in rows}))
+        click.echo(json.dumps({**data, "rows": [_row_data(*row) for row in rows]}, indent=1))
+    else:
+        _print(rows, jobs, values["protocol"])
+    return 0
+
+
+def _row_data(cell: Cell, done: bool, found: Estimate) -> dict[str, Any]:
+    return {
+        "method": cell.method.resolved.text,
+        "dataset": cell.dataset.spec,
+        "protocol": cell.protocol.id,
+        "folder": cell.name,
+        "finished": done,
+        "passed_over": dict(cell.dataset.passed_over),
+        "notes": list(cell.dataset.notes),
+        "stages": {name: {"tasks": total, "stored": stored} for name, (total, stored) in found.stages.items()},
+        "images": found.images,
+        "comparisons": found.comparisons,
+        "core_seconds": round(found.seconds, 1),
+        "untimed_tasks": found.untimed,
+        "scoring_memory_bytes": found.memory,
+        "image_bytes": found.disk,
+    }
+
+
+def _print(rows: list[Row], jobs: int, protocol: str) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from ..benchmark.engine.backends import default_jobs
-    from ..benchmark.planning.cell_tasks import count_tasks
-    from ..benchmark.planning.cells import make_cells
-    from ..benchmark.run import STORE_FOLDER, finished
-    from ..benchmark.storage.store import Store
     from .data_tables import dataset_lines
 
-    jobs = values["jobs"] or default_jobs()
-    store = Store(values["out"] / STORE_FOLDER)
-    rows = []
-    for cell in make_cells(make_run_options(values), jobs):
-        counts = count_tasks(cell, store)
-        done = finished(cell, values["out"]) is not None
-        rows.append((cell, done, counts))
-    if values["as_json"]:
-        data = [
-            {
-                "method": cell.method.resolved.text,
-                "dataset": cell.dataset.spec,
-                "protocol": cell.protocol.id,
-                "folder": cell.name,
-                "finished": done,
-                "passed_over": dict(cell.dataset.passed_over),
-                "notes": list(cell.dataset.notes),
-                "stages": {name: {"tasks": total, "stored": stored} for name, total, stored in counts},
-            }
-            for cell, done, counts in rows
-        ]
-        click.echo(json.dumps(data, indent=1))
-        return 0
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("method", "dataset", "state", *(name for name, _, _ in rows[0][2])):
+    for heading in ("method", "dataset", "state", *rows[0][2].stages):
         table.add_column(heading, overflow="fold")
-    for cell, done, counts in rows:
-        cells = (f"{stored}/{total}" for _, total, stored in counts)
+    for cell, done, found in rows:
+        cells = (f"{stored}/{total}" for total, stored in found.stages.values())
         names = (escape(cell.method.resolved.text), escape(cell.dataset.spec))
         table.add_row(*names, "finished" if done else "to do", *cells)
     console = Console()
@@ -68,8 +101,31 @@ def command(**values: Any) -> int:
     console.print(f"{_cells(len(rows))}, {sum(done for _, done, _ in rows)} finished")
     for line in dataset_lines(cell.dataset for cell, _, _ in rows):
         console.print(escape(line), soft_wrap=True)
-    console.print(f"stored/planned tasks per stage; protocol {values['protocol']}, {jobs} worker processes")
-    return 0
+    console.print(f"stored/planned tasks per stage; protocol {protocol}, {jobs} worker processes")
+    todo = [found for _, done, found in rows if not done]
+    if todo:
+        console.print(_taken(todo, jobs))
+
+
+def _taken(todo: list[Estimate], jobs: int) -> str:
+    """What the cells to do will take, in a sentence or two."""
+    images, pairs = sum(each.images for each in todo), sum(each.comparisons for each in todo)
+    seconds, untimed = sum(each.seconds for each in todo) / jobs, sum(each.untimed for each in todo)
+    memory, disk = max(each.memory for each in todo), sum(each.disk for each in todo)
+    text = (
+        f"to do: {images} de-identified images, {pairs} comparisons; about {memory / 2**20:.0f} MiB to score them "
+        f"(workers come on top) and {disk / 10**6:.0f} MB of images on disk; "
+    )
+    if untimed == 0:
+        return text + f"about {_time(seconds)}"
+    known = f"at least {_time(seconds)}, and " if seconds else ""
+    return text + f"{known}{untimed} tasks of kinds that nothing in this folder has timed yet"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _cells(count: int) -> str:

@@ -7,26 +7,14 @@ from typing import Any
 
 import click
 
-from .options import json_option, make_run_options, quiet_option, run_options
+from .options import backend_options, json_option, make_run_options, quiet_option, run_options
 
 
 @click.command("run")
 @run_options
-@click.option(
-    "--backend",
-    type=click.Choice(["process", "serial"]),
-    default="process",
-    show_default=True,
-    help="Where the work is done; results are the same.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Seconds a method may take for one image.",
-)
+@backend_options
 @click.option("--no-wait", is_flag=True, help="Leave out what another run in the same folder works on.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done and what it takes, as `plan` does, and stop.")
 @click.option("--intervals", is_flag=True, help="Show 95 % intervals in place of standard deviations.")
 @quiet_option
 @json_option
@@ -42,6 +30,10 @@ def command(**values: Any) -> int:
     deid-bench run --method blurring --method masking --sweep sigma=0.02,0.04,0.08
     deid-bench run --protocol face/1.0 --method dedim --surrogate mobilefacenet
     """
+    if values["dry_run"]:
+        from .plan_command import show_plan
+
+        return show_plan(values)
     from ..benchmark.run import Execution, run
     from ..reports.board.page import update_board
     from ..reports.leaderboard.table import records_json

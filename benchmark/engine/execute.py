@@ -5,16 +5,15 @@ What the store turns out to have lost, at whatever moment, is made again: the ex
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path
 from typing import Protocol
 
 from ..planning.tasks import Stage, Task, TaskResult
+from ..storage.journal import Timing, add_timing, read_timings
 from ..storage.lock import hold
-from ..storage.store import Payload, Store, StoreError, explain_os_error
+from ..storage.store import Payload, Store, StoreError
 from .backends import Backend, Chunk
 
 CHUNK = 8
@@ -47,7 +46,6 @@ class Executor:
         """Largest resident size of any process that carried out tasks."""
         self._backend = backend
         self._progress = progress
-        self._timings = store.root / "timings.jsonl"
         self._tasks: dict[str, Task] = {}
         """Everything that was asked for, by digest."""
         self._failures: dict[str, str | None] = {}
@@ -157,28 +155,13 @@ class Executor:
             yield
 
     def _log(self, digest: str, seconds: float) -> None:
-        try:
-            with self._timings.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([digest, round(seconds, 6)]) + "\n")
-        except OSError as error:
-            raise explain_os_error(error, self._timings) from error
+        task = self._tasks.get(digest)
+        stage, plugin = task.kind if task else ("", "")
+        add_timing(self.store, Timing(digest, seconds, stage, plugin, task.pairs if task else 1))
 
     def seconds(self) -> dict[str, float]:
         """Seconds of every timed task by digest, the latest where there are several."""
-        return read_timings(self._timings)
-
-
-def read_timings(path: Path) -> dict[str, float]:
-    """The journal of times; a line that a crash cut short, or that is damaged, is passed over."""
-    found: dict[str, float] = {}
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                digest, seconds = json.loads(line)
-                found[str(digest)] = float(seconds)
-            except (ValueError, TypeError):
-                continue
-    return found
+        return {each.digest: each.seconds for each in read_timings(self.store)}
 
 
 def _chunks(tasks: Sequence[Task], batch: int) -> Iterator[Chunk]:

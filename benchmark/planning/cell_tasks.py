@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.base import Sample
 from ..protocols import ProtocolError
-from ..storage.store import Store
 from .cells import Cell
 from .tasks import (
     ImageRef,
@@ -15,7 +15,6 @@ from .tasks import (
     Plugin,
     Task,
     analyze_task,
-    compare_tasks,
     crop_task,
     deidentify_task,
     embed_task,
@@ -78,16 +77,21 @@ class Tasks:
             for each in self._cell.samples
         }
 
-    def versions(self, usable: Callable[[Sample], bool]) -> list[Version]:
-        """De-identified versions of the samples to de-identify whose hand or face was found."""
+    def versions(self, usable: Callable[[Sample], bool], only: Collection[str] | None = None) -> list[Version]:
+        """De-identified versions of the samples to de-identify whose hand or face was found.
+
+        Args:
+            usable: whether it was found. Of samples that the wanted versions do not need it is not asked.
+            only: ids of the samples whose versions are wanted; None for all.
+        """
         cell = self._cell
-        samples = [each for each in cell.samples if usable(each)]
         queries = {each.sample_id for each in cell.queries}
+        wanted = queries if only is None else queries & set(only)
         made = []
-        for index, sample in enumerate(samples):
-            if sample.sample_id not in queries:
+        for index, sample in enumerate(cell.samples):
+            if sample.sample_id not in wanted or not usable(sample):
                 continue
-            donor = self._donor(samples, index) if "donor" in cell.method.info.needs else None
+            donor = self._donor(usable, index) if "donor" in cell.method.info.needs else None
             targets = [self.located(each) for each in self.targets(usable, sample)]
             for repetition in range(cell.repetitions):
                 made.append(self._version(sample, repetition, donor, targets))
@@ -113,24 +117,26 @@ class Tasks:
         """The original, and the digest of where the hand or face is in it."""
         return self.image(sample), self.analysis(sample)
 
-    def _donor(self, samples: Sequence[Sample], index: int) -> Located:
+    def _donor(self, usable: Callable[[Sample], bool], index: int) -> Located:
         """A sample of another person, the same hand where there is one: the next in the dataset's order."""
+        samples = self._cell.samples
         sample = samples[index]
-        order = [*samples[index + 1 :], *samples[:index]]
-        others = [each for each in order if each.subject != sample.subject]
-        if not others:
+        others = [each for each in (*samples[index + 1 :], *samples[:index]) if each.subject != sample.subject]
+        same_hand = (each for each in others if each.hand == sample.hand)
+        found = next((each for each in itertools.chain(same_hand, others) if usable(each)), None)
+        if found is None:
             raise ProtocolError(
                 f"{self._cell.method.resolved.text} needs another person's image; this dataset has one person only"
             )
-        return self.located(next((each for each in others if each.hand == sample.hand), others[0]))
+        return self.located(found)
 
     def targets(self, usable: Callable[[Sample], bool], sample: Sample | None = None) -> list[Sample]:
         """The method's targets, images of other people than the sample's; empty for methods that need none."""
         info, (candidates, _) = self._cell.method.info, self._cell.targets
         if "targets" not in info.needs:
             return []
-        found = [each for each in candidates if usable(each) and (sample is None or each.subject != sample.subject)]
-        kept = found[: info.targets]
+        others = (each for each in candidates if sample is None or each.subject != sample.subject)
+        kept = list(itertools.islice(filter(usable, others), info.targets))
         if not kept:
             raise ProtocolError(
                 f"{self._cell.method.resolved.text} needs images of other people as targets; this dataset has none"
@@ -143,29 +149,3 @@ class Tasks:
         own_first = self._cell.protocol.alignment.probe == "own-else-original"
         analyses = (version.analyze.digest, original) if own_first else (original,)
         return embed_task(version.analyze.label, ImageRef.stored(version.deidentify.digest), analyses, recognizer)
-
-
-def count_tasks(cell: Cell, store: Store) -> list[tuple[str, int, int]]:
-    """(stage, tasks, of these in the store), as if every hand or face is found and nothing fails."""
-    tasks = Tasks(cell)
-    versions = tasks.versions(lambda sample: True)
-    groups: dict[str, list[Task]] = {"analyze originals": list(tasks.detections.values())}
-    if cell.protocol.crop:
-        groups["cut"] = list(tasks.originals.values())
-        groups["analyze originals"] += tasks.references.values()
-    groups |= {
-        "de-identify": [each.deidentify for each in versions],
-        "analyze de-identified": [each.analyze for each in versions],
-        "measure": [each.measure for each in versions],
-        "embed": [],
-        "compare": [],
-    }
-    for recognizer in cell.recognizers:
-        originals = list(tasks.original_embeds(recognizer).values())
-        probes = [tasks.version_embed(each, recognizer) for each in versions]
-        groups["embed"] += originals + probes
-        columns = [each.digest for each in originals]
-        rows = [each.digest for each in probes]
-        for a, b in ((columns, columns), (rows, columns), (rows, rows)):
-            groups["compare"] += compare_tasks(recognizer.resolved.text, a, b, recognizer)
-    return [(name, len(each), sum(store.has(task.digest) for task in each)) for name, each in groups.items()]

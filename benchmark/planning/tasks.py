@@ -110,6 +110,20 @@ class Task:
     """Adapt tasks: number of the person that each input shows."""
 
     @property
+    def pairs(self) -> int:
+        """Compare tasks: pairs of templates, each once where a set is compared with itself. 1 for other tasks."""
+        if not self.split:
+            return 1
+        own = self.inputs[: self.split] == self.inputs[self.split : 2 * self.split]
+        whole = self.split * (len(self.inputs) - self.split)
+        return max(1, whole - (self.split * (self.split + 1) // 2 if own else 0))
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Tasks of one kind take about as long: the stage, and what is at work."""
+        return self.stage.value, "" if self.plugin is None else repr(self.plugin.spec)
+
+    @property
     def reads(self) -> frozenset[str]:
         """Digests of the objects it needs."""
         images = (each.key[1] for each in self.images if each.key[0] == "object")

@@ -157,7 +157,7 @@ def test_the_plan_counts_the_cells(toy_arguments: list[str], tmp_path: Path, cap
     assert main(swept) == 0
     assert "4 cells" in capsys.readouterr().out
     assert main([*swept, "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["method"] for row in rows] == [
         "toy_noise:strength=5",
         "toy_noise",

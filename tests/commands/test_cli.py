@@ -148,12 +148,12 @@ def test_plan_counts_without_working(results: Path, capsys, tmp_path: Path) -> N
     arguments.remove("--backend")
     code, out, _ = call(capsys, *arguments, "--json")
     assert code == 0
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["rows"]
     assert row["finished"] is True
     assert row["stages"]["de-identify"] == {"tasks": 18, "stored": 18}
     arguments[arguments.index("toy_noise")] = "toy_noise:strength=10"
     code, out, _ = call(capsys, *arguments, "--json")
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["rows"]
     assert row["finished"] is False
     assert row["stages"]["de-identify"] == {"tasks": 18, "stored": 0}
     assert row["stages"]["analyze originals"] == {"tasks": 18, "stored": 18}

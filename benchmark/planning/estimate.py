@@ -1,0 +1,116 @@
+"""What a cell will take, before anything starts: tasks, comparisons, time, memory and disk."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from ..storage.journal import Timing
+from ..storage.store import Store
+from .cell_tasks import Tasks
+from .cells import Cell
+from .tasks import Task, compare_tasks
+
+BASE_MEMORY = 150 * 2**20
+"""Bytes of a process that scores nothing."""
+MATRIX_COPIES = 2.5
+"""Scoring needs so many times the matrices of one recogniser beside those of all (see *Sizing* in the docs)."""
+_IMAGE_BYTES = 1.5
+"""Of PNG, for each pixel of a photograph: the guess where the store holds none of the method's images yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """As if every hand or face is found and nothing fails."""
+
+    stages: Mapping[str, tuple[int, int]]
+    """Tasks, and how many of them are in the store."""
+    images: int
+    """De-identified images."""
+    comparisons: int
+    """Pairs of templates, of all recognisers."""
+    seconds: float
+    """Of one core, for what is not in the store and of a kind that was timed."""
+    untimed: int
+    """Tasks to do of a kind that has never been timed in this results folder: `seconds` leaves them out."""
+    memory: int
+    """Bytes of the process that scores; workers come on top."""
+    disk: int
+    """Bytes of the images that are not in the store."""
+
+
+def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
+    """The tasks of a cell by the name of their stage, as if every hand or face is found and nothing fails."""
+    tasks = Tasks(cell)
+    versions = tasks.versions(lambda sample: True)
+    groups: dict[str, list[Task]] = {"analyze originals": list(tasks.detections.values())}
+    if cell.protocol.crop:
+        groups["cut"] = list(tasks.originals.values())
+        groups["analyze originals"] += tasks.references.values()
+    groups |= {
+        "de-identify": [each.deidentify for each in versions],
+        "analyze de-identified": [each.analyze for each in versions],
+        "measure": [each.measure for each in versions],
+        "embed": [],
+        "compare": [],
+    }
+    for recognizer in cell.recognizers:
+        originals = list(tasks.original_embeds(recognizer).values())
+        probes = [tasks.version_embed(each, recognizer) for each in versions]
+        groups["embed"] += originals + probes
+        columns = [each.digest for each in originals]
+        rows = [each.digest for each in probes]
+        for a, b in ((columns, columns), (rows, columns), (rows, rows)):
+            groups["compare"] += compare_tasks(recognizer.resolved.text, a, b, recognizer)
+    return groups
+
+
+def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
+    """What a cell will take.
+
+    Args:
+        cell: planned.
+        store: of the results folder; it need not exist.
+        journal: its times.
+    """
+    groups = planned_tasks(cell)
+    todo = {name: [each for each in tasks if not store.has(each.digest)] for name, tasks in groups.items()}
+    typical = _typical(journal)
+    seconds, untimed = 0.0, 0
+    for task in (each for tasks in todo.values() for each in tasks):
+        known = typical.get(task.kind)
+        seconds, untimed = (seconds, untimed + 1) if known is None else (seconds + known * task.pairs, untimed)
+    originals, versions = len(cell.samples), len(groups["de-identify"])
+    matrices = 4 * (originals**2 + versions * originals + versions**2)
+    return Estimate(
+        stages={name: (len(tasks), len(tasks) - len(todo[name])) for name, tasks in groups.items()},
+        images=versions,
+        comparisons=sum(each.pairs for each in groups["compare"]),
+        seconds=seconds,
+        untimed=untimed,
+        memory=int(BASE_MEMORY + matrices * (len(cell.recognizers) + MATRIX_COPIES)),
+        disk=len(todo["de-identify"]) * _image_bytes(cell, store, groups["de-identify"]),
+    )
+
+
+def _typical(journal: Iterable[Timing]) -> dict[tuple[str, str], float]:
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for each in journal:
+        found[each.stage, each.plugin].append(each.seconds / each.pairs)
+    return {kind: median(seconds) for kind, seconds in found.items()}
+
+
+def _image_bytes(cell: Cell, store: Store, tasks: Iterable[Task]) -> int:
+    """Of one image in the store: as those that are there, else by the size of the dataset's first image in pixels."""
+    there = [store.path(each.digest).stat().st_size for each in tasks if store.has(each.digest)]
+    if there:
+        return int(median(there))
+    from PIL import Image
+
+    try:
+        with Image.open(cell.samples[0].path) as image:
+            return int(_IMAGE_BYTES * image.width * image.height)
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,134 @@
+"""Parts of a plan, worked on one by one, and the ordinary run that finishes from what they made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deid_bench.benchmark.engine.backends import serial
+from deid_bench.benchmark.planning.plan_file import PlanError, Shard, read_plan
+from deid_bench.benchmark.planning.tasks import Stage
+from deid_bench.benchmark.records.record import load_record
+from deid_bench.benchmark.storage.store import Store
+from deid_bench.cli import main
+
+PER_IMAGE = set(Stage) - {Stage.COMPARE}
+
+
+@pytest.fixture
+def write_plan(toy_arguments, tmp_path: Path, capsys):
+    """Writes a plan; returns its file and the arguments of the run that it is of."""
+
+    def make(*options: str, blank: int = 0) -> tuple[Path, list[str]]:
+        arguments = [*[each for each in toy_arguments if each != "--quiet"], *options]
+        arguments = [f"{each},blank={blank}" if each.startswith("toy-hands:") else each for each in arguments]
+        capsys.readouterr()
+        assert main(["plan", *arguments, "--out", str(tmp_path / "out"), "--json"]) == 0
+        plan = tmp_path / "plan.json"
+        plan.write_text(capsys.readouterr().out)
+        return plan, arguments
+
+    return make
+
+
+def work(plan: Path, shard: str) -> int:
+    return main(["work", str(plan), "--shard", shard, "--backend", "serial", "--quiet"])
+
+
+def objects(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (out / ".store" / "objects").rglob("*.zip")}
+
+
+def numbers(out: Path) -> list[dict]:
+    return [load_record(path).model_dump(exclude={"host"}) for path in sorted(out.rglob("run.json"))]
+
+
+@pytest.mark.parametrize(
+    ("options", "blank"),
+    [(("-m", "toy_noise", "-m", "masking", "--seeds", "2"), 0), (("-m", "other"), 4)],
+    ids=["two methods", "donors"],
+)
+def test_parts_make_the_store_of_a_whole_run(
+    write_plan, tmp_path: Path, monkeypatch, options: tuple[str, ...], blank: int
+) -> None:
+    """Also of a method that needs another person's image, while some of these show no hand."""
+    plan, arguments = write_plan(*options, blank=blank)
+    run = ["run", *arguments, "--backend", "serial", "--quiet"]
+    assert main([*run, "--out", str(tmp_path / "whole")]) == 0
+    for number in (3, 1, 2):
+        assert work(plan, f"{number}/3") == 0
+    real, stages = serial.SerialBackend.run, set()
+
+    def watch(self, chunks):
+        stages.update(task.stage for chunk in chunks for task in chunk)
+        return real(self, chunks)
+
+    monkeypatch.setattr(serial.SerialBackend, "run", watch)
+    assert main([*run, "--out", str(tmp_path / "out")]) == 0
+    assert not stages & PER_IMAGE
+    assert numbers(tmp_path / "out") == numbers(tmp_path / "whole")
+    assert objects(tmp_path / "out") == objects(tmp_path / "whole")
+
+
+def test_a_part_looks_at_its_own_samples_alone(write_plan, tmp_path: Path, capsys) -> None:
+    plan, _ = write_plan("-m", "toy_noise")
+    assert main(["work", str(plan), "--shard", "2/6", "--backend", "serial", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["samples"], row["images"], row["made"], row["problems"]) == (3, 3, 3, [])
+    # find, de-identify, find again, measure, two templates
+    assert len(objects(tmp_path / "out")) == 3 * 6
+    assert not list((tmp_path / "out").rglob("run.json"))
+
+
+def test_what_goes_wrong_in_a_part_is_said_and_tried_again(write_plan, tmp_path: Path, capsys) -> None:
+    plan, _ = write_plan("-m", "raises_on_some")
+    codes = [work(plan, f"{number}/6") for number in range(1, 7)]
+    assert 1 in codes
+    assert "no luck with this one" in capsys.readouterr().err
+
+
+def test_a_part_of_other_code_or_images_ends_before_any_work(write_plan, tmp_path: Path, capsys) -> None:
+    plan, _ = write_plan("-m", "toy_noise")
+    image = tmp_path / "hands" / "00_0.png"
+    image.write_bytes((tmp_path / "hands" / "00_1.png").read_bytes())
+    assert work(plan, "1/2") == 2
+    assert "other results than the plan was made for" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", ""])
+def test_an_impossible_part_is_refused(shard: str) -> None:
+    with pytest.raises(PlanError, match="expected --shard I/N"):
+        Shard.parse(shard)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "deid-bench-plan/1", "toolkit": "0.0.0"}'])
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=r"plan anew|deid-bench plan"):
+        read_plan(path)
+
+
+def test_a_plan_says_what_a_run_takes(write_plan, tmp_path: Path, capsys) -> None:
+    plan, arguments = write_plan("-m", "toy_noise")
+    (row,) = json.loads(plan.read_text())["rows"]
+    assert (row["images"], row["comparisons"]) == (18, 2 * (18 * 17 // 2) + 18 * 18)
+    assert row["untimed_tasks"] == 18 * 6 + 3
+    assert row["core_seconds"] == 0
+    out = ["--out", str(tmp_path / "out"), "--backend", "serial"]
+    assert main(["run", *arguments, *out, "--quiet"]) == 0
+    capsys.readouterr()
+    other = [each if each != "toy_noise" else "toy_noise:strength=9" for each in arguments]
+    assert main(["run", *other, *out, "--dry-run", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["stages"]["analyze originals"] == {"tasks": 18, "stored": 18}
+    assert row["untimed_tasks"] == 18  # of the method with this parameter; the rest is of known kinds
+    assert row["core_seconds"] > 0
+    stored = [path.stat().st_size for path in Store(tmp_path / "out" / ".store").root.rglob("*.zip")]
+    assert 0 < row["image_bytes"] < 18 * max(stored) * 2
+    assert main(["run", *other, *out, "--dry-run"]) == 0
+    assert "18 de-identified images" in " ".join(capsys.readouterr().out.split())
+    assert len(list((tmp_path / "out").rglob("run.json"))) == 1
