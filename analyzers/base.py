@@ -49,6 +49,10 @@ class HandAnalysis:
     """
     mask: NDArray[np.bool_]
     """(H, W), the hand's pixels."""
+    found_by: str = ""
+    """How it was found where a first look did not show it, in words that can be counted; empty when it did."""
+    handedness_by: str = ""
+    """Why `handedness` is not what the detector itself says, in words that can be counted; empty when it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -117,21 +117,35 @@ class HandPipeline:
             keypoints_3d.astype(np.float32),
         )
 
-    def best_hand(self, image: Image, min_detection: float, min_presence: float) -> RawHand | str:
-        """The hand of the highest-scoring palm whose landmarks are present, or the reason why there is none."""
+    def hands(self, image: Image, min_detection: float, min_presence: float) -> list[RawHand] | str:
+        """Hands whose landmarks are present, the one with the best palm first, or the reason why there are none.
+
+        A palm that lies on a hand found before is not looked at again.
+        """
         shrink = min(1.0, MAX_SIDE / max(image.shape[:2]))
         if shrink < 1.0:
             size = tuple(max(1, round(side * shrink)) for side in (image.shape[1], image.shape[0]))
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         palms = self.palms(image, min_detection)
+        found: list[RawHand] = []
         for palm in palms:
             if palm.box[2] <= palm.box[0] or palm.box[3] <= palm.box[1]:
                 continue
             hand = self.landmarks(image, palm)
-            if hand.presence >= min_presence:
-                hand.keypoints_2d[:] /= np.float32(shrink)
-                return hand
+            if hand.presence < min_presence or any(_same_hand(hand, other) for other in found):
+                continue
+            found.append(hand)
+        for hand in found:
+            hand.keypoints_2d[:] /= np.float32(shrink)
+        if found:
+            return found
         return "a palm was found, but no hand landmarks on it" if palms else "no hand found"
+
+
+def _same_hand(one: RawHand, other: RawHand) -> bool:
+    """Whether two findings are one hand: their keypoints lie within half a palm of each other."""
+    palm = float(np.linalg.norm(other.keypoints_2d[17] - other.keypoints_2d[5]))
+    return float(np.linalg.norm(one.keypoints_2d - other.keypoints_2d, axis=1).mean()) < 0.5 * palm
 
 
 def _sample(image: Image, crop: Crop, size: int, border: int) -> NDArray[np.float32]:

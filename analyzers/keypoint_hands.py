@@ -26,6 +26,8 @@ class FoundHand:
     handedness: Hand
     keypoints_2d: NDArray[np.float32]
     keypoints_3d: NDArray[np.float32]
+    found_by: str = ""
+    handedness_by: str = ""
 
 
 class KeypointHands(ABC):
@@ -73,12 +75,33 @@ class KeypointHands(ABC):
         require_images(images)
         return [self._analyze_one(image) for image in images]
 
+    def find_all(self, image: Image) -> Sequence[FoundHand] | Missing:
+        """Every hand in one image that has pixels, the one of `find` first; that one alone where no more are known."""
+        hand = self.find(image)
+        return hand if isinstance(hand, Missing) else [hand]
+
+    def analyze_all(self, image: Image) -> list[HandAnalysis | Missing]:
+        """Every hand in one image, the one of `analyze` first; a single `Missing` where there is none.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Raises:
+            As `analyze`.
+        """
+        require_images([image])
+        if image.size == 0:
+            return [Missing("the image has no pixels")]
+        hands = self.find_all(image)
+        return [hands] if isinstance(hands, Missing) else [self._finished(image, hand) for hand in hands]
+
     def _analyze_one(self, image: Image) -> HandAnalysis | Missing:
         if image.size == 0:
             return Missing("the image has no pixels")
         hand = self.find(image)
-        if isinstance(hand, Missing):
-            return hand
+        return hand if isinstance(hand, Missing) else self._finished(image, hand)
+
+    def _finished(self, image: Image, hand: FoundHand) -> HandAnalysis | Missing:
         if reason := too_small(hand.keypoints_2d):
             return Missing(reason)
         roi = ROIS[self.roi](hand.keypoints_2d)
@@ -92,4 +115,6 @@ class KeypointHands(ABC):
             keypoints_3d=hand.keypoints_3d,
             roi=roi,
             mask=self._masks(image, hand.keypoints_2d),
+            found_by=hand.found_by,
+            handedness_by=hand.handedness_by,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..datasets.types import Image
+from ..datasets.types import Hand, Image
 from ..weights.files import weight
 from .base import AnalyzerInfo, Missing
 from .keypoint_hands import FoundHand, KeypointHands
@@ -16,7 +16,8 @@ from .palm_roi import RoiName, palm_width
 from .sam2_masks import DEFAULT as SAM2
 
 if TYPE_CHECKING:
-    from .hand_pipeline import HandPipeline
+    from .hand_pipeline import HandPipeline, RawHand
+    from .hand_search import View
 
 BOX_MARGIN = 0.25
 """The box is the keypoints' box grown by this many L on each side: fingertips end beyond their last joint."""
@@ -25,10 +26,12 @@ BOX_MARGIN = 0.25
 class MediapipeHands(KeypointHands):
     """MediaPipe Hands (palm detection full + hand landmark full, version 0.10.21).
 
-    An image with several hands yields the one whose palm is detected best. `score` is the landmark network's presence
-    score. Handedness is the person's own hand when the palm faces the camera (the network itself answers for a mirrored
-    selfie). The box is the keypoints' box grown by 0.25 L on each side and not clipped to the image; L is the distance
-    index MCP - little MCP.
+    An image with several hands yields the one whose palm is detected best. Where none is found, the picture is turned
+    by quarter turns and then continued beyond its border, and `found_by` says so. `score` is the landmark network's
+    presence score. Handedness is the person's own hand when the palm faces the camera (the network itself answers for a
+    mirrored selfie); where the network and the order of the keypoints disagree, the keypoints count, and
+    `handedness_by` says so. The box is the keypoints' box grown by 0.25 L on each side and not clipped to the image; L
+    is the distance index MCP - little MCP.
 
     Args:
         min_detection_confidence: palms below this score are not looked at, 0..1.
@@ -45,7 +48,7 @@ class MediapipeHands(KeypointHands):
 
     info: ClassVar[AnalyzerInfo] = AnalyzerInfo(
         name="mediapipe_hands",
-        version="1",
+        version="2",
         modality="palm",
         description="palm detector and 21 hand landmarks of MediaPipe 0.10.21; GrabCut hand mask",
         licence="Apache-2.0",
@@ -83,18 +86,18 @@ class MediapipeHands(KeypointHands):
 
     def find(self, image: Image) -> FoundHand | Missing:
         """The hand whose palm is detected best."""
-        hand = self._ready().best_hand(image, self.min_detection_confidence, self.min_presence)
-        if isinstance(hand, str):
-            return Missing(hand)
-        points = hand.keypoints_2d
-        grow = np.float32(BOX_MARGIN * palm_width(points))
-        return FoundHand(
-            box=np.concatenate([points.min(axis=0) - grow, points.max(axis=0) + grow]).astype(np.float32),
-            score=hand.presence,
-            handedness="right" if hand.left_score >= 0.5 else "left",
-            keypoints_2d=points,
-            keypoints_3d=hand.keypoints_3d,
-        )
+        hands = self.find_all(image)
+        return hands if isinstance(hands, Missing) else hands[0]
+
+    def find_all(self, image: Image) -> list[FoundHand] | Missing:
+        """Every hand, the one whose palm is detected best first."""
+        from .hand_search import find_hands
+
+        found = find_hands(self._ready(), image, self.min_detection_confidence, self.min_presence)
+        if isinstance(found, str):
+            return Missing(found)
+        hands, view = found
+        return [_found(hand, view) for hand in hands]
 
     def _ready(self) -> HandPipeline:
         if self._pipeline is None:
@@ -104,3 +107,21 @@ class MediapipeHands(KeypointHands):
             self._pipeline = HandPipeline(palm, landmark)
         pipeline: HandPipeline = self._pipeline
         return pipeline
+
+
+def _found(hand: RawHand, view: View) -> FoundHand:
+    from .hand_search import AS_IT_IS, side_of
+
+    points = hand.keypoints_2d
+    grow = np.float32(BOX_MARGIN * palm_width(points))
+    said: Hand = "right" if hand.left_score >= 0.5 else "left"
+    side = side_of(points)
+    return FoundHand(
+        box=np.concatenate([points.min(axis=0) - grow, points.max(axis=0) + grow]).astype(np.float32),
+        score=hand.presence,
+        handedness=side,
+        keypoints_2d=points,
+        keypoints_3d=hand.keypoints_3d,
+        found_by="" if str(view) == AS_IT_IS else str(view),
+        handedness_by="" if said == side else "the order of the keypoints, against the network",
+    )

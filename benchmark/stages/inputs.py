@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -69,13 +69,19 @@ class WatchedStore(Store):
         return payload
 
 
+_REASONS = ("found_by", "handedness_by")
+"""What an analysis of a hand says of itself in words."""
+
+
 def analysis_payload(analysis: Analysis | Missing, shape: tuple[int, int]) -> Payload:
     """An analysis as a stored object."""
     if isinstance(analysis, Missing):
         return Payload({"failure": analysis.reason, "shape": list(shape)})
     if isinstance(analysis, FaceAnalysis):
         return _face_payload(analysis, shape)
-    meta = {"score": float(analysis.score), "handedness": analysis.handedness, "shape": list(shape)}
+    meta: dict[str, Any] = {"score": float(analysis.score), "handedness": analysis.handedness, "shape": list(shape)}
+    # Only where there is something to say: what is in the store stays as it is.
+    meta.update({name: said for name in _REASONS if (said := getattr(analysis, name))})
     arrays: dict[str, NDArray[Any]] = {
         name: np.asarray(getattr(analysis, name), dtype=np.float32)
         for name in ("box", "keypoints_2d", "keypoints_3d", "roi")
@@ -105,9 +111,11 @@ def analysis_of(payload: Payload) -> Analysis | Missing:
     if payload.meta.get("kind") == "face":
         score = payload.meta["score"]
         return FaceAnalysis(found["box"], score, found["landmarks_5"], found.get("landmarks_68"), mask)
-    arrays = {name: found[name] for name in ("box", "keypoints_2d", "keypoints_3d", "roi")}
+    arrays: dict[str, Any] = {name: found[name] for name in ("box", "keypoints_2d", "keypoints_3d", "roi")}
     hand = cast(Hand, payload.meta["handedness"])
-    return HandAnalysis(score=payload.meta["score"], handedness=hand, mask=cast(NDArray[np.bool_], mask), **arrays)
+    made = HandAnalysis(score=payload.meta["score"], handedness=hand, mask=cast(NDArray[np.bool_], mask), **arrays)
+    said: dict[str, Any] = {name: str(payload.meta.get(name, "")) for name in _REASONS}
+    return replace(made, **said)
 
 
 def load_plugin(ref: PluginRef | None) -> Any:

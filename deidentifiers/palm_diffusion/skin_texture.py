@@ -84,7 +84,9 @@ def skin_layer(
         wide = cv2.resize(bend, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
         places[axis] = places[axis] + np.float32(shift[axis]) + wide
     # Charts are of one stuff all over, so that a palm that reaches beyond goes on in the mirror.
-    return np.asarray(cv2.remap(chart, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), dtype=np.float32)
+    return np.asarray(
+        cv2.remap(chart, places[0], places[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), dtype=np.float32
+    )
 
 
 def narrow_lines(detail: Pixels, palm: float) -> Pixels:
@@ -99,8 +101,9 @@ def narrow_lines(detail: Pixels, palm: float) -> Pixels:
         dx, dy = (strength * cv2.Sobel(dark, cv2.CV_32F, 1 - axis, axis, ksize=3, scale=1 / 8) for axis in (0, 1))
         far = np.maximum(np.hypot(dx, dy) / np.float32(_NARROW_STEP * palm), 1)
         places = (columns - dx / far, rows - dy / far)
-        detail = cv2.remap(detail, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(detail, dtype=np.float32)
+        narrower = cv2.remap(detail, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        detail = np.asarray(narrower, dtype=np.float32)
+    return detail
 
 
 def fill_texture(

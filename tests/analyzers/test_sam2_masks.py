@@ -200,11 +200,11 @@ def test_without_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
 class _Pipeline:
     """Finds the same hand in every image that is not dark."""
 
-    def best_hand(self, image: np.ndarray, *_: float) -> RawHand | str:
+    def hands(self, image: np.ndarray, *_: float) -> list[RawHand] | str:
         if image.mean() < 64:
             return "no hand found"
         points = left_hand()
-        return RawHand(0.9, 0.9, 0.1, points, np.column_stack([points, points[:, 0]]).astype(np.float32) / 1000)
+        return [RawHand(0.9, 0.9, 0.1, points, np.column_stack([points, points[:, 0]]).astype(np.float32) / 1000)]
 
 
 def test_mediapipe_hands_with_sam2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,3 +87,10 @@ def test_a_hand_comes_back_as_it_was_stored() -> None:
     assert (found.score, found.handedness) == (before.score, before.handedness)
     for name in ("box", "keypoints_2d", "keypoints_3d", "roi", "mask"):
         np.testing.assert_array_equal(getattr(found, name), getattr(before, name))
+
+
+def test_what_a_hand_says_of_itself_is_stored_with_it() -> None:
+    told = dataclasses.replace(hand(), found_by="turned by 90 degrees", handedness_by="the order of the keypoints")
+    found = analysis_of(analysis_payload(told, (40, 30)))
+    assert isinstance(found, HandAnalysis)
+    assert (found.found_by, found.handedness_by) == (told.found_by, told.handedness_by)

@@ -24,11 +24,11 @@ def main() -> None:
     images = np.load(work / "held-out-hands.npy", mmap_mode="r")
     identities = np.load(work / "held-out.npz")["identity"]
     pipeline = HandPipeline(weight("mediapipe-palm-detection"), weight("mediapipe-hand-landmark"))
-    found = [pipeline.best_hand(np.array(image), 0.5, 0.5) for image in images]
+    found = [pipeline.hands(np.array(image), 0.5, 0.5) for image in images]
     squares, freedom, seen = np.zeros(8), 0, 0
     for identity in np.unique(identities):
         hands = [found[i] for i in np.flatnonzero(identities == identity)]
-        ratios = np.array([log_ratios(hand.keypoints_2d) for hand in hands if not isinstance(hand, str)])
+        ratios = np.array([log_ratios(hand[0].keypoints_2d) for hand in hands if not isinstance(hand, str)])
         squares += ((ratios - ratios.mean(axis=0)) ** 2).sum(axis=0)
         seen += len(ratios)
         freedom += len(ratios) - 1
