@@ -19,12 +19,13 @@ from .planning.tasks import ImageRef, Stage, Task, between_task, features_task, 
 from .records.failures import About
 from .results.cell import SetFeatures
 from .results.ledger import Ledger
-from .stages.measure import drift_metrics, measured, no_weights
+from .stages.measure import DISTS, drift_metrics, measured, no_weights
 from .storage.store import Payload
 
 Network = Literal["inception", "vgg16"]
 NETWORK_WEIGHTS: dict[Network, str] = {"vgg16": "lpips-vgg", "inception": "fid-inception"}
 LPIPS_WEIGHTS = ("lpips-alex", "lpips-vgg")
+PERCEIVE_WEIGHTS = (*LPIPS_WEIGHTS, DISTS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,7 @@ def _weights(*names: str) -> dict[str, str] | Undefined:
 
 def _perceive(tasks: Tasks, made: Sequence[Version], executor: Executor, ledger: Ledger) -> dict[str, Payload | None]:
     """With the networks that are at hand: what lacks its own has no value, and everything else has."""
-    at_hand = [_weights(name) for name in LPIPS_WEIGHTS]
+    at_hand = [_weights(name) for name in PERCEIVE_WEIGHTS]
     weights = {name: sha256 for each in at_hand if not isinstance(each, Undefined) for name, sha256 in each.items()}
     found = {
         each.deidentify.digest: perceive_task(

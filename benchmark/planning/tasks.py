@@ -37,7 +37,7 @@ class Stage(StrEnum):
     MATCH = "match"
 
 
-STAGE_VERSIONS: Mapping[Stage, int] = dict.fromkeys(Stage, 1)
+STAGE_VERSIONS: Mapping[Stage, int] = {**dict.fromkeys(Stage, 1), Stage.PERCEIVE: 2}
 """Raised whenever the harness's own part of a stage changes its results."""
 
 COMPARE_ROWS = 256
@@ -254,7 +254,7 @@ def measure_task(
 
 
 def perceive_task(label: str, original: ImageRef, deidentify: str, weights: Mapping[str, str]) -> Task:
-    """LPIPS of one de-identified image against its original; `weights` are the hashes of the networks at hand."""
+    """LPIPS and its kin of one de-identified image against its original; `weights`: hashes of the networks at hand."""
     images = (original, ImageRef.stored(deidentify))
     key = {"images": [each.key for each in images], "weights": dict(weights)}
     nets = "+".join(name.removeprefix("lpips-") for name in weights)

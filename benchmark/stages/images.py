@@ -43,10 +43,10 @@ def _measure_one(task: Task, context: Context) -> Made:
 
 
 def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
-    from .measure import NETS, perceive
+    from .measure import perceive
 
     def look(task: Task) -> Made:
-        nets = tuple(net for net in NETS if net in task.network.split("+"))
+        nets = task.network.split("+")
         return _pair(task, context, lambda a, b, region: Payload(perceive(a, b, region, nets)))
 
     return [look(task) for task in tasks]

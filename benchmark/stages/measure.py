@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.types import Image, Modality
+from ..metrics.quality.full_reference import dists, further_similarity
 from ..metrics.quality.image_quality import image_quality
 from ..metrics.quality.multiscale import ms_ssim
 from ..metrics.quality.paper_preset import paper_lpips, paper_similarity, reduced
@@ -26,9 +27,13 @@ FACE_DRIFTS = {name: f"drift_{name}" for name in ("box", "landmarks_5", "landmar
 PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region", "ms_ssim_region")
 """Metrics on pixels alone."""
 NETS: tuple[Net, ...] = ("alex", "vgg")
+DISTS = "dists"
+"""Name of its weight file, and of what is asked for beside the networks of LPIPS."""
 PAPER = ("psnr_paper", "ssim_paper", "ms_ssim_paper", "lpips_paper")
 """Metrics by the palm paper's own evaluation scripts."""
-PERCEPTUAL = (*(f"lpips_{net}{suffix}" for net in NETS for suffix in ("", "_region")), *PAPER)
+FURTHER = ("fsim", "vif_p", "gmsd", "haarpsi", "dists")
+"""Metrics by the piq package."""
+PERCEPTUAL = (*(f"lpips_{net}{suffix}" for net in NETS for suffix in ("", "_region")), *PAPER, *FURTHER)
 """Metrics that need a network or go with them; measured with `--quality full`."""
 
 
@@ -84,9 +89,9 @@ def no_weights(name: str) -> Undefined:
 
 
 def perceive(
-    original: Image, deidentified: Image, region: NDArray[np.bool_] | None, nets: Sequence[Net] = NETS
+    original: Image, deidentified: Image, region: NDArray[np.bool_] | None, nets: Sequence[str] = (*NETS, DISTS)
 ) -> dict[str, Any]:
-    """LPIPS on the whole image and on the region, and the paper's evaluation; as `measure`.
+    """LPIPS on the whole image and on the region, the paper's evaluation and what piq adds; as `measure`.
 
     Args:
         original, deidentified: two images of one shape.
@@ -103,6 +108,9 @@ def perceive(
     # The paper's LPIPS differs from ours on images that it reduces, and nowhere else.
     as_it_is = reduced(original) is original or "vgg" not in nets
     found["lpips_paper"] = found["lpips_vgg"] if as_it_is else paper_lpips(original, deidentified)
+    found |= further_similarity(original, deidentified)
+    lacking = next((name for name, net in (("lpips-vgg", "vgg"), (DISTS, DISTS)) if net not in nets), None)
+    found["dists"] = no_weights(lacking) if lacking else dists(original, deidentified)
     return plain(found)
 
 

@@ -248,7 +248,9 @@ def _verdicts(record: RunRecord, scored: Scored) -> list[Verdict]:
         what = _difference(each, other)
         outcome: Literal["equal", "different"] = "different" if what else "equal"
         verdicts.append(Verdict(each.metric, each.recognizer, outcome, what))
-    for metric, recognizer in fresh:
+    for (metric, recognizer), other in fresh.items():
+        if other.value is None:
+            continue  # metrics of later versions have no values in its rows
         verdicts.append(Verdict(metric, recognizer, "different", "is missing in the record"))
     return verdicts
 

@@ -21,11 +21,11 @@ from deid_bench.benchmark.storage.store import Store
 from deid_bench.datasets.base import Sample
 
 PROTOCOLS = {
-    "palm-paper/1.0": "ba99bc3ab1cf6c2b4d82fa077088e60c9a0f007b7f0d391949d78e242f7de51b",
-    "palm/1.0": "83f5565a46278d6331a6ff6c5617e861bd31b468414220e228e83bef62e0a83f",
+    "palm-paper/1.0": "556b03f28cfde7110691a1bcc55bdbc3e27bf09e98aedd5a961fa8c3a2515839",
+    "palm/1.0": "01face178871b5ef5f83c765bf89976e3472443c1024b0daa0c316a40b674124",
 }
 """Digest of all task digests below."""
-STORED = "6b30f6d43ab4bdc5b8d883a46774fdc9b1a8707fbb0ac0864ea424d4027d5f74"
+STORED = "4d4037816673997a47ca812f268e1513fe41eb01c41cbe7aa8b85219e7f80b94"
 """SHA-256 of a stored analysis."""
 
 

@@ -8,7 +8,7 @@ from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.metrics.quality.distribution import set_distances
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.stages.measure import PAPER
+from deid_bench.benchmark.stages.measure import FURTHER, PAPER
 
 QUALITY_METRICS = [each for each in METRICS.values() if each.group == "quality"]
 
@@ -20,15 +20,17 @@ def test_descriptions_and_values_have_the_same_names():
     given = set(image_quality(tiny, tiny))
     for network in ("inception", "vgg16"):
         given |= set(set_distances(Undefined("absent"), Undefined("absent"), network))
-    given |= set(PAPER) | {f"{name}_region" for name in ("ms_ssim", "fid", "kid", "fd_vgg16", "kd_vgg16")}
+    given |= (
+        set(PAPER) | set(FURTHER) | {f"{name}_region" for name in ("ms_ssim", "fid", "kid", "fd_vgg16", "kd_vgg16")}
+    )
     assert given == set(described)
 
 
 def test_directions_and_bounds_fit_each_other():
     for metric in QUALITY_METRICS:
         assert metric.group == "quality"
-        distance = metric.name.startswith(("lpips", "f", "k"))
-        assert metric.better == ("lower" if distance else "higher")
+        distance = metric.name.startswith(("lpips", "f", "k", "gmsd", "dists"))
+        assert metric.better == ("lower" if distance and metric.name != "fsim" else "higher")
         if metric.name.startswith("k"):
             assert metric.low is None  # unbiased estimates may be negative
         assert metric.definition.endswith(".")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
+from deid_bench.benchmark.stages.measure import FURTHER
 
 sys.path.insert(0, str(Path(__file__).parent))  # the table's modules are no package
 import parity
@@ -28,6 +29,7 @@ OURS_ALONE = {
 RANK1 = ("rank1_with_source", "rank1_without_source")
 
 IN_THEIR_OWN_TEST = {name for name in METRICS if name.endswith("_paper")} | {
+    *FURTHER,
     *(f"{name}_region" for name in ("ms_ssim", "fid", "kid", "fd_vgg16", "kd_vgg16")),
     *(name for name in METRICS if name.startswith(("rank1_", "rank5_")) and name not in RANK1),
     *(f"fnmr_deidentified_at_fmr_{rate}" for rate in ("10", "1", "0_1")),

@@ -47,4 +47,23 @@ QUALITY_WEIGHTS = (
         description="the Inception network that FID and KID are defined by, as ported by pytorch-fid",
         how_to_get=f"download it from {_FID_RELEASE} and add it",
     ),
+    WeightSpec(
+        name="dists",
+        file="dists_weights.pt",
+        sha256="f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+        size=12288,
+        licence="MIT",
+        training_data="KADID-10k, human judgements of distortions (weights of layers)",
+        citation="Ding et al., Image Quality Assessment: Unifying Structure and Texture Similarity, IEEE TPAMI 44(5), "
+        "2022",
+        sources=(
+            PipArtefact(
+                package="dists-pytorch",
+                version="0.1",
+                member="DISTS_pytorch/weights.pt",
+                sha256="73e54ce13e7cf3ca962ee8e433d129884ec3dc75e00a27af90525e1da760ac61",
+            ),
+        ),
+        description="weights of structure and texture of each layer of VGG16, for DISTS",
+    ),
 )
