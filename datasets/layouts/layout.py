@@ -70,6 +70,8 @@ class Found:
     subject: str
     session: str | None = None
     hand: Hand | None = None
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What is known of the person, by kind; see `Sample.groups`."""
     left_out: str = ""
     """Why the image is not used, although it belongs to the dataset; a few words. Empty: it is used."""
 

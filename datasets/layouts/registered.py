@@ -188,6 +188,7 @@ def make_samples(root: Path, files: Iterable[tuple[Found, FileState]]) -> Iterat
             sha256=state.sha256,
             session=each.session,
             hand=each.hand,
+            groups=each.groups,
         )
 
 

@@ -34,11 +34,11 @@ class Casia(LayoutDataset):
     layout: ClassVar[Layout] = Layout(
         parts={
             "original": Part(
-                r"(?P<subject>\d{4})/(?P=subject)_[mf]_(?P<hand>[lr])_(?P<sample>\d+)\.jpe?g",
+                r"(?P<subject>\d{4})_[mf]_(?P<hand>[lr])_(?P<sample>\d+)\.jpe?g",
                 Published(images=5502, subjects=312, note="an older page has 5,239 images of 301 people"),
             )
         },
-        tree="0001/0001_m_l_01.jpg",
+        tree="0001_m_l_01.jpg, in folders by person or all in one",
         how_to_get="Apply at http://biometrics.idealtest.org (CASIA Palmprint V1).",
         terms=research_terms("casia", "CASIA Palmprint Image Database V1", "the Chinese Academy of Sciences"),
         errata=(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +10,17 @@ from typing import ClassVar, Literal
 from ..base import DatasetError, DatasetInfo
 from ..layouts.layout import Found, Layout, Part, Published, Scan, compile_pattern, plain_labels
 from ..layouts.registered import LayoutDataset
+from ..layouts.table import Row, read_table
 from .terms import research_terms
 
 TABLE = "HandInfo.csv"
-_COLUMNS = ("id", "aspectOfHand", "imageName")
+_COLUMNS = frozenset({"id", "aspectOfHand", "imageName"})
+_GROUPS = ("gender", "skinColor")
 
 
 class Hands11k(LayoutDataset):
     """11,076 images of both hands of 190 people, palm and back, each on white. Who and which side stands in
-    `HandInfo.csv`.
+    `HandInfo.csv`, and so do the groups `gender` and `skinColor`.
 
     Args:
         root: folder with `Hands` and `HandInfo.csv`; empty: the registered one.
@@ -59,13 +60,13 @@ class Hands11k(LayoutDataset):
     ) -> None:
         super().__init__(root, pattern, drop)
         self._side = side
-        self._table: Mapping[str, tuple[str, str]] = {}
+        self._table: Mapping[str, Row] = {}
 
     def find(self, root: Path, pattern: str = "") -> Scan:
         """Read the table, unless the pattern says who is who, then list the images."""
         own = self._pattern or pattern
         if root.is_dir() and not (own and "subject" in compile_pattern(own).groupindex):
-            self._table = read_table(root)
+            self._table = read_hand_info(root)
         return super().find(root, pattern)
 
     def label(self, name: str, groups: Mapping[str, str]) -> Found | str:
@@ -75,36 +76,22 @@ class Hands11k(LayoutDataset):
         row = self._table.get(Path(name).name.lower())
         if row is None:
             return f"not in {TABLE}"
-        subject, aspect = row
-        side, _, hand = aspect.partition(" ")
+        side, hand = (*row["aspectOfHand"].lower().split(), "", "")[:2]
         number = Path(name).stem.rpartition("_")[2]
-        found = plain_labels(name, {"subject": subject, "hand": hand, "side": side, "sample": number})
-        if self._side not in ("both", side) and isinstance(found, Found):
-            return replace(found, left_out=f"{side} side")
-        return found
+        found = plain_labels(name, {"subject": row["id"], "hand": hand, "side": side, "sample": number})
+        if isinstance(found, str):
+            return found
+        known = {each: row[each] for each in _GROUPS if row.get(each)}
+        return replace(found, groups=known, left_out="" if self._side in ("both", side) else f"{side} side")
 
 
-def read_table(root: Path) -> Mapping[str, tuple[str, str]]:
-    """Person and aspect (`palmar left` …) of each image by its lower-case file name.
+def read_hand_info(root: Path) -> Mapping[str, Row]:
+    """Rows of the table by the lower-case file name of their image.
 
     Raises:
-        DatasetError: there is no table, or it lacks a column.
+        DatasetError: there is no table, or it is not as it should be.
     """
     path = next((each for each in (root / TABLE, root.parent / TABLE) if each.is_file()), None)
     if path is None:
         raise DatasetError(f"expected {TABLE} in {str(root)!r}, found none; download it from the dataset's page")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            lacking = set(_COLUMNS) - set(reader.fieldnames or ())
-            if lacking:
-                raise DatasetError(f"expected the columns {', '.join(_COLUMNS)} in {TABLE}, got {reader.fieldnames}")
-            return {
-                (row["imageName"] or "").strip().lower(): (
-                    (row["id"] or "").strip(),
-                    " ".join((row["aspectOfHand"] or "").lower().split()),
-                )
-                for row in reader
-            }
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"expected a readable {TABLE}, got {type(error).__name__}; download it again") from error
+    return {row["imageName"].lower(): row for _, row in read_table(path, _COLUMNS)}

@@ -36,18 +36,21 @@ class Iitd(LayoutDataset):
     layout: ClassVar[Layout] = Layout(
         parts={
             "original": Part(
-                r"(?P<hand>left|right)[ _]hand/(?P<subject>\d+)_(?P<sample>\d+)\.(?:jpe?g|bmp|png)", _COUNTS
+                r"(?P<hand>left|right)[ _]*hand/(?P<subject>\d+)_(?P<sample>\d+)\.(?:jpe?g|bmp|png)", _COUNTS
             ),
             "segmented": Part(
                 r"segmented/(?P<hand>left|right)/(?P<subject>\d+)_(?P<sample>\d+)\.(?:bmp|png|jpe?g)", _COUNTS
             ),
         },
-        tree="Left Hand/001_1.JPG, Right Hand/001_1.JPG (or Segmented/Left/001_1.bmp with images=segmented)",
+        tree="Left  Hand/001_1.JPG, Right Hand/001_1.JPG (or Segmented/Left/001_1.bmp with images=segmented)",
         how_to_get="Apply at https://www4.comp.polyu.edu.hk/~csajaykr/IITD/Database_Palm.htm and unpack the archive.",
         terms=research_terms(
             "iitd", "IIT Delhi Touchless Palmprint Database (Version 1.0)", "IIT Delhi and the Hong Kong PolyU"
         ),
-        errata=("Sources differ in the number of images (2,601 or 3,290) and their size; counts are warnings only.",),
+        errata=(
+            "The folder of left hands has two blanks in its name in the owners' archive; both spellings are read.",
+            "Sources differ in the number of images (2,601 or 3,290) and their size; counts are warnings only.",
+        ),
     )
 
     def __init__(

@@ -8,6 +8,7 @@ from deid_bench.datasets.base import Dataset, DatasetError
 from deid_bench.datasets.layouts.layout import compile_pattern
 from deid_bench.datasets.manifest import check_samples, manifest_digest
 from deid_bench.datasets.published.casia import Casia
+from deid_bench.datasets.published.coep import Coep
 from deid_bench.datasets.published.hands_11k import Hands11k
 from deid_bench.datasets.published.iitd import Iitd
 from deid_bench.datasets.published.lfw import Lfw
@@ -30,6 +31,7 @@ HAND_INFO = """id,age,gender,skinColor,accessories,nailPolish,aspectOfHand,image
 # loader, its options, file, (sample id, identity, subject, session, hand)
 FILES = [
     (Iitd, {}, "IITD Palmprint V1/Left Hand/001_1.JPG", ("001-left/1", "001-left", "001", None, "left")),
+    (Iitd, {}, "IITD/Left  Hand/002_1.JPG", ("002-left/1", "002-left", "002", None, "left")),
     (Iitd, {}, "Right Hand/230_6.bmp", ("230-right/6", "230-right", "230", None, "right")),
     (Iitd, {"images": "segmented"}, "Segmented/Right/007_5.bmp", ("007-right/5", "007-right", "007", None, "right")),
     (PolyuCf, {}, "ROI/12_10.bmp", ("12/10", "12", "12", None, None)),
@@ -50,6 +52,9 @@ FILES = [
     (Mpd, {}, "MPD/original palms/001_2_h_l_03.jpg", ("001-left/s2-h-03", "001-left", "001", "2", "left")),
     (Mpd, {"images": "roi"}, "200_1_m_r_10_ROI.jpeg", ("200-right/s1-m-10", "200-right", "200", "1", "right")),
     (Casia, {}, "0001/0001_m_r_04.jpg", ("0001-right/04", "0001-right", "0001", None, "right")),
+    (Casia, {}, "CASIA-PalmV1/0312_f_l_12.jpg", ("0312-left/12", "0312-left", "0312", None, "left")),
+    (Coep, {}, "001_1.jpg", ("001/1", "001", "001", None, None)),
+    (Coep, {}, "COEP/167/167_8.JPG", ("167/8", "167", "167", None, None)),
     (XjtuUp, {}, "XJTU-UP/iPhone/Flash/L_001/3.jpg", ("001-left/iphone-flash-3", "001-left", "001", None, "left")),
     (XjtuUp, {}, "huawei/Nature/R_100/a.bmp", ("100-right/huawei-nature-a", "100-right", "100", None, "right")),
     (Orl, {}, "s40/10.pgm", ("s40/10", "s40", "s40", None, None)),
@@ -101,6 +106,7 @@ def test_11k_hands_takes_people_and_sides_from_the_table(build):
         ("0-right", "0", "right"),
         ("1000001-right", "1000001", "right"),
     ]
+    assert palms[0].groups == {"gender": "male", "skinColor": "fair"}
     assert listed(Hands11k, root / "Hands") == [
         *(type(s)(**{f: getattr(s, f) for f in s.__slots__}) for s in palms),
     ]
@@ -228,6 +234,31 @@ def test_trees_that_are_no_dataset_are_refused(build, monkeypatch):
     monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_DEPTH", 0)
     with pytest.raises(DatasetError, match="no image files"):
         listed(Orl, build(["a/b/c/1.pgm"]))
+
+
+def test_coep_labels_are_repaired_on_demand(build, put):
+    root = build([f"{person:03d}_{number}.jpg" for person in range(1, 6) for number in (1, 2)])
+    (root / "004_2.jpg").write_bytes((root / "002_1.jpg").read_bytes())  # 002 and 004 are one palm
+    assert len({each.identity for each in listed(Coep, root)}) == 5
+    dataset = Coep(str(root), repair="known", same="3=5")
+    dataset.prepare()
+    dataset.prepare()
+    samples = dataset.samples()
+    check_samples(samples)
+    assert {each.sample_id: each.identity for each in samples if each.sample_id.endswith("/2")} == {
+        "001/2": "001",
+        "002/2": "002",
+        "003/2": "003",
+        "004/2": "002",
+        "005/2": "003",
+    }
+    assert dataset.notes == ("labels repaired: 004 is 002, 005 is 003",)
+    assert "None stated" in Coep.info.licence
+    with pytest.raises(DatasetError, match="numbers of this set"):
+        listed(Coep, root, same="1=99")
+    for bad in ("1", "=2", "1="):
+        with pytest.raises(ValueError, match="same=NUMBER"):
+            Coep(same=bad)
 
 
 def test_without_a_folder_the_error_says_how_to_get_it_and_what_to_do():
