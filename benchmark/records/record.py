@@ -18,6 +18,7 @@ from .attacks import Attacks
 from .failures import Failure
 from .layout import Model, Outside, Text
 from .value import Interval as Interval
+from .value import Range as Range
 from .value import Value as Value
 
 SCHEMA_VERSION = 1
@@ -271,6 +272,8 @@ class RunRecord(Model):
     """Digest of everything the numbers depend on; also in the folder's name."""
     toolkit: Text
     """deid-bench version."""
+    score_version: int = 1
+    """Version of the scoring, which the digest covers; 1 in records of before it was noted."""
     protocol: ProtocolRef
     dataset: Dataset
     method: Method

@@ -18,6 +18,15 @@ class Interval(Model):
     """How it was computed."""
 
 
+class Range(Model):
+    """The least and the greatest that a number is over the thresholds that the originals leave open."""
+
+    low: float
+    """In the metric's unit."""
+    high: float
+    """In the metric's unit."""
+
+
 class Value(Model):
     """One number, or the reason why there is none."""
 
@@ -35,3 +44,6 @@ class Value(Model):
     """How many comparisons or images stand behind it."""
     reason: Text | None = None
     """Why there is no value, or what is to be known about it."""
+    range: Range | None = None
+    """Between which values it lies over all thresholds of equal error, where the protocol looks at all of them; the
+    value is that of the end that is worst for privacy."""

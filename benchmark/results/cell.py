@@ -13,7 +13,7 @@ from ...datasets.base import Sample
 from ..metrics.plugged import Plugged, plugged
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
-from ..planning.cells import Cell
+from ..planning.cells import SCORE_VERSION, Cell
 from ..protocols import Protocol
 from ..records.failures import Failure
 from ..storage.store import Payload
@@ -55,6 +55,8 @@ class Setting:
     """None: none was asked for."""
     no_rates: str = ""
     """Why the dataset supports no rate of recognition; empty: it does."""
+    score_version: int = SCORE_VERSION
+    """An older one for records of before."""
 
     @staticmethod
     def of(cell: Cell, targets: Sequence[str] = ()) -> Setting:

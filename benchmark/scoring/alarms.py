@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..metrics.values import Undefined
 from ..records.failures import Failure
@@ -13,10 +13,16 @@ MAX_DIR = 130.0
 MAX_EER = 20.0
 MIN_GENUINE = 30
 MAX_SKIPPED = 0.1
+MAX_SPAN = 5.0
+"""Points between the ends of the thresholds of equal error."""
 
 
 def alarms(
-    values: Sequence[Value], counts: Counts, draws: Draws | Undefined, failures: Sequence[Failure] = ()
+    values: Sequence[Value],
+    counts: Counts,
+    draws: Draws | Undefined,
+    failures: Sequence[Failure] = (),
+    spans: Mapping[tuple[str, str], tuple[float, float]] | None = None,
 ) -> list[str]:
     """What a reader has to know before trusting a record.
 
@@ -25,6 +31,7 @@ def alarms(
         counts: what became of the images.
         draws: of the identities, or why there are none.
         failures: the ledger.
+        spans: by metric and recogniser: between which values a number lies over the thresholds of equal error.
 
     Returns:
         Sentences; empty when nothing is conspicuous.
@@ -44,6 +51,12 @@ def alarms(
             found.append(
                 f"{each.recognizer}: EER of the originals is {each.value:.1f} %, above {MAX_EER:.0f}: it hardly "
                 "recognises anybody, so failing to recognise de-identified images shows little"
+            )
+        low, high = (spans or {}).get((each.metric, each.recognizer or ""), (0.0, 0.0))
+        if high - low > MAX_SPAN:
+            found.append(
+                f"{each.recognizer}: threshold undetermined: {each.metric} is anywhere from {low:.1f} to {high:.1f} % "
+                "over the thresholds of equal error, of which the originals leave a whole range open"
             )
         if each.metric == "rr_cross" and each.n < MIN_GENUINE:
             found.append(f"{each.recognizer}: only {each.n} comparisons with other images of the same identity")

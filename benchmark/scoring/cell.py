@@ -16,7 +16,7 @@ from ..metrics.quality.distribution import set_distances
 from ..metrics.quality.frechet import SetDistance
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
-from ..planning.cells import Cell, describe
+from ..planning.cells import SCORE_VERSION, Cell, describe
 from ..planning.retrieval_split import Roles
 from ..records import record as records
 from ..records.attacks import Attacks
@@ -33,9 +33,13 @@ from .attacks import report_attacks
 from .diversity import report_diversity
 from .no_rates import own_distances, report_no_rates
 from .numbers import Units, Values, Vector, draw_identities, draw_units
-from .recognition import Recognition
-from .retrieval import Retrieval
+from .recognition import Recognition, Searches
+from .retrieval import QueriesSearched
+from .searches import EverybodySearched
 from .withheld import withhold
+
+THRESHOLD_ALARMS = 2
+"""Version of the scoring that first says where the threshold is undetermined."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,9 +79,8 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
         if setting.no_rates:
             own[name] = own_distances(results, distances)
             continue
-        kind = Recognition if setting.queries is None else Retrieval
-        scored = kind(setting, results.usable, results.versions, made, distances, name, units)
-        scored.report(values)
+        scored = Recognition(setting, results.usable, results.versions, made, distances, name, units)
+        scored.report(values, _searches(setting, results, scored))
         own[name] = scored.own_by_version()
         kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, name)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
@@ -92,8 +95,16 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     scores = io.BytesIO()
     np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
     files = {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
-    warnings = alarms(values.values, counts, values.draws, results.failures)
+    spans = values.spans if setting.score_version >= THRESHOLD_ALARMS else {}
+    warnings = alarms(values.values, counts, values.draws, results.failures, spans)
     return Scored(values, counts, warnings, _sample_rows(setting, results, own), files, attacks)
+
+
+def _searches(setting: Setting, results: CellResults, recognition: Recognition) -> Searches:
+    if setting.queries is None:
+        return EverybodySearched(recognition)
+    targets = np.flatnonzero([each.sample_id in setting.targets for each in results.usable])
+    return QueriesSearched(recognition, targets)
 
 
 def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecord, dict[str, bytes]]:
@@ -103,6 +114,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
     data, distances_file = write(pair_distances(setting, results))
     record = RunRecord(
         digest=cell.digest,
+        score_version=SCORE_VERSION,
         toolkit=__version__,
         protocol=_protocol(cell),
         dataset=_dataset(cell),

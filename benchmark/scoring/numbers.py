@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..metrics.catalogue import METRICS
 from ..metrics.metric import Metric
+from ..metrics.privacy.rejection import rejection_rate
 from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
@@ -25,6 +26,7 @@ from ..statistics.uncertainty import Draws, Interval, Replicates, draw_clusters,
 Vector = NDArray[np.float64]
 CurveName = Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
 
+CMC_RANKS = 20
 CURVE_POINTS = 200
 RESAMPLES = 1000
 DRAW_SEED = 20250408
@@ -42,6 +44,8 @@ class Values:
     curves: list[Curve] = field(default_factory=list)
     replicates: dict[tuple[str, str], Replicates] = field(default_factory=dict)
     """By metric and recogniser ("" for none), for comparing methods in pairs."""
+    spans: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    """By metric and recogniser: least and greatest over the thresholds that the originals leave open, in the unit."""
 
     def add(
         self,
@@ -53,8 +57,9 @@ class Values:
         std: float | None = None,
         reason: str | None = None,
         within: Replicates | Interval | Undefined | None = None,
+        span: tuple[float, float] | None = None,
     ) -> None:
-        """Record a number in the metric's unit, with the interval of its replicates."""
+        """Record a number in the metric's unit, with the interval of its replicates and its range over thresholds."""
         if isinstance(within, Replicates) and value is not None:
             self.replicates[metric, recognizer or ""] = within
         scale = self.catalogue[metric].scale
@@ -74,8 +79,16 @@ class Values:
                 interval=None if value is None else _interval(within, scale),
                 n=n,
                 reason=reason,
+                range=None
+                if span is None or value is None
+                else records.Range(low=float(span[0]) * scale, high=float(span[1]) * scale),
             )
         )
+
+    def open_threshold(self, metric: str, recognizer: str, span: tuple[float, float]) -> None:
+        """Note between which values a number lies over the thresholds that the originals leave open, for the alarms."""
+        scale = self.catalogue[metric].scale
+        self.spans[metric, recognizer] = (span[0] * scale, span[1] * scale)
 
     def add_mean(
         self,
@@ -116,6 +129,7 @@ class Values:
         recognizer: str | None = None,
         reason: str | None = None,
         levels: Levels | None = None,
+        span: tuple[float, float] | None = None,
     ) -> None:
         """Record a share of images: outcomes are 1 or 0, or the chance of 1; columns and levels as in `add_mean`."""
         found = share(outcomes)
@@ -125,7 +139,7 @@ class Values:
         within = None
         if isinstance(self.draws, Draws):
             within = share_replicates(clustered(outcomes, columns), self.draws, levels)
-        self.add(metric, found, len(outcomes), recognizer, reason=reason, within=within)
+        self.add(metric, found, len(outcomes), recognizer, reason=reason, within=within, span=span)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,9 +191,11 @@ def draw_identities(
         queried: identities of the queries, drawn apart from the strangers in the gallery; None: no such roles.
     """
     names = sorted(set(identities))
-    strata = [name in dev for name in names] if dev != evaluated else None
-    if queried is not None and 0 < len(queried) < len(names):
-        strata = [name in queried for name in names]
+    asked = queried if queried is not None and 0 < len(queried) < len(names) else None
+    strata = None
+    if dev != evaluated or asked is not None:
+        parts = dev if dev != evaluated else frozenset()
+        strata = [2 * (name in parts) + (asked is not None and name in asked) for name in names]
     return draw_clusters(len(names), RESAMPLES, DRAW_SEED, strata)
 
 
@@ -194,11 +210,9 @@ def _interval(within: Replicates | Interval | Undefined | None, scale: float) ->
 def rejected(scores: Clustered, threshold: float) -> tuple[float | Undefined, int]:
     """Share rejected; what could not be processed is rejected."""
     total = scores.values.size + scores.lost.size
-    if not total:
-        return Undefined("no comparisons"), 0
-    if math.isnan(threshold):
+    if total and math.isnan(threshold):
         return Undefined("no threshold: the originals give no genuine or no impostor pairs"), total
-    return (float(np.count_nonzero(scores.values > threshold)) + scores.lost.size) / total, total
+    return rejection_rate(scores.values, threshold, scores.lost.size) if total else Undefined("no comparisons"), total
 
 
 def lost_note(lost: int) -> str | None:

@@ -8,9 +8,9 @@ What could not be done is never left out of a privacy number:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,36 +18,34 @@ from numpy.typing import NDArray
 from ...datasets.base import Sample
 from ..metrics.base import Comparisons
 from ..metrics.privacy.deidentification_ratio import dir_ratio
-from ..metrics.privacy.effective_eer import effective_eer, mated_scores
-from ..metrics.privacy.singling_out import PEOPLE, Nearest, linkability, nearest_by_identity, singling_out
-from ..metrics.privacy.unlinkability import unlinkability
 from ..metrics.recognition.decidability import d_prime
 from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
-from ..metrics.recognition.identification import Identification, identify
 from ..metrics.recognition.population import Ordered
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..results.acquired import acquired, is_known
 from ..results.cell import Distances, Matrix, Setting
-from ..statistics.bootstrap_replicates import effective_eer_interval, recognition_replicates, share_replicates
-from ..statistics.bootstrap_scores import Clustered, Pairs, pair_across, pair_up
-from ..statistics.uncertainty import Draws, Interval, Replicates
-from .numbers import CURVE_POINTS, CurveName, Units, Values, Vector, clustered, curve_of, lost_note, rejected
+from ..statistics.bootstrap_replicates import recognition_replicates
+from ..statistics.bootstrap_scores import Clustered, Pairs, pair_up
+from ..statistics.uncertainty import Draws, Replicates
+from .compared import AllPairs, Compared, QueriesInGallery, Rows
+from .linking import report_linking
+from .numbers import CURVE_POINTS, Units, Values, Vector, clustered, curve_of, lost_note, rejected
 from .plugged import report_comparisons, sort_comparisons
+from .probes import Probe
+from .thresholds import Thresholds
 
-CMC_RANKS = 20
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Probe:
-    """One de-identified image before the recogniser."""
+class Searches(Protocol):
+    """What is reported of one-to-many searches."""
 
-    version: Version
-    column: int
-    """Its original, among the usable samples."""
-    row: Matrix | None
-    """(usable samples,) its distances; None when it could not be processed."""
+    def report(self, values: Values) -> None:
+        """Add the numbers of the searches."""
+
+    def report_rates(self, values: Values) -> None:
+        """Add error rates that go with them."""
 
 
 class Recognition:
@@ -75,13 +73,13 @@ class Recognition:
     ) -> None:
         self.name = name
         self._plugged = setting.metrics
-        self._units = units
+        self.units = units
         self._distances = distances
-        self._identities = np.array([each.identity for each in usable], dtype=object)
+        self.identities = np.array([each.identity for each in usable], dtype=object)
         people = sorted({each.identity for each in setting.samples})
-        self._people = len(people)
+        self.people = len(people)
         place = {identity: index for index, identity in enumerate(people)}
-        self._cluster = np.array([place[each.identity] for each in usable], dtype=np.intp)
+        self.cluster = np.array([place[each.identity] for each in usable], dtype=np.intp)
         everyone = [each.subject for each in setting.samples]
         dev, evaluated = setting.protocol.dev_subjects(everyone), setting.protocol.eval_subjects(everyone)
         # A sample without a template was not acquired: no comparison with it exists.
@@ -90,31 +88,44 @@ class Recognition:
         self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
         dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
         self._dev = dev_rows if setting.protocol.threshold.source == "dev" else None
-        self._asked, self._gallery = self._sides(setting, usable)
-        self.genuine, self.impostor = self._pairs(self._eval)
+        self._rule = setting.protocol.threshold.rule
+        self.compared = self._compared(setting, usable)
+        self.asked, self.gallery = self.compared.sides(self._eval)
+        self.genuine, self.impostor = self.compared.distances(self._eval)
         column = {each.sample_id: index for index, each in enumerate(usable)}
         self._made = {digest: row for row, digest in enumerate(made)}
         self.left_out = 0
         """Images of which the recogniser gave some distances and failed on others."""
         self.probes = self._find_probes(versions, column)
 
-    def _sides(self, setting: Setting, usable: Sequence[Sample]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Which samples' versions are probes, and which originals they are compared with: here all with all."""
-        return self._eval, self._eval
+    def _compared(self, setting: Setting, usable: Sequence[Sample]) -> Compared:
+        if setting.queries is None:
+            return AllPairs(self._distances.originals, self.cluster, self.people)
+        query = np.array([each.sample_id in setting.queries for each in usable], dtype=bool)
+        return QueriesInGallery(self._distances.originals, self.cluster, self.people, query)
 
-    def _pairs(self, chosen: NDArray[np.intp]) -> tuple[Matrix, Matrix]:
-        """Genuine and impostor distances of all pairs i < j; row by row, as there can be very many."""
-        genuine, impostor = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
-        for at, row in enumerate(chosen):
-            others = chosen[at + 1 :]
-            values = self._distances.originals[row, others]
-            same = self._cluster[others] == self._cluster[row]
-            genuine.append(values[same])
-            impostor.append(values[~same])
-        return np.concatenate(genuine), np.concatenate(impostor)
+    @property
+    def originals(self) -> Matrix:
+        """Distances of all usable originals."""
+        return self._distances.originals
+
+    @property
+    def setters(self) -> Rows:
+        """The originals that thresholds are set on."""
+        return self._eval if self._dev is None else self._dev
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Comparisons of the evaluated originals."""
+        return self.compared.pairs(self._eval)
+
+    @cached_property
+    def setting_pairs(self) -> Pairs:
+        """Comparisons of the originals that thresholds are set on."""
+        return self.pairs if self._dev is None else self.compared.pairs(self._dev)
 
     def _find_probes(self, versions: Sequence[Version], columns: Mapping[str, int]) -> list[Probe]:
-        members, probes = set(self._asked.tolist()), []
+        members, probes = set(self.asked.tolist()), []
         for version in versions:
             column = columns[version.sample.sample_id]
             if column not in members:
@@ -122,7 +133,7 @@ class Recognition:
             row = self._made.get(version.deidentify.digest)
             # Failed: as if the original had been published.
             found = self._distances.originals[column] if row is None else self._distances.deidentified[row]
-            if is_known(found, np.append(self._gallery, column)):
+            if is_known(found, np.append(self.gallery, column)):
                 probes.append(Probe(version, column, found))
             elif row is None or self._acquired.images[row]:
                 self.left_out += 1
@@ -136,39 +147,66 @@ class Recognition:
         return [each for each in self.probes if each.row is not None]
 
     @property
-    def _lost(self) -> list[int]:
+    def lost(self) -> list[int]:
         """Units of the probes that it could not."""
-        return [self._unit(each) for each in self.probes if each.row is None]
+        return [self.unit(each) for each in self.probes if each.row is None]
 
-    def _note(self, lost: int) -> str | None:
+    def note(self, lost: int) -> str | None:
+        """What is to be known about images that could not be processed, or only in part."""
         left_out = f"{self.left_out} images are left out: some of their distances are none" if self.left_out else None
         return "; ".join(each for each in (lost_note(lost), left_out) if each) or None
 
-    def _unit(self, probe: Probe) -> int:
-        return self._units.column[probe.version.deidentify.digest]
+    def unit(self, probe: Probe) -> int:
+        """What is drawn for it, as a column of the draws."""
+        return self.units.column[probe.version.deidentify.digest]
 
-    def report(self, values: Values) -> None:
-        """Add all numbers of this recogniser."""
-        genuine, impostor = (self.genuine, self.impostor) if self._dev is None else self._pairs(self._dev)
+    def report(self, values: Values, searches: Searches) -> None:
+        """Add all numbers of this recogniser.
+
+        Args:
+            values: collects them.
+            searches: what is reported of searches: `EverybodySearched`, or the queries' own under a protocol that has
+                such.
+        """
+        genuine, impostor = self.compared.distances(self.setters)
         point = eer(genuine, impostor)
-        threshold = point.threshold if isinstance(point, EerPoint) else math.nan
+        thresholds = Thresholds.of(point, self._rule)
         own, cross = self.own(), self.cross()
         within = self._replicates(values.draws, own, cross)
         self._report_originals(values, within)
-        found = point.threshold if isinstance(point, EerPoint) else point
-        values.add("eer_threshold", found, len(genuine) + len(impostor), self.name, within=within.get("eer_threshold"))
+        found = thresholds.headline if isinstance(point, EerPoint) else point
+        span = (thresholds.lowest, thresholds.laxest) if thresholds.whole else None
+        compared = len(genuine) + len(impostor)
+        values.add("eer_threshold", found, compared, self.name, within=within.get("eer_threshold"), span=span)
         for suffix, scores in (("", own), ("_cross", cross)):
-            share, total = rejected(scores, threshold)
-            note = self._note(scores.lost.size)
-            values.add(f"rr{suffix}", share, total, self.name, reason=note, within=within.get(f"rr{suffix}"))
+            self._report_rejection(values, f"rr{suffix}", scores, thresholds, within.get(f"rr{suffix}"))
             ratio = dir_ratio(self.genuine, self.impostor, scores.values)
             values.add(f"dir{suffix}", ratio, scores.values.size, self.name, within=within.get(f"dir{suffix}"))
         for metric in self._plugged:
             if metric.takes == "comparisons":
-                report_comparisons(values, metric, self.comparisons(threshold), self.name)
-        self._report_searches(values)
-        self._report_linking(values, threshold)
+                report_comparisons(values, metric, self.comparisons(thresholds.headline), self.name)
+        searches.report(values)
+        report_linking(values, self, thresholds)
         self._report_deidentified(values)
+        searches.report_rates(values)
+
+    def _report_rejection(
+        self,
+        values: Values,
+        metric: str,
+        scores: Clustered,
+        thresholds: Thresholds,
+        within: Replicates | Undefined | None,
+    ) -> None:
+        share, total = rejected(scores, thresholds.headline)
+        ends = rejected(scores, thresholds.laxest)[0], rejected(scores, thresholds.lowest)[0]
+        span = None
+        if not isinstance(ends[0], Undefined) and not isinstance(ends[1], Undefined):
+            span = (ends[0], ends[1])
+            values.open_threshold(metric, self.name, span)
+        note = self.note(scores.lost.size)
+        shown = span if thresholds.whole else None
+        values.add(metric, share, total, self.name, reason=note, within=within, span=shown)
 
     def _replicates(
         self, draws: Draws | Undefined, own: Clustered, cross: Clustered
@@ -176,20 +214,13 @@ class Recognition:
         """Replicates of all recognition numbers, by metric; empty where none can be drawn."""
         if isinstance(draws, Undefined) or not (self.genuine.size and self.impostor.size):
             return {}
-        setting = None
-        if self._dev is not None:
-            genuine, impostor = self._pairs(self._dev)
-            if not (genuine.size and impostor.size):
-                return {}
-            setting = self._paired(self._dev)
+        setting = None if self._dev is None else self.setting_pairs
+        if setting is not None and not (setting.genuine.size and setting.impostor.size):
+            return {}
         scores = {"": own, "_cross": cross}
         kept = {suffix: each for suffix, each in scores.items() if each.values.size + each.lost.size}
-        levels = self._units.levels
-        return recognition_replicates(self._paired(self._eval), kept, draws, FNMR_METRICS, setting, levels)
-
-    def _paired(self, chosen: NDArray[np.intp]) -> Pairs:
-        labels = self._identities[chosen].astype(str)
-        return pair_up(self._distances.originals[np.ix_(chosen, chosen)], labels, self._cluster[chosen], self._people)
+        laxest = self._rule == "eer-range"
+        return recognition_replicates(self.pairs, kept, draws, FNMR_METRICS, setting, self.units.levels, laxest)
 
     def _report_originals(self, values: Values, within: Mapping[str, Replicates | Undefined]) -> None:
         pairs = len(self.genuine) + len(self.impostor)
@@ -208,8 +239,8 @@ class Recognition:
 
     def own(self) -> Clustered:
         """Distance of each de-identified image to its own original."""
-        kept = [(float(each.row[each.column]), self._unit(each)) for each in self.probes if each.row is not None]
-        return clustered([value for value, _ in kept], [unit for _, unit in kept], self._lost)
+        kept = [(float(each.row[each.column]), self.unit(each)) for each in self.probes if each.row is not None]
+        return clustered([value for value, _ in kept], [unit for _, unit in kept], self.lost)
 
     def cross(self) -> Clustered:
         """Distances of each de-identified image to the other originals of the same identity."""
@@ -217,85 +248,27 @@ class Recognition:
         units: list[int] = []
         lost: list[int] = []
         for each in self.probes:
-            own = self._cluster[each.column]
-            others = self._gallery[(self._cluster[self._gallery] == own) & (self._gallery != each.column)].tolist()
+            own = self.cluster[each.column]
+            others = self.gallery[(self.cluster[self.gallery] == own) & (self.gallery != each.column)].tolist()
             if each.row is None:
-                lost += [self._unit(each)] * len(others)
+                lost += [self.unit(each)] * len(others)
             else:
                 distances += [float(each.row[column]) for column in others]
-                units += [self._unit(each)] * len(others)
+                units += [self.unit(each)] * len(others)
         return clustered(distances, units, lost)
 
-    def _table(self) -> tuple[Matrix, list[str], list[str], NDArray[np.intp] | None]:
+    def table(self) -> tuple[Matrix, list[str], list[str], NDArray[np.intp] | None]:
         """(probes, gallery) distances, identities of both, and the column of each probe's source if it is there."""
         processed = self.processed
-        rows = [each.row[self._gallery] for each in processed if each.row is not None]
-        place = {int(column): index for index, column in enumerate(self._gallery)}
+        rows = [each.row[self.gallery] for each in processed if each.row is not None]
+        place = {int(column): index for index, column in enumerate(self.gallery)}
         there = all(each.column in place for each in processed)
         return (
-            np.stack(rows) if rows else np.zeros((0, len(self._gallery)), np.float32),
-            [str(self._identities[each.column]) for each in processed],
-            [str(each) for each in self._identities[self._gallery]],
+            np.stack(rows) if rows else np.zeros((0, len(self.gallery)), np.float32),
+            [str(self.identities[each.column]) for each in processed],
+            [str(each) for each in self.identities[self.gallery]],
             np.array([place[each.column] for each in processed], dtype=np.intp) if there else None,
         )
-
-    def _report_searches(self, values: Values) -> None:
-        """Rank-1 of the de-identified images."""
-        for metric, with_source in (("rank1_with_source", True), ("rank1_without_source", False)):
-            self._report_identification(values, metric, with_source)
-
-    def _report_identification(self, values: Values, metric: str, with_source: bool) -> None:
-        table, probes, gallery, sources = self._table()
-        if not len(table):
-            values.add(metric, Undefined("no de-identified image could be processed"), 0, self.name)
-            return
-        found = identify(table, probes, gallery, None if with_source or sources is None else sources.tolist())
-        if not isinstance(found, Identification):
-            values.add(metric, found, 0, self.name)
-            return
-        total = found.probes + len(self._lost)
-        share = found.probes / total  # an image that cannot be processed is not identified
-        within = self._hit_replicates(values.draws, table, probes, gallery, None if with_source else sources)
-        note = self._note(len(self._lost))
-        values.add(metric, found.rank1 * share, total, self.name, reason=note, within=within)
-        ranks = np.arange(1, min(CMC_RANKS, len(found.cmc)) + 1, dtype=np.float64)
-        name: CurveName = "cmc_with_source" if with_source else "cmc_without_source"
-        values.curves.append(curve_of(name, self.name, ranks, found.cmc[: len(ranks)] * share))
-
-    def _hit_replicates(
-        self,
-        draws: Draws | Undefined,
-        table: Matrix,
-        probes: list[str],
-        gallery: list[str],
-        sources: NDArray[np.intp] | None,
-    ) -> Replicates | Undefined | None:
-        """Replicates of rank-1: the gallery stays, probes are drawn."""
-        nearest = nearest_by_identity(table, probes, gallery, _hidden(table, sources))
-        if isinstance(nearest, Undefined) or isinstance(draws, Undefined):
-            return None
-        hits = linkability(nearest, [nearest.others.shape[1] + 1]).by_probe[0]
-        processed = self.processed
-        units = [self._unit(processed[row]) for row in nearest.probe]
-        outcomes = [*hits.tolist(), *([0.0] * len(self._lost))]
-        return share_replicates(clustered(outcomes, [*units, *self._lost]), draws, self._units.levels)
-
-    def _report_linking(self, values: Values, threshold: float) -> None:
-        """Unlinkability and the risks of WP216; an image is never compared with its own original."""
-        table, probes, gallery, sources = self._table()
-        scores = mated_scores(table, probes, gallery, sources)
-        pairs = scores.mated.size + scores.non_mated.size
-        rate = effective_eer(scores.mated, scores.non_mated)
-        within = self._linking_interval(values.draws, table, probes, gallery, sources)
-        values.add("eer_effective", rate, pairs, self.name, within=within)
-        unlinkable = unlinkability(scores.mated, scores.non_mated)
-        for metric, attribute in (("d_sys", "d_sys"), ("d_sys_null", "null")):
-            number = unlinkable if isinstance(unlinkable, Undefined) else float(getattr(unlinkable, attribute))
-            values.add(metric, number, pairs, self.name)
-        hidden = _hidden(table, sources)
-        self._report_risk(values, "linkability", nearest_by_identity(table, probes, gallery, hidden), math.nan)
-        turned = nearest_by_identity(table.T, gallery, probes, None if hidden is None else hidden.T)
-        self._report_risk(values, "singling_out", turned, threshold)
 
     def _report_deidentified(self, values: Values) -> None:
         """De-identified images against each other: an attacker whose gallery holds the method's own output."""
@@ -309,8 +282,8 @@ class Recognition:
         table = self._distances.versions[np.ix_(rows, rows)]
         good = self._acquired.versions[rows]
         table, columns = table[np.ix_(good, good)], columns[good]
-        labels = self._identities[columns].astype(str)
-        compared = pair_up(table, labels, self._cluster[columns], self._people)
+        labels = self.identities[columns].astype(str)
+        compared = pair_up(table, labels, self.cluster[columns], self.people)
         point = eer(compared.genuine, compared.impostor)
         within = None
         if isinstance(point, EerPoint) and isinstance(values.draws, Draws):
@@ -318,64 +291,19 @@ class Recognition:
         rate = point.eer if isinstance(point, EerPoint) else point
         values.add("eer_deidentified", rate, compared.table.distances.size, self.name, within=within)
 
-    def _report_risk(self, values: Values, metric: str, nearest: Nearest | Undefined, threshold: float) -> None:
-        if isinstance(nearest, Undefined):
-            values.add(metric, nearest, 0, self.name)
-            return
-        people = nearest.others.shape[1] + 1
-        if people < PEOPLE:
-            values.add(metric, Undefined(f"needs {PEOPLE} identities, got {people}"), 0, self.name)
-            return
-        if metric == "linkability":
-            processed = self.processed
-            hits = [*linkability(nearest, [PEOPLE]).by_probe[0].tolist(), *([0.0] * len(self._lost))]
-            units = [*(self._unit(processed[row]) for row in nearest.probe), *self._lost]
-            values.add_share(metric, hits, units, self.name, levels=self._units.levels)
-            return
-        if math.isnan(threshold):
-            values.add(metric, Undefined("no threshold"), 0, self.name)
-            return
-        # The targets are originals: identities are drawn, whatever the number of versions.
-        outcomes = singling_out(nearest, threshold, [PEOPLE]).by_probe[0].tolist()
-        values.add_share(metric, outcomes, [int(self._cluster[self._gallery[row]]) for row in nearest.probe], self.name)
-
-    def _linking_interval(
-        self,
-        draws: Draws | Undefined,
-        table: Matrix,
-        probes: list[str],
-        gallery: list[str],
-        sources: NDArray[np.intp] | None,
-    ) -> Interval | Undefined | None:
-        if isinstance(draws, Undefined) or not table.size:
-            return None
-        image = self._cluster[[each.column for each in self.processed]]
-        original = self._cluster[self._gallery]
-        compared = len(original) - (0 if sources is None else 1)
-        mated = np.bincount(original, minlength=self._people)[image] - (len(original) - compared)
-        if not mated.any() or (mated == compared).all():
-            return None
-        pairs = pair_across(table, (image, original), self._people, sources)
-        return effective_eer_interval(pairs, draws)
-
     def comparisons(self, threshold: float) -> Comparisons:
         """All comparisons with the identities behind them, for metrics that users bring."""
         processed = self.processed
         own = [float(each.row[each.column]) for each in processed if each.row is not None]
         return sort_comparisons(
             self._distances.originals,
-            self._original_pairs(),
-            (self._table()[0], np.array([each.column for each in processed], dtype=np.intp), self._gallery),
+            self.compared.places(self._eval),
+            (self.table()[0], np.array([each.column for each in processed], dtype=np.intp), self.gallery),
             np.array(own, dtype=np.float64),
-            self._cluster,
+            self.cluster,
             threshold,
-            len(self._lost),
+            len(self.lost),
         )
-
-    def _original_pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Both sides of the comparisons of originals, as numbers of usable samples."""
-        first, second = np.triu_indices(len(self._eval), 1)
-        return self._eval[first], self._eval[second]
 
     def own_by_version(self) -> dict[str, float | None]:
         """Distance to the own original by digest of the de-identify task."""
@@ -392,11 +320,3 @@ class Recognition:
             "own": self.own().values,
             "cross": self.cross().values,
         }
-
-
-def _hidden(table: Matrix, sources: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:
-    if sources is None:
-        return None
-    hidden = np.zeros(table.shape, dtype=bool)
-    hidden[np.arange(len(table)), sources] = True
-    return hidden

@@ -233,3 +233,25 @@ def last_counted(table: Table, row: Floats, end: int) -> int | None:
             return low + int(found[-1])
         end, step = low, 2 * step
     return None
+
+
+def next_counted(table: Table, row: Floats, place: int) -> int | None:
+    """The first comparison of a larger distance than that at `place` that has a weight in this row, or None.
+
+    Args:
+        table: comparisons.
+        row: (columns,) weights.
+        place: of a comparison.
+
+    Returns:
+        Its place.
+    """
+    start = int(np.searchsorted(table.distances, table.distances[place], side="right"))
+    step, size = 32, table.distances.size
+    while start < size:
+        high = min(size, start + step)
+        found = np.flatnonzero((row[table.first(start, high)] > 0) & (row[table.second(start, high)] > 0))
+        if found.size:
+            return start + int(found[0])
+        start, step = high, 2 * step
+    return None

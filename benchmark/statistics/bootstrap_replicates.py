@@ -132,6 +132,7 @@ def recognition_replicates(
     targets: Mapping[str, float] | None = None,
     threshold_from: Pairs | None = None,
     levels: Levels | None = None,
+    laxest: bool = False,
 ) -> dict[str, Replicates | Undefined]:
     """All recognition numbers of one recogniser, resampled together.
 
@@ -143,6 +144,7 @@ def recognition_replicates(
         targets: FMR limits by name of the metric, for example {"fnmr_at_fmr_1": 0.01}.
         threshold_from: comparisons that set the threshold, where not the evaluated ones; then draw with strata.
         levels: what the columns of `scores` are. None: clusters.
+        laxest: take the highest threshold of equal error, not the lowest.
 
     Returns:
         By name of the metric; rates 0..1, DIR in %.
@@ -152,7 +154,8 @@ def recognition_replicates(
     point = eer_rows(originals, weights, cuts)
     found: dict[str, Replicates | Undefined] = {"eer": _error_rate(point.eer, draws, originals)}
     setting = originals if threshold_from is None else threshold_from
-    threshold = point.threshold if threshold_from is None else eer_rows(threshold_from, weights).threshold
+    where = point if threshold_from is None else eer_rows(threshold_from, weights)
+    threshold = where.laxest if laxest else where.threshold
     found["eer_threshold"] = split_rows(threshold, draws, setting.occupied)
     found["d_prime"] = split_rows(d_prime_rows(originals, weights), draws, originals.occupied)
     for name, rate in zip(targets or {}, fnmr_rows(originals, weights, [*(targets or {}).values()], cuts), strict=True):

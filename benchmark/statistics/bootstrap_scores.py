@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..metrics.recognition.error_rates import DEFAULT_TARGETS
 from ..metrics.values import Scores, as_scores
-from ._crossing import Cuts, cut, first_reaching, last_counted, quadratic
+from ._crossing import Cuts, cut, first_reaching, last_counted, next_counted, quadratic
 from .pairing import Columns as Columns
 from .pairing import Pairs as Pairs
 from .pairing import pair_across as pair_across
@@ -55,6 +55,9 @@ class EerRows:
 
     eer: Rows
     threshold: Rows
+    """The lowest of equal error."""
+    laxest: Rows
+    """The highest, see `EerPoint.laxest`."""
 
 
 def cut_pairs(pairs: Pairs, weights: Weights) -> Cuts:
@@ -101,14 +104,15 @@ def eer_rows(pairs: Pairs, weights: Weights, cuts: Cuts | None = None) -> EerRow
     both = np.abs(gap_strict - gap_lax) <= _TIE
     take_strict = both | (gap_strict < gap_lax)
     rate = np.where(both, (strict.mean(axis=0) + lax.mean(axis=0)) / 2, np.where(take_strict, *_means(strict, lax)))
-    threshold = np.full(rate.shape, np.nan)
+    threshold, laxest = np.full(rate.shape, np.nan), np.full(rate.shape, np.nan)
     for row in np.flatnonzero(valid):
-        place: int | None = int(at.start[row])
-        if take_strict[row]:
-            earlier = last_counted(table, rows[row], int(at.start[row]))
-            place = int(at.start[row]) if earlier is None else earlier
-        threshold[row] = table.distances[place]
-    return EerRows(np.where(valid, rate, np.nan), threshold)
+        crossed = int(at.start[row])
+        earlier = last_counted(table, rows[row], crossed) if take_strict[row] else None
+        threshold[row] = table.distances[crossed if earlier is None else earlier]
+        # Only the stricter one of the two has the EER: the crossing itself ends it.
+        ends = crossed if earlier is not None and not both[row] else next_counted(table, rows[row], crossed)
+        laxest[row] = threshold[row] if ends is None else _just_below(table.distances[ends])
+    return EerRows(np.where(valid, rate, np.nan), threshold, laxest)
 
 
 def fnmr_rows(
@@ -239,6 +243,10 @@ def dir_rows(pairs: Pairs, scores: Clustered, weights: Weights, score_weights: W
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = (mean_g - mean_d) / (mean_g - mean_i) * np.sqrt(var_g + var_i) / np.sqrt(var_g + var_d)
     return _finite(ratio * 100.0)
+
+
+def _just_below(distance: float) -> float:
+    return float(np.nextafter(np.float32(distance), np.float32(-np.inf)))
 
 
 def _with_ones(pairs: Pairs, weights: Weights) -> Weights:

@@ -21,7 +21,7 @@ from ..planning.tasks import Stage, Task
 from ..protocols import protocol_of
 from ..records.attacks import Attacks
 from ..records.described import described
-from ..records.record import Curve, Interval, RunRecord, SampleRow, Value
+from ..records.record import Curve, Interval, Range, RunRecord, SampleRow, Value
 from ..results.cell import AttackSetting, CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..scoring.cell import Scored, score_results
@@ -131,11 +131,27 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         raise ValueError(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
     if record.retrieval is None:
         said = record.dataset.no_rates
-        setting = Setting(protocol, samples, record.repetitions, metrics=metrics, attacks=attacks, no_rates=said)
-        return setting, results
+        return Setting(
+            protocol,
+            samples,
+            record.repetitions,
+            metrics=metrics,
+            attacks=attacks,
+            no_rates=said,
+            score_version=record.score_version,
+        ), results
     queries = frozenset(row.sample_id for row in record.samples)
     there = frozenset(record.retrieval.targets) & frozenset(found.sample_ids)
-    return Setting(protocol, samples, record.repetitions, queries, there, metrics, attacks), results
+    return Setting(
+        protocol,
+        samples,
+        record.repetitions,
+        queries,
+        there,
+        metrics,
+        attacks,
+        score_version=record.score_version,
+    ), results
 
 
 def _attacks(record: RunRecord) -> AttackSetting | None:
@@ -182,7 +198,8 @@ def _header_problems(record: RunRecord) -> list[str]:
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
     if protocol is None:
         problems.append(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
-    if record_digest(record, SCORE_VERSION) != record.digest:
+    known = 1 <= record.score_version <= SCORE_VERSION
+    if not known or record_digest(record, record.score_version) != record.digest:
         problems.append("the record's digest is not that of its parts, or of another version of the scoring")
     keys = [(each.metric, each.recognizer) for each in record.values]
     if len(set(keys)) != len(keys):
@@ -275,7 +292,19 @@ def _difference(said: Value, found: Value) -> str:
         return f"says a deviation of {_number(said.std)}, its rows give {_number(found.std)}"
     if not _same_interval(said.interval, found.interval):
         return f"says {_bounds(said.interval)}, its distances give {_bounds(found.interval)}"
+    if not _same_range(said.range, found.range):
+        return f"says {_span(said.range)}, its distances give {_span(found.range)}"
     return ""
+
+
+def _same_range(a: Range | None, b: Range | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return close(a.low, b.low) and close(a.high, b.high)
+
+
+def _span(found: Range | None) -> str:
+    return "no range over thresholds" if found is None else f"{found.low:.8g} to {found.high:.8g} over thresholds"
 
 
 def close(a: float | None, b: float | None, tolerance: float = TOLERANCE) -> bool:

@@ -58,6 +58,7 @@ class CellText:
     """One cell: what is shown, what it is sorted by, and what there is to know about it."""
 
     text: str
+    """With (low–high) over all thresholds of equal error, where these differ."""
     order: float | None
     note: str = ""
     spread: str = ""
@@ -178,10 +179,13 @@ def _cell(value: Value | None, column: Column) -> CellText:
         return CellText(shown, None, reason, remark=reason)
     text, within = column.about.text, value.interval
     spread = f" ± {text(value.std)}" if value.std is not None else ""
+    ends = (text(value.range.low), text(value.range.high)) if value.range else ("", "")
+    over = f" ({ends[0]}–{ends[1]})" if ends[0] != ends[1] else ""
     interval = f"[{text(within.low)}, {text(within.high)}]" if within else ""
     level = f"{100 * within.level:g} % interval {interval}; " if within else ""
     remark = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
-    return CellText(text(value.value), value.value, level + remark, spread, interval, remark)
+    remark += f"; {ends[0]} to {ends[1]} over all thresholds of equal error" if value.range else ""
+    return CellText(text(value.value) + over, value.value, level + remark, spread, interval, remark)
 
 
 def records_json(records: Sequence[RunRecord]) -> str:

@@ -156,7 +156,7 @@ def test_eer_of_two_gaussians_approaches_its_closed_form():
 
 
 def test_eer_of_separated_sets_is_zero_at_the_largest_genuine_distance():
-    assert eer([0.1, 0.2], [0.7, 0.8, 0.9]) == EerPoint(eer=0.0, threshold=0.2, upper=0.7, fmr=0.0, fnmr=0.0)
+    assert eer([0.1, 0.2], [0.7, 0.8, 0.9]) == EerPoint(eer=0.0, threshold=0.2, upper=0.7, fmr=0.0, fnmr=0.0, end=0.7)
 
 
 def test_eer_of_indistinguishable_scores_is_one_half():

@@ -10,12 +10,13 @@ from ..recognition.population import Distances, as_population
 from ..values import Undefined
 
 
-def rejection_rate(deidentified: Distances, threshold: float) -> float | Undefined:
+def rejection_rate(deidentified: Distances, threshold: float, unprocessed: int = 0) -> float | Undefined:
     """RR: share of de-identified comparisons that the recogniser rejects, d > threshold (palm paper, III-C).
 
     Args:
         deidentified: distances between originals and de-identified images.
         threshold: usually that of `eer` on originals.
+        unprocessed: comparisons with images that the recogniser could not process, which count as rejected.
 
     Returns:
         0..1, or why there is none (no comparison).
@@ -29,7 +30,8 @@ def rejection_rate(deidentified: Distances, threshold: float) -> float | Undefin
     d = as_population(deidentified, "de-identified")
     if math.isnan(threshold):
         raise ValueError("expected a threshold, got NaN; take the one of eer()")
-    return (d.size - int(d.at_most(threshold))) / d.size if d.size else Undefined("no de-identified comparisons")
+    total = d.size + unprocessed
+    return (total - int(d.at_most(threshold))) / total if total else Undefined("no de-identified comparisons")
 
 
 _LOST = (

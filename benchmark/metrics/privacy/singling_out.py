@@ -24,6 +24,8 @@ from ..values import Scores, Undefined
 
 Floats = NDArray[np.float64]
 
+_TRIED = 256
+"""Thresholds at a time."""
 PEOPLE = 10
 """Number of people for which one number stands in tables; the curves have all of them."""
 
@@ -178,6 +180,30 @@ def singling_out(nearest: Nearest, threshold: float | None = None, sizes: Sequen
         by_probe[k], thresholds[k] = success[:, best], tried[best]
     chance = (1 / chosen) * (1 - 1 / chosen) ** (chosen - 1)
     return RiskCurve(chosen, by_probe.mean(axis=1), chance, by_probe, thresholds)
+
+
+def singling_out_between(nearest: Nearest, low: float, high: float, people: int) -> tuple[float, float, float]:
+    """Least and greatest success over all thresholds between two, and a threshold of the greatest.
+
+    Args:
+        nearest: originals against published de-identified images.
+        low: first threshold.
+        high: last threshold.
+        people: of one size.
+
+    Returns:
+        The least and the greatest chance, 0..1, and where the greatest is.
+    """
+    found = np.concatenate([nearest.own, nearest.others.ravel()])
+    # Success changes where a distance is reached and nowhere else.
+    tried = np.unique(np.concatenate([[low], found[(found > low) & (found <= high)]]))
+    chance = np.empty(tried.size)
+    none_of = _none_of(nearest.others.shape[1], people - 1)
+    for at in range(0, tried.size, _TRIED):
+        some = tried[at : at + _TRIED]
+        success = none_of[_accepted(nearest.others, some)] * (nearest.own[:, None] <= some[None])
+        chance[at : at + _TRIED] = success.mean(axis=0)
+    return float(chance.min()), float(chance.max()), float(tried[int(np.argmax(chance))])
 
 
 def default_sizes(people: int) -> list[int]:

@@ -37,6 +37,15 @@ class EerPoint:
     """Next larger observed distance, if any: every t in [threshold, upper) decides these scores alike."""
     fmr: float
     fnmr: float
+    end: float | None = None
+    """Where the thresholds of equal error end: each in [threshold, end) has this EER. None: nothing larger was
+    observed. Where genuine and impostor distances do not meet, that is the whole gap between them."""
+
+    @property
+    def laxest(self) -> float:
+        """The largest threshold of equal error at which the decisions on float32 distances are those just below `end`;
+        the observed one where nothing larger was observed."""
+        return self.threshold if self.end is None else float(np.nextafter(np.float32(self.end), np.float32(-np.inf)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +130,7 @@ def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
     EER the mean of both rates there. Two neighbouring t can share the least gap with opposite signs: then the
     stricter one is the threshold and the EER is the mean over both, which is where straight lines between the two
     points would cross. Accepting nothing is weighed too but never chosen: it ties only when all distances are equal.
-    A threshold is fixed by the data only up to the next observed distance, see `EerPoint.upper`.
+    A threshold is fixed by the data only up to the next observed distance, see `EerPoint.upper` and `EerPoint.end`.
 
     Args:
         genuine: distances between samples of one identity.
@@ -154,6 +163,7 @@ def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
         upper=_smallest_above(float(thresholds[at]), g, i),
         fmr=float(fmr[at]),
         fnmr=float(fnmr[at]),
+        end=_smallest_above(float(thresholds[best[-1]]), g, i),
     )
 
 

@@ -25,7 +25,7 @@ def main(name: str) -> None:
     options = RunOptions(
         methods=("toy_lookalike",),
         datasets=("toy-faces:folder=faces,identities=10,samples=3,blank=1",),
-        protocol="face/1.0",
+        protocol="face/1.1",
         analyzer="toy_face_analyzer",
         recognizers=("toy_face_recognizer",),
         attacks="A1",
