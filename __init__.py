@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .benchmark.run import Execution as Execution
     from .interface import Results as Results
     from .interface import run as run
+    from .pictures.apply import deidentify as deidentify
     from .plugins.entries import create as create
 
 from ._version import __version__
@@ -29,6 +30,7 @@ _LAZY = {
     "Execution": "benchmark.run",
     "RunOptions": "benchmark.planning.cells",
     "create": "plugins.entries",
+    "deidentify": "pictures.apply",
     "load_records": "benchmark.records.record",
     "parametrize_with_checks": "benchmark.plugin_checks.contracts",
     "Results": "interface",
@@ -40,6 +42,7 @@ __all__ = [
     "Results",
     "RunOptions",
     "create",
+    "deidentify",
     "load_records",
     "parametrize_with_checks",
     "run",

@@ -24,6 +24,7 @@ from .characters import plain, sentence
 
 _COMMANDS = {
     "run": "Score de-identification methods and write records and a board.",
+    "deidentify": "Apply a method to pictures or folders of them.",
     "plan": "Show what a run would do, and what of it is in the store.",
     "work": "Carry out a part of a plan; run then finishes from the store.",
     "list": "List datasets, analyzers, recognizers, deidentifiers, protocols or metrics.",

@@ -139,24 +139,40 @@ class Mtcnn:
             WeightsError: the networks' files are absent and cannot be fetched.
         """
         require_images(images)
-        return [self._analyze_one(image) for image in images]
+        return [self._found(image, 1)[0] for image in images]
 
-    def _analyze_one(self, image: Image) -> FaceAnalysis | Missing:
+    def analyze_all(self, image: Image) -> list[FaceAnalysis | Missing]:
+        """Every face in one image, the one of `analyze` first; a single `Missing` where there is none.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Raises:
+            As `analyze`.
+        """
+        require_images([image])
+        return self._found(image, None)
+
+    def _found(self, image: Image, most: int | None) -> list[FaceAnalysis | Missing]:
+        """The first `most` faces, or all; at least one entry."""
         if image.size == 0:
-            return Missing("the image has no pixels")
+            return [Missing("the image has no pixels")]
         if min(image.shape[:2]) < self.min_face:
-            return Missing("the image is smaller than the smallest face looked for")
+            return [Missing("the image is smaller than the smallest face looked for")]
         view = self._view(image)
         cascade, model = self._ready()
         faces = cascade.find(_enlarged(view.pixels, self._enlargement(view)), self._search(view))
         if not len(faces.scores):
-            return Missing("no face found")
-        return self._result(image, view, faces, model)
+            return [Missing("no face found")]
+        middle = np.array(view.pixels.shape[1::-1]) * self._enlargement(view) / 2
+        main = main_face(faces.boxes, middle)
+        order = [main, *(each for each in range(len(faces.scores)) if each != main)]
+        return [self._result(image, view, faces, which, model) for which in order[:most]]
 
-    def _result(self, image: Image, view: _View, faces: Faces, model: LandmarkModel | None) -> FaceAnalysis | Missing:
+    def _result(
+        self, image: Image, view: _View, faces: Faces, which: int, model: LandmarkModel | None
+    ) -> FaceAnalysis | Missing:
         bigger = self._enlargement(view)
-        middle = np.array(view.pixels.shape[1::-1]) * bigger / 2
-        which = main_face(faces.boxes, middle)
         points = ((faces.points[which] + 0.5) / bigger - 0.5).astype(np.float32)
         box = _to_image((faces.boxes[which].reshape(2, 2) + 0.5) / bigger - 0.5, view).reshape(4)
         five = _to_image(points, view)

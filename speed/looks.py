@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from deid_bench import create
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.palm_roi import palm_width as width_of
-from deid_bench.datasets.images import SUFFIXES, read_image
+from deid_bench.datasets.images import read_image, suffixes
 from deid_bench.datasets.types import Image
 from deid_bench.deidentifiers.base import Request
 
@@ -150,9 +150,11 @@ def main() -> None:
     parser.add_argument("--analyzer", default="mediapipe_hands")
     parser.add_argument("--every", type=int, default=1, help="take every so many pictures, by name")
     arguments = parser.parse_args()
-    method, analyzer = create("deidentifiers", arguments.method), create("analyzers", arguments.analyzer)
+    method, analyzer = create("deidentifier", arguments.method), create("analyzer", arguments.analyzer)
     found: list[Looks] = []
-    files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)[:: arguments.every]
+    files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in suffixes())[
+        :: arguments.every
+    ]
     for seed, file in enumerate(files):
         image = read_image(file)
         analysis = analyzer.analyze([image])[0]

@@ -1,0 +1,65 @@
+"""`deid-bench deidentify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from .options import quiet_option
+
+if TYPE_CHECKING:
+    from ..datasets.types import Modality
+
+
+@click.command("deidentify")
+@click.argument("paths", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--method", "-m", required=True, metavar="SPEC", help="De-identifier: NAME or NAME:key=value,…")
+@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option(
+    "--modality",
+    type=click.Choice(["palm", "face"]),
+    help="Do hands or faces alone.  [default: all that the method is for]",
+)
+@click.option("--analyzer", default="", metavar="SPEC", help="Detector.  [default: mediapipe_hands, mtcnn]")
+@click.option("--seed", type=int, help="Makes results repeatable, for everybody who knows it.  [default: a secret one]")
+@click.option("--preview", is_flag=True, help="Also write preview.jpg, originals beside results.")
+@click.option("--overwrite", is_flag=True, help="Replace results of an earlier call.")
+@quiet_option
+def command(
+    paths: tuple[Path, ...],
+    method: str,
+    out: Path,
+    modality: str | None,
+    analyzer: str,
+    seed: int | None,
+    preview: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> int:
+    """Apply a method to pictures: files, or folders with all that is in them.
+
+    Every hand or face that the method is for is done. A picture in which none is found, or one fails, is not written;
+    it is listed with the reason, here and in deidentified.csv, and the command ends with 1. Pictures come out upright,
+    in their own format and quality, without EXIF and other metadata. File names are kept.
+
+    \b
+    deid-bench deidentify --method palm_diffusion photos/ -o done/
+    deid-bench deidentify --method blurring --modality face portrait.jpg -o done/ --preview
+    """
+    from ..pictures.apply import Applier
+    from ..pictures.folders import deidentify_files, sources, summary
+
+    found = sources(paths, out)
+    applier = Applier(method, cast("Modality | None", modality), analyzer, seed)
+    with click.progressbar(length=len(found), label=applier.text, file=sys.stderr, hidden=quiet) as bar:
+        rows = deidentify_files(
+            found, out, applier, overwrite=overwrite, preview=preview, progress=lambda row: bar.update(1)
+        )
+    for line in summary(rows):
+        if not quiet or line.startswith("failed"):
+            click.echo(line, err=line.startswith("failed"))
+    failed = any(row.state == "failed" for row in rows) or not any(row.state == "done" for row in rows)
+    return 1 if failed else 0
