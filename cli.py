@@ -36,6 +36,8 @@ _COMMANDS = {
     "licence": "Show or accept the terms of tools made by others.",
     "data": "List, register, prepare or verify datasets.",
     "compare": "Compare two methods on the same samples, number by number.",
+    "choose": "Choose the best setting whose worst case stays within a bound.",
+    "power": "Say how many people and images a study takes, from a pilot run.",
     "pack": "Pack records, distances and sample images into a submission.",
     "verify": "Check a submission: compute its numbers, and some of its images, anew.",
     "figures": "Draw the papers' figures from records, as PDF and SVG.",

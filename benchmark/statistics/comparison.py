@@ -81,7 +81,7 @@ def _question(
         return Undefined(f"a comparison needs at least {MIN_CLUSTERS} identities, got {clusters}")
     if first.people is not None and second.people is not None and target is None:
         return Paired.of(first.people, second.people, first.trials is not None)
-    a, b = _off_target(first, target), _off_target(second, target)
+    a, b = off_target(first, target), off_target(second, target)
     return Replicates(a.estimate - b.estimate, a.resampled - b.resampled, a.left_out - b.left_out, clusters)
 
 
@@ -158,7 +158,8 @@ def compare_all(
     return _corrected({(a, b): difference(methods[a], methods[b], level, target) for a, b in combinations(methods, 2)})
 
 
-def _off_target(replicates: Replicates, target: float | None) -> Replicates:
+def off_target(replicates: Replicates, target: float | None) -> Replicates:
+    """Distance from the best value, where there is one; the number itself elsewhere."""
     if target is None:
         return replicates
     return Replicates(

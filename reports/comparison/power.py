@@ -1,0 +1,130 @@
+"""How many people and images it takes: to tell two methods apart, or to claim a bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...benchmark.metrics.values import Undefined
+from ...benchmark.records.described import catalogue_of
+from ...benchmark.records.record import RunRecord
+from ...benchmark.records.replicates import load_replicates
+from ...benchmark.statistics.comparison import off_target
+from ...benchmark.statistics.sample_size import people_for_bound, people_for_difference, variance_with_images
+from ...benchmark.statistics.sign_flips import Paired
+from ...benchmark.statistics.uncertainty import People, Replicates
+from ..leaderboard.table import group_key
+from .ranking import NotComparable
+
+IMAGES = (1, 2, 4, 8, 16)
+"""Images of each person that the answer is given for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What it takes for one number."""
+
+    recognizer: str
+    pilot: str
+    """The numbers of the pilot."""
+    people: int
+    """Of the pilot."""
+    images: float
+    """Of each person in the pilot; 0 where the number is no mean over images."""
+    needed: int | Undefined
+    """People with as many images each as in the pilot."""
+    by_images: dict[int, int | Undefined]
+    """People by images of each; empty where only shares of images can tell."""
+
+
+def for_difference(
+    first: tuple[RunRecord, Path], second: tuple[RunRecord, Path], metric: str, power: float
+) -> list[Needed]:
+    """For each recogniser: people until two methods are told apart.
+
+    Args:
+        first, second: records of the pilot, and their folders.
+        metric: the number.
+        power: chance of telling them apart, 0..1.
+
+    Raises:
+        NotComparable: the records are not of one table, or lack the number.
+    """
+    if group_key(first[0]) != group_key(second[0]):
+        raise NotComparable(
+            "expected two records of one protocol, dataset and analyzer; run both with the same options"
+        )
+    a, b = load_replicates(first[1]), load_replicates(second[1])
+    about = catalogue_of(first[0]).get(metric)
+    keys = [key for key in a if key[0] == metric and key in b]
+    if about is None or not keys:
+        raise NotComparable(f"both records need resamples of {metric}; `deid-bench compare` shows what they have")
+    found = []
+    for key in keys:
+        one, other = a[key], b[key]
+        shown = " and ".join(about.text(each.estimate * about.scale) for each in (one, other))
+        if one.people is None or other.people is None or about.aim is not None:
+            one, other = (
+                off_target(each, None if about.aim is None else about.aim / about.scale) for each in (one, other)
+            )
+            joint = Replicates(
+                one.estimate - other.estimate,
+                one.resampled - other.resampled,
+                one.left_out - other.left_out,
+                min(one.clusters, other.clusters),
+            )
+            needed = people_for_difference(joint, power=power)
+            found.append(Needed(key[1], shown, joint.clusters, 0.0, needed, {}))
+            continue
+        pilot = Paired.of(one.people, other.people, one.trials is not None)
+        images = float(one.people.count.sum() / np.count_nonzero(one.people.count))
+        by_images: dict[int, int | Undefined] = {}
+        if pilot.share:
+            within = _within(one.people) + _within(other.people)
+            for count in IMAGES:
+                factor = variance_with_images(pilot, within, images, count)
+                by_images[count] = people_for_difference(pilot, factor, power=power)
+        needed = people_for_difference(pilot, power=power)
+        found.append(Needed(key[1], shown, pilot.difference.size, images, needed, by_images))
+    return found
+
+
+def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confidence: float) -> list[Needed]:
+    """For each recogniser: people until a bound can be claimed; above or below, by what is better.
+
+    Args:
+        record: of the pilot.
+        folder: of the record.
+        metric: the number.
+        bound: in the metric's unit.
+        confidence: of the claim, 0..1.
+
+    Raises:
+        NotComparable: the record lacks the number.
+    """
+    about = catalogue_of(record).get(metric)
+    replicates = {key[1]: each for key, each in load_replicates(folder).items() if key[0] == metric}
+    if about is None or not replicates:
+        raise NotComparable(f"{folder} has no resamples of {metric}")
+    return [
+        Needed(
+            name,
+            about.text(each.estimate * about.scale),
+            each.clusters,
+            0.0,
+            people_for_bound(each, bound / about.scale, about.better != "higher", confidence),
+            {},
+        )
+        for name, each in replicates.items()
+    ]
+
+
+def _within(people: People) -> float:
+    """Variance between images of one person, of outcomes 0 or 1."""
+    several = people.count > 1
+    share = people.total[several] / people.count[several]
+    if not several.any():
+        return 0.0
+    return float(np.mean(share * (1 - share) * people.count[several] / (people.count[several] - 1)))
