@@ -35,6 +35,7 @@ _COMMANDS = {
     "weights": "List, fetch, add or verify weight files.",
     "licence": "Show or accept the terms of tools made by others.",
     "data": "List, register, prepare or verify datasets.",
+    "score": "Compute new or changed metrics from what records keep.",
     "compare": "Compare two methods on the same samples, number by number.",
     "choose": "Choose the best setting whose worst case stays within a bound.",
     "power": "Say how many people and images a study takes, from a pilot run.",

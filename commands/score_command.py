@@ -1,0 +1,97 @@
+"""`deid-bench score`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import json_option
+
+if TYPE_CHECKING:
+    from ..benchmark.rescore import Rescored
+
+
+@click.command("score")
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="SPEC",
+    help="A metric to add: NAME or FILE.py:Class. Repeatable.  [default: all numbers of this version]",
+)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Another results folder for the records with these numbers.  [default: print them]",
+)
+@json_option
+def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | None, as_json: bool) -> int:
+    """Compute new or changed metrics from what records keep; no method and no recogniser runs.
+
+    Metrics of distances need distances.npz beside the record; metrics of images need the results folder's store and the
+    dataset. What cannot be computed is said, and ends with 1.
+
+    \b
+    deid-bench score results --metric ./my.py:MyMetric
+    deid-bench score results --metric ./my.py:MyMetric --out with-my-metric
+    deid-bench score old-results
+    """
+    from ..benchmark.records.record import RecordError, find_records
+    from ..benchmark.rescore import rescore, write_rescored
+    from ..plugins.specs import as_specs
+
+    specs, found, failed = as_specs(metrics, "metrics"), [], {}
+    for path in [each for source in results for each in find_records(source)]:
+        try:
+            found.append(rescore(path, specs))
+        except RecordError as error:
+            failed[str(path)] = str(error)
+    if not found and not failed:
+        raise RecordError(f"there is no record below {', '.join(map(str, results))}")
+    written = [str(write_rescored(each, out)) for each in found] if out else []
+    if as_json:
+        plain = {"records": [_plain(each) for each in found], "failed": failed, "written": written}
+        click.echo(json.dumps(plain, indent=1))
+    else:
+        for each in found:
+            _show(each)
+        for text in written:
+            click.echo(f"written: {text}")
+    for text in failed.values():
+        click.secho(text, fg="red", err=True)
+    return 1 if failed or any(each.missing for each in found) else 0
+
+
+def _plain(found: Rescored) -> dict[str, object]:
+    return {
+        "folder": str(found.folder),
+        "digest": found.record.digest,
+        "method": found.record.method.spec,
+        "values": [each.model_dump() for each in found.fresh],
+        "missing": found.missing,
+    }
+
+
+def _show(found: Rescored) -> None:
+    from ..benchmark.records.described import catalogue_of
+    from ..characters import plain
+
+    record, known = found.record, catalogue_of(found.record)
+    click.secho(f"{plain(record.method.spec)} on {plain(record.dataset.spec)}, {plain(record.protocol.id)}", bold=True)
+    if not found.fresh and not found.missing:
+        click.echo("  every number is what it was")
+    for value in found.fresh:
+        about = known[value.metric]
+        name = f"{about.title}{f' ({plain(value.recognizer)})' if value.recognizer else ''}"
+        text = f"{about.text(value.value)} {about.unit}".strip() if value.value is not None else f"– ({value.reason})"
+        within = value.interval
+        shown = f" [{about.text(within.low)}, {about.text(within.high)}]" if within else ""
+        click.echo(f"  {name}: {text}{shown}")
+    for name, why in found.missing.items():
+        click.secho(f"  {plain(name)}: cannot be computed: {plain(why)}", fg="yellow")

@@ -1,0 +1,74 @@
+"""Metrics that are added to finished records are those that a run with them gives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.record import RunRecord, load_record, record_bytes
+from deid_bench.benchmark.records.replicates import load_replicates
+from deid_bench.benchmark.rescore import rescore, write_rescored
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.cli import main
+from deid_bench.plugins.specs import as_specs
+
+FILE = Path(__file__).parents[1] / "my_metrics.py"
+EDGE, RATIO = (f"{FILE}:{name}" for name in ("EdgeLoss", "OwnRatio"))
+TOY = "toy_recognizer"
+
+
+def one(options: RunOptions, out: Path) -> tuple[RunRecord, Path]:
+    (outcome,) = run(options, Execution(out=out, backend="serial"))
+    return outcome.record, outcome.folder / "run.json"
+
+
+def test_it_is_the_record_that_a_run_with_the_metrics_gives(toy_options, tmp_path: Path) -> None:
+    plain, path = one(toy_options("toy_noise", repetitions=2), tmp_path / "out")
+    with_them, other = one(toy_options("toy_noise", repetitions=2, metrics=(EDGE, RATIO)), tmp_path / "out")
+    found = rescore(path, as_specs((EDGE, RATIO), "metrics"))
+    assert found.missing == {}
+    assert found.record.digest == with_them.digest != plain.digest
+    assert found.name == other.parent.name
+    for each in with_them.values:
+        assert found.record.value(each.metric, each.recognizer) == each
+    assert [row.measures for row in found.record.samples] == [row.measures for row in with_them.samples]
+    assert found.record.metrics == with_them.metrics
+    assert {each.metric for each in found.fresh} == {"edge_loss", "own_ratio"}
+    written = write_rescored(found, tmp_path / "more")
+    assert load_record(written) == found.record
+    assert set(load_replicates(written.parent)) == set(load_replicates(other.parent))
+    assert (written.parent / "distances.npz").read_bytes() == path.with_name("distances.npz").read_bytes()
+
+
+def test_what_cannot_be_computed_says_why_and_the_rest_is(toy_options, tmp_path: Path, capsys) -> None:
+    _, path = one(toy_options("toy_noise"), tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / ".store")
+    assert main(["score", str(tmp_path / "out"), "--metric", EDGE, "--metric", RATIO, "--json"]) == 1
+    (record,) = json.loads(capsys.readouterr().out)["records"]
+    assert "not in the results folder's store" in record["missing"]["edge_loss"]
+    assert [each["metric"] for each in record["values"]] == ["own_ratio"]
+    path.with_name("distances.npz").unlink()
+    assert main(["score", str(path), "--metric", RATIO]) == 1
+    assert "cannot be computed anew" in capsys.readouterr().err
+
+
+def test_without_a_metric_changed_numbers_are_told(toy_options, tmp_path: Path, capsys) -> None:
+    record, path = one(toy_options("toy_noise"), tmp_path / "out")
+    assert main(["score", str(path)]) == 0
+    assert "every number is what it was" in capsys.readouterr().out
+    values = [each.model_copy(update={"value": 12.5}) if each.metric == "dir" else each for each in record.values]
+    path.write_bytes(record_bytes(record.model_copy(update={"values": values})))
+    found = rescore(path, ())
+    assert [each.metric for each in found.fresh] == ["dir"]
+    assert found.record.value("dir", TOY) == record.value("dir", TOY)
+    assert found.record.digest == record.digest
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(["nowhere"], "no file or folder"), ([], "RESULTS")])
+def test_mistakes_end_with_two(arguments: list[str], said: str, tmp_path: Path, capsys) -> None:
+    assert main(["score", *(str(tmp_path / each) for each in arguments)]) == 2
+    assert said in capsys.readouterr().err
