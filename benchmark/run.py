@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .compute import compute
-from .engine.backends import Backend, Settings, default_jobs, make_backend
+from .engine.backends import NO_CLUSTER, Backend, Cluster, Settings, default_jobs, make_backend
 from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
 from .planning.cells import Cell, RunOptions, make_cells
@@ -36,6 +36,8 @@ class Execution:
     """Worker processes; 0 = one per core."""
     seconds_per_image: float = 60.0
     """A method that takes longer for an image has failed on it."""
+    cluster: Cluster = NO_CLUSTER
+    """Of the back-end `dask`."""
     wait: bool = True
     """For cells that another run works on, once all others are done; else they are left out."""
 
@@ -81,7 +83,7 @@ def run(
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)
     require_weights([cell for cell in cells if finished(cell, execution.out) is None])
-    with workshop(execution, jobs) as start:
+    with workshop(execution, jobs, progress) as start:
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
             return finished(cell, execution.out) or _run_alone(cell, execution, jobs, start(), progress, wait=wait)
@@ -183,7 +185,9 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
 
 
 @contextmanager
-def workshop(execution: Execution, jobs: int) -> Iterator[Callable[[], tuple[Store, Backend]]]:
+def workshop(
+    execution: Execution, jobs: int, progress: Progress | None = None
+) -> Iterator[Callable[[], tuple[Store, Backend]]]:
     """Store and back-end, which are only started when something has to be computed."""
     made: list[tuple[Store, Backend]] = []
 
@@ -191,9 +195,10 @@ def workshop(execution: Execution, jobs: int) -> Iterator[Callable[[], tuple[Sto
         if not made:
             store = Store(execution.out.absolute() / STORE_FOLDER)
             store.open()
-            made.append(
-                (store, make_backend(execution.backend, Settings(store.root, execution.seconds_per_image, jobs)))
-            )
+            settings = Settings(store.root, execution.seconds_per_image, jobs, execution.cluster)
+            made.append((store, make_backend(execution.backend, settings)))
+            if progress and (about := getattr(made[0][1], "about", "")):
+                progress.note(about)
         return made[0]
 
     try:

@@ -61,7 +61,7 @@ def work(
     cells = make_cells(plan.options, jobs, prepare_progress)
     check_cells(plan, cells)
     done = []
-    with workshop(execution, jobs) as start:
+    with workshop(execution, jobs, progress) as start:
         for cell in cells:
             store, backend = start()
             executor, samples = Executor(store, backend, progress), shard.samples(cell)

@@ -25,9 +25,17 @@ def backend_options(function: F) -> F:
     """How to work; the same for `run` and `work`."""
     decorators = (
         click.option(
-            "--backend", type=click.Choice(["process", "serial"]), default="process", show_default=True,
+            "--backend", type=click.Choice(["process", "serial", "dask"]), default="process", show_default=True,
             help="Where the work is done; results are the same.",
         ),
+        click.option(
+            "--scheduler", default="local:2", show_default=True, metavar="ADDRESS",
+            help="Of --backend dask: tcp://HOST:PORT, tls://HOST:PORT, or local:N for N workers started here.",
+        ),
+        click.option("--insecure", is_flag=True, help="Take a Dask scheduler that others can reach unencrypted."),
+        click.option("--tls-ca", default="", metavar="FILE", help="Authority of a tls:// scheduler."),
+        click.option("--tls-cert", default="", metavar="FILE", help="Certificate to show to a tls:// scheduler."),
+        click.option("--tls-key", default="", metavar="FILE", help="Its key.  [default: in the certificate's file]"),
         click.option(
             "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
             help="Seconds a method may take for one image.",
@@ -36,6 +44,13 @@ def backend_options(function: F) -> F:
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
+
+
+def make_cluster(values: dict[str, Any]) -> Any:
+    """`Cluster` from the values of `backend_options`."""
+    from ..benchmark.engine.backends import Cluster
+
+    return Cluster(values["scheduler"], values["insecure"], values["tls_ca"], values["tls_cert"], values["tls_key"])
 
 
 def run_options(function: F) -> F:

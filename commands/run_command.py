@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import backend_options, json_option, make_run_options, quiet_option, run_options
+from .options import backend_options, json_option, make_cluster, make_run_options, quiet_option, run_options
 
 
 @click.command("run")
@@ -41,7 +41,14 @@ def command(**values: Any) -> int:
     from .data_tables import passed_line
     from .progress import Bars
 
-    execution = Execution(values["out"], values["backend"], values["jobs"], values["time_limit"], not values["no_wait"])
+    execution = Execution(
+        values["out"],
+        values["backend"],
+        values["jobs"],
+        values["time_limit"],
+        make_cluster(values),
+        not values["no_wait"],
+    )
     left_out: list[str] = []
     with Bars(values["quiet"] or values["as_json"]) as bars:
         outcomes = run(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import backend_options, json_option, quiet_option
+from .options import backend_options, json_option, make_cluster, quiet_option
 
 
 @click.command("work")
@@ -44,7 +44,9 @@ def command(plan: Path, shard: str, out: Path | None, as_json: bool, quiet: bool
 
     found = read_plan(plan)
     part = Shard.parse(shard)
-    execution = Execution(out or Path(found.out), values["backend"], values["jobs"], values["time_limit"])
+    execution = Execution(
+        out or Path(found.out), values["backend"], values["jobs"], values["time_limit"], make_cluster(values)
+    )
     with Bars(quiet or as_json) as bars:
         done = work(found, part, execution, bars, bars.prepare)
     if as_json:

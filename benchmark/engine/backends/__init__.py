@@ -14,6 +14,30 @@ Chunk = tuple[Task, ...]
 """Tasks of one stage and one plug-in, carried out in one go."""
 
 
+class BackendError(RuntimeError):
+    """A back-end cannot work; the message says what to do."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where a Dask scheduler is, and how it is spoken to."""
+
+    address: str = "local:2"
+    """`tcp://HOST:PORT`, `tls://HOST:PORT`, or `local:N` to start N workers on this machine."""
+    insecure: bool = False
+    """Take an address that is neither encrypted nor this machine's own."""
+    tls_ca: str = ""
+    """Files of a tls:// scheduler."""
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+NO_CLUSTER = Cluster()
+"""For the other back-ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What every back-end needs to know."""
@@ -21,6 +45,7 @@ class Settings:
     store: Path
     seconds_per_image: float
     jobs: int
+    cluster: Cluster = NO_CLUSTER
 
 
 class Backend(Protocol):
@@ -31,7 +56,7 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
-NAMES = ("serial", "process")
+NAMES = ("serial", "process", "dask")
 
 
 def default_jobs() -> int:
@@ -53,4 +78,8 @@ def make_backend(name: str, settings: Settings) -> Backend:
         from .process import ProcessBackend
 
         return ProcessBackend(settings)
+    if name == "dask":
+        from .dask_cluster import DaskBackend
+
+        return DaskBackend(settings)
     raise ValueError(f"there is no back-end {name!r}; known are {', '.join(NAMES)}")
