@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -22,12 +22,20 @@ from .results.ledger import Ledger
 from .storage.store import Payload
 
 
-def compute(cell: Cell, executor: Executor) -> CellResults:
-    """Carry out a cell, stage by stage; everything but the scores."""
+def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | None = None) -> CellResults:
+    """Carry out a cell, stage by stage; everything but the scores.
+
+    Args:
+        cell: what to do.
+        executor: what makes objects exist.
+        chosen: which de-identified images, without attacks on them; None: all of them.
+    """
     tasks, ledger = Tasks(cell), Ledger(executor.problems)
     with _originals_alone(cell, executor):
         missing = find_originals(cell, tasks, executor, ledger)
     versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
+    if chosen is not None:
+        versions = [each for each in versions if chosen(each)]
     failed, made, extra, plugged = _images(cell, tasks, versions, executor, ledger)
     usable = [each for each in cell.samples if missing[each.sample_id] is None]
     distances = {
@@ -54,7 +62,7 @@ def compute(cell: Cell, executor: Executor) -> CellResults:
         targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
         plugged={name: found for name, found in plugged.items() if found is not None},
         failures=ledger.failures(),
-        attacks=attack(cell, tasks, missing, versions, failed, executor),
+        attacks=None if chosen is not None else attack(cell, tasks, missing, versions, failed, executor),
     )
 
 

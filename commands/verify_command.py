@@ -17,12 +17,30 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
+class _Count(click.ParamType[int | None]):
+    """A number of images from 1, or `all`."""
+
+    name = "N|all"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value is None or isinstance(value, int):
+            return value
+        text = str(value)
+        if text == "all":
+            return None
+        if not text.isdecimal() or not int(text):
+            self.fail(f"expected a number of images or `all`, got {text!r}", param, ctx)
+        return int(text)
+
+
 @click.command("verify")
 @click.argument("submission", type=click.Path(path_type=Path))
 @click.option("--method", "-m", default="", metavar="SPEC", help="The method, to make images anew with.")
 @click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Take in the plug-ins of a Python file.")
 @click.option("--dataset", "-d", default="", metavar="SPEC", help="The dataset, where it is not built in.")
-@click.option("--rerun", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Images to make anew.")
+@click.option(
+    "--rerun", "count", type=_Count(), default="5", show_default=True, help="Images to make anew: a number, or `all`."
+)
 @click.option("--install", "-o", "results", type=click.Path(path_type=Path), help="Put accepted records there.")
 @json_option
 def command(
@@ -30,7 +48,7 @@ def command(
     method: str,
     plugins: tuple[str, ...],
     dataset: str,
-    count: int,
+    count: int | None,
     results: Path | None,
     as_json: bool,
 ) -> int:
@@ -44,6 +62,7 @@ def command(
     \b
     deid-bench verify submission.zip
     deid-bench verify submission.zip --method blurring --rerun 10 -o results
+    deid-bench verify submission.zip --method blurring --rerun all
     """
     from ..benchmark.records.record import RecordError
     from ..benchmark.submission.read import read_submission
@@ -87,7 +106,7 @@ def _data(report: Report) -> dict[str, Any]:
         "dataset": record.dataset.spec,
         "protocol": record.protocol.id,
         "stamp": asdict(report.stamp),
-        "values": [asdict(each) for each in report.recomputed.verdicts],
+        "values": [asdict(each) for each in report.verdicts],
         "problems": report.problems,
         "reruns": [asdict(each) for each in report.reruns],
         "not_rerun": report.not_rerun or None,

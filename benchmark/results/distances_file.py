@@ -184,6 +184,8 @@ def _decode(name: str, data: bytes) -> NDArray[Any]:
         raise
     except Exception as error:  # a damaged header can raise nearly anything
         raise Refused(f"{DISTANCES_NAME}: {name} has no npy header that can be read") from error
+    if len(shape) > 2 or max(shape, default=0) > _ENTRY:
+        raise Refused(f"{DISTANCES_NAME}: {name} says it holds {'x'.join(map(str, shape))[:60]} values")
     if dtype.hasobject:
         raise Refused(f"{DISTANCES_NAME}: {name} holds Python objects, which only a pickle can bring; numbers expected")
     if dtype.str not in ("<i4", "<f4") and dtype.kind != "U":

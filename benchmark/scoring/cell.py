@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     files = {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
     spans = values.spans if setting.score_version >= THRESHOLD_ALARMS else {}
     warnings = alarms(values.values, counts, values.draws, results.failures, spans)
-    return Scored(values, counts, warnings, _sample_rows(setting, results, own), files, attacks)
+    return Scored(values, counts, warnings, sample_rows(setting, results, own), files, attacks)
 
 
 def _searches(setting: Setting, results: CellResults, recognition: Recognition) -> Searches:
@@ -113,15 +114,10 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
     scored = score_results(setting, results)
     data, distances_file = write(pair_distances(setting, results))
     record = RunRecord(
+        **labels(cell, results.targets),
         digest=cell.digest,
         score_version=SCORE_VERSION,
         toolkit=__version__,
-        protocol=_protocol(cell),
-        dataset=_dataset(cell),
-        method=_method(cell),
-        analyzer=records.Plugin(**describe(cell.analyzer)),
-        recognizers=[records.Plugin(**describe(each)) for each in cell.recognizers],
-        metrics=[record_metric(each) for each in cell.metrics],
         repetitions=cell.repetitions,
         root_seed=cell.root_seed,
         quality=cell.quality,
@@ -129,7 +125,6 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         values=scored.values.values,
         alarms=[*cell.dataset.notes, *scored.alarms],
         failures=list(results.failures),
-        retrieval=_retrieval(cell, results),
         curves=scored.values.curves,
         samples=scored.rows,
         attacks=scored.attacks,
@@ -137,6 +132,24 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         host=host,
     )
     return record, scored.files | ({} if data is None else {DISTANCES_NAME: data})
+
+
+def labels(cell: Cell, targets: Sequence[str]) -> dict[str, Any]:
+    """What a record says about its parts, none of which is a result: fields of `RunRecord`.
+
+    Args:
+        cell: what was done.
+        targets: ids of the samples that the method was given as targets.
+    """
+    return {
+        "protocol": _protocol(cell),
+        "dataset": _dataset(cell),
+        "method": _method(cell),
+        "analyzer": records.Plugin(**describe(cell.analyzer)),
+        "recognizers": [records.Plugin(**describe(each)) for each in cell.recognizers],
+        "metrics": [record_metric(each) for each in cell.metrics],
+        "retrieval": _retrieval(cell, targets),
+    }
 
 
 # ------------------------------------------------------------------------------------------------ images
@@ -233,9 +246,10 @@ def _counts(setting: Setting, results: CellResults) -> Counts:
     )
 
 
-def _sample_rows(
+def sample_rows(
     setting: Setting, results: CellResults, own: Mapping[str, Mapping[str, float | None]]
 ) -> list[SampleRow]:
+    """The rows of the planned images, in the order of the samples; of versions, those that the results hold."""
     by_sample: dict[str, list[Version]] = {}
     for version in results.versions:
         by_sample.setdefault(version.sample.sample_id, []).append(version)
@@ -291,7 +305,7 @@ def _protocol(cell: Cell) -> records.ProtocolRef:
     )
 
 
-def _retrieval(cell: Cell, results: CellResults) -> records.Retrieval | None:
+def _retrieval(cell: Cell, targets: Sequence[str]) -> records.Retrieval | None:
     roles = cell.roles
     if roles is None:
         return None
@@ -302,7 +316,7 @@ def _retrieval(cell: Cell, results: CellResults) -> records.Retrieval | None:
         others=len(roles.others),
         other_identities=len({each.identity for each in roles.others}),
         unused=len(roles.unused),
-        targets=list(results.targets),
+        targets=list(targets),
         notes=list(_role_notes(cell, roles)),
     )
 

@@ -14,8 +14,10 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ...characters import plain
 
@@ -24,6 +26,10 @@ _END = struct.Struct("<4s4H2IH")
 """The last record of a zip: signature, two disk numbers, entries here and in all, size and start of the directory,
 length of a comment."""
 _UNREADABLE_FLAGS = {0x1: "is encrypted", 0x20: "is a patch", 0x40: "is encrypted", 0x2000: "has masked headers"}
+_HEADER = struct.Struct("<4s22xHH")
+"""What stands before an entry: signature, lengths of its name and of its extra fields."""
+_HARMLESS = frozenset({0x000A, 0x5455, 0x5855, 0x7855, 0x7875})
+"""Extra fields with times, or with the numbers of owners, as zip programs add them."""
 _SMALL = 64 * 1024
 """Bytes below which no ratio of compression is suspicious."""
 _LONGEST_NAME = 200
@@ -70,75 +76,147 @@ def make_zip(members: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def read_zip(data: bytes, limits: Limits, allowed: re.Pattern[str], what: str) -> dict[str, bytes]:
-    """All files of a zip in memory.
+class Archive:
+    """A zip whose directory was checked; files are unpacked one at a time, when they are asked for.
 
     Args:
-        data: the zip.
+        file: the zip, opened for reading bytes.
         limits: on its sizes.
         allowed: the whole of every name has to match it.
         what: how messages call the zip.
 
+    Raises:
+        Refused: anything about it is not as `make_zip` (or somebody who packed the same files again) writes it, or is
+            above a limit.
+    """
+
+    def __init__(self, file: BinaryIO, limits: Limits, allowed: re.Pattern[str], what: str) -> None:
+        self._what = what
+        with self._reasons():
+            start = _check_end(file, limits, what)
+            self._zip = zipfile.ZipFile(file)
+            self._infos = {
+                each.filename: each for each in _check_entries(self._zip.infolist(), file, start, limits, allowed, what)
+            }
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files; folders have none."""
+        return list(self._infos)
+
+    def size(self, name: str) -> int:
+        """Bytes of a file, unpacked."""
+        return self._infos[name].file_size
+
+    def read(self, name: str) -> bytes:
+        """One file; never more than its entry says, whatever the compressed data hold.
+
+        Raises:
+            Refused: it is damaged, or of another size.
+        """
+        info = self._infos[name]
+        with self._reasons(), self._zip.open(info) as file:
+            data = file.read(info.file_size + 1)
+        if len(data) != info.file_size:
+            raise Refused(f"{self._what}: {info.filename} has {len(data)} bytes, its entry says {info.file_size}")
+        return data
+
+    @contextmanager
+    def _reasons(self) -> Iterator[None]:
+        try:
+            yield
+        except (Refused, MemoryError):
+            raise
+        except UnicodeDecodeError as error:
+            raise Refused(f"{self._what}: a file name is not UTF-8") from error
+        except Exception as error:  # a damaged zip can raise nearly anything
+            raise Refused(f"{self._what}: not a readable zip ({type(error).__name__}: {plain(error)})") from error
+
+
+def read_zip(data: bytes, limits: Limits, allowed: re.Pattern[str], what: str) -> dict[str, bytes]:
+    """All files of a zip in memory; arguments and errors as of `Archive`.
+
     Returns:
         Contents by name.
-
-    Raises:
-        Refused: anything about it is not as `make_zip` writes it, or is above a limit.
     """
-    if len(data) > limits.archive:
-        raise Refused(f"{what}: expected at most {limits.archive} bytes, got {len(data)}")
-    _check_end(data, limits, what)
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = archive.infolist()
-            _check_entries(infos, limits, allowed, what)
-            return {info.filename: _read(archive, info, what) for info in infos}
-    except Refused:
-        raise
-    except UnicodeDecodeError as error:
-        raise Refused(f"{what}: a file name is not UTF-8") from error
-    except Exception as error:  # a damaged zip can raise nearly anything
-        raise Refused(f"{what}: not a readable zip ({type(error).__name__}: {plain(error)})") from error
+    archive = Archive(io.BytesIO(data), limits, allowed, what)
+    return {name: archive.read(name) for name in archive.names}
 
 
-def _check_end(data: bytes, limits: Limits, what: str) -> None:
-    """The directory is counted before it is read: millions of entries would fill the memory."""
-    if len(data) < _END.size or not data.startswith(b"PK"):
+def _check_end(file: BinaryIO, limits: Limits, what: str) -> int:
+    """The directory is counted before it is read: millions of entries would fill the memory. Returns its start."""
+    length = file.seek(0, io.SEEK_END)
+    if length > limits.archive:
+        raise Refused(f"{what}: expected at most {limits.archive} bytes, got {length}")
+    file.seek(0)
+    if length < _END.size or file.read(2) != b"PK":
         raise Refused(f"{what}: not a zip")
-    signature, *disks, _here, entries, size, start, _comment = _END.unpack(data[-_END.size :])
+    file.seek(length - _END.size)
+    signature, *disks, _here, entries, size, start, _comment = _END.unpack(file.read(_END.size))
     if signature != b"PK\x05\x06":
         raise Refused(f"{what}: cut short, or something follows the end of the zip")
     if entries > limits.entries:
         raise Refused(f"{what}: expected at most {limits.entries} files, got {entries}")
-    if any(disks) or start + size + _END.size != len(data):
+    if any(disks) or start + size + _END.size != length:
         raise Refused(f"{what}: its directory does not lie where a plain zip has it")
-    found = data.count(b"PK\x01\x02", start)
-    if found > 2 * limits.entries:
+    if size > limits.entries * (46 + 4 * _LONGEST_NAME):
         raise Refused(f"{what}: expected {entries} files, but its directory lists more")
+    file.seek(start)
+    if file.read(size).count(b"PK\x01\x02") > 2 * limits.entries:
+        raise Refused(f"{what}: expected {entries} files, but its directory lists more")
+    return int(start)
 
 
-def _check_entries(infos: list[zipfile.ZipInfo], limits: Limits, allowed: re.Pattern[str], what: str) -> None:
+def _check_entries(
+    infos: list[zipfile.ZipInfo],
+    file: BinaryIO,
+    directory: int,
+    limits: Limits,
+    allowed: re.Pattern[str],
+    what: str,
+) -> list[zipfile.ZipInfo]:
+    """The files among the entries; folders are nothing to unpack."""
     if len(infos) > limits.entries:
         raise Refused(f"{what}: expected at most {limits.entries} files, got {len(infos)}")
     seen: set[str] = set()
-    end = 0
+    files: list[zipfile.ZipInfo] = []
+    ends = {0}
     for info in sorted(infos, key=lambda each: each.header_offset):
         name = info.orig_filename
-        problem = _name_problem(name, allowed) or _entry_problem(info, limits)
+        folder = name.endswith("/") and not info.file_size
+        problem = _name_problem(name, None if folder else allowed) or _entry_problem(info, limits, folder=folder)
         if problem is None and name.casefold() in seen:
             problem = "is there twice"
-        if problem is None and info.header_offset != end:
+        if problem is None and info.header_offset not in ends:
             problem = "overlaps another file, or something is hidden before it"
         if problem is not None:
             raise Refused(f"{what}: {plain(name, 80)!r} {problem}")
         seen.add(name.casefold())
-        end = info.header_offset + 30 + len(name) + info.compress_size
-    total = sum(each.file_size for each in infos)
+        files += [] if folder else [info]
+        ends = _ends(info, file)
+    if infos and directory not in ends:
+        raise Refused(f"{what}: something is hidden before its directory")
+    total = sum(each.file_size for each in files)
     if total > limits.total:
         raise Refused(f"{what}: expected at most {limits.total} bytes unpacked, got {total}")
+    order = {id(each): index for index, each in enumerate(infos)}
+    return sorted(files, key=lambda each: order[id(each)])
 
 
-def _name_problem(name: str, allowed: re.Pattern[str]) -> str | None:
+def _ends(info: zipfile.ZipInfo, file: BinaryIO) -> set[int]:
+    """Where an entry may end: after its data or, where its sizes follow them, after these."""
+    file.seek(info.header_offset)
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return set()
+    signature, name, extra = _HEADER.unpack(header)
+    if signature != b"PK\x03\x04":
+        return set()
+    end = info.header_offset + _HEADER.size + name + extra + info.compress_size
+    return {end + 12, end + 16} if info.flag_bits & 0x8 else {end}
+
+
+def _name_problem(name: str, allowed: re.Pattern[str] | None) -> str | None:
     if len(name) > _LONGEST_NAME:
         return f"has a name of {len(name)} characters; expected at most {_LONGEST_NAME}"
     if any(unicodedata.category(each).startswith("C") for each in name):
@@ -151,32 +229,34 @@ def _name_problem(name: str, allowed: re.Pattern[str]) -> str | None:
         return "points out of its folder"
     if name.casefold().endswith((".zip", ".tar", ".gz", ".7z", ".xz", ".bz2")):
         return "is an archive inside the archive"
-    if not allowed.fullmatch(name):
+    if allowed is not None and not allowed.fullmatch(name):
         return "is not a file that belongs there"
     return None
 
 
-def _entry_problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
+def _harmless(extra: bytes) -> bool:
+    """Whether these extra fields are well-formed, and none of them changes what the entry is."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        if kind not in _HARMLESS or size > len(extra) - 4:
+            return False
+        extra = extra[4 + size :]
+    return not extra
+
+
+def _entry_problem(info: zipfile.ZipInfo, limits: Limits, *, folder: bool) -> str | None:
     for flag, problem in _UNREADABLE_FLAGS.items():
         if info.flag_bits & flag:
             return problem
-    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.external_attr & 0x10:
+    kinds = (0, stat.S_IFDIR) if folder else (0, stat.S_IFREG)
+    if stat.S_IFMT(info.external_attr >> 16) not in kinds or (info.external_attr & 0x10 and not folder):
         return "is a link, a folder or a device, not a plain file"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return f"is compressed by method {info.compress_type}; expected stored or deflated"
-    if info.extra:
-        return "has extra fields, which `deid-bench pack` does not write"
+    if not _harmless(info.extra):
+        return "has extra fields that say more than a time or an owner"
     if info.file_size > limits.entry:
         return f"unpacks to {info.file_size} bytes; expected at most {limits.entry}"
     if info.file_size > max(_SMALL, limits.ratio * info.compress_size):
         return f"unpacks from {info.compress_size} to {info.file_size} bytes, as a bomb does"
     return None
-
-
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> bytes:
-    """One file; never more than its entry says, whatever the compressed data hold."""
-    with archive.open(info) as file:
-        data = file.read(info.file_size + 1)
-    if len(data) != info.file_size:
-        raise Refused(f"{what}: {info.filename} has {len(data)} bytes, its entry says {info.file_size}")
-    return data

@@ -32,6 +32,8 @@ from .pack import known_plugin, record_digest
 
 TOLERANCE = 1e-9
 """Relative, or absolute below 1: what another library version may change in the last digits."""
+IMAGE_TOLERANCE = 1e-3
+"""Relative; by how much measures and distances of the same image may be off."""
 INTERVAL_TOLERANCE = 1e-6
 """Bounds go through quantiles of many sums."""
 _FROM_IMAGES = "needs the images themselves"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,7 +17,7 @@ from ..storage.store import save_file
 
 STAMP_NAME = "verification.json"
 Status = Literal["verified", "recomputed", "self-reported"]
-_FORMAT = 1
+_FORMAT = 2
 _LONGEST = 100_000
 
 
@@ -32,6 +32,8 @@ class Stamp:
     """What was checked, in a sentence or two."""
     when: str
     """UTC time, ISO 8601."""
+    unchecked: list[str] = field(default_factory=list)
+    """Numbers that nobody has computed anew, as `metric` or `metric recognizer`: they are the submitter's words."""
 
 
 def write_stamp(stamp: Stamp, record_path: Path) -> Path:
@@ -57,12 +59,12 @@ def load_stamp(record_path: Path) -> Stamp | None:
             return None
         if data["record_sha256"] != _sha256(record_path):
             return None
-        texts = (data["checked"], data["when"])
+        texts, unchecked = (data["checked"], data["when"]), data["unchecked"]
     except (OSError, ValueError, KeyError, RecursionError):
         return None
-    if not all(isinstance(each, str) for each in texts):
+    if not isinstance(unchecked, list) or not all(isinstance(each, str) for each in (*texts, *unchecked)):
         return None
-    return Stamp(data["status"], *texts)
+    return Stamp(data["status"], *texts, unchecked)
 
 
 def _sha256(path: Path) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ...characters import plain
-from ..records.record import FILE_NAME, RecordError, find_records, load_record
+from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.store import save_file
+from .at_hand import NotAtHand, cell_of
+from .pictures import check_pairs
 from .read import Submitted
 from .recompute import Recomputed, Verdict, recompute
-from .remake import NotAtHand, Rerun, cell_of, check_pairs, rerun
+from .remake import FORGED, Remade, Rerun, chance_of_passing, missing_numbers, rerun, value_difference
 from .stamp import Stamp, Status, write_stamp
 
 
@@ -26,8 +28,8 @@ class RerunRequest:
     """Specification."""
     dataset: str = ""
     """Specification; empty: the record's, if it is built in."""
-    count: int = 5
-    """Images."""
+    count: int | None = 5
+    """Images; None: all."""
     rng: random.Random = field(default_factory=random.SystemRandom)
     """Which ones: nobody can know before."""
 
@@ -44,6 +46,8 @@ class Report:
     not_rerun: str
     """Why no image was made anew, empty when some were."""
     stamp: Stamp
+    verdicts: list[Verdict] = field(default_factory=list)
+    """Of every number."""
 
     @property
     def different(self) -> list[Verdict]:
@@ -66,7 +70,7 @@ class Report:
         return not (self.different or self.problems or any(each.outcome == "different" for each in self.reruns))
 
     def _with(self, outcome: str) -> list[Verdict]:
-        return [each for each in self.recomputed.verdicts if each.outcome == outcome]
+        return [each for each in self.verdicts if each.outcome == outcome]
 
 
 def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
@@ -80,19 +84,36 @@ def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
     recomputed = recompute(record, submitted.distances)
     problems = [*recomputed.problems, *check_pairs(submitted)]
     reruns: list[Rerun] = []
+    verdicts = recomputed.verdicts
     not_rerun = "not asked for" if request is None else "the record contradicts itself"
     if request is not None and not problems:
         try:
             cell = cell_of(record, request.method, request.dataset)
-            reruns, odd = rerun(cell, record, submitted.distances, request.count, request.rng)
-            problems += odd
+            remade = rerun(cell, record, submitted.distances, request.count, request.rng)
+            reruns, verdicts = remade.images, _with_images(record, verdicts, remade)
+            problems += remade.problems
             not_rerun = "" if reruns else "there is no image to make"
         except NotAtHand as error:
             not_rerun = str(error)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    draft = Report(submitted, recomputed, problems, reruns, not_rerun, Stamp("self-reported", "", when))
-    stamp = Stamp(_status(draft), _checked(draft), when)
-    return Report(submitted, recomputed, problems, reruns, not_rerun, stamp)
+    draft = Report(submitted, recomputed, problems, reruns, not_rerun, Stamp("self-reported", "", when), verdicts)
+    unchecked = [f"{each.metric} {each.recognizer or ''}".strip() for each in draft.open]
+    return replace(draft, stamp=Stamp(_status(draft), _checked(draft), when, unchecked))
+
+
+def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> list[Verdict]:
+    """The verdicts, and where every image was made anew also those on numbers that need images."""
+    if remade.values is None:
+        return verdicts
+    found = []
+    for value, verdict in zip(record.values, verdicts, strict=False):
+        if verdict.outcome == "not recomputable":
+            odd = value_difference(value, remade.values)
+            verdict = replace(verdict, outcome="equal" if odd is None else "different", note=odd or "")
+        found.append(verdict)
+    lacking = missing_numbers(record.values, remade.values)
+    extra = [Verdict(each.metric, each.recognizer, "different", "is missing in the record") for each in lacking]
+    return [*found, *verdicts[len(found) :], *extra]
 
 
 def _status(report: Report) -> Status:
@@ -115,9 +136,17 @@ def _checked(report: Report) -> str:
         found = ", ".join(
             f"{outcomes.count(each)} {each}" for each in ("equal", "close", "different") if each in outcomes
         )
-        parts.append(f"{len(outcomes)} randomly chosen images made anew: {found}")
+        total = len(report.submitted.record.samples)
+        if len(outcomes) == total:
+            parts.append(f"all {total} images made anew: {found}")
+        else:
+            forged = max(1, round(FORGED * total))
+            chance = chance_of_passing(total, forged, len(outcomes))
+            parts.append(f"{len(outcomes)} of {total} images, drawn at random, made anew: {found}")
+            parts.append(f"{forged} forged images would go unnoticed with a chance of {100 * chance:.0f} %")
+        parts.append("all distances between originals, who is skipped, and all labels checked")
     else:
-        parts.append(f"no image made anew ({plain(report.not_rerun)})")
+        parts.append(f"no image made anew ({plain(report.not_rerun)}); labels are the submitter's words")
     return "; ".join(parts)
 
 

@@ -1,0 +1,113 @@
+"""The method, the data and the plug-ins of a record as they are installed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...characters import plain
+from ...plugins.entries import Kind, registry
+from ..planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
+from ..protocols import protocol_of
+from ..records.record import Plugin, RunRecord
+from ..scoring.cell import labels
+from .pack import known_plugin
+
+_WHERE_FROM = frozenset({"origin", "targets"})
+"""Labels that differ from machine to machine, or that follow from the images made anew."""
+
+
+class NotAtHand(ValueError):
+    """The method, its weights or the dataset are not here, or are not those of the record."""
+
+
+def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
+    """The cell of a record, made of what is installed here.
+
+    Args:
+        record: a stranger's. None of its specifications may make this process import a file or read a folder.
+        method: specification by the user.
+        dataset: by the user; empty: the record's, if it is one of the built-in palms.
+
+    Raises:
+        NotAtHand: something is not here, or differs from the record's; the message says what.
+    """
+    if not dataset and record.dataset.spec not in {*DEFAULT_DATASETS, *map(_canonical_dataset, DEFAULT_DATASETS)}:
+        raise NotAtHand(f"name the dataset with --dataset; the record says {plain(record.dataset.spec)}")
+    named: list[tuple[Kind, Plugin]] = [(Kind.ANALYZER, record.analyzer)]
+    named += [(Kind.RECOGNIZER, each) for each in record.recognizers]
+    named += [(Kind.METRIC, each) for each in record.metrics]
+    for kind, each in named:
+        if not known_plugin(kind, each.spec):
+            raise NotAtHand(f"{kind} {plain(each.spec)} is not installed; take its file in with --plugin")
+    protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if protocol is None:
+        raise NotAtHand(f"protocol {plain(record.protocol.id)}: its digest is none of this deid-bench's")
+    options = RunOptions(
+        methods=(method,),
+        datasets=(dataset or record.dataset.spec,),
+        protocol=protocol,
+        recognizers=tuple(each.spec for each in record.recognizers),
+        analyzer=record.analyzer.spec,
+        metrics=tuple(each.spec for each in record.metrics),
+        attacks=",".join(record.attacks.asked) if record.attacks else "none",
+        repetitions=record.repetitions,
+        root_seed=record.root_seed,
+        quality=record.quality,
+        limit=record.dataset.identities if record.dataset.limited else 0,
+    )
+    try:
+        cell = make_cells(options, jobs=1)[0]
+    except (ValueError, RuntimeError) as error:
+        raise NotAtHand(str(error)) from error
+    if cell.digest != record.digest:
+        raise NotAtHand(_other_parts(cell, record))
+    return cell
+
+
+def _canonical_dataset(spec: str) -> str:
+    """As records write it."""
+    return registry().resolve(Kind.DATASET, spec).text
+
+
+def _other_parts(cell: Cell, record: RunRecord) -> str:
+    """In which parts a cell is not the record's."""
+    odd = [] if cell.dataset.digest == record.dataset.digest else ["other images in the dataset"]
+    pairs = [(cell.method, record.method), (cell.analyzer, record.analyzer)]
+    for mine, theirs in [*pairs, *zip(cell.recognizers, record.recognizers, strict=True)]:
+        said, found = theirs.model_dump(), Plugin(**describe(mine)).model_dump()
+        fields = [
+            name for name in ("name", "version", "params", "source_sha256", "weights") if said[name] != found[name]
+        ]
+        odd += [f"{plain(theirs.name, 40)}: another {' and '.join(fields)}"] if fields else []
+    return f"what is installed here is not what the record was made with ({'; '.join(odd) or 'another seed'})"
+
+
+def label_problems(cell: Cell, record: RunRecord) -> list[str]:
+    """Labels of a record that are not those of the plug-ins at hand: names, families, knowledge, licences, …"""
+    found = {name: _plain_data(each) for name, each in labels(cell, ()).items()}
+    said = {name: _plain_data(getattr(record, name)) for name in found}
+    return [f"{name} is not what the plug-in at hand says" for name in _differences(said, found, "")]
+
+
+def _plain_data(label: Any) -> Any:
+    if isinstance(label, list):
+        return [_plain_data(each) for each in label]
+    return None if label is None else label.model_dump()
+
+
+def _differences(said: Any, found: Any, where: str) -> Iterator[str]:
+    """Dotted names of what is not the same."""
+    if isinstance(said, Mapping) and isinstance(found, Mapping):
+        for name in sorted({*said, *found} - _WHERE_FROM):
+            yield from _differences(said.get(name), found.get(name), f"{where}.{name}".strip("."))
+    elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
+        for number, (a, b) in enumerate(zip(said, found, strict=True)):
+            yield from _differences(a, b, f"{where}.{number}")
+    elif said != found and not (where.endswith("spec") and _bare(said) == _bare(found)):
+        yield where
+
+
+def _bare(spec: object) -> str:
+    """A specification without the folder of its file."""
+    return str(spec).replace("\\", "/").rpartition("/")[2]
