@@ -13,6 +13,7 @@ from .options import json_option
 if TYPE_CHECKING:
     from ..benchmark.metrics.metric import Metric
     from ..benchmark.protocols import Protocol
+    from ..benchmark.suites import Attack
 
 _WIDTH = 100
 _LABEL = 11
@@ -36,12 +37,16 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     deid-bench explain rr rr_cross
     deid-bench explain ./my.py:MyMetric
     deid-bench explain palm/1.0
+    deid-bench explain A1
     deid-bench explain --all --markdown
     """
     from ..benchmark.metrics.catalogue import METRICS
     from ..benchmark.metrics.plugged import installed_metrics
     from ..reports.explanation.page import metric_section, metrics_page
 
+    attacks = _attacks(names)
+    if attacks:
+        return _explain_attacks(attacks, as_json)
     named = _protocols(names, rules)
     if named:
         return _explain_protocols(named, markdown, as_json)
@@ -57,6 +62,32 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     else:
         for metric in chosen:
             _show(metric)
+    return 0
+
+
+def _attacks(names: tuple[str, ...]) -> list[Attack]:
+    """The attacks of the newest suite that are asked for, or none where something else is."""
+    from ..benchmark.planning.attack_plan import DEFAULT_SUITE
+    from ..benchmark.suites import get_suite
+
+    known = {each.id.lower(): each for each in get_suite(DEFAULT_SUITE).attack}
+    return [known[name.lower()] for name in names] if names and all(name.lower() in known for name in names) else []
+
+
+def _explain_attacks(chosen: list[Attack], as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps([each.model_dump(mode="json") for each in chosen], indent=1, ensure_ascii=False))
+        return 0
+    for each in chosen:
+        click.secho(each.id, bold=True, nl=False)
+        click.echo(f"  {each.title}")
+        click.echo(_wrapped(each.knows, "  ", "  "))
+        slots = {"gallery": each.gallery, "probe": each.probe, "recogniser": each.recognizer, "pooling": each.pooling}
+        facts = {name: ", ".join(values) for name, values in slots.items()}
+        facts["level"] = each.level
+        if each.stronger_than:
+            facts["knows more than"] = ", ".join(each.stronger_than)
+        _show_facts(facts, 16)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_NAMES = ("distributions", "det", "cmc", "pareto", "sweep", "grid")
+_NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
 """As in `reports.figures.catalogue`, which is imported when something is drawn."""
 
 
@@ -43,6 +43,7 @@ def command(results: tuple[Path, ...], out: Path, figures: tuple[str, ...], form
     \b
     distributions  genuine, impostor, original and de-identified, versions of one image
     det, cmc       error trade-off and identification, a curve for each method
+    ladder         what each attacker finds, the ignorant one first
     pareto         privacy against quality, with intervals
     sweep          numbers over the values of a parameter
     grid           original and de-identified images side by side

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..benchmark.records.record import RunRecord
     from ..reports.paper.fitting import Fit
 
 ALL = "all"
 TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
+ATTACKS = "attacks"
 
 
 @click.command("tables")
@@ -20,9 +24,10 @@ TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
     "--table",
     "-t",
     "wanted",
-    type=click.Choice([*TABLES, ALL], case_sensitive=False),
+    type=click.Choice([*TABLES, ATTACKS, ALL], case_sensitive=False),
     multiple=True,
-    help="II to VII of the palm paper, Table 1 of DeDiM. Repeatable.  [default: all that the records can fill]",
+    help="II to VII of the palm paper, Table 1 of DeDiM, or alone: attacks. Repeatable.  "
+    "[default: all that the records can fill]",
 )
 @click.option(
     "--format",
@@ -68,6 +73,8 @@ def command(
 
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
+    if [each.lower() for each in wanted] == [ATTACKS]:
+        return _attacks([record for record, _ in records], form, output)
     tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
     tables = list(select(tables, Selection(**shown)))
     for path, reason in left_out:
@@ -86,3 +93,22 @@ def command(
             save_file(path, format_tables([table], form, fit).encode("utf-8"))
             click.echo(path)
     return 1 if left_out or lacking or not tables else 0
+
+
+def _attacks(records: Sequence[RunRecord], form: str, output: Path | None) -> int:
+    """The table of attacks, printed or written."""
+    from ..benchmark.storage.store import save_file
+    from ..reports.leaderboard.attack_table import SUFFIXES, attack_table
+
+    attacked = [each for each in records if each.attacks is not None]
+    if not attacked:
+        click.secho("no record has attacks; run with --attacks basic", fg="yellow", err=True)
+        return 1
+    text = attack_table(attacked, form)
+    if output is None:
+        click.echo(text, nl=False)
+        return 0
+    path = output / f"attacks.{SUFFIXES[form]}"
+    save_file(path, text.encode("utf-8"))
+    click.echo(path)
+    return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import Plugin, RunRecord
+from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
 
 Section = tuple[str, list[tuple[str, str]]]
 
@@ -41,6 +42,7 @@ def sections(record: RunRecord) -> list[Section]:
             ],
         ),
         ("Images", _failures(record)),
+        *_attacks(record),
         *((f"Recogniser {each.spec}", _tool(each, record)) for each in record.recognizers),
         ("Detector", [("specification", record.analyzer.spec), *_licence(record.analyzer), *_noise(record)]),
         (
@@ -54,6 +56,19 @@ def sections(record: RunRecord) -> list[Section]:
         ),
         ("Provenance", _provenance(record)),
     ]
+
+
+def _attacks(record: RunRecord) -> list[Section]:
+    """The ladder of attackers with each recogniser: who finds how many."""
+    if record.attacks is None:
+        return [("Attackers", [("tried", ran(record))])]
+    names = list(dict.fromkeys(each.recognizer for each in record.attacks.rows))
+    found: list[Section] = [("Attackers", [("tried", ran(record)), *(("why not", why) for why in left_out(record))])]
+    for name in names:
+        rows = [(f"{each.row.attack} {each.title}", rung_text(each)) for each in rungs(record, name)]
+        people = exposed_text(record, name)
+        found.append((f"Attackers with {name}", [*rows, *([("found most often", people)] if people else [])]))
+    return found
 
 
 def _failures(record: RunRecord) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.storage.store import save_file
-from . import cmc, det, distributions, grid, pareto, sweep
+from . import cmc, det, distributions, grid, ladder, pareto, sweep
 from .axes import check_metric
 from .data import Entry, Group, load_entries
 from .grid_images import Case, from_previews, from_store
@@ -260,6 +260,7 @@ FIGURES: dict[str, Callable[[Sequence[Group], Options], Iterator[Job]]] = {
     "distributions": _distributions,
     "det": _curves("det", det.figure),
     "cmc": _curves("cmc", cmc.figure),
+    "ladder": _curves("ladder", ladder.figure),
     "pareto": _pareto,
     "sweep": _sweeps,
     "grid": _grids,

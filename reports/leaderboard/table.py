@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
+from .attacks import worst_label
 
 TIME = "seconds_per_image"
 TERMINAL: frozenset[Block] = frozenset({"privacy", "retrieval", "quality", "usability", "images"})
@@ -127,7 +128,7 @@ def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table
     pairs = zip(records, found, strict=True)
     ordered = sorted(pairs, key=lambda pair: (pair[0].method.family != "sanity", *_name(pair[0])))
     rows = tuple(
-        Row(record, tuple(_cell(values.get((each.about, each.recognizer)), each) for each in shown))
+        Row(record, tuple(_labelled(record, values.get((each.about, each.recognizer)), each) for each in shown))
         for record, values in ordered
     )
     first = records[0]
@@ -167,6 +168,13 @@ def _columns(known: Sequence[Metric], recognizers: Sequence[str], every: bool) -
 
 def _set_order(metric: Metric) -> int:
     return SETS.index(metric.column_set)
+
+
+def _labelled(record: RunRecord, value: Value | None, column: Column) -> CellText:
+    """A cell; a worst case names the attacks behind it."""
+    cell = _cell(value, column)
+    label = worst_label(record, column.metric, column.recognizer)
+    return replace(cell, text=f"{cell.text} {label}") if label and cell.order is not None else cell
 
 
 def _cell(value: Value | None, column: Column) -> CellText:

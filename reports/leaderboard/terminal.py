@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...benchmark.metrics.metric import Block, Metric
 from ...benchmark.records.described import metrics_of
 from ...benchmark.records.record import RunRecord
+from .attacks import left_out, ran
 from .table import NO_VALUE, CellText, Row, Table, leaderboards
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
         for note in table.rows[0].record.retrieval.notes if table.rows[0].record.retrieval else ():
             console.print(note, style="dim", highlight=False, markup=False)
         for row in table.rows:
+            _print_attacks(console, row.record)
             _print_problems(console, row.record)
         console.print()
     for outcome in outcomes:
@@ -186,6 +188,15 @@ def _print_recognition(console: Console, record: RunRecord) -> None:
                 text = NO_VALUE if value.value is None else f"{metric.text(value.value)}{metric.unit}"
                 parts.append(f"{metric.title} {text}")
         console.print(f"originals, {each.spec}: {', '.join(parts)}", highlight=False)
+
+
+def _print_attacks(console: Console, record: RunRecord) -> None:
+    """How many attacks ran, and why others did not or do not count."""
+    if record.attacks is None:
+        return
+    console.print(f"{record.method.spec}: {ran(record)}", highlight=False, markup=False)
+    for reason in left_out(record):
+        console.print(f"  {reason}", style="dim", highlight=False, markup=False)
 
 
 def _print_problems(console: Console, record: RunRecord) -> None:

@@ -1,0 +1,54 @@
+"""The table of attacks as text, Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from ...benchmark.records.record import RunRecord
+from ..paper.formats import csv_text, markdown_text
+from ..paper.latex import escape
+from .attacks import NUMBERS, attack_rows, rungs
+
+SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv"}
+_HEADINGS = ("method", "recognizer", "attack", "made of", "rank-1", "EER", "TPR 1 %", "TPR 0.1 %", "link.", "")
+
+
+def attack_table(records: Sequence[RunRecord], form: str) -> str:
+    """The table in that form; CSV has every bound and reason.
+
+    Args:
+        records: with attacks.
+        form: `text`, `markdown`, `latex` or `csv`.
+    """
+    if form == "csv":
+        buffer = io.StringIO()
+        lines = [[csv_text(cell) for cell in row] for row in attack_rows(records)]
+        csv.writer(buffer, lineterminator="\n").writerows(lines)
+        return buffer.getvalue()
+    rows = _rows(records)
+    if form == "markdown":
+        marked = [list(_HEADINGS), ["---"] * len(_HEADINGS), *rows]
+        return "".join("| " + " | ".join(map(markdown_text, line)) + " |\n" for line in marked)
+    if form == "latex":
+        set_lines = [" & ".join(map(escape, line)) + r" \\" for line in [_HEADINGS, *rows]]
+        body = "\n".join([r"\toprule", set_lines[0], r"\midrule", *set_lines[1:], r"\bottomrule"])
+        return f"\\begin{{tabular}}{{llll{'r' * len(NUMBERS)}l}}\n{body}\n\\end{{tabular}}\n"
+    widths = [max(len(line[index]) for line in [_HEADINGS, *rows]) for index in range(len(_HEADINGS))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in [_HEADINGS, *rows]
+    )
+
+
+def _rows(records: Sequence[RunRecord]) -> list[list[str]]:
+    rows = []
+    for record in records:
+        for rung in rungs(record):
+            row = rung.row
+            numbers = [row.value(metric) for metric in NUMBERS]
+            texts = ["–" if each is None or each.value is None else f"{each.value:.1f}" for each in numbers]
+            note = "" if row.status == "counts" else row.status
+            rows.append([record.method.spec, row.recognizer, row.attack, row.label, *texts, note])
+    return rows

@@ -1,0 +1,115 @@
+"""What attackers find, in words: the label of a worst case, how many attacks ran, the ladder of one method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...benchmark.records.attacks import AttackRow
+from ...benchmark.records.record import RunRecord, Value
+
+IGNORANT = "ignorant attacker only"
+RANK1 = "rank1_without_source"
+NUMBERS = (RANK1, "eer_effective", "tpr_at_fmr_1", "tpr_at_fmr_0_1", "linkability")
+"""Numbers of each attack, in the order of its table."""
+
+
+def worst_label(record: RunRecord, metric: str, recognizer: str | None) -> str:
+    """The attacks behind a worst case; empty for other numbers."""
+    return "" if record.attacks is None else record.attacks.worst_label(metric, recognizer or None)
+
+
+def ran(record: RunRecord) -> str:
+    """`9/11 attacks`, or that there was none."""
+    found = record.attacks
+    return IGNORANT if found is None else f"{found.ran}/{len(found.about)} attacks"
+
+
+def left_out(record: RunRecord) -> list[str]:
+    """Why attacks did not run or do not count: each reason once, with the attacks and recognisers that it holds for."""
+    if record.attacks is None:
+        return []
+    reasons: dict[str, list[str]] = {}
+    for row in record.attacks.rows:
+        if row.status != "counts":
+            said = row.reason if row.status == "not run" else f"{row.status}: {row.reason}"
+            where = row.attack if row.status == "not run" else f"{row.attack} ({row.recognizer})"
+            reasons.setdefault(said, []).append(where)
+    return [f"{', '.join(dict.fromkeys(names))}: {why}" for why, names in reasons.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One attack on one method with one recogniser."""
+
+    record: RunRecord
+    row: AttackRow
+    title: str
+
+    @property
+    def rank1(self) -> Value | None:
+        """Share named at the first guess."""
+        return self.row.value(RANK1)
+
+
+def rungs(record: RunRecord, recognizer: str = "") -> Iterator[Rung]:
+    """The ladder: A0 first, each recogniser for itself.
+
+    Args:
+        record: of a method.
+        recognizer: specification; empty: all.
+    """
+    if record.attacks is None:
+        return
+    titles = {each.id: each.title for each in record.attacks.about}
+    for row in record.attacks.rows:
+        if recognizer in ("", row.recognizer):
+            yield Rung(record, row, titles.get(row.attack, ""))
+
+
+def rung_text(rung: Rung) -> str:
+    """`84.4 % [76.0, 90.1], A1+A2a`, or why there is nothing."""
+    value = rung.rank1
+    if value is None or value.value is None:
+        return rung.row.reason or "no number"
+    within = f" [{value.interval.low:.1f}, {value.interval.high:.1f}]" if value.interval else ""
+    status = "" if rung.row.status == "counts" else f"; {rung.row.status}: {rung.row.reason}"
+    return f"{value.value:.1f} %{within}, {rung.row.label}{status}"
+
+
+def exposed_text(record: RunRecord, recognizer: str | None) -> str:
+    """Who is found most often by the worst attack; empty where nothing is known."""
+    if record.attacks is None:
+        return ""
+    found = [each for each in record.attacks.worst if (each.metric, each.recognizer) == ("rank1_worst", recognizer)]
+    people = [
+        f"{each.identity or 'somebody'} {100 * each.found:.0f} % of {each.images}"
+        for worst in found
+        for each in worst.exposed
+    ]
+    return ", ".join(people)
+
+
+def attack_rows(records: Sequence[RunRecord]) -> list[list[str]]:
+    """The table of attacks, a heading first: a line for each method, recogniser and attack."""
+    heading = ["method", "dataset", "protocol", "recognizer", "attack", "made of", "counts"]
+    for metric in NUMBERS:
+        heading += [metric, f"{metric}_low", f"{metric}_high"]
+    lines = [[*heading, "reason"]]
+    for record in records:
+        for rung in rungs(record):
+            row = rung.row
+            line = [record.method.spec, record.dataset.spec, record.protocol.id, row.recognizer, row.attack]
+            line += [row.label, "yes" if row.status == "counts" else row.status]
+            for metric in NUMBERS:
+                line += _three(row.value(metric))
+            lines.append([*line, row.reason])
+    return lines
+
+
+def _three(value: Value | None) -> list[str]:
+    if value is None or value.value is None:
+        return ["", "", ""]
+    if value.interval is None:
+        return [f"{value.value:.4g}", "", ""]
+    return [f"{value.value:.4g}", f"{value.interval.low:.4g}", f"{value.interval.high:.4g}"]

@@ -1,0 +1,81 @@
+"""What attackers find, as reports show it: labels, counts, reasons, the ladder, the table in its four forms."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deid_bench.benchmark.records.record import load_record
+from deid_bench.cli import cli
+from deid_bench.reports.board.card import sections
+from deid_bench.reports.leaderboard.attack_table import attack_table
+from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs
+from deid_bench.reports.leaderboard.table import leaderboards
+
+GOLDEN = Path(__file__).parents[1] / "benchmark" / "golden"
+
+
+@pytest.fixture(scope="module")
+def attacked():
+    return load_record(GOLDEN / "run-1-attacks.json")
+
+
+def test_a_worst_case_names_its_attacks(attacked) -> None:
+    (table,) = leaderboards([attacked])
+    (row,) = table.rows
+    cells = {each.metric: cell for each, cell in zip(table.columns, row.cells, strict=True)}
+    label = attacked.attacks.worst_label("rank1_worst", "toy_face_recognizer")
+    assert label
+    assert cells["rank1_worst"].text.endswith(f" {label}")
+    assert cells["rank1_worst"].order == attacked.value("rank1_worst", "toy_face_recognizer").value
+    assert " " not in cells["rank1_without_source"].text
+
+
+def test_how_many_ran_and_why_not_the_others(attacked) -> None:
+    assert ran(attacked) == "2/2 attacks"
+    assert ran(load_record(GOLDEN / "run-1-blurring.json")) == IGNORANT
+    rows = [each.model_copy(update={"status": "not run", "reason": "too dear"}) for each in attacked.attacks.rows]
+    stopped = attacked.model_copy(update={"attacks": attacked.attacks.model_copy(update={"rows": rows})})
+    assert ran(stopped) == "0/2 attacks"
+    assert left_out(stopped) == ["A0, A1: too dear"]
+
+
+def test_the_ladder_stands_on_the_card(attacked) -> None:
+    found = dict(sections(attacked))
+    rows = dict(found["Attackers with toy_face_recognizer"])
+    assert [name.split()[0] for name in rows][:2] == ["A0", "A1"]
+    assert [rung_text(each) for each in rungs(attacked)] == list(rows.values())[:2]
+    assert "found most often" in rows
+
+
+def test_the_table_has_one_line_for_each_attack_in_every_form(attacked) -> None:
+    lines = list(csv.DictReader(io.StringIO(attack_table([attacked], "csv"))))
+    assert [each["attack"] for each in lines] == ["A0", "A1"]
+    value = attacked.attacks.row("A0", "toy_face_recognizer").value("rank1_without_source")
+    assert float(lines[0]["rank1_without_source"]) == pytest.approx(value.value, rel=1e-3)
+    assert attack_table([attacked], "latex").count(r"\\") == 3
+    assert attack_table([attacked], "markdown").count("\n") == 4
+    assert attack_table([attacked], "text").count("\n") == 3
+
+
+def test_commands_show_attacks(tmp_path: Path) -> None:
+    folder = tmp_path / "cell"
+    folder.mkdir()
+    shutil.copy(GOLDEN / "run-1-attacks.json", folder / "run.json")
+    runner = CliRunner()
+    table = runner.invoke(cli, ["tables", str(tmp_path), "--table", "attacks", "--format", "csv"])
+    assert table.exit_code == 0, table.output
+    assert table.output.startswith("method,dataset,protocol,recognizer,attack,")
+    figure = runner.invoke(
+        cli, ["figures", str(tmp_path), "-f", "ladder", "-o", str(tmp_path / "f"), "--format", "svg"]
+    )
+    assert figure.exit_code == 0, figure.output
+    assert list((tmp_path / "f").glob("ladder*.svg"))
+    explained = runner.invoke(cli, ["explain", "a1"])
+    assert explained.exit_code == 0
+    assert "puts the images of his gallery" in " ".join(explained.output.split())
