@@ -1,7 +1,7 @@
 """How quick scores of very many distances are: `python speed/bench_scores.py [--pairs 31000000]`.
 
-EER, DIR, d', FNMR at three FMRs and the DET curve, from single precision distances as recognisers give them: sorted
-exactly, and as a histogram. Three sizes show that the cost grows with the number of comparisons; each row has a
+EER, DIR, d', FNMR at three FMRs and the DET curve, from single precision distances as recognisers give them, sorted.
+Three sizes show that the cost grows with the number of comparisons; each row has a
 process of its own, so that its peak memory is its own.
 """
 
@@ -19,7 +19,7 @@ from rich.table import Table
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
 from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, eer, fmr_fnmr_curve, fnmr_at_fmr
-from deid_bench.benchmark.metrics.recognition.population import BUDGET, Collector, Population
+from deid_bench.benchmark.metrics.recognition.population import Ordered
 from deid_bench.benchmark.storage.host import peak_memory_mb
 
 GENUINE_SHARE = 0.0006
@@ -28,15 +28,15 @@ PART = 2**20
 """Distances that arrive at once."""
 
 
-def collect(count: int, mean: float, seed: int, budget: int) -> Population:
+def collect(count: int, mean: float, seed: int) -> Ordered:
     """Distances arriving in tiles; making them up does not count."""
-    rng, collector = np.random.default_rng(seed), Collector(budget)
+    rng, parts = np.random.default_rng(seed), []
     for at in range(0, count, PART):
-        collector.add(0.04 * rng.standard_normal(min(PART, count - at), np.float32) + np.float32(mean))
-    return collector.finish()
+        parts.append(0.04 * rng.standard_normal(min(PART, count - at), np.float32) + np.float32(mean))
+    return Ordered.of(np.concatenate(parts), "made up")
 
 
-def measure(pairs: int, budget: int) -> str:
+def measure(pairs: int) -> str:
     """One row: CPU seconds, wall seconds, peak memory, and the EER."""
     genuine_count = max(1, round(GENUINE_SHARE * pairs))
     before = peak_memory_mb()
@@ -48,8 +48,8 @@ def measure(pairs: int, budget: int) -> str:
             _ = 0.04 * rng.standard_normal(min(PART, pairs - at), np.float32) + np.float32(mean)
     spent = [time.perf_counter() - wall, time.process_time() - cpu]
     wall, cpu = time.perf_counter(), time.process_time()
-    impostor = collect(pairs, 0.45, 1, budget)
-    genuine, own = collect(genuine_count, 0.33, 2, budget), collect(genuine_count, 0.42, 3, budget)
+    impostor = collect(pairs, 0.45, 1)
+    genuine, own = collect(genuine_count, 0.33, 2), collect(genuine_count, 0.42, 3)
     point = eer(genuine, impostor)
     assert isinstance(point, EerPoint)
     dir_ratio(genuine, impostor, own)
@@ -58,25 +58,23 @@ def measure(pairs: int, budget: int) -> str:
     fmr_fnmr_curve(genuine, impostor, 200)
     took = time.perf_counter() - wall - spent[0], time.process_time() - cpu - spent[1]
     peak = peak_memory_mb()
-    return f"{took[1]:.2f} {took[0]:.2f} {peak:.0f} {before:.0f} {100 * point.eer:.5f} {impostor.half_bin:.1e}"
+    return f"{took[1]:.2f} {took[0]:.2f} {peak:.0f} {before:.0f} {100 * point.eer:.5f}"
 
 
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(description="Speed of scores of many distances.")
     parser.add_argument("--pairs", type=int, default=31_000_000, help="impostor comparisons of the largest row")
-    parser.add_argument("--measure", nargs=2, type=int, metavar=("PAIRS", "BUDGET"), help="one row, as numbers")
+    parser.add_argument("--measure", type=int, metavar="PAIRS", help="one row, as numbers")
     options = parser.parse_args()
     if options.measure:
-        sys.stdout.write(measure(*options.measure))
+        sys.stdout.write(measure(options.measure))
         return
-    table = Table("distances", "form", "CPU s", "wall s", "peak MiB", "of which at start", "EER %", "ns CPU each")
+    table = Table("distances", "CPU s", "wall s", "peak MiB", "of which at start", "EER %", "ns CPU each")
     for pairs in (options.pairs // 4, options.pairs // 2, options.pairs):
-        for form, budget in (("sorted", BUDGET), ("histogram", 2**20)):
-            command = [sys.executable, __file__, "--measure", str(pairs), str(budget)]
-            row = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-            name = form if form == "sorted" else f"histogram, ± {row[5]}"
-            table.add_row(f"{pairs:,}", name, *row[:5], f"{float(row[0]) / pairs * 1e9:.0f}")
+        command = [sys.executable, __file__, "--measure", str(pairs)]
+        row = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        table.add_row(f"{pairs:,}", *row[:5], f"{float(row[0]) / pairs * 1e9:.0f}")
     Console(width=120).print(table)
 
 

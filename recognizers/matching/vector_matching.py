@@ -4,14 +4,13 @@
     angular     arccos(cos) / pi, 0..1
     euclidean   |a - b|
 
-Products are in single precision, tile by tile, with the threads of the linear algebra library or on an accelerator.
+Products are in single precision, tile by tile, with the threads of the linear algebra library.
 Near pairs, of which a difference of nearly equal numbers would be left, are computed once more from the rows
 themselves, in double precision: equal rows are at exactly 0. Angles of nearly opposite rows are good to 3e-4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -27,17 +26,15 @@ _NEAR = 0.01
 _PAIR_VALUES = 2**22
 
 F32Array = NDArray[np.float32]
-Products = Callable[[slice, slice], F32Array]
 
 
-def vector_distances(a: NDArray[Any], b: NDArray[Any], kind: VectorDistance, *, device: str = "cpu") -> F32Array:
+def vector_distances(a: NDArray[Any], b: NDArray[Any], kind: VectorDistance) -> F32Array:
     """Distances of all rows of `a` to all of `b`.
 
     Args:
         a: (n, d) numbers; of any length, where the distance looks at directions only.
         b: (m, d).
         kind: see the module.
-        device: `cpu` multiplies with NumPy; anything else names a PyTorch device, such as `cuda`.
 
     Returns:
         (n, m) float32, at least 0. The direction of a row of zeros is orthogonal to everything.
@@ -50,12 +47,11 @@ def vector_distances(a: NDArray[Any], b: NDArray[Any], kind: VectorDistance, *, 
     if kind not in ("cosine", "angular", "euclidean"):
         raise ValueError(f"expected cosine, angular or euclidean, got {kind!r}")
     (left, square), (right, other) = (_scaled(np.asarray(each, np.float32), kind != "euclidean") for each in (a, b))
-    products = _products(left, right, device)
     found = np.empty((len(left), len(right)), np.float32)
     for row in range(0, len(left), _TILE):
         for column in range(0, len(right), _COLUMNS):
             rows, columns = slice(row, row + _TILE), slice(column, column + _COLUMNS)
-            tile = products(rows, columns)
+            tile = left[rows] @ right[columns].T
             lengths = square[rows, None], other[None, columns]
             _to_squares(tile, lengths)
             _refine(tile, lengths, left[rows], right[columns])
@@ -71,16 +67,6 @@ def _scaled(vectors: F32Array, to_unit: bool) -> tuple[F32Array, F32Array]:
     there = squares > 0
     lengths = np.sqrt(np.where(there, squares, 1.0)).astype(np.float32)
     return vectors / lengths[:, None], there.astype(np.float32)
-
-
-def _products(a: F32Array, b: F32Array, device: str) -> Products:
-    """What multiplies rows of `a` with rows of `b`."""
-    if device == "cpu":
-        return lambda rows, columns: a[rows] @ b[columns].T
-    import torch
-
-    x, y = torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)
-    return lambda rows, columns: (x[rows] @ y[columns].T).cpu().numpy()
 
 
 def _to_squares(tile: F32Array, lengths: tuple[F32Array, F32Array]) -> None:

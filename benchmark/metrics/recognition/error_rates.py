@@ -3,8 +3,7 @@
 Everywhere a comparison is accepted when its distance is at most the threshold, d <= t. FMR is the share of impostor
 comparisons accepted, FNMR the share of genuine ones rejected (ISO/IEC 19795-1, over completed comparisons).
 
-Wherever distances are taken, they may come as an array, or as what `population.Collector` gives: sorted once for all
-functions, or as a histogram, whose error bound then holds.
+Wherever distances are taken, they may come as an array, or as `population.Ordered`: sorted once for all functions.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from ..citations import ISO, PALM_PAPER
 from ..metric import Metric
 from ..values import Scores, Undefined
-from .population import Distances, Floats, Population, as_population, search
+from .population import Distances, Floats, Ordered, as_population, search
 
 DEFAULT_TARGETS = (0.1, 0.01, 0.001)
 """False match rates at which the FNMR is reported."""
@@ -98,7 +97,7 @@ def fmr_fnmr_curve(genuine: Distances, impostor: Distances, points: int | None =
     return ErrorCurve(thresholds=thresholds, fmr=_share(i, thresholds), fnmr=(g.size - g.at_most(thresholds)) / g.size)
 
 
-def _thresholds(g: Population, i: Population, points: int | None) -> Scores:
+def _thresholds(g: Ordered, i: Ordered, points: int | None) -> Scores:
     """Minus infinity and the distinct observed distances, or evenly spread ones of these."""
     merged = np.concatenate([g.steps, i.steps])
     merged.sort()
@@ -119,7 +118,7 @@ def _thresholds(g: Population, i: Population, points: int | None) -> Scores:
     return np.concatenate(kept)
 
 
-def _share(population: Population, thresholds: Scores) -> Scores:
+def _share(population: Ordered, thresholds: Scores) -> Scores:
     return np.asarray(population.at_most(thresholds) / population.size)
 
 
@@ -167,7 +166,7 @@ def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
     )
 
 
-def _first_crossed(steps: Floats, g: Population, i: Population) -> float:
+def _first_crossed(steps: Floats, g: Ordered, i: Ordered) -> float:
     """The smallest of the steps at which FMR >= FNMR, or infinity."""
     low, high = 0, len(steps)
     while low < high:
@@ -180,13 +179,13 @@ def _first_crossed(steps: Floats, g: Population, i: Population) -> float:
     return float(steps[low]) if low < len(steps) else math.inf
 
 
-def _largest_below(t: float, *populations: Population) -> float | None:
+def _largest_below(t: float, *populations: Ordered) -> float | None:
     """The largest observed distance below t."""
     places = [(each.steps, int(search(each.steps, t, "left"))) for each in populations]
     return max((float(steps[at - 1]) for steps, at in places if at > 0), default=None)
 
 
-def _smallest_above(t: float, *populations: Population) -> float | None:
+def _smallest_above(t: float, *populations: Ordered) -> float | None:
     """The smallest observed distance above t."""
     places = [(each.steps, int(search(each.steps, t, "right"))) for each in populations]
     return min((float(steps[at]) for steps, at in places if at < len(steps)), default=None)
@@ -221,7 +220,7 @@ def fnmr_at_fmr(
     return [_operating_point(g, i, target) for target in targets]
 
 
-def _operating_point(genuine: Population, impostor: Population, target: float) -> OperatingPoint:
+def _operating_point(genuine: Ordered, impostor: Ordered, target: float) -> OperatingPoint:
     n = impostor.size
     allowed = math.floor(target * n + 1e-9)
     if not genuine.size:

@@ -1,1 +1,0 @@
-"""Comparisons and searches that do not fit into memory."""
