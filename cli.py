@@ -30,7 +30,7 @@ _COMMANDS = {
     "list": "List datasets, analyzers, recognizers, deidentifiers, protocols or metrics.",
     "info": "Show everything about one plug-in, protocol or metric.",
     "explain": "Say what a number means, how it is computed and what to beware of.",
-    "check": "Run the contract checks on a method.",
+    "check": "Run the contract checks on a plug-in of any kind.",
     "new": "Write a working plug-in package to start from.",
     "weights": "List, fetch, add or verify weight files.",
     "licence": "Show or accept the terms of tools made by others.",

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
+from ..plugins.kinds import Kind
 from .options import json_option
+
+if TYPE_CHECKING:
+    from ..benchmark.plugin_checks.check import Result
 
 
 @click.command("check")
-@click.argument("method", metavar="METHOD")
+@click.argument("spec", metavar="SPEC")
+@click.option("--kind", type=click.Choice([str(each) for each in Kind]), help="Where a name stands for several kinds.")
 @json_option
-def command(method: str, as_json: bool) -> int:
-    """Run the contract checks on a method: the same that the test-suite of a plug-in can run.
+def command(spec: str, kind: str | None, as_json: bool) -> int:
+    """Run the contract checks on a plug-in: the same that its own test-suite can run.
 
     \b
     deid-bench check blurring
+    deid-bench check mtcc
     deid-bench check ./my.py:MyMethod
     """
-    from ..benchmark.plugin_checks.contracts import method_checks
+    from ..benchmark.plugin_checks.contracts import kind_of, run_checks
 
-    results = [(check.__name__.removeprefix("check_"), check(method)) for check in method_checks()]
+    results = run_checks(spec, kind_of(spec, kind or ""))
     if as_json:
-        click.echo(json.dumps([{"check": name, "problem": problem} for name, problem in results], indent=1))
+        click.echo(json.dumps([_row(each) for each in results], indent=1))
     else:
-        for name, problem in results:
-            mark = click.style("ok  ", fg="green") if problem is None else click.style("FAIL", fg="red")
-            click.echo(f"{mark} {name.replace('_', ' ')}" + (f": {problem}" if problem else ""))
-    return 1 if any(problem for _, problem in results) else 0
+        for each in results:
+            mark = click.style("ok  ", fg="green") if each.passed else click.style("FAIL", fg="red")
+            click.echo(f"{mark} {each.check.replace('_', ' ')}" + (f": {each.said}" if each.said else ""))
+    return 0 if all(each.passed for each in results) else 1
+
+
+def _row(result: Result) -> dict[str, str | None]:
+    return {"check": result.check, "problem": result.problem, "expected": result.expected or None}

@@ -6,24 +6,26 @@ from pathlib import Path
 
 import click
 
+from ..plugins.kinds import Kind
 
-@click.group("new")
-def command() -> None:
-    """Write a working plug-in package to start from."""
+_WORDS = {"method": Kind.DEIDENTIFIER}
+"""Kinds that users call otherwise."""
 
 
-@command.command("method")
+@click.command("new")
+@click.argument("kind", type=click.Choice(["method", *(str(each) for each in Kind)]))
 @click.argument("name")
 @click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Folder to write the package into.")
-def method(name: str, into: Path) -> int:
-    """Write a plug-in package with a method NAME that passes `check` at once.
+def command(kind: str, name: str, into: Path) -> int:
+    """Write a plug-in package NAME of a KIND that passes `check` at once.
 
     \b
     deid-bench new method my_method
+    deid-bench new recognizer my_recognizer
     cd my-method && pip install -e . && deid-bench check my_method
     """
-    from ..benchmark.plugin_checks.scaffold import write_method_package
+    from ..benchmark.plugin_checks.scaffold import write_package
 
-    folder = write_method_package(name, into)
+    folder = write_package(_WORDS.get(kind) or Kind(kind), name, into)
     click.echo(f"wrote {folder}; next:\n  pip install -e {folder}\n  deid-bench check {name}")
     return 0

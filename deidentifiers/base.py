@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis
 from ..datasets.types import Failure, Image, Modality
@@ -108,21 +111,39 @@ def _face(analysis: Analysis) -> FaceAnalysis:
 
 
 @runtime_checkable
+class Repaints(Protocol):
+    """An optional ability: a method that says which pixels it may change."""
+
+    def repaints(self, request: Request) -> NDArray[np.bool_]:
+        """(H, W) mask. The record then says which share of the recogniser's ROI that is."""
+        ...
+
+
+@runtime_checkable
+class ChoosesKnowledge(Protocol):
+    """An optional ability: a method whose parameters choose what it knows."""
+
+    @staticmethod
+    def knowledge_of(params: Mapping[str, Any]) -> str:
+        """What takes the place of `info.knowledge` in the record: `surrogate=NAME`.
+
+        Args:
+            params: every parameter of the constructor, defaults included.
+        """
+        ...
+
+
+@runtime_checkable
 class Deidentifier(Protocol):
     """Turns images into images that should no longer show who it is.
 
     Parameters are the keyword arguments of the constructor. The result for one request depends on that
     request alone: not on its place in the batch, the batch's size, or earlier calls.
 
-    A method may also have `repaints(request) -> (H, W) bool`: the pixels that it may change. The record then says
-    which share of the recogniser's ROI that is. A method whose `info.degradation` is `blur` or `mosaic`
+    What it may have beside: `Repaints`, `ChoosesKnowledge`, and the abilities of every kind in `plugins/abilities.py`
+    (`ChoosesWeights`, `DeclaresDataFiles`, `ExpectsFailures`). A method whose `info.degradation` is `blur` or `mosaic`
     has `degradation(request) -> dict`, with `kind` and the blur's `sigma`, or the mosaic's `side`, `top` and `left`, in
     px of the image: what anybody knows who knows the method and its parameters.
-
-    Where parameters choose the weights, a static method `weight_hashes(params) -> {name: sha256}` says what is read;
-    digest and record then have that in place of `weights`. Where they choose what the method knows, a static method
-    `knowledge_of(params) -> str` says it ("surrogate=NAME"); the record then has that in place of `info.knowledge`.
-    Both are given every parameter, defaults included.
     """
 
     info: ClassVar[MethodInfo]

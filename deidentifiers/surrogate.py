@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from ..plugins.abilities import ChoosesWeights
 from ..plugins.entries import Kind, PluginError, Resolved, registry
 from ..weights.files import digest
 from .diffusers_models import torch_device
@@ -42,7 +43,7 @@ def surrogate_hashes(text: str) -> dict[str, str]:
         WeightsError: its weights cannot be had.
     """
     found = _differentiable(text)
-    chosen = getattr(found.cls, "weight_hashes", None)
+    chosen = found.cls.weight_hashes if isinstance(found.cls, ChoosesWeights) else None
     hashes: Mapping[str, str] = (
         chosen(found.params)
         if chosen is not None

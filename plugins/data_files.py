@@ -5,22 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any
 
 from ..files import hash_if_changed
+from .abilities import DeclaresDataFiles
 from .specs import PluginError
-
-
-@runtime_checkable
-class DeclaresDataFiles(Protocol):
-    """An optional ability of every kind: a plug-in whose results depend on files that lie beside its code.
-
-    Their contents are part of its digest. Weight files that the catalogue pins are named in `info.weights` instead.
-    """
-
-    data_files: ClassVar[tuple[str, ...]]
-    """Paths below the folder of the file that defines the class; a folder stands for all files in it, and `*`, `?` and
-    `**` are wild cards: `("tables/*.csv", "config.toml")`."""
 
 
 def declared_files(cls: type[Any]) -> dict[str, Path]:
@@ -29,7 +18,7 @@ def declared_files(cls: type[Any]) -> dict[str, Path]:
     Raises:
         PluginError: it is no sequence of paths below that folder, or one of them names no file.
     """
-    named = getattr(cls, "data_files", ())
+    named: object = cls.data_files if isinstance(cls, DeclaresDataFiles) else ()
     if isinstance(named, str) or not isinstance(named, Iterable) or not all(isinstance(each, str) for each in named):
         raise PluginError(f"{cls.__name__}.data_files should be a tuple of paths such as ('table.csv',), got {named!r}")
     source = inspect.getsourcefile(cls) if named else None

@@ -62,6 +62,14 @@ class Entry:
         Raises:
             PluginError: the import fails or what it finds is not a plug-in of this kind.
         """
+        return _checked(self, self.found())
+
+    def found(self) -> object:
+        """What lies at the target, whatever it is.
+
+        Raises:
+            PluginError: the import fails.
+        """
         if self.problem:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
         try:
@@ -71,7 +79,7 @@ class Entry:
                 found = getattr(found, part)
         except (Exception, SystemExit) as error:
             raise PluginError(f"{self.kind} {self.name!r} from {self.origin} is broken: {_said(error)}") from error
-        return _checked(self, found)
+        return found
 
     @property
     def attribute(self) -> str:
@@ -286,6 +294,18 @@ class Registry:
         if name in known:
             return known[name]
         raise PluginError(f"there is no {kind} named {name!r}{suggest(name, known)}")
+
+    def kinds_of(self, text: str | Spec) -> list[Kind]:
+        """The kinds that have a plug-in of this name, or whose contract the class of a file keeps.
+
+        Raises:
+            PluginError: malformed, or a file that cannot be imported or has no such class.
+        """
+        spec = Spec.parse(text) if isinstance(text, str) else text
+        if not spec.file:
+            return [kind for kind in Kind if spec.target in self.entries(kind)]
+        cls = self.get(Kind.DEIDENTIFIER, spec.target).found()
+        return [kind for kind, contract in CONTRACTS.items() if all(hasattr(cls, name) for name in contract.methods)]
 
     def resolve(self, kind: Kind, text: str | Spec) -> Resolved:
         """Find the class and bind the parameters; nothing is built yet.

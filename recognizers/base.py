@@ -31,14 +31,25 @@ class RecognizerInfo:
 
 
 @runtime_checkable
+class Differentiable(Protocol):
+    """An optional ability: a face recogniser that methods may look into."""
+
+    def network(self) -> Any:
+        """A torch module in eval mode, parameters without gradients.
+
+        It takes (n, 3, 112, 112) float32 RGB in 0..1, faces aligned to the ArcFace template, and gives (n, d) of unit
+        length, differentiably. `embed` of 112 px crops and `network()` agree.
+        """
+        ...
+
+
+@runtime_checkable
 class Recognizer(Protocol):
     """A recognition system. Distances: smaller is more alike, always.
 
     A recogniser of modality `palm` is only ever given `HandAnalysis`, one of modality `face` only `FaceAnalysis`.
 
-    A face recogniser that methods may look into also has `network() -> torch.nn.Module`: in eval mode, parameters
-    without gradients; it takes (n, 3, 112, 112) float32 RGB in 0..1, faces aligned to the ArcFace template, and gives
-    (n, d) of unit length, differentiably. `embed` of 112 px crops and `network()` agree.
+    A face recogniser that methods may look into is `Differentiable`, too.
     """
 
     info: ClassVar[RecognizerInfo]

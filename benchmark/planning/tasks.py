@@ -12,6 +12,8 @@ from typing import Any
 from ...datasets.base import Sample
 from ...datasets.images import decode_png, decode_stream, open_image
 from ...datasets.types import Image
+from ...deidentifiers.base import ChoosesKnowledge
+from ...plugins.abilities import ChoosesWeights
 from ...plugins.entries import PluginRef, Resolved
 from ..protocols import CropRule
 from ..storage.digest import digest
@@ -153,21 +155,20 @@ class TaskResult:
 class Plugin:
     """A resolved plug-in with its weights: what digests and tasks need of it.
 
-    A plug-in whose parameters choose the weights has a static method `weight_hashes(params) -> {name: sha256}`; what it
-    says takes the place of `weights`.
+    Of a plug-in that is `ChoosesWeights`, what it says takes the place of `weights`.
     """
 
     def __init__(self, resolved: Resolved, weights: Mapping[str, str]) -> None:
         self.resolved = resolved
-        chosen = getattr(resolved.cls, "weight_hashes", None)
-        self.weights = dict(weights) if chosen is None else dict(chosen(resolved.params))
+        cls = resolved.cls
+        self.weights = dict(cls.weight_hashes(resolved.params) if isinstance(cls, ChoosesWeights) else weights)
         self.digest = digest({**resolved.fields(), "weights": self.weights})
 
     @property
     def knowledge(self) -> str:
-        """What a method assumes to know: what `knowledge_of(params)` says where there is one, else its description."""
-        chosen = getattr(self.resolved.cls, "knowledge_of", None)
-        return str(self.info.knowledge if chosen is None else chosen(self.resolved.params))
+        """What a method assumes to know: what it chooses (`ChoosesKnowledge`), else what its description says."""
+        cls = self.resolved.cls
+        return str(cls.knowledge_of(self.resolved.params) if isinstance(cls, ChoosesKnowledge) else self.info.knowledge)
 
     @property
     def ref(self) -> PluginRef:

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import keyword
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from ...plugins.entries import PluginError
+from ...plugins.entries import Kind, PluginError, registry
+from ...plugins.kinds import CONTRACTS
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaffold:
+    """What the package of one kind has of its own; its module is `templates/KIND.py.txt`."""
+
+    word: str
+    """How users call it, and its module."""
+    summary: str
+    params: str
+    """Parameters that the package's test tries beside the defaults."""
+    use: str
+    """Command that uses it."""
+
+
+SCAFFOLDS: Mapping[Kind, Scaffold] = {
+    Kind.DEIDENTIFIER: Scaffold("method", "A de-identification method", "block=0.12", "run --method $name"),
+    Kind.RECOGNIZER: Scaffold(
+        "recognizer", "A recognition system", "side=16", "run --method blurring --recognizer $name"
+    ),
+    Kind.ANALYZER: Scaffold("analyzer", "An analyzer", "least=0.1", "run --method blurring --analyzer $name"),
+    Kind.DATASET: Scaffold("dataset", "A dataset", "identities=3", "data verify $name"),
+    Kind.METRIC: Scaffold("metric", "A metric", "step=2", "run --method blurring --metric $name"),
+}
 
 _PYPROJECT = """\
 [build-system]
@@ -16,84 +49,25 @@ build-backend = "setuptools.build_meta"
 [project]
 name = "$dist"
 version = "0.1.0"
-description = "A de-identification method for deid-bench"
+description = "$summary for deid-bench"
 requires-python = ">=3.11"
 dependencies = ["deid-bench", "numpy"]
 
-# This line is how deid-bench finds the method.
-[project.entry-points."deid_bench.deidentifiers"]
-$name = "$name.method:$cls"
+# This line is how deid-bench finds the $word.
+[project.entry-points."$group"]
+$name = "$name.$word:$cls"
 
 [tool.setuptools.packages.find]
 where = ["src"]
 """
 
-_METHOD = '''\
-"""$name: a de-identification method."""
-
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import ClassVar
-
-import numpy as np
-
-from deid_bench.datasets.base import Failure, Image
-from deid_bench.deidentifiers.base import MethodInfo, Request
-
-
-class $cls:
-    """Shuffles small blocks of the palm. Replace this with your idea.
-
-    Args:
-        block: side of a block as a share of the palm width |keypoint 5 - keypoint 17|, more than 0.
-    """
-
-    info: ClassVar[MethodInfo] = MethodInfo(
-        name="$name",
-        version="1",  # raise it whenever the output changes
-        modality=("palm",),
-        description="Shuffles small blocks of the palm",
-        stochastic=True,  # the result depends on request.seed
-        family="classical",
-        licence="Apache-2.0",
-    )
-
-    def __init__(self, block: float = 0.06) -> None:
-        if not block > 0:
-            raise ValueError(f"block should be more than 0, got {block}")
-        self.block = block
-
-    def deidentify(self, batch: Sequence[Request]) -> list[Image | Failure]:
-        return [self._one(request) for request in batch]
-
-    def _one(self, request: Request) -> Image | Failure:
-        points = request.analysis.keypoints_2d
-        side = max(2, round(self.block * float(np.linalg.norm(points[5] - points[17]))))
-        height, width = request.image.shape[:2]
-        # The palm: the box around wrist and finger roots.
-        palm = points[[0, 1, 5, 9, 13, 17]]
-        x0, y0 = np.clip(palm.min(0), 0, [width, height]).astype(int)
-        x1, y1 = np.clip(palm.max(0), 0, [width, height]).astype(int)
-        rows, columns = (y1 - y0) // side, (x1 - x0) // side
-        if rows < 1 or columns < 1:
-            return Failure("the palm is too small or outside the image")
-        result = request.image.copy()
-        area = result[y0 : y0 + rows * side, x0 : x0 + columns * side]
-        blocks = area.reshape(rows, side, columns, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
-        # All randomness comes from the request's seed.
-        blocks = np.random.default_rng(request.seed).permutation(blocks)
-        area[:] = blocks.reshape(rows, columns, side, side, 3).swapaxes(1, 2).reshape(area.shape)
-        return result
-'''
-
 _TEST = '''\
-"""The contract that deid-bench asks of every method."""
+"""The contract that deid-bench asks of every $word."""
 
 from deid_bench import parametrize_with_checks
 
 
-@parametrize_with_checks("$name", "$name:block=0.12")
+@parametrize_with_checks("$name", "$name:$params")
 def test_contract(check):
     check()
 '''
@@ -101,35 +75,74 @@ def test_contract(check):
 _README = """\
 # $dist
 
-A de-identification method for deid-bench.
+$summary for deid-bench.
 
     pip install -e .
     deid-bench check $name
-    deid-bench run --method $name
+    deid-bench $use
 """
 
 
-def write_method_package(name: str, into: Path) -> Path:
-    """Write the package into a new folder below `into`.
+def write_package(kind: Kind, name: str, into: Path) -> Path:
+    """Write the package of a plug-in into a new folder below `into`.
 
     Raises:
-        PluginError: the name is not a Python name, or the folder is not empty.
+        PluginError: there is no scaffold of this kind, the name is not a Python name or is taken, or the folder is not
+            empty.
     """
-    if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
-        raise PluginError(f"a method's name should be a lower-case Python name like my_method, got {name!r}")
+    scaffold = SCAFFOLDS.get(kind)
+    if scaffold is None:
+        raise PluginError(f"there is no scaffold of the kind {kind}; there is one of {', '.join(SCAFFOLDS)}")
+    _check_name(kind, name, scaffold.word)
     folder = into / name.replace("_", "-")
     if folder.exists() and any(folder.iterdir()):
         raise PluginError(f"{folder} is not empty; choose another name or another folder with --into")
-    cls = "".join(part.capitalize() for part in name.split("_"))
+    words = {
+        "name": name,
+        "cls": "".join(part.capitalize() for part in name.split("_")),
+        "dist": folder.name,
+        "word": scaffold.word,
+        "summary": scaffold.summary,
+        "params": scaffold.params,
+        "group": CONTRACTS[kind].group,
+    }
+    words["use"] = Template(scaffold.use).substitute(words)
     files = {
         "pyproject.toml": _PYPROJECT,
         f"src/{name}/__init__.py": '"""A plug-in for deid-bench."""\n',
-        f"src/{name}/method.py": _METHOD,
+        f"src/{name}/{scaffold.word}.py": (TEMPLATES / f"{kind}.py.txt").read_text(encoding="utf-8"),
         "tests/test_contract.py": _TEST,
         "README.md": _README,
     }
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(Template(text).substitute(name=name, cls=cls, dist=folder.name), encoding="utf-8")
+        target.write_text(Template(text).substitute(words), encoding="utf-8")
     return folder
+
+
+def _check_name(kind: Kind, name: str, word: str) -> None:
+    """Installed under this name, the package must not stand in the place of another, nor the plug-in.
+
+    Raises:
+        PluginError: it would, or it is no name.
+    """
+    if not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise PluginError(f"a {word}'s name should be a lower-case Python name like my_{word}, got {name!r}")
+    taken = ""
+    if name in registry().entries(kind) or name.replace("_", "-") in registry().entries(kind):
+        taken = f"there is a {kind} of this name"
+    elif name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None:
+        taken = f"Python would import the package in place of the module {name} that is installed"
+    elif _is_distribution(name):
+        taken = f"pip would put it in the place of the package {name.replace('_', '-')} that is installed"
+    if taken:
+        raise PluginError(f"the name {name!r} is taken: {taken}; choose another, for example my_{name}")
+
+
+def _is_distribution(name: str) -> bool:
+    try:
+        importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

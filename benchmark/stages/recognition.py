@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.types import Failure, Image
-from ...deidentifiers.base import Deidentifier, Donor, Request
+from ...deidentifiers.base import Deidentifier, Donor, Repaints, Request
 from ...plugins.isolation import Generators
 from ...recognizers.base import Recognizer
 from ..planning.tasks import Stage, Task, TaskResult
@@ -223,7 +223,7 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
     image = cast(Image, output)
     meta: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    region = guarded(lambda: method.repaints(request), 60.0) if hasattr(method, "repaints") else None
+    region = guarded(lambda: method.repaints(request), 60.0) if isinstance(method, Repaints) else None
     if isinstance(region, np.ndarray) and region.shape == request.image.shape[:2]:
         arrays["region"] = np.packbits(region.astype(np.bool_))
         share = roi_coverage(recognised_square(request.analysis), region.astype(np.bool_))
