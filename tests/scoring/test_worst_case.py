@@ -1,0 +1,104 @@
+"""Choosing on some people and reporting for others, and the largest of many shares: by simulation of a known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deid_bench.benchmark.metrics.privacy.worst_case import disclosure_bits, people_found
+from deid_bench.benchmark.metrics.values import Undefined
+from deid_bench.benchmark.statistics.bootstrap_replicates import share_replicates
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
+from deid_bench.benchmark.statistics.simultaneous import Largest, largest_share
+from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters
+
+PEOPLE, IMAGES, ATTACKS = 24, 4, 12
+
+
+def drawn(people: int = PEOPLE) -> Draws:
+    found = draw_clusters(people, 300, 7)
+    assert isinstance(found, Draws)
+    return found
+
+
+def outcomes(rng: np.random.Generator, chances: np.ndarray, people: int = PEOPLE) -> np.ndarray:
+    """(attacks, people, images) hits; a person's images are alike, and attacks agree about whom they find."""
+    ease = rng.normal(size=(1, people, 1)) + 0.7 * rng.normal(size=(len(chances), people, 1))
+    noise = rng.normal(size=(len(chances), people, IMAGES))
+    total = (ease + noise) / np.sqrt(1 + 0.49 + 1)
+    from scipy.special import ndtri
+
+    return total < ndtri(chances)[:, None, None]
+
+
+def replicates(hits: np.ndarray, draws: Draws) -> Replicates:
+    people, images = hits.shape
+    found = share_replicates(Clustered(hits.ravel().astype(float), np.repeat(np.arange(people), images)), draws)
+    assert isinstance(found, Replicates)
+    return found
+
+
+def test_the_simultaneous_bound_holds_the_largest_truth() -> None:
+    draws, held, above = drawn(), 0, 0
+    chances = np.linspace(0.35, 0.5, ATTACKS)
+    runs = 200
+    rng = np.random.default_rng(1)
+    for _ in range(runs):
+        hits = outcomes(rng, chances)
+        largest = largest_share([replicates(each, draws) for each in hits])
+        assert isinstance(largest, Largest)
+        assert isinstance(largest.within, Interval)
+        held += largest.within.low <= chances.max() <= largest.within.high
+        above += chances.max() <= largest.within.high
+    assert held / runs >= 0.94
+    assert above / runs >= 0.95
+
+
+def test_where_all_attacks_are_equal_the_plain_maximum_is_too_large_and_choosing_apart_is_not() -> None:
+    rng = np.random.default_rng(2)
+    truth, plain, chosen = 0.3, [], []
+    for _ in range(400):
+        hits = outcomes(rng, np.full(ATTACKS, truth))
+        plain.append(hits.mean(axis=(1, 2)).max())
+        parts = np.array_split(rng.permutation(PEOPLE), 3)
+        values = []
+        for part in parts:
+            rest = np.setdiff1d(np.arange(PEOPLE), part)
+            best = int(np.argmax(hits[:, rest].mean(axis=(1, 2))))
+            values.append(hits[best, part].mean())
+        chosen.append(np.mean(values))
+    assert np.mean(plain) - truth > 0.05
+    error = np.std(chosen) / np.sqrt(len(chosen))
+    assert abs(np.mean(chosen) - truth) < 3 * error
+
+
+def test_an_attack_that_finds_nobody_or_everybody_still_has_a_width() -> None:
+    draws = drawn()
+    for value in (0.0, 1.0):
+        largest = largest_share([replicates(np.full((PEOPLE, IMAGES), value), draws)] * 3)
+        assert isinstance(largest, Largest)
+        assert isinstance(largest.within, Interval)
+        assert largest.share == value
+        assert largest.within.high - largest.within.low > 0.1
+
+
+def test_the_first_of_equals_is_named_and_nothing_gives_a_reason() -> None:
+    draws, rng = drawn(), np.random.default_rng(3)
+    hits = outcomes(rng, np.array([0.5]))[0]
+    largest = largest_share([replicates(hits, draws)] * 2)
+    assert isinstance(largest, Largest)
+    assert largest.index == 0
+    assert isinstance(largest_share([]), Undefined)
+
+
+def test_disclosure_is_near_nothing_at_chance_and_near_all_where_everybody_is_found() -> None:
+    rng = np.random.default_rng(4)
+    people = np.repeat(np.arange(PEOPLE), IMAGES)
+    found = disclosure_bits(np.ones(people.size), people, PEOPLE)
+    guessed = [disclosure_bits(rng.integers(1, PEOPLE + 1, people.size), people, PEOPLE).mean() for _ in range(50)]
+    assert 0.9 * np.log2(PEOPLE) < found.mean() < np.log2(PEOPLE)
+    assert -0.3 < np.mean(guessed) < 0.05
+    assert isinstance(disclosure_bits([1, 1], [0, 0], 5), Undefined)
+
+
+def test_half_of_the_images_is_enough() -> None:
+    assert people_found({3: 0.5, 4: 0.499, 5: 1.0}) == [1.0, 0.0, 1.0]
