@@ -16,6 +16,12 @@ def nearest(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     return [plain[each] for each in difflib.get_close_matches(wanted, plain, n=most, cutoff=0.5)]
 
 
+def offer(close: Iterable[str], instead: str) -> str:
+    """Half a sentence that proposes names; without any, what to do instead."""
+    names = " or ".join(dict.fromkeys(map(repr, close)))
+    return f"; did you mean {names}?" if names else f"; {instead}"
+
+
 def suggest(name: str, known: Iterable[str], instead: str = "") -> str:
     """Half a sentence for the end of "there is no X": the names that come near; else `instead`, or all of them.
 
@@ -26,10 +32,8 @@ def suggest(name: str, known: Iterable[str], instead: str = "") -> str:
     """
     names = sorted(known)
     close = nearest(name, names)
-    if close:
-        return f"; did you mean {' or '.join(map(repr, close))}?"
-    if instead:
-        return f"; {instead}"
+    if close or instead:
+        return offer(close, instead)
     if not names:
         return "; none are known"
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""

@@ -130,11 +130,10 @@ def _find(name: str) -> Metric:
     known = {_key(each.title): each for each in metrics} | {_key(each.name): each for each in metrics}
     if _key(name) in known:
         return known[_key(name)]
-    import difflib
+    from ..suggestions import nearest, offer
 
-    close = [known[each].name for each in difflib.get_close_matches(_key(name), known, n=3, cutoff=0.5)]
-    hint = f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else "`deid-bench list metrics` shows them"
-    raise PluginError(f"there is no metric {name!r}; {hint}")
+    close = [known[each].name for each in nearest(_key(name), known)]
+    raise PluginError(f"there is no metric {name!r}{offer(close, '`deid-bench list metrics` shows them')}")
 
 
 def _key(text: str) -> str:

@@ -72,11 +72,10 @@ def _find(name: str) -> list[dict[str, Any]]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    import difflib
+    from ..suggestions import suggest
 
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`deid-bench list` shows what there is"
-    return f"there is no plug-in, protocol or metric {name!r}; {hint}"
+    hint = suggest(name, known, "`deid-bench list` shows what there is")
+    return f"there is no plug-in, protocol or metric {name!r}{hint}"
 
 
 def _without(data: Any, key: str) -> dict[str, Any]:

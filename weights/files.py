@@ -12,7 +12,6 @@ Environment:
 from __future__ import annotations
 
 import contextlib
-import difflib
 import logging
 import os
 import shutil
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..files import Progress, cache_root, hash_if_changed, write_atomically
+from ..suggestions import suggest
 from .catalogue.faces import FACE_WEIGHTS
 from .catalogue.quality import QUALITY_WEIGHTS
 from .catalogue.spec import BUILT_IN, WeightSpec
@@ -121,9 +121,7 @@ def spec(name: str) -> WeightSpec:
     try:
         return _SPECS[name]
     except KeyError:
-        near = difflib.get_close_matches(name, _SPECS, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(sorted(_SPECS)) or 'none'}."
-        raise WeightsError(f"There is no weight file named {name!r}.{hint}") from None
+        raise WeightsError(f"there is no weight file named {name!r}{suggest(name, _SPECS)}") from None
 
 
 # --- places ---------------------------------------------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ...suggestions import suggest
 from .model import Alignment as Alignment
 from .model import CropRule as CropRule
 from .model import Protocol as Protocol
@@ -51,9 +51,7 @@ def get_protocol(name: str) -> Protocol:
     known = protocols()
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
-    raise ProtocolError(f"there is no protocol {name!r}; {hint}; a file of your own ends in .toml")
+    raise ProtocolError(f"there is no protocol {name!r}{suggest(name, known)}; a file of your own ends in .toml")
 
 
 def protocol_of(name: str, digest: str, rules: Mapping[str, Any] | None = None) -> Protocol | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
+from ...suggestions import suggest
 
 
 def axis_label(metric: str) -> str:
@@ -18,8 +19,5 @@ def check_metric(metric: str) -> Undefined | None:
     """Whether there is such a metric."""
     if metric in METRICS:
         return None
-    import difflib
-
-    close = difflib.get_close_matches(metric, METRICS, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "; see `deid-bench list metrics`"
+    hint = suggest(metric, METRICS, "see `deid-bench list metrics`")
     return Undefined(f"there is no metric {metric[:40]!r}{hint}")

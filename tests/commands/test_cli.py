@@ -77,7 +77,7 @@ def test_every_command_has_help(capsys, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["runn"], "Did you mean 'run'"),
+        (["runn"], "did you mean 'run'"),
         (["run"], "Missing option '--method'"),
         (["run", "--method", "blurrin"], "did you mean 'blurring'"),
         (["run", "--method", "blurring:sigma=wide"], "should be a number"),
@@ -87,7 +87,7 @@ def test_every_command_has_help(capsys, name: str) -> None:
         (["run", "--method", "blurring", "--seeds", "0"], "--seeds"),
         (["run", "--method", "no.py:No"], "there is no file"),
         (["--plugin", "nowhere.py", "list"], "nowhere.py"),
-        (["info", "blur"], "did you mean blurring"),
+        (["info", "blur"], "did you mean 'blurring'"),
         (["board", "/nowhere"], "/nowhere"),
         (["list", "metric"], "metrics"),
     ],

@@ -68,8 +68,8 @@ def test_all_as_json_is_the_catalogue(capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["rank1_with_sorce"], "did you mean rank1_with_source"),
-        (["overlap"], "did you mean overlap_diversity"),
+        (["rank1_with_sorce"], "did you mean 'rank1_with_source'"),
+        (["overlap"], "did you mean 'overlap_diversity'"),
         (["zzzzzzzz"], "deid-bench list metrics"),
         ([], "--all"),
         (["dir", "--all"], "--all"),

@@ -246,7 +246,7 @@ def test_old_torch_files_with_code_are_refused(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named() -> None:
-    with pytest.raises(WeightsError, match="Did you mean 'mobilefacenet-expo'"):
+    with pytest.raises(WeightsError, match="did you mean 'mobilefacenet-expo'"):
         read_weights("mobilefacenet-exp")
     with pytest.raises(WeightsError, match=r"no weight file /no/where\.pth"):
         read_weights("/no/where.pth")

@@ -254,7 +254,7 @@ def test_an_unreadable_record_is_left_out_and_named(alone: Path, tmp_path: Path,
     [
         (["--format", "png"], "expected pdf, svg or pdf,svg, got 'png'"),
         (["--versions", "3"], "--images store"),
-        (["--x", "rr_crosss"], "did you mean rr_cross?"),
+        (["--x", "rr_crosss"], "did you mean 'rr_cross'"),
         (["--metric", "beauty"], "no metric 'beauty'"),
         (["--method", "nobody"], "no record with these methods"),
     ],

@@ -20,9 +20,9 @@ from .helpers import DATA, OTHER, left_over, make_spec, sha
 
 def test_unknown_names_propose_the_nearest() -> None:
     weights.register(make_spec())
-    with pytest.raises(WeightsError, match="Did you mean 'test-net'"):
+    with pytest.raises(WeightsError, match="did you mean 'test-net'"):
         weights.weight("test-nte")
-    with pytest.raises(WeightsError, match="Known: test-net"):
+    with pytest.raises(WeightsError, match="known are: test-net"):
         weights.spec("zzzzzz")
 
 
