@@ -23,6 +23,11 @@ from .base import Donor, Request
 MIN_EYES = 8.0
 """Px of the image; with eyes nearer to each other a face shows too little to work on. The recognisers agree."""
 
+_SOFT = 3.0
+"""Px of the aligned face over which a change sets in inside a mask whose tone is kept."""
+_FADE = 10.0
+"""Px of the aligned face over which a change fades towards its edge."""
+
 JAW = 17
 """Leading points of the 68 that run along the jaw; the other 51 are brows, nose, eyes and mouth."""
 
@@ -43,7 +48,14 @@ class FaceCanvas:
         return bool((self.face == self.face[..., :1]).all())
 
     def finished(self, changed: Image) -> Image:
-        """The request's image with its face changed to this one."""
+        """The request's image with its face changed to this one.
+
+        Where the face was cut out of a larger picture, the change fades towards the crop's edge, so that it does not
+        end in a line; no change becomes larger by that.
+        """
+        if not moves_nothing(self.transform, self.request.image.shape):
+            away = (changed.astype(np.float32) - self.face) * _fading()[..., None]
+            changed = np.clip(np.rint(self.face + away), 0, 255).astype(np.uint8)
         return put_back(self.request.image, self.face, changed, self.transform)
 
 
@@ -109,6 +121,45 @@ def on_image(canvas: FaceCanvas, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     size = (image.shape[1], image.shape[0])
     back = cv2.warpAffine(mask.astype(np.float32), canvas.transform, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(back > 0, dtype=np.bool_)
+
+
+def keep_tone(face: Image, changed: Image, mask: NDArray[np.bool_], sigma: float) -> Image:
+    """The changed face with the original's tone inside the mask, and a soft border there.
+
+    Colour coarser than `sigma` and lightness coarser than twice that come from the original, blurred within the mask
+    alone, in CIELAB. Grey faces have no colour to keep and stay grey.
+
+    Args:
+        face: (112, 112, 3) uint8 RGB.
+        changed: the same face, changed inside the mask.
+        mask: (112, 112).
+        sigma: px; 0 gives `changed` back.
+    """
+    import cv2
+
+    if sigma <= 0 or np.array_equal(face, changed):
+        return changed
+    weight = mask.astype(np.float32)
+    before, after = (cv2.cvtColor(each.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for each in (face, changed))
+    apart = (before - after) * weight[..., None]
+    wide, narrow = (cv2.GaussianBlur(apart, (0, 0), width) for width in (2 * sigma, sigma))
+    around, near = (np.maximum(cv2.GaussianBlur(weight, (0, 0), width), 1e-3) for width in (2 * sigma, sigma))
+    tone = np.dstack([wide[..., 0] / around, narrow[..., 1] / near, narrow[..., 2] / near])
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    share = np.clip(depth / _SOFT, 0, 1)[..., None]
+    made = cv2.cvtColor((before + (after + tone - before) * share).astype(np.float32), cv2.COLOR_LAB2RGB) * 255
+    if (face == face[..., :1]).all():
+        made = np.repeat(made.mean(axis=2, keepdims=True), 3, axis=2)
+    result = face.copy()
+    result[mask] = np.clip(np.rint(made), 0, 255).astype(np.uint8)[mask]
+    return result
+
+
+def _fading() -> NDArray[np.float32]:
+    """(112, 112) shares: 0 at the edge of the aligned face, 1 from `_FADE` px inside it on."""
+    steps = np.minimum(np.arange(FACE_SIZE), np.arange(FACE_SIZE)[::-1]) / np.float32(_FADE)
+    ramp = np.clip(np.minimum.outer(steps, steps), 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), dtype=np.float32)
 
 
 def to_tensor(face: Image) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...datasets.types import Failure, Image
 from ..base import MethodInfo, Request
 from ..diffusers_models import DeviceName
-from ..face_canvas import FaceCanvas, canvas_of, feature_mask, on_image
+from ..face_canvas import FaceCanvas, canvas_of, feature_mask, keep_tone, on_image
 from ..parameters import check_choice, check_number, check_whole
 from ..regions import RegionError
 from ..surrogate import DEFAULT, check_surrogate, repeatable, surrogate_hashes, surrogate_knowledge, surrogate_network
@@ -23,8 +23,8 @@ Preset = Literal["quick", "paper"]
 GuidanceName = Literal["sigma", "sigma2"]
 
 PRESETS: Mapping[Preset, Mapping[str, Any]] = {
-    "quick": {"steps": 10, "loops": 4, "scale": 60.0},
-    "paper": {"steps": 100, "loops": 100, "scale": 250.0},
+    "quick": {"steps": 10, "loops": 4, "scale": 60.0, "tone": 4.0},
+    "paper": {"steps": 100, "loops": 100, "scale": 250.0, "tone": 0.0},
 }
 """What parameters are that are None."""
 
@@ -54,6 +54,8 @@ class Dedim:
         loops: L, 1..10000.
         threshold: h, the loops end early below this probability, 0..1.
         radius: of the mask around each of the 51 landmarks, px of the aligned face, 0..112.
+        tone: colour coarser than this, and lightness coarser than twice this, come from the original, px of the aligned
+            face, 0..112; 0 switches it off, as in the paper.
         device: `auto` takes CUDA where there is one.
         batch_size: faces in one call of the networks; None is 1 on the CPU and 8 on CUDA. Halved when the GPU's memory
             runs out.
@@ -64,7 +66,7 @@ class Dedim:
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="dedim",
-        version="1",
+        version="2",
         modality=("face",),
         description="Face parts sampled anew by a diffusion model, guided away from the identity",
         stochastic=True,
@@ -89,6 +91,7 @@ class Dedim:
         loops: int | None = None,
         threshold: float = 0.2,
         radius: float = 10.0,
+        tone: float | None = None,
         device: DeviceName = "auto",
         batch_size: int | None = None,
     ) -> None:
@@ -101,12 +104,15 @@ class Dedim:
         check_whole("steps", chosen["steps"], 1, TIMES)
         check_whole("loops", chosen["loops"], 1, 10_000)
         check_number("scale", chosen["scale"], 0.0, 1e6)
+        tone = chosen.pop("tone") if tone is None else tone
+        chosen.pop("tone", None)
+        check_number("tone", tone, 0.0, 112.0)
         check_number("threshold", threshold, 0.0, 1.0)
         check_number("radius", radius, 0.0, 112.0)
         if batch_size is not None:
             check_whole("batch_size", batch_size, 1, 1024)
         self.surrogate, self.model = check_surrogate(surrogate), model
-        self.radius, self.device = float(radius), device
+        self.radius, self.tone, self.device = float(radius), float(tone), device
         self.settings: Mapping[str, Any] = {
             **chosen,
             "start": start,
@@ -162,11 +168,11 @@ class Dedim:
             if isinstance(each, Failure):
                 made.append(each)
                 continue
-            (canvas, _), face = next(changed)
+            (canvas, mask), face = next(changed)
             if face is None:
                 made.append(Failure(f"the model or the surrogate {self.surrogate} gave numbers that are not finite"))
             else:
-                made.append(canvas.finished(face))
+                made.append(canvas.finished(keep_tone(canvas.face, face, mask, self.tone)))
         return made
 
     def _masked(self, request: Request) -> tuple[FaceCanvas, NDArray[np.bool_]] | Failure:

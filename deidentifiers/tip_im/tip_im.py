@@ -72,7 +72,7 @@ class TipIm:
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="tip_im",
-        version="1",
+        version="2",
         modality=("face",),
         description="Adversarial noise towards the best of several other people, after TIP-IM",
         knowledge=f"surrogate={DEFAULT}",

@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from deid_bench.analyzers.base import HandAnalysis
+from deid_bench.analyzers.base import FaceAnalysis, HandAnalysis
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.datasets.palm_mini import PalmMini
+from deid_bench.datasets.types import Failure
 from deid_bench.deidentifiers.base import Request
+from deid_bench.deidentifiers.face_canvas import canvas_of, keep_tone
 from deid_bench.deidentifiers.palm_diffusion.palm_diffusion import PalmDiffusion
 from deid_bench.deidentifiers.palm_diffusion.skin_texture import (
     CHART_SCALE,
@@ -237,3 +239,39 @@ def test_palms_of_the_built_in_set_look_like_their_surround(tool) -> None:
     assert middle[1] < 1.5
     assert 0.85 < middle[2] < 1.15
     assert 0.85 < middle[3] < 1.25
+
+
+# ------------------------------------------------------------------------------------------------ faces
+
+
+def test_a_changed_face_keeps_its_tone_inside_the_mask_alone() -> None:
+    y, x = np.mgrid[:112, :112]
+    face = np.dstack([180 + 0.2 * x, 130 + 0.1 * y, 110 + 0 * x]).astype(np.uint8)
+    mask = (x - 56) ** 2 + (y - 56) ** 2 < 900
+    changed = face.copy()
+    changed[mask] = (230, 90, 80)  # a red spot
+    kept = keep_tone(face, changed, mask, 4.0)
+    assert np.array_equal(kept[~mask], face[~mask])
+    assert np.abs(kept.astype(int) - face)[mask].mean() < 0.1 * np.abs(changed.astype(int) - face)[mask].mean()
+    assert np.array_equal(keep_tone(face, changed, mask, 0.0), changed)
+    assert np.array_equal(keep_tone(face, face, mask, 4.0), face)
+    striped = np.where(mask & (y % 4 < 2), 30, 0)[..., None]
+    detail = keep_tone(face, np.clip(face.astype(int) - striped, 0, 255).astype(np.uint8), mask, 4.0)
+    assert (detail.astype(int) - face)[mask].std() > 5
+    grey = np.repeat(face[..., :1], 3, axis=2)
+    dim = np.where(mask[..., None], grey // 2, grey).astype(np.uint8)
+    made = keep_tone(grey, dim, mask, 4.0)
+    assert (made == made[..., :1]).all()
+
+
+def test_a_change_of_a_cut_out_face_fades_towards_the_crops_edge_and_never_grows() -> None:
+    image = np.full((300, 300, 3), 120, np.uint8)
+    points = np.array([[120, 130], [180, 130], [150, 165], [127, 195], [173, 195]], np.float32)
+    analysis = FaceAnalysis(np.array([90, 90, 210, 230], np.float32), 1.0, points, None, None)
+    canvas = canvas_of(Request(image, analysis, 0))
+    assert not isinstance(canvas, Failure)
+    made = canvas.finished(np.full_like(canvas.face, 132)).astype(int) - 120
+    assert made.max() <= 12
+    assert made[160, 150].min() >= 11
+    steps = np.abs(np.diff(made[..., 0], axis=1)).max()
+    assert steps <= 4
