@@ -21,7 +21,7 @@ from .retrieval_split import Roles, assign_roles, target_candidates
 from .tasks import Plugin, plugin_of
 
 Quality = Literal["basic", "full"]
-SCORE_VERSION = 2
+SCORE_VERSION = 3
 """Raised whenever the same distances and measures give other numbers."""
 DEFAULT_PROTOCOL = "palm-paper/1.0"
 DEFAULT_DATASETS = ("palm-mini:setting=controlled", "palm-mini:setting=wild")

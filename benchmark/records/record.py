@@ -197,15 +197,23 @@ class Retrieval(Model):
 class Curve(Model):
     """A curve in points."""
 
-    name: Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
-    """DET: x = FMR, y = FNMR of the originals, or of de-identified queries against the gallery. CMC: x = rank, y =
-    identification rate of the de-identified images, or of the queries' originals."""
+    name: Literal[
+        "det", "det_own", "det_cross", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"
+    ]
+    """DET: x = FMR of the originals, y = FNMR of the originals (`det`), or of de-identified images against their own
+    (`det_own`) and against other originals (`det_cross`); `det_deidentified`, in records of before, has the FMR of the
+    de-identified images. CMC: x = rank, y = identification rate of the de-identified images, or of the queries'
+    originals."""
     recognizer: Text
     """Specification of the recogniser."""
     x: list[float]
     """Abscissa."""
     y: list[float]
     """Ordinate."""
+    at: list[float] | None = None
+    """Of a DET: x and y at the threshold of the EER of originals."""
+    comparisons: list[int] | None = None
+    """Of a DET: how many stand behind x and behind y."""
 
 
 class SampleRow(Model):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..metrics.catalogue import METRICS
 from ..metrics.metric import Metric
 from ..metrics.privacy.rejection import rejection_rate
+from ..metrics.recognition.det import DetLine
 from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
@@ -24,7 +25,9 @@ from ..statistics.bootstrap_scores import Clustered
 from ..statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 Vector = NDArray[np.float64]
-CurveName = Literal["det", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"]
+CurveName = Literal[
+    "det", "det_own", "det_cross", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"
+]
 
 CMC_RANKS = 20
 CURVE_POINTS = 200
@@ -225,3 +228,15 @@ def curve_of(name: CurveName, recognizer: str, x: Vector, y: Vector) -> Curve:
         keep = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).round().astype(int))
         x, y = x[keep], y[keep]
     return Curve(name=name, recognizer=recognizer, x=[float(v) for v in x], y=[float(v) for v in y])
+
+
+def curve_of_det(name: CurveName, recognizer: str, line: DetLine) -> Curve:
+    """A DET with its operating point and what stands behind it."""
+    return Curve(
+        name=name,
+        recognizer=recognizer,
+        x=line.fmr.tolist(),
+        y=line.fnmr.tolist(),
+        at=None if line.at is None else list(line.at),
+        comparisons=[line.impostors, line.mated],
+    )

@@ -8,9 +8,10 @@ What could not be done is never left out of a privacy number:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from ...datasets.base import Sample
 from ..metrics.base import Comparisons
 from ..metrics.privacy.deidentification_ratio import dir_ratio
 from ..metrics.recognition.decidability import d_prime
+from ..metrics.recognition.det import DetLine, det_line
 from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
 from ..metrics.recognition.population import Ordered
 from ..metrics.values import Undefined
@@ -30,11 +32,24 @@ from ..statistics.bootstrap_scores import Clustered, Pairs, pair_up
 from ..statistics.uncertainty import Draws, Replicates
 from .compared import AllPairs, Compared, QueriesInGallery, Rows
 from .linking import report_linking
-from .numbers import CURVE_POINTS, Units, Values, Vector, clustered, curve_of, lost_note, rejected
+from .numbers import (
+    CURVE_POINTS,
+    CurveName,
+    Units,
+    Values,
+    Vector,
+    clustered,
+    curve_of,
+    curve_of_det,
+    lost_note,
+    rejected,
+)
 from .plugged import report_comparisons, sort_comparisons
 from .probes import Probe
 from .thresholds import Thresholds
 
+DET_LINES = 3
+"""Version of the scoring whose DETs are those of `det_line`."""
 FNMR_METRICS = {"fnmr_at_fmr_10": 0.1, "fnmr_at_fmr_1": 0.01, "fnmr_at_fmr_0_1": 0.001}
 
 
@@ -88,6 +103,7 @@ class Recognition:
         self._eval = np.flatnonzero([e and s.subject in evaluated for e, s in zip(enrolled, usable, strict=True)])
         dev_rows = np.flatnonzero([e and s.subject in dev for e, s in zip(enrolled, usable, strict=True)])
         self._dev = dev_rows if setting.protocol.threshold.source == "dev" else None
+        self.score_version = setting.score_version
         self._rule = setting.protocol.threshold.rule
         self.compared = self._compared(setting, usable)
         self.asked, self.gallery = self.compared.sides(self._eval)
@@ -174,6 +190,7 @@ class Recognition:
         own, cross = self.own(), self.cross()
         within = self._replicates(values.draws, own, cross)
         self._report_originals(values, within)
+        self._report_det(values, thresholds, {"det_own": own, "det_cross": cross})
         found = thresholds.headline if isinstance(point, EerPoint) else point
         span = (thresholds.lowest, thresholds.laxest) if thresholds.whole else None
         compared = len(genuine) + len(impostor)
@@ -233,9 +250,21 @@ class Recognition:
         operating = fnmr_at_fmr(genuine, impostor, tuple(FNMR_METRICS.values()))
         for name, each in zip(FNMR_METRICS, operating, strict=True):
             values.add(name, each.fnmr, each.impostors, self.name, reason=each.reason or None, within=within.get(name))
-        curve = fmr_fnmr_curve(genuine, impostor, CURVE_POINTS)
-        if isinstance(curve, ErrorCurve):
-            values.curves.append(curve_of("det", self.name, curve.fmr, curve.fnmr))
+
+    def _report_det(self, values: Values, thresholds: Thresholds, scores: Mapping[CurveName, Clustered]) -> None:
+        """The recogniser's own errors, and what becomes of de-identified images over the same thresholds."""
+        impostor = Ordered.of(self.impostor, "impostor")
+        if self.score_version < DET_LINES:
+            curve = fmr_fnmr_curve(self.genuine, impostor, CURVE_POINTS)
+            if isinstance(curve, ErrorCurve):
+                values.curves.append(curve_of("det", self.name, curve.fmr, curve.fnmr))
+            return
+        at = None if math.isnan(thresholds.headline) else thresholds.headline
+        lines = {"det": det_line(self.genuine, impostor, 0, at)}
+        lines |= {name: det_line(each.values, impostor, each.lost.size, at) for name, each in scores.items()}
+        for name, line in lines.items():
+            if isinstance(line, DetLine):
+                values.curves.append(curve_of_det(cast(CurveName, name), self.name, line))
 
     def own(self) -> Clustered:
         """Distance of each de-identified image to its own original."""

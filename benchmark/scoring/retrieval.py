@@ -21,7 +21,7 @@ from ..statistics.bootstrap_replicates import share
 from ..statistics.bootstrap_scores import Clustered, cut_pairs, fmr_threshold_rows, rejection_rows
 from ..statistics.uncertainty import Draws, Replicates
 from .numbers import CMC_RANKS, CurveName, Values, Vector, curve_of, lost_note
-from .recognition import FNMR_METRICS, Recognition
+from .recognition import DET_LINES, FNMR_METRICS, Recognition
 
 RANKS = (1, 5)
 FNMR_DEIDENTIFIED = {name.replace("fnmr_", "fnmr_deidentified_"): limit for name, limit in FNMR_METRICS.items()}
@@ -49,7 +49,8 @@ class QueriesSearched:
     def report_rates(self, values: Values) -> None:
         """Error rates of the de-identified queries."""
         self._report_operating_points(values)
-        self._report_det(values)
+        if self._of.score_version < DET_LINES:
+            self._report_det(values)
 
     # -------------------------------------------------------------------------------------------- searches
 

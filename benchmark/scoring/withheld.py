@@ -50,6 +50,8 @@ def withhold(values: Values, failures: Sequence[Failure], protocol: Protocol) ->
 
 _METRIC_OF_CURVE = {
     "det": "eer",
+    "det_own": "rr",
+    "det_cross": "rr_cross",
     "det_deidentified": "rr_cross",
     "cmc_with_source": "rank1_with_source",
     "cmc_without_source": "rank1_without_source",

@@ -371,7 +371,12 @@ def _same_curves(said: Sequence[Curve], found: Sequence[Curve]) -> bool:
 
     pairs = list(zip(sorted(said, key=key), sorted(found, key=key), strict=False))
     return len(said) == len(found) and all(
-        key(a) == key(b) and _same_points(a.x, b.x) and _same_points(a.y, b.y) for a, b in pairs
+        key(a) == key(b)
+        and a.comparisons == b.comparisons
+        and _same_points(a.x, b.x)
+        and _same_points(a.y, b.y)
+        and _same_points(a.at or [], b.at or [])
+        for a, b in pairs
     )
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
-from ...benchmark.metrics.values import Undefined
 from ...benchmark.protocols import ProtocolError, protocol_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.results.distances_file import DISTANCES_NAME, PairDistances, read
@@ -24,20 +22,17 @@ Array = NDArray[np.float32]
 def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[str]]], str]:
     """Figures by recogniser, and why something is missing (empty when nothing is).
 
-    The DET curve of the originals stands in the record itself; the rest needs the file of distances.
+    The DET curves stand in the record itself; the distributions need the file of distances.
     """
     pairs, missing = _pairs(folder)
     found = []
     for each in record.recognizers:
         curves = [
-            ("originals", curve.x, curve.y)
+            (_DET[curve.name], curve.x, curve.y)
             for curve in record.curves
-            if curve.recognizer == each.spec and curve.name == "det"
+            if curve.recognizer == each.spec and curve.name in _DET
         ]
         kinds = _kinds(pairs, each.spec, record) if pairs else {}
-        after = fmr_fnmr_curve(kinds["cross"], kinds["strangers"]) if kinds else Undefined("no distances")
-        if not isinstance(after, Undefined):
-            curves.append(("de-identified against other originals", after.fmr.tolist(), after.fnmr.tolist()))
         drawn = [det_svg(curves)] if curves else []
         if kinds:
             threshold = record.value("eer_threshold", each.spec)
@@ -47,6 +42,12 @@ def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[s
     return found, missing
 
 
+_DET = {
+    "det": "originals",
+    "det_own": "de-identified, own original",
+    "det_cross": "de-identified, other originals",
+}
+"""Curves of the record."""
 _NAMES = {
     "genuine": "originals of one identity",
     "impostor": "originals of two identities",
@@ -91,8 +92,7 @@ def _kinds(pairs: PairDistances, recognizer: str, record: RunRecord) -> dict[str
     own = np.zeros(probes.shape, dtype=bool)
     own[np.arange(len(sources)), sources] = True
     mated = same[sources]
-    others = probes & searched[None, :]
-    masks = {"own": probes & own, "cross": others & mated & ~own, "strangers": others & ~mated}
+    masks = {"own": probes & own, "cross": probes & searched[None, :] & mated & ~own}
     found = {"genuine": distances.originals[upper & same], "impostor": distances.originals[upper & ~same]}
     found |= {kind: distances.deidentified[mask] for kind, mask in masks.items()}
     return {kind: values[np.isfinite(values)] for kind, values in found.items()}

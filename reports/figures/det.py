@@ -10,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...benchmark.metrics.recognition.det import probit
-from ...benchmark.metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Interval
-from .data import Entry, RecognizerScores, load_scores
+from .data import AGAIN, Entry, clean_label
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDES = (("own", "rr", "against the own original"), ("cross", "rr_cross", "against other originals"))
-"""Kind of comparison, its rejection rate, heading."""
+SIDES = (("det_own", "rr", "against the own original"), ("det_cross", "rr_cross", "against other originals"))
+"""Curve of the record, its rejection rate, heading."""
 TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 0.999, 0.9999)
-_GRAIN = 0.004
-"""Points nearer to each other than this on both axes (normal deviates) are drawn as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,50 +40,33 @@ class Line:
     """Half of what one comparison is worth, on either axis: rates of 0 are drawn here."""
 
 
-def originals_line(scores: RecognizerScores) -> Line | Undefined:
-    """The recogniser's own errors."""
-    return _line(scores.genuine, scores.impostor, 0, scores.threshold, None)
+def line_of(entry: Entry, recognizer: str, name: str, rate: str = "") -> Line | Undefined:
+    """A DET as the record has it.
 
-
-def deidentified_line(
-    scores: RecognizerScores, kind: str, rate: str, entry: Entry, recognizer: str
-) -> Line | Undefined:
-    """De-identified images in place of the genuine probes; impostors are those of the originals.
-
-    At the threshold of the originals' EER its FNMR is the record's RR.
+    Args:
+        entry: the record.
+        recognizer: specification.
+        name: of the curve, `det`, `det_own` or `det_cross`.
+        rate: the rejection rate whose interval is drawn at the threshold; empty: none.
     """
-    value = entry.value(rate, recognizer)
-    interval = value.interval if value else None
-    return _line(getattr(scores, kind), scores.impostor, scores.lost[kind], scores.threshold, interval)
+    for each in entry.record.curves:
+        if (each.name, each.recognizer) == (name, recognizer) and each.comparisons is not None:
+            value = entry.value(rate, recognizer) if rate else None
+            return Line(
+                np.array(each.x),
+                np.array(each.y),
+                (each.at[0], each.at[1]) if each.at else None,
+                value.interval if value else None,
+                (0.5 / each.comparisons[0], 0.5 / each.comparisons[1]),
+            )
+    if recognizer not in entry.recognizers():
+        return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
+    return Undefined(f"the record of {entry.label} has no {name} with {clean_label(recognizer)}; {AGAIN}")
 
 
-def _line(
-    mated: NDArray[np.float64],
-    impostor: NDArray[np.float64],
-    lost: int,
-    threshold: float | None,
-    interval: Interval | None,
-) -> Line | Undefined:
-    curve = fmr_fnmr_curve(mated, impostor)
-    if not isinstance(curve, ErrorCurve):
-        return curve
-    total = mated.size + lost
-    fnmr = (curve.fnmr * mated.size + lost) / total
-    at = None
-    if threshold is not None:
-        rejected = (np.count_nonzero(mated > threshold) + lost) / total
-        at = (float(np.mean(impostor <= threshold)), float(rejected))
-    return Line(curve.fmr, fnmr, at, interval, (0.5 / impostor.size, 0.5 / total))
-
-
-def thinned(line: Line) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The line in normal deviates, without points that no eye can tell apart; the ends are kept."""
-    x, y = probit(line.fmr, line.finest[0]), probit(line.fnmr, line.finest[1])
-    cells = np.stack([np.round(x / _GRAIN), np.round(y / _GRAIN)])
-    moved = np.any(np.diff(cells, axis=1) != 0, axis=0)
-    keep = np.concatenate([[True], moved])
-    keep[-1] = True
-    return x[keep], y[keep]
+def drawn_points(line: Line) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The line in normal deviates."""
+    return probit(line.fmr, line.finest[0]), probit(line.fnmr, line.finest[1])
 
 
 def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | Undefined:
@@ -95,15 +75,12 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
     Returns:
         The figure, or why there is none.
     """
-    scores = {each.label: load_scores(each, recognizer) for each in entries}
-    usable = [(each, found) for each in entries if isinstance(found := scores[each.label], RecognizerScores)]
+    found = {each.label: line_of(each, recognizer, "det") for each in entries}
+    usable = [each for each in entries if isinstance(found[each.label], Line)]
     if not usable:
-        return next(each for each in scores.values() if isinstance(each, Undefined))
-    originals = originals_line(usable[0][1])
-    lines = {
-        kind: [deidentified_line(found, kind, rate, entry, recognizer) for entry, found in usable]
-        for kind, rate, _ in SIDES
-    }
+        return next(each for each in found.values() if isinstance(each, Undefined))
+    originals = found[usable[0].label]
+    lines = {kind: [line_of(entry, recognizer, kind, rate) for entry in usable] for kind, rate, _ in SIDES}
     shown = [side for side in SIDES if any(isinstance(each, Line) for each in lines[side[0]])]
     if not isinstance(originals, Line) or not shown:
         return Undefined("the record has no genuine or no impostor comparisons")
@@ -116,13 +93,13 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
             if isinstance(line, Line):
                 _draw(axis, line, Stroke.number(index), 0.035 * (index - (len(usable) - 1) / 2))
         _finish(axis, everything)
-    _add_legend(drawn, [entry for entry, _ in usable], width)
+    _add_legend(drawn, usable, width)
     return drawn
 
 
 def _draw(axis: Axes, line: Line, stroke: Stroke | None, aside: float = 0.0) -> None:
     """A curve, the threshold on it, and the interval there, a little aside of what others draw."""
-    x, y = thinned(line)
+    x, y = drawn_points(line)
     colour = stroke.colour if stroke else INK
     axis.plot(x, y, color=colour, linestyle=stroke.dashes if stroke else "-", linewidth=1.1 if stroke else 1.4)
     if line.at is None:

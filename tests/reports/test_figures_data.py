@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark.metrics.recognition.det import probit
+from deid_bench.benchmark.metrics.recognition.det import det_line, probit
 from deid_bench.benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.reports.board.figures import _DET as DET_NAMES
+from deid_bench.reports.board.figures import row_figures
+from deid_bench.reports.board.svg import det_svg
 from deid_bench.reports.figures import cmc, det, distributions, pareto, sweep
 from deid_bench.reports.figures.data import Entry, Group, RecognizerScores, load_entries, load_scores
 from deid_bench.reports.figures.style import Stroke, drawing, two_lines
@@ -58,56 +61,52 @@ def _changed(entry: Entry, label: str, sanity: bool = False, **values: float) ->
 # ------------------------------------------------------------------------------------------------ DET
 
 
-def test_det_curves_are_those_of_the_scoring(group: Group) -> None:
-    entry = _entry(group, "toy_noise")
-    scores = _scores(entry)
-    expected = fmr_fnmr_curve(scores.genuine, scores.impostor)
-    line = det.originals_line(scores)
-    np.testing.assert_array_equal(line.fmr, expected.fmr)
-    np.testing.assert_array_equal(line.fnmr, expected.fnmr)
-    own = det.deidentified_line(scores, "own", "rr", entry, NAME)
-    expected = fmr_fnmr_curve(scores.own, scores.impostor)
-    np.testing.assert_array_equal(own.fmr, expected.fmr)
-    np.testing.assert_array_equal(own.fnmr, expected.fnmr)
-
-
 @pytest.mark.parametrize("spec", ["toy_noise", "toy_noise:strength=150", "masking", "identity"])
-@pytest.mark.parametrize(("kind", "rate"), [("own", "rr"), ("cross", "rr_cross")])
-def test_at_the_threshold_a_det_curve_has_the_records_rejection_rate(group: Group, spec, kind, rate) -> None:
+@pytest.mark.parametrize(("name", "kind", "rate"), [("det", "genuine", ""), ("det_own", "own", "rr"),
+                                                    ("det_cross", "cross", "rr_cross")])  # fmt: skip
+def test_record_figure_and_board_have_one_det(group: Group, spec: str, name: str, kind: str, rate: str) -> None:
+    """The record has what the function gives on the very distances; figure and board read it from there."""
     entry = _entry(group, spec)
-    line = det.deidentified_line(_scores(entry), kind, rate, entry, NAME)
-    assert 100 * line.at[1] == pytest.approx(entry.record.value(rate, NAME).value, abs=1e-9)
-    assert line.interval == entry.record.value(rate, NAME).interval
+    scores = _scores(entry)
+    expected = det_line(getattr(scores, kind), scores.impostor, scores.lost.get(kind, 0), scores.threshold)
+    curve = next(each for each in entry.record.curves if (each.name, each.recognizer) == (name, NAME))
+    assert (curve.x, curve.y) == (expected.fmr.tolist(), expected.fnmr.tolist())
+    line = det.line_of(entry, NAME, name, rate)
+    assert (line.fmr.tolist(), line.fnmr.tolist(), line.at) == (curve.x, curve.y, tuple(curve.at))
+    drawn = det_svg([(DET_NAMES[each.name], each.x, each.y) for each in entry.record.curves if each.name in DET_NAMES])
+    figures, _ = row_figures(entry.record, entry.folder)
+    assert dict(figures)[NAME][0] == drawn
+    if rate:
+        assert 100 * line.at[1] == pytest.approx(entry.record.value(rate, NAME).value, abs=1e-9)
+        assert line.interval == entry.record.value(rate, NAME).interval
 
 
-def test_what_could_not_be_processed_counts_as_rejected(group: Group) -> None:
-    entry = _entry(group, "toy_noise")
-    whole = _scores(entry)
-    cut = RecognizerScores(
-        whole.genuine,
-        whole.impostor,
-        whole.own[:-3],
-        whole.cross,
-        whole.versions,
-        whole.threshold,
-        {"own": 3, "cross": 0},
-    )
-    line = det.deidentified_line(cut, "own", "rr", entry, NAME)
-    assert line.fnmr[-1] == pytest.approx(3 / whole.own.size)
+def test_what_could_not_be_processed_counts_as_rejected() -> None:
+    rng = np.random.default_rng(0)
+    mated, impostor = rng.normal(0, 1, 50), rng.normal(2, 1, 400)
+    line = det_line(mated, impostor, 3, 1.0)
+    assert line.fnmr[-1] == pytest.approx(3 / 53)
     assert line.fnmr[0] == 1
-    assert line.at[1] == pytest.approx((np.count_nonzero(whole.own[:-3] > whole.threshold) + 3) / whole.own.size)
+    assert line.at == (np.mean(impostor <= 1.0), pytest.approx((np.count_nonzero(mated > 1.0) + 3) / 53))
+    assert (line.impostors, line.mated) == (400, 53)
 
 
-def test_thinning_keeps_points_of_the_curve_and_its_ends() -> None:
+def test_a_det_keeps_points_of_the_curve_its_ends_and_its_shape() -> None:
     rng = np.random.default_rng(1)
-    curve = fmr_fnmr_curve(rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000))
-    line = det.Line(curve.fmr, curve.fnmr, None, None, (0.5 / 20_000, 0.5 / 20_000))
-    x, y = det.thinned(line)
-    everything = set(zip(probit(line.fmr, line.finest[0]), probit(line.fnmr, line.finest[1]), strict=True))
-    assert set(zip(x, y, strict=True)) <= everything
-    assert x.size < 4000
-    assert (x[-1], y[0]) == (probit(1, line.finest[0]), probit(1, line.finest[1]))
-    assert np.hypot(np.diff(x), np.diff(y)).max() < 0.4
+    genuine, impostor = rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000)
+    line, curve = det_line(genuine, impostor), fmr_fnmr_curve(genuine, impostor)
+    assert set(zip(line.fmr, line.fnmr, strict=True)) <= set(zip(curve.fmr, curve.fnmr, strict=True))
+    assert (line.fmr[0], line.fnmr[0], line.fmr[-1], line.fnmr[-1]) == (0, 1, 1, 0)
+    assert line.fmr.size < 1200
+    x, y = probit(line.fmr, 1e-4), probit(line.fnmr, 1e-4)
+    assert np.hypot(np.diff(x), np.diff(y)).max() < 0.5
+
+
+def test_a_record_of_before_says_that_it_has_none(group: Group) -> None:
+    entry = _entry(group, "toy_noise")
+    curves = [each.model_copy(update={"at": None, "comparisons": None}) for each in entry.record.curves]
+    old = Entry(entry.record.model_copy(update={"curves": curves}), entry.folder, "old")
+    assert "run the same command again" in det.line_of(old, NAME, "det").reason
 
 
 def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
@@ -117,8 +116,8 @@ def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
     labels = [each.get_text() for each in left.get_yticklabels()]
     places = left.get_yticks()
     np.testing.assert_allclose(places, probit([float(each) / 100 for each in labels]))
-    scores = _scores(group.entries[0])
-    np.testing.assert_allclose(left.lines[0].get_xdata(), det.thinned(det.originals_line(scores))[0])
+    originals = det.line_of(group.entries[0], NAME, "det")
+    np.testing.assert_allclose(left.lines[0].get_xdata(), det.drawn_points(originals)[0])
 
 
 # ------------------------------------------------------------------------------------------------ distributions
