@@ -16,6 +16,7 @@ from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
 from .guard import Crash, guarded
 from .inputs import Context, Made, image_problem, load_analysis, load_image, load_plugin, load_region
+from .templates import template
 
 FIT_SECONDS = 3600.0
 """Limit for fitting, and for a block of distances."""
@@ -63,7 +64,7 @@ def _adapt(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 
 def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
-    templates = [_template(item, context) for item in task.inputs]
+    templates = [template(item, context.store) for item in task.inputs]
     kept = [index for index, each in enumerate(templates) if each is not None]
     if not kept:
         return Payload({"failure": "no auxiliary image has a template"})
@@ -95,7 +96,7 @@ def _match_one(task: Task, adapter: Adapter, context: Context) -> Made:
     state = context.store.read(fitted) if fitted else None
     if state is None:
         return Crash("what was fitted is gone; run the same command again")
-    templates = [_template(item, context) for item in items]
+    templates = [template(item, context.store) for item in items]
     rows = [index for index, each in enumerate(templates[: task.split]) if each is not None]
     columns = [index for index, each in enumerate(templates[task.split :]) if each is not None]
     matrix = np.full((task.split, len(templates) - task.split), np.nan, dtype=np.float32)
@@ -109,11 +110,6 @@ def _match_one(task: Task, adapter: Adapter, context: Context) -> Made:
             return Crash(f"distances: expected finite numbers of shape {(len(a), len(b))}, got shape {found.shape}")
         matrix[np.ix_(rows, columns)] = found.astype(np.float32)
     return Payload({}, {"distances": matrix})
-
-
-def _template(item: str | None, context: Context) -> NDArray[Any] | None:
-    payload = context.store.read(item) if item else None
-    return payload.arrays.get("template") if payload else None
 
 
 ATTACK_STAGES: Mapping[Stage, Any] = {Stage.RESTORE: _restore, Stage.ADAPT: _adapt, Stage.MATCH: _match}

@@ -13,6 +13,7 @@ from ..planning.tasks import Task
 from ..storage.store import Payload
 from .guard import Crash, guarded
 from .inputs import Context, Made, load_plugin
+from .templates import template
 
 SECONDS = 3600.0
 """Limit for one block."""
@@ -33,7 +34,7 @@ def compare(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     """A block of distances; rows and columns without a template are NaN, and so are pairs without a proper distance."""
-    templates = [_template(item, context) for item in task.inputs]
+    templates = [template(item, context.store) for item in task.inputs]
     rows = [index for index, each in enumerate(templates[: task.split]) if each is not None]
     columns = [index for index, each in enumerate(templates[task.split :]) if each is not None]
     matrix = np.full((task.split, len(templates) - task.split), np.nan, dtype=np.float32)
@@ -85,8 +86,3 @@ def _lopsided(square: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[
     known &= known.T
     same = np.isclose(square, square.T, rtol=_ROUNDING, atol=1e-5, equal_nan=True)
     return np.asarray(known & ~(same & same.T), dtype=np.bool_)
-
-
-def _template(item: str | None, context: Context) -> NDArray[Any] | None:
-    payload = context.store.read(item) if item else None
-    return payload.arrays.get("template") if payload else None

@@ -141,7 +141,7 @@ def _compare(said: SampleRow, here: SampleRow | None) -> Rerun:
         odd = _odd_measures(said, here, NEAR)
         if odd:
             return _rerun(said, "different", f"other pixels, and another {', '.join(odd)}")
-        return _rerun(said, "close", "other pixels, but nearly the same measures")
+        return _rerun(said, "close", f"other pixels, but each measure within {NEAR:.0%} of the record's")
     odd = _odd_measures(said, here, IMAGE_TOLERANCE)
     if not odd and said.task == here.task:
         return _rerun(said, "equal")
