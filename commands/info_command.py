@@ -46,13 +46,17 @@ def _find(name: str) -> list[dict[str, Any]]:
     from ..benchmark.protocols import get_protocol, protocols
     from ..benchmark.protocols.page import protocol_facts
     from ..plugins.entries import Kind, PluginError, Spec, registry
+    from ..reports.explanation.page import facts
 
     found: list[dict[str, Any]] = []
     if name in protocols() or name.endswith(".toml"):
         protocol = get_protocol(name)
         found.append({"kind": "protocol", "name": protocol.id, **protocol_facts(protocol)})
     if name in METRICS:
-        found.append({"kind": "metric", "name": name, **_without(METRICS[name], "name")})
+        metric = METRICS[name]
+        found.append(
+            {"kind": "metric", "name": name, "title": metric.title, "definition": metric.definition, **facts(metric)}
+        )
     problems = []
     known: list[str] = [*protocols(), *METRICS]
     target = Spec.parse(name).target

@@ -1,8 +1,8 @@
 """How quick the quality metrics are: `python speed/bench_quality.py [--images 20] [--threads 2]`.
 
 PSNR, SSIM, MS-SSIM and LPIPS with both networks, of pairs of 480 x 640 px, beside scikit-image, piq and lpips called
-pair by pair, in turns and on the same pairs, so that a busy machine slows down both. Needs the extras of these packages
-and the two LPIPS weight files. FID is not part of it: its time is the networks'.
+pair by pair, in turns and on the same pairs, so that a busy machine slows down both. The features of FID are measured
+beside pytorch-fid's own module, with random weights. Needs scikit-image and the two LPIPS weight files.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
+from deid_bench.benchmark.metrics.quality.networks import inception
 from deid_bench.benchmark.metrics.quality.perceptual import lpips, lpips_variants
 from deid_bench.weights import files as weights
+from deid_bench.weights.torchvision import fit_torchvision
+
+fit_torchvision()  # before the packages that are measured against
 
 U8Array = NDArray[np.uint8]
 Values = dict[str, float]
@@ -162,6 +166,52 @@ def variants_row(count: int, reference: Reference) -> str:
     )
 
 
+def random_inception() -> tuple[Any, Any]:
+    """pytorch-fid's module as it is, and as the project runs it, on the same random weights."""
+    import torch
+    from pytorch_fid import inception as package
+
+    torch.manual_seed(0)
+    bare = package.torchvision.models.inception_v3(num_classes=1008, aux_logits=False, weights=None, init_weights=False)
+    drawn: dict[str, torch.Tensor] = {}
+
+    def draw(self: Any, _: Any) -> None:
+        for name, value in self.state_dict().items():
+            if name.endswith(("running_var", "bn.weight")):
+                value.uniform_(0.5, 1.5)
+            elif name.endswith("conv.weight"):
+                value.normal_(0, (2 / value[0].numel()) ** 0.5)
+            drawn[name] = value.clone()
+
+    load, type(bare).load_state_dict = type(bare).load_state_dict, draw
+    try:
+        with inception._instead_of_download(package, {}):
+            plain = package.InceptionV3([3]).eval()
+    finally:
+        type(bare).load_state_dict = load
+    return plain, inception.network_of(drawn)
+
+
+def inception_row(images: int) -> str:
+    """Features of FID, one image at a time."""
+    import torch
+
+    plain, ours = random_inception()
+
+    def mine(a: U8Array, _: U8Array) -> Values:
+        with torch.inference_mode():
+            return {"features": float(inception.features(ours, a).mean())}
+
+    def theirs(a: U8Array, _: U8Array) -> Values:
+        with torch.inference_mode():
+            x = torch.from_numpy(a).permute(2, 0, 1)[None].float() / 255
+            return {"features": float(plain(x)[0].double().mean())}
+
+    pairs = [make_pair(seed, palm_only=True) for seed in range(images)]
+    seconds, other, ratio, worst = paired(pairs, mine, theirs)
+    return f"features of FID: {1 / seconds:.2f} images/s, reference {1 / other:.2f}, ratio {ratio:.2f}, {worst:.1e}"
+
+
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(description="Speed of the quality metrics.")
@@ -173,6 +223,7 @@ def main() -> None:
     for threads in sorted({1, options.threads}):
         console.print(table_for(threads, options.images, reference))
         console.print(variants_row(4, reference))
+        console.print(inception_row(options.images))
 
 
 if __name__ == "__main__":
