@@ -172,6 +172,8 @@ def _planned(
 ) -> PlannedAttack:
     if unwanted:
         return PlannedAttack(attack, (), unwanted)
+    if attack.fuses:
+        return PlannedAttack(attack, ())
     if attack.pooling != ("one",) and repetitions == 1:
         return PlannedAttack(attack, (), "one version of each image; --seeds N makes several")
     probes, why_probes = _parts(attack.probe, AS_PUBLISHED, "probe", target, "")

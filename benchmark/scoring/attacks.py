@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..metrics.privacy.worst_case import people_found
 from ..metrics.values import Undefined
+from ..planning.attack_plan import wanted
 from ..records.attacks import AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
-from ..results.attacks import IDENTITY, STRANGER, VariantDistances
+from ..results.attacks import IDENTITY, STRANGER, VariantDistances, VariantName
 from ..results.cell import CellResults, Setting
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.simultaneous import Largest, largest_share
@@ -33,6 +34,7 @@ from .attack_choice import (
     rank1,
 )
 from .attack_controls import control_searches, failed, judge, weaker
+from .attack_fusion import fused
 from .attack_people import disclosure, exposed, found_by_person
 from .attack_tables import FMR_LIMITS, Searches, searches
 from .numbers import Units, Values, clustered
@@ -109,7 +111,8 @@ def report_attacks(
     if told is None or found is None:
         return None
     scoring = _Scoring(setting, results, values, units, place, folds(setting, told.suite.choice))
-    asked = [each for each in told.suite.attack if found.reasons.get(each.id) != NOT_ASKED]
+    unwanted = wanted(told.suite, told.asked)
+    asked = [each for each in told.suite.attack if unwanted[each.id] != NOT_ASKED]
     rows: list[AttackRow] = []
     worst: list[Worst] = []
     trusted: list[_Candidate] = []
@@ -140,17 +143,28 @@ def report_attacks(
 
 
 def _rows(
-    scoring: _Scoring, attacks: Sequence[Attack], recognizer: str, candidates: Sequence[_Candidate]
+    scoring: _Scoring, attacks: Sequence[Attack], recognizer: str, candidates: list[_Candidate]
 ) -> list[AttackRow]:
-    """One row for each attack of the suite, in its order."""
+    """One row for each attack of the suite, in its order; a fusion is added to the candidates."""
     assert scoring.results.attacks is not None
     reasons = scoring.results.attacks.reasons
     hits: dict[str, dict[int, float]] = {}
     rows = []
     for attack in attacks:
         own = [each for each in candidates if each.found.name.attack == attack.id]
+        lacking = ""
+        if attack.fuses:
+            counted = {each.attack for each in rows if each.status == "counts"}
+            made = _fuse(scoring, attack, recognizer, [e for e in candidates if e.found.name.attack in counted])
+            own, lacking = ([], made) if isinstance(made, str) else ([made], "")
+            candidates += own
         if not own:
-            why = reasons.get(attack.id) or reasons.get(f"{attack.id}/{recognizer}") or "not tried with this recogniser"
+            why = (
+                lacking
+                or reasons.get(attack.id)
+                or reasons.get(f"{attack.id}/{recognizer}")
+                or "not tried with this recogniser"
+            )
             rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=why))
             continue
         chosen = choose([each.searches for each in own], scoring.parts, by_rank1)
@@ -175,6 +189,16 @@ def _rows(
                 row = row.model_copy(update={"status": "not converged", "reason": reason})
         rows.append(row)
     return rows
+
+
+def _fuse(scoring: _Scoring, attack: Attack, recognizer: str, counted: Sequence[_Candidate]) -> _Candidate | str:
+    """A candidate made of those that count, or why there is none."""
+    found = fused([each.searches[0] for each in counted], scoring.parts)
+    if isinstance(found, str):
+        return found
+    slots = "all, all, logistic, one"
+    name = VariantName(attack.id, slots, "all", "one")
+    return _Candidate(VariantDistances(name, np.zeros((0, 0), np.float32)), recognizer, found)
 
 
 def _numbers(scoring: _Scoring, recognizer: str, chosen: Sequence[Chosen]) -> list:  # type: ignore[type-arg]
@@ -244,6 +268,8 @@ def _report_largest(
     shares: list[Replicates] = []
     count = 0
     for each in trusted:
+        if len(each.searches) > 1:
+            continue  # a fusion is another one for each fold
         found = each.searches[0].among(everybody, gallery).risk()
         if isinstance(found, Undefined) or isinstance(values.draws, Undefined):
             continue

@@ -102,3 +102,34 @@ def test_disclosure_is_near_nothing_at_chance_and_near_all_where_everybody_is_fo
 
 def test_half_of_the_images_is_enough() -> None:
     assert people_found({3: 0.5, 4: 0.499, 5: 1.0}) == [1.0, 0.0, 1.0]
+
+
+def test_a_fusion_finds_what_two_halves_show_and_is_fitted_on_others() -> None:
+    from deid_bench.benchmark.scoring.attack_choice import Fold
+    from deid_bench.benchmark.scoring.attack_fusion import fused
+    from deid_bench.benchmark.scoring.attack_tables import Searches
+
+    rng = np.random.default_rng(6)
+    names = np.array([f"p{each}" for each in range(PEOPLE)], dtype=object)
+    own = np.repeat(np.arange(PEOPLE), IMAGES)
+
+    def half() -> Searches:
+        distances = rng.normal(size=(own.size, PEOPLE)) - 1.6 * (own[:, None] == np.arange(PEOPLE)[None])
+        none = np.full(own.size, -1)
+        return Searches(distances.astype(np.float32), own, np.arange(PEOPLE), none, names[own], names, own)
+
+    halves = [half(), half(), half()]
+    everybody = frozenset(names.tolist())
+    parts = [
+        Fold(everybody - part, everybody, part, everybody)
+        for part in (frozenset(names[start::3].tolist()) for start in range(3))
+    ]
+    made = fused(halves, parts)
+    assert not isinstance(made, str)
+    alone = max(each.rank1() for each in halves)
+    together = np.mean(
+        [each.among(part.evaluated, part.gallery).rank1() for each, part in zip(made, parts, strict=True)]
+    )
+    assert together > alone + 0.15
+    assert "only one" in fused(halves[:1], parts)
+    assert "dev people" in fused(halves, [Fold(frozenset(), everybody, everybody, everybody)])
