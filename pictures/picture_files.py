@@ -16,7 +16,7 @@ import numpy as np
 from ..datasets.images import ImageError, open_image, read_image
 from ..datasets.types import Image
 
-_QUALITY = 92
+_QUALITY = {"JPEG": 92, "WEBP": 90, "HEIF": 80, "AVIF": 80}
 """Of kinds whose files do not say how they were made."""
 _GREY = ("L", "1", "LA", "I", "I;16", "I;16B")
 """Pillow's modes of pictures without colour."""
@@ -62,7 +62,7 @@ def _jpeg_options(picture: Any) -> dict[str, Any]:
     from PIL import JpegImagePlugin
 
     tables = getattr(picture, "quantization", None)
-    options: dict[str, Any] = {"qtables": tables} if tables else {"quality": _QUALITY}
+    options: dict[str, Any] = {"qtables": tables} if tables else {"quality": _QUALITY["JPEG"]}
     sampling = JpegImagePlugin.get_sampling(picture)
     if picture.mode == "RGB" and sampling in (0, 1, 2):
         options["subsampling"] = sampling
@@ -75,7 +75,7 @@ def _options(kind: str, picture: Any, path: Path) -> dict[str, Any]:
         return {} if compression in ("raw", "jpeg") else {"compression": compression}
     if kind == "WEBP" and _is_lossless_webp(path):
         return {"lossless": True}
-    return {"quality": _QUALITY} if kind in ("WEBP", "HEIF", "AVIF") else {}
+    return {"quality": _QUALITY[kind]} if kind in _QUALITY else {}
 
 
 def _lost(picture: Any) -> tuple[str, ...]:

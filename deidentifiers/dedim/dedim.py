@@ -23,7 +23,7 @@ Preset = Literal["quick", "paper"]
 GuidanceName = Literal["sigma", "sigma2"]
 
 PRESETS: Mapping[Preset, Mapping[str, Any]] = {
-    "quick": {"steps": 10, "loops": 4, "scale": 60.0, "tone": 4.0},
+    "quick": {"steps": 10, "loops": 4, "scale": 60.0, "tone": 6.0},
     "paper": {"steps": 100, "loops": 100, "scale": 250.0, "tone": 0.0},
 }
 """What parameters are that are None."""
