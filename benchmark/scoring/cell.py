@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import DISTANCES_NAME, pair_distances, write
+from ..results.scores_file import SCORES_NAME, encode_scores
 from ..stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from ..stages.threads import single_threaded
 from ..storage.store import Payload
@@ -93,9 +93,7 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     attacks = report_attacks(values, setting, results, units, place)
     withhold(values, results.failures, setting.protocol)
     counts = _counts(setting, results)
-    scores = io.BytesIO()
-    np.savez(scores, **{name: each.astype(np.float32) for name, each in arrays.items()})  # type: ignore[arg-type]
-    files = {"scores.npz": scores.getvalue(), REPLICATES_NAME: encode_replicates(values.replicates)}
+    files = {SCORES_NAME: encode_scores(arrays), REPLICATES_NAME: encode_replicates(values.replicates)}
     spans = values.spans if setting.score_version >= THRESHOLD_ALARMS else {}
     warnings = alarms(values.values, counts, values.draws, results.failures, spans)
     return Scored(values, counts, warnings, sample_rows(setting, results, own), files, attacks)

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...benchmark.protocols import ProtocolError, protocol_of
 from ...benchmark.records.record import RunRecord
-from ...benchmark.results.distances_file import DISTANCES_NAME, PairDistances, read
-from ...benchmark.storage.strict_zip import Refused
+from ...benchmark.results.scores_file import SCORES_NAME, read_scores
 from .svg import det_svg, distributions_svg
 
 MAX_BYTES = 64 * 2**20
 """A larger file of distances is not read: a board is looked at, and should be made in seconds."""
 
-Array = NDArray[np.float32]
+Array = NDArray[np.float64]
 
 
 def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[str]]], str]:
@@ -24,15 +22,16 @@ def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[s
 
     The DET curves stand in the record itself; the distributions need the file of distances.
     """
-    pairs, missing = _pairs(folder)
+    missing = ""
     found = []
-    for each in record.recognizers:
+    for index, each in enumerate(record.recognizers):
         curves = [
             (_DET[curve.name], curve.x, curve.y)
             for curve in record.curves
             if curve.recognizer == each.spec and curve.name in _DET
         ]
-        kinds = _kinds(pairs, each.spec, record) if pairs else {}
+        kinds, why = _kinds(folder, index)
+        missing = missing or why
         drawn = [det_svg(curves)] if curves else []
         if kinds:
             threshold = record.value("eer_threshold", each.spec)
@@ -57,53 +56,11 @@ _NAMES = {
 """The four distributions of the palm paper's figure 5."""
 
 
-def _pairs(folder: Path) -> tuple[PairDistances | None, str]:
-    path = folder / DISTANCES_NAME
+def _kinds(folder: Path, index: int) -> tuple[dict[str, Array], str]:
+    """Distances of one recogniser by kind, and why there are none."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            return None, f"Distributions are not drawn: {DISTANCES_NAME} has {size // 2**20} MB."
-        return read(path), ""
+        return read_scores(folder / SCORES_NAME, index, MAX_BYTES), ""
     except FileNotFoundError:
-        return None, f"No distributions of distances: there is no {DISTANCES_NAME} beside this record."
-    except (Refused, OSError) as error:
-        return None, f"No distributions of distances: {' '.join(str(error).split())[:200]}"
-
-
-def _kinds(pairs: PairDistances, recognizer: str, record: RunRecord) -> dict[str, Array]:
-    """Distances by kind of pair, over the evaluated subjects; empty when the file lacks the recogniser."""
-    distances = pairs.distances.get(recognizer)
-    if distances is None:
-        return {}
-    evaluated = _evaluated(pairs, record)
-    counted = np.array([pairs.subjects[sample] in evaluated for sample in pairs.usable], dtype=bool)
-    names = np.array([pairs.identities[sample] for sample in pairs.usable], dtype=np.str_)
-    column = {int(sample): index for index, sample in enumerate(pairs.usable)}
-    sources = np.array([column[int(s)] for s in pairs.version_sample[pairs.version_row >= 0]], dtype=np.intp)
-    upper = np.triu(np.ones(distances.originals.shape, dtype=bool), 1) & counted[:, None] & counted[None, :]
-    searched = counted
-    if record.retrieval is not None:  # queries are compared with the gallery alone
-        asked = {row.sample_id for row in record.samples}
-        query = np.array([pairs.sample_ids[sample] in asked for sample in pairs.usable], dtype=bool)
-        searched = counted & ~query
-        upper = (counted & query)[:, None] & searched[None, :]
-    same = names[:, None] == names[None, :]
-    probes = counted[sources][:, None] & counted[None, :]
-    own = np.zeros(probes.shape, dtype=bool)
-    own[np.arange(len(sources)), sources] = True
-    mated = same[sources]
-    masks = {"own": probes & own, "cross": probes & searched[None, :] & mated & ~own}
-    found = {"genuine": distances.originals[upper & same], "impostor": distances.originals[upper & ~same]}
-    found |= {kind: distances.deidentified[mask] for kind, mask in masks.items()}
-    return {kind: values[np.isfinite(values)] for kind, values in found.items()}
-
-
-def _evaluated(pairs: PairDistances, record: RunRecord) -> frozenset[str]:
-    """Subjects that the record's numbers are about; everybody under a protocol that is not known here."""
-    known = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
-    if known is None:
-        return frozenset(pairs.subjects)
-    try:
-        return known.eval_subjects(pairs.subjects)
-    except ProtocolError:
-        return frozenset(pairs.subjects)
+        return {}, f"No distributions of distances: there is no {SCORES_NAME} beside this record."
+    except (ValueError, OSError) as error:
+        return {}, f"No distributions of distances: {' '.join(str(error).split())[:200]}"

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...benchmark.metrics.values import Scores, Undefined
 from ...benchmark.records.record import RecordError, RunRecord, Value, find_records, load_record
+from ...benchmark.results.scores_file import SCORES_NAME, read_scores
 from ..leaderboard.table import group_key
 
-SCORES_NAME = "scores.npz"
 AGAIN = "remove the record's folder and run the same command again"
 """What helps where something is gone that a finished record should have beside it."""
 LONGEST_LABEL = 36
 """Characters of a name in a figure; longer ones lose their middle."""
-_LARGEST = 2**31
-"""Bytes of one array of distances; more is no result of ours."""
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, marks that turn the direction of writing, surrogates and what is not assigned."""
 
@@ -179,10 +173,10 @@ def load_scores(entry: Entry, recognizer: str) -> RecognizerScores | Undefined:
         return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
     path = entry.folder / SCORES_NAME
     try:
-        arrays = _read_arrays(path, names.index(recognizer))
+        arrays = read_scores(path, names.index(recognizer))
     except FileNotFoundError:
         return Undefined(f"{path} is missing; {AGAIN}")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         return Undefined(f"{path} cannot be read ({' '.join(str(error).split())[:120]}); {AGAIN}")
     threshold = entry.value("eer_threshold", recognizer)
     lost = {
@@ -190,20 +184,3 @@ def load_scores(entry: Entry, recognizer: str) -> RecognizerScores | Undefined:
         for kind, metric in (("own", "rr"), ("cross", "rr_cross"))
     }
     return RecognizerScores(**arrays, threshold=None if threshold is None else threshold.value, lost=lost)
-
-
-def _read_arrays(path: Path, index: int) -> dict[str, NDArray[np.float64]]:
-    kinds = ("genuine", "impostor", "own", "cross", "versions")
-    with zipfile.ZipFile(path) as archive:
-        sizes = {each.filename: each.file_size for each in archive.infolist()}
-    if max(sizes.values(), default=0) > _LARGEST:
-        raise ValueError("an array is too large")
-    arrays = {}
-    with np.load(path, allow_pickle=False) as found:
-        for kind in kinds:
-            optional = kind == "versions" and f"{kind}_{index}" not in found
-            values = np.zeros(0) if optional else found[f"{kind}_{index}"]
-            if values.ndim != 1 or values.dtype.kind != "f" or not np.isfinite(values).all():
-                raise ValueError(f"{kind} should be a row of finite numbers")
-            arrays[kind] = values.astype(np.float64)
-    return arrays

@@ -14,6 +14,7 @@ from deid_bench.benchmark.records.record import RunRecord, Value, save_record
 from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, PairDistances, write
+from deid_bench.benchmark.results.scores_file import SCORES_NAME, encode_scores
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.storage.digest import digest
 from deid_bench.reports.leaderboard.table import TIME
@@ -84,6 +85,7 @@ def write_results(
             (place / REPLICATES_NAME).write_bytes(encode_replicates(_replicates(row, rng)))
         if distances:
             (place / DISTANCES_NAME).write_bytes(_distances(row, rng))
+            (place / SCORES_NAME).write_bytes(_scores(rng))
         for index in range(previews):
             _preview(place / "previews" / f"sample-{index:05d}.jpg", rng)
         folders.append(place)
@@ -260,6 +262,16 @@ def _distances(row: RunRecord, rng: np.random.Generator) -> bytes:
     data, _ = write(pairs)
     assert data is not None
     return data
+
+
+def _scores(rng: np.random.Generator) -> bytes:
+    centres = {"genuine": 0.24, "impostor": 0.46, "own": 0.38, "cross": 0.4}
+    kinds = {
+        f"{kind}_{index}": rng.normal(centre, 0.03, 300)
+        for index in range(len(RECOGNIZERS))
+        for kind, centre in centres.items()
+    }
+    return encode_scores(kinds)
 
 
 def _preview(path: Path, rng: np.random.Generator) -> None:

@@ -207,8 +207,8 @@ def test_figures_are_drawn_from_the_file_of_distances_and_its_absence_is_said(
     for folder, figures in ((whole, 4), (bare, 2)):
         (card,) = board_data(render_board([(rows[0], folder)]))["tabs"][0]["cards"]
         assert card.count("<svg") == figures
-        assert ("there is no distances.npz" in card) == (folder is bare)
-    (whole / "distances.npz").write_bytes(b"PK nonsense")
+        assert ("there is no scores.npz" in card) == (folder is bare)
+    (whole / "scores.npz").write_bytes(b"PK nonsense")
     (card,) = board_data(render_board([(rows[0], whole)]))["tabs"][0]["cards"]
     assert "No distributions of distances: " in card
 

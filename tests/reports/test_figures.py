@@ -14,10 +14,11 @@ import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import Interval, load_record, save_record
+from deid_bench.benchmark.results.scores_file import SCORES_NAME
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.cli import main
 from deid_bench.reports.figures.catalogue import FIGURES, FigureError, Options, file_stem, write_figures
-from deid_bench.reports.figures.data import SCORES_NAME, clean_label, load_entries
+from deid_bench.reports.figures.data import clean_label, load_entries
 
 PLOTS = ("distributions", "det", "cmc", "pareto", "sweep")
 HOSTILE = [
