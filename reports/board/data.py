@@ -6,8 +6,8 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ OVERVIEW: dict[ColumnSet, int] = {"privacy": 4, "quality": 3, "usability": 2, "d
 MAX_DRAWN = 200
 """With more methods the figure that stands in the page shows the best ones; the page's script adds the others."""
 SELF_REPORTED = "self-reported"
+UNCHECKED = "°"
+"""Stands behind a number that nobody has computed anew, in a row with a stamp."""
+UNCHECKED_NOTE = "self-reported: not computed anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,35 @@ class Tab:
         return self.rows[0].record
 
 
-def make_tabs(records: Sequence[RunRecord], status: Mapping[str, str]) -> list[Tab]:
-    """One tab for each table; those with most rows first, smoke tests last."""
-    tables = leaderboards(records, every=True)
+def make_tabs(
+    records: Sequence[RunRecord], status: Mapping[str, str], unchecked: Mapping[str, Collection[str]] | None = None
+) -> list[Tab]:
+    """One tab for each table; those with most rows first, smoke tests last.
+
+    Args:
+        records: the rows.
+        status: verified, recomputed or self-reported, by record digest.
+        unchecked: of stamped records the numbers that nobody has computed anew, as `metric recognizer`, by digest.
+    """
+    tables = [_marked(table, unchecked or {}) for table in leaderboards(records, every=True)]
     tables.sort(key=lambda table: (table.rows[0].record.dataset.limited, -len(table.rows)))
     return [_tab(table, tables, status) for table in tables]
+
+
+def _marked(table: Table, unchecked: Mapping[str, Collection[str]]) -> Table:
+    """The table, in which numbers that no stamp covers say so."""
+
+    def marked(row: Row) -> Row:
+        names = frozenset(unchecked.get(row.record.digest, ()))
+        cells = tuple(
+            replace(cell, text=cell.text + UNCHECKED, remark=f"{UNCHECKED_NOTE}; {cell.remark}")
+            if cell.order is not None and f"{column.metric} {column.recognizer}".strip() in names
+            else cell
+            for cell, column in zip(row.cells, table.columns, strict=True)
+        )
+        return replace(row, cells=cells)
+
+    return replace(table, rows=tuple(marked(row) for row in table.rows)) if unchecked else table
 
 
 def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:

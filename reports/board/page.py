@@ -113,7 +113,9 @@ def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[t
     folders = {record.digest: folder for record, folder in records}
     stamps = {digest: load_stamp(folder / FILE_NAME) for digest, folder in folders.items()}
     tabs = make_tabs(
-        [record for record, _ in records], {digest: each.status for digest, each in stamps.items() if each}
+        [record for record, _ in records],
+        {digest: each.status for digest, each in stamps.items() if each},
+        {digest: each.unchecked for digest, each in stamps.items() if each},
     )
     shown = {record.digest[:12]: pictures(record, folder) for record, folder in records}
     found = {tab.id: sweeps(tab.table) for tab in tabs}

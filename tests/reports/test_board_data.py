@@ -20,7 +20,7 @@ from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.reports.board.ablation import sweeps
 from deid_bench.reports.board.card import bibtex
-from deid_bench.reports.board.data import first_look, knowledge, unpack
+from deid_bench.reports.board.data import UNCHECKED, first_look, knowledge, make_tabs, unpack
 from deid_bench.reports.board.images import UNKNOWN, pictures
 from deid_bench.reports.board.page import render_board, write_board
 from deid_bench.reports.board.svg import det_svg, distributions_svg, nice_ticks
@@ -263,3 +263,19 @@ def test_the_first_look_is_a_recogniser_that_no_method_looked_into(rows: list[Ru
         if surrogate:
             expected[surrogate] = "white box"
         assert {name: knowledge(table.rows, name) for name in (first, second)} == expected
+
+
+def test_numbers_that_no_stamp_covers_are_marked(rows: list[RunRecord]) -> None:
+    first = rows[0]
+    value = next(each for each in first.values if each.metric == "ssim" and each.value is not None)
+    for unchecked in ([], [value.metric]):
+        tabs = make_tabs(rows, {first.digest: "verified"}, {first.digest: unchecked})
+        found = {
+            column.metric
+            for tab in tabs
+            for row in tab.table.rows
+            if row.record.digest == first.digest
+            for column, cell in zip(tab.table.columns, row.cells, strict=True)
+            if UNCHECKED in cell.text
+        }
+        assert found == set(unchecked)
