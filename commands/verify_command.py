@@ -65,31 +65,49 @@ def command(
     deid-bench verify submission.zip --method blurring --rerun all
     """
     from ..benchmark.records.record import RecordError
-    from ..benchmark.submission.read import read_submission
+    from ..benchmark.storage.strict_zip import Refused
+    from ..benchmark.submission.read import Submission
     from ..benchmark.submission.verdict import RerunRequest, install, judge
     from ..plugins.entries import registry
 
     for path in plugins:
         registry().add_file(path)
     request = RerunRequest(method, dataset, count) if method else None
-    reports = [judge(each, request) for each in read_submission(submission).records]
+    submitted = Submission(submission)
+    data: list[dict[str, Any]] = []
     installed: list[str] = []
     refused: list[str] = []
-    for report in reports if results else ():
+    passed = True
+    for packed in submitted.manifest.records:  # one at a time: a hundred may not fit into memory together
         try:
-            installed.append(str(install(report, results or Path())))
-        except RecordError as error:
+            report = judge(submitted.read(packed), request)
+        except Refused as error:
             refused.append(str(error))
-    if as_json:
-        click.echo(json.dumps({"records": [_data(each) for each in reports], "installed": installed}, indent=1))
-    else:
-        for report in reports:
+            continue
+        passed = passed and _passes(report, request is not None)
+        data.append(_data(report))
+        if not as_json:
             _show(report)
-        for text in installed:
-            click.echo(f"written: {text}")
+        if results:
+            try:
+                installed.append(str(install(report, results)))
+            except RecordError as error:
+                refused.append(str(error))
+    if not data:
+        raise Refused("; ".join(refused))
+    if as_json:
+        click.echo(json.dumps({"records": data, "installed": installed, "refused": refused}, indent=1))
+    _say([] if as_json else installed, refused)
+    return 0 if passed and not refused else 1
+
+
+def _say(installed: list[str], refused: list[str]) -> None:
+    from ..characters import plain
+
+    for text in installed:
+        click.echo(f"written: {text}")
     for text in refused:
-        click.secho(f"left out: {text}", fg="yellow", err=True)
-    return 1 if refused or any(not _passes(each, request is not None) for each in reports) else 0
+        click.secho(f"left out: {plain(text, 0)}", fg="yellow", err=True)
 
 
 def _passes(report: Report, rerun: bool) -> bool:

@@ -36,13 +36,15 @@ from ..storage.store import Store, save_file
 from ..storage.strict_zip import Limits, make_zip
 
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "manifest.json.sig"
+"""By SSH key, as `ssh-keygen -Y sign` makes it."""
 MAX_RECORDS = 100
 MAX_SAMPLES = 50
 LIMITS = Limits(archive=2**29, entries=MAX_RECORDS * (2 + 2 * MAX_SAMPLES) + 1, entry=2**28, total=2**30)
 MAX_JSON = 2**25
 """Bytes of a manifest or record."""
 ALLOWED = re.compile(
-    r"manifest\.json|records/[0-9]{3}/(?:run\.json|distances\.npz|images/[0-9]{2}-(?:original|deidentified)\.png)"
+    r"manifest\.json(?:\.sig)?|records/[0-9]{3}/(?:run\.json|distances\.npz|images/[0-9]{2}-(?:original|deidentified)\.png)"
 )
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

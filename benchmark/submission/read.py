@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,12 @@ from ..metrics.catalogue import METRICS
 from ..records.described import described
 from ..records.record import FILE_NAME, SCHEMA_VERSION, RunRecord
 from ..results.distances_file import DISTANCES_NAME, PairDistances, read
-from ..storage.strict_zip import Refused, read_zip
-from .pack import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, Manifest, Packed
+from ..storage.strict_zip import Archive, Refused
+from .bounds import TooMuch, bounded
+from .pack import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, SIGNATURE_NAME, Manifest, Packed
 
+SIGNATURES = frozenset({SIGNATURE_NAME})
+"""Files that no manifest lists: they are made after it."""
 _LONGEST_TEXT = 5000
 _NAME_KEYS = frozenset({"spec", "name", "id", "title", "sample_id", "version", "family", "origin", "metric"})
 _HEX = re.compile("[0-9a-f]{64}")
@@ -45,39 +49,72 @@ class Submitted:
     """PNG files by their name in the zip."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """What a zip holds."""
+    """A zip of `deid-bench pack`, whose list of contents was checked; records are read one at a time.
 
-    manifest: Manifest
-    records: list[Submitted]
-
-
-def read_submission(path: Path) -> Submission:
-    """Read a zip of `deid-bench pack`.
+    Args:
+        path: the zip.
 
     Raises:
         Refused: it cannot be read, is not such a zip, or tries something; the message says which file and why.
     """
-    try:
-        if not path.is_file():
-            raise Refused(f"{path}: expected a file")
-        with path.open("rb") as file:
-            data = file.read(LIMITS.archive + 1)
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror or error})") from error
-    members = read_zip(data, LIMITS, ALLOWED, path.name)
-    manifest = _manifest(members)
-    records = [_submitted(packed, members) for packed in manifest.records]
-    folders = {packed.folder for packed in manifest.records}
-    strays = [
-        name
-        for name in manifest.files
-        if name.rsplit("/images/", 1)[0].removesuffix(f"/{FILE_NAME}").removesuffix(f"/{DISTANCES_NAME}") not in folders
-    ]
-    if strays or len(folders) != len(records) or len({each.record.digest for each in records}) != len(records):
-        raise Refused(f"{path.name}: {MANIFEST_NAME} lists a record twice, or files of none ({', '.join(strays[:3])})")
-    return Submission(manifest, records)
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        try:
+            if not path.is_file():
+                raise Refused(f"{path}: expected a file")
+            self._file = path.open("rb")
+        except OSError as error:
+            raise Refused(f"{path}: cannot be read ({error.strerror or error})") from error
+        self._archive = Archive(self._file, LIMITS, ALLOWED, path.name)
+        if MANIFEST_NAME not in self._archive.names:
+            raise Refused(f"{MANIFEST_NAME} is missing: not a zip of `deid-bench pack`")
+        self.manifest_data = self._archive.read(MANIFEST_NAME)
+        self.manifest = _manifest(self.manifest_data, set(self._archive.names) - {*SIGNATURES, MANIFEST_NAME})
+        folders = {packed.folder for packed in self.manifest.records}
+        strays = [name for name in self.manifest.files if "/".join(name.split("/")[:2]) not in folders]
+        digests = {packed.digest for packed in self.manifest.records}
+        if strays or not len(folders) == len(digests) == len(self.manifest.records):
+            stray = ", ".join(strays[:3])
+            raise Refused(f"{path.name}: {MANIFEST_NAME} lists a record twice, or files of none ({stray})")
+
+    @property
+    def signature(self) -> bytes | None:
+        """Of `manifest_data`, as it came; None where nobody signed."""
+        return self._archive.read(SIGNATURE_NAME) if SIGNATURE_NAME in self._archive.names else None
+
+    @property
+    def records(self) -> Iterator[Submitted]:
+        """All records, one after the other.
+
+        Raises:
+            Refused: one is broken; see `read`.
+        """
+        return map(self.read, self.manifest.records)
+
+    def read(self, packed: Packed) -> Submitted:
+        """One record; what is wrong with it costs no other.
+
+        Raises:
+            Refused: it is not what the manifest says, not a record, or takes too much to read.
+        """
+        try:
+            with bounded():
+                names = [name for name in self.manifest.files if name.startswith(f"{packed.folder}/")]
+                return _submitted(packed, {name: self._member(name) for name in names})
+        except TooMuch as error:
+            raise Refused(f"{packed.folder}: {error}") from error
+
+    def _member(self, name: str) -> bytes:
+        entry, data = self.manifest.files[name], self._archive.read(name)
+        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise Refused(f"{name}: not the file that {MANIFEST_NAME} names (its SHA-256 or size is another)")
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def strict_json(data: bytes, name: str) -> Any:
@@ -128,21 +165,15 @@ def _check_texts(value: Any, key: str, name: str) -> None:
         raise Refused("holds a number that is too large; only finite numbers are allowed")
 
 
-def _manifest(members: dict[str, bytes]) -> Manifest:
-    if MANIFEST_NAME not in members:
-        raise Refused(f"{MANIFEST_NAME} is missing: not a zip of `deid-bench pack`")
-    data = strict_json(members[MANIFEST_NAME], MANIFEST_NAME)
+def _manifest(data: bytes, there: set[str]) -> Manifest:
     try:
-        manifest = Manifest.model_validate(data)
+        manifest = Manifest.model_validate(strict_json(data, MANIFEST_NAME))
     except ValidationError as error:
         raise Refused(f"{MANIFEST_NAME}: {_first(error)}") from error
-    listed, there = set(manifest.files), set(members) - {MANIFEST_NAME}
+    listed = set(manifest.files)
     if listed != there:
         odd = sorted(listed ^ there)[0]
         raise Refused(f"{plain(odd)}: {'listed but not there' if odd in listed else f'not listed in {MANIFEST_NAME}'}")
-    for name, entry in manifest.files.items():
-        if len(members[name]) != entry.size or hashlib.sha256(members[name]).hexdigest() != entry.sha256:
-            raise Refused(f"{name}: not the file that {MANIFEST_NAME} names (its SHA-256 or size is another)")
     return manifest
 
 

@@ -80,6 +80,8 @@ def recompute(record: RunRecord, found: PairDistances | None) -> Recomputed:
         return Recomputed([_cannot(each, "the record contradicts itself") for each in record.values], problems, None)
     try:
         scored = score_results(*rebuild(record, found))
+    except MemoryError:
+        raise
     except Exception as error:  # a stranger's numbers may trip the scoring in ways that a run's never do
         why = f"scoring its distances fails: {type(error).__name__}: {error}"
         return Recomputed([_cannot(each, "scoring fails") for each in record.values], [*problems, why], None)

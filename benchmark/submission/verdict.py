@@ -13,6 +13,7 @@ from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, lo
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.store import save_file
 from .at_hand import NotAtHand, cell_of
+from .bounds import TooMuch, bounded
 from .pictures import check_pairs
 from .read import Submitted
 from .recompute import Recomputed, Verdict, recompute
@@ -77,12 +78,17 @@ def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
     """Check one record of a submission.
 
     Args:
-        submitted: as `read_submission` gave it.
+        submitted: as `Submission.read` gave it.
         request: how to make images anew; None: not at all.
     """
     record = submitted.record
-    recomputed = recompute(record, submitted.distances)
-    problems = [*recomputed.problems, *check_pairs(submitted)]
+    try:
+        with bounded():
+            recomputed = recompute(record, submitted.distances)
+            problems = [*recomputed.problems, *check_pairs(submitted)]
+    except TooMuch as error:
+        recomputed = Recomputed([], [f"it cannot be computed anew: {error}"], None)
+        problems = recomputed.problems
     reruns: list[Rerun] = []
     verdicts = recomputed.verdicts
     not_rerun = "not asked for" if request is None else "the record contradicts itself"

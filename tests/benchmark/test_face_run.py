@@ -23,7 +23,7 @@ from deid_bench.benchmark.stages.crop import cut_face
 from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.benchmark.submission.pack import Submitter, pack
-from deid_bench.benchmark.submission.read import read_submission
+from deid_bench.benchmark.submission.read import Submission
 from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.benchmark.submission.remake import check_pairs
 from deid_bench.benchmark.submission.verdict import RerunRequest, judge
@@ -224,7 +224,7 @@ def test_a_face_record_recomputes_from_its_distances(outcomes: dict[str, Outcome
 def test_a_submission_holds_the_crops_and_can_be_made_anew(outcomes: dict[str, Outcome], tmp_path: Path) -> None:
     outcome = outcomes["toy_lookalike"]
     pack([outcome.folder], tmp_path / "s.zip", 2, Submitter())
-    (submitted,) = read_submission(tmp_path / "s.zip").records
+    (submitted,) = Submission(tmp_path / "s.zip").records
     assert {decode_png(data).shape for data in submitted.images.values()} == {(112, 112, 3)}
     assert len(submitted.images) == 4
     assert check_pairs(submitted) == []

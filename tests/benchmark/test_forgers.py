@@ -24,7 +24,7 @@ from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.cell import score_results
 from deid_bench.benchmark.storage.strict_zip import Refused, make_zip
 from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack
-from deid_bench.benchmark.submission.read import read_submission
+from deid_bench.benchmark.submission.read import Submission
 from deid_bench.benchmark.submission.recompute import rebuild
 from deid_bench.benchmark.submission.remake import Remade, chance_of_passing
 from deid_bench.benchmark.submission.verdict import Report, RerunRequest, judge
@@ -80,7 +80,7 @@ class World:
         }
         path = self.folder / "forged.zip"
         path.write_bytes(make_zip({**members, MANIFEST_NAME: json.dumps(manifest).encode()}))
-        (submitted,) = read_submission(path).records
+        (submitted,) = Submission(path).records
         return judge(submitted, self.request(count, seed))
 
     def rescored(self, distances: PairDistances, data: Data | None = None) -> Data:

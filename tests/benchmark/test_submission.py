@@ -22,7 +22,7 @@ from deid_bench.benchmark.results.distances_file import read, write
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.strict_zip import make_zip
 from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack, record_digest
-from deid_bench.benchmark.submission.read import read_submission
+from deid_bench.benchmark.submission.read import Submission
 from deid_bench.benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp, write_stamp
 from deid_bench.benchmark.submission.verdict import Report, RerunRequest, install, judge
 from deid_bench.cli import main
@@ -55,7 +55,7 @@ class World:
         return replace(RerunRequest("toy_noise", self.dataset, 3, random.Random(1)), **changes)
 
     def judged(self, path: Path, request: RerunRequest | None = None) -> Report:
-        (submitted,) = read_submission(path).records
+        (submitted,) = Submission(path).records
         return judge(submitted, request)
 
 

@@ -17,7 +17,7 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, read_zip
 from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack
-from deid_bench.benchmark.submission.read import read_submission, strict_json
+from deid_bench.benchmark.submission.read import Submission, strict_json
 from deid_bench.characters import plain
 from deid_bench.cli import main
 
@@ -217,9 +217,9 @@ def test_the_honest_one_is_taken(honest: Members, tmp_path: Path) -> None:
     """Otherwise the refusals below would show nothing."""
     path = tmp_path / "s.zip"
     path.write_bytes(zipped(honest))
-    assert len(read_submission(path).records) == 1
+    assert len(list(Submission(path).records)) == 1
     path.write_bytes(zipped(record(honest, root_seed=0)))
-    assert len(read_submission(path).records) == 1
+    assert len(list(Submission(path).records)) == 1
 
 
 @pytest.mark.parametrize("name", EVIL)
@@ -233,7 +233,7 @@ def test_it_is_refused_with_a_reason_and_leaves_nothing(
     path = tmp_path / "s.zip"
     path.write_bytes(make(honest))
     with pytest.raises(Refused, match=reason) as caught:
-        read_submission(path)
+        list(Submission(path).records)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 600
     assert main(["verify", str(path), "-o", str(results)]) == 2
@@ -245,7 +245,7 @@ def test_it_is_refused_with_a_reason_and_leaves_nothing(
 @pytest.mark.parametrize("name", ["nowhere.zip", "."])
 def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(Refused, match="expected a file"):
-        read_submission(tmp_path / name)
+        list(Submission(tmp_path / name).records)
 
 
 def test_limits_hold_for_what_is_in_sum_too_large() -> None:
