@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from ..weights.devices import check_device, torch_device
 from ..weights.files import WeightsError, cache_dir, offline
+from ..weights.hub import HubError, hub_folder
 
 if TYPE_CHECKING:
     import torch
 
 Dtype = Literal["float32", "float16", "bfloat16"]
-_DEVICE = re.compile(r"(cpu|mps|cuda(:\d+)?)")
 
 
 class ToolError(RuntimeError):
@@ -44,10 +44,9 @@ def check_place(device: str, dtype: str) -> None:
     """Check what a user typed, without importing torch.
 
     Raises:
-        ValueError: neither `cpu`, `cuda`, `cuda:N` nor `mps`, or no dtype of `Dtype`.
+        ValueError: no device (`check_device`), or no dtype of `Dtype`.
     """
-    if not _DEVICE.fullmatch(device):
-        raise ValueError(f"device must be cpu, cuda, cuda:N or mps, got {device!r}")
+    check_device(device)
     if dtype not in get_args(Dtype):
         raise ValueError(f"dtype must be one of {', '.join(get_args(Dtype))}, got {dtype!r}")
 
@@ -56,16 +55,12 @@ def place(device: str, dtype: str) -> tuple[torch.device, torch.dtype]:
     """torch's own names of a device and a dtype.
 
     Raises:
-        ToolError: the device is not on this machine.
+        WeightsError: the device is not on this machine.
     """
     import torch
 
-    kind, _, index = device.partition(":")
-    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
-    if int(index or 0) >= count:
-        raise ToolError(f"This machine has no {device} that torch {torch.__version__} can use; take device=cpu.")
     found: torch.dtype = getattr(torch, dtype)
-    return torch.device(device), found
+    return torch_device(device), found
 
 
 def hub_files(repo: str, patterns: list[str], instead: str, into: str | None = None) -> Path:
@@ -80,11 +75,8 @@ def hub_files(repo: str, patterns: list[str], instead: str, into: str | None = N
     Raises:
         WeightsError: it cannot be had, or DEID_BENCH_OFFLINE is set and it is not on this machine.
     """
-    from huggingface_hub import snapshot_download
-
     folder = cache_dir().parent / into if into else None
     try:
-        return Path(snapshot_download(repo, allow_patterns=patterns, local_dir=folder, local_files_only=offline()))
-    except Exception as error:  # its error classes differ between versions
-        said = " ".join(str(error).split())[:200]
-        raise WeightsError(f"The files of {repo} cannot be had. {instead} (Hugging Face said: {said})") from error
+        return hub_folder(repo, patterns, folder, offline=offline())
+    except HubError as error:
+        raise WeightsError(f"The files of {repo} cannot be had. {instead} (Hugging Face said: {error})") from error

@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ..weights.files import WeightsError, offline
-
-DeviceName = Literal["auto", "cpu", "cuda"]
+from ..weights.hub import HubError, hub_folder
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,14 +63,11 @@ def local_folder(name: str, parameter: str, packaged: str, files: Sequence[str])
         return folder
     if not _HUB_ID.fullmatch(name):
         raise WeightsError(f"expected {parameter} to be {packaged}, a folder or a Hugging Face id, got {name!r}")
-    from huggingface_hub import snapshot_download
-
     try:
-        return Path(snapshot_download(name, allow_patterns=list(files), local_files_only=offline()))
-    except Exception as error:  # its error classes differ between versions
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:300]
+        return hub_folder(name, files, offline=offline())
+    except HubError as error:
         raise WeightsError(
-            f"{parameter} {name!r}: it is no folder here and could not be had from Hugging Face: {reason}. "
+            f"{parameter} {name!r}: it is no folder here and could not be had from Hugging Face: {error}. "
             f"Fetch it on another machine and give the folder: {parameter}=FOLDER"
         ) from error
 
@@ -94,19 +90,6 @@ def read_network(kind: Any, folder: Path) -> Any:
     if wrong := sorted(map(str, [*missing, *report.get("mismatched_keys", ())])):
         raise WeightsError(f"{folder}: {len(wrong)} tensors are missing or of another shape, first {wrong[0]}")
     return network
-
-
-def torch_device(name: str) -> Any:
-    """`cpu`, `cuda`, or with `auto` CUDA where there is one.
-
-    Raises:
-        WeightsError: CUDA is asked for and not there.
-    """
-    import torch
-
-    if name == "cuda" and not torch.cuda.is_available():
-        raise WeightsError("expected a CUDA device for device=cuda, found none; take device=cpu or device=auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 @contextmanager

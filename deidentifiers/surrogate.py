@@ -8,8 +8,8 @@ from typing import Any
 
 from ..plugins.abilities import ChoosesWeights
 from ..plugins.entries import Kind, PluginError, Resolved, registry
+from ..weights.devices import torch_device
 from ..weights.files import digest
-from .diffusers_models import torch_device
 
 DEFAULT = "mobilefacenet"
 """What the DeDiM paper guides with, and one of the surrogates of the TIP-IM paper."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from ..files import Progress, sha256_of
+from .hub import HubError, hub_file
 
 CHUNK = 1 << 20
 CLIENT_TIMEOUT_S = 1800
@@ -317,14 +318,9 @@ class _Bar:
 def download_hugging_face(source: HuggingFace, into: Path) -> Path:
     """Ask the hub's client for one file; returns where it lies."""
     try:
-        from huggingface_hub import hf_hub_download  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        raise SourceError("huggingface_hub is not installed") from None
-    try:
-        found = hf_hub_download(source.repo, source.filename, revision=source.revision, local_dir=str(into))
-    except Exception as error:  # its error classes differ between versions
-        raise SourceError(f"download failed: {str(error).splitlines()[0][:300]}") from error
-    return Path(found)
+        return hub_file(source.repo, source.filename, source.revision, into)
+    except HubError as error:
+        raise SourceError(f"download failed: {error}") from error
 
 
 def is_html(path: Path) -> bool:

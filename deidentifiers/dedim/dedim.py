@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.types import Failure, Image
+from ...weights.devices import check_device
 from ..base import MethodInfo, Request
-from ..diffusers_models import DeviceName
 from ..face_canvas import FaceCanvas, canvas_of, feature_mask, keep_tone, on_image
 from ..parameters import check_choice, check_number, check_whole
 from ..regions import RegionError
@@ -92,12 +92,12 @@ class Dedim:
         threshold: float = 0.2,
         radius: float = 10.0,
         tone: float | None = None,
-        device: DeviceName = "auto",
+        device: str = "auto",
         batch_size: int | None = None,
     ) -> None:
         check_choice("preset", preset, Preset)
         check_choice("guidance", guidance, GuidanceName)
-        check_choice("device", device, DeviceName)
+        check_device(device)
         given = {"steps": steps, "loops": loops, "scale": scale}
         chosen = {**PRESETS[preset], **{name: value for name, value in given.items() if value is not None}}
         check_whole("start", start, 0, TIMES)

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...files import hash_if_changed
+from ...weights.devices import torch_device
 from ...weights.files import WeightsError, digest, weight
 from ...weights.torchvision import hide_broken_torchvision
-from ..diffusers_models import local_folder, quiet, read_network, torch_device
+from ..diffusers_models import local_folder, quiet, read_network
 
 FACE_TINY = "face-tiny-ddpm"
 """Registry name of the weights that ship with deid-bench."""

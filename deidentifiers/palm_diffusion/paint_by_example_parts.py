@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ...files import hash_if_changed
+from ...weights.devices import torch_device
 from ...weights.files import WeightsError, digest, weight
 from ...weights.torchvision import hide_broken_torchvision
-from ..diffusers_models import local_folder, quiet, read_network, torch_device
+from ..diffusers_models import local_folder, quiet, read_network
 
 PALM_TINY = "palm-tiny"
 PALM_TINY_FILES: Mapping[str, str] = {

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.types import Failure, Image
+from ...weights.devices import check_device
 from ...weights.files import digest, weight
 from ..base import MethodInfo, Request
-from ..diffusers_models import DeviceName
 from ..parameters import check_choice, check_number, check_whole
 from ..regions import DEFAULT_MARGIN, MaskPoints, RegionError, check_region
 from .skin_texture import SKIN, read_charts
@@ -148,7 +148,7 @@ class PalmDiffusion:
         start: Start | None = None,
         start_seed: int = 123,
         dtype: DtypeName = "auto",
-        device: DeviceName = "auto",
+        device: str = "auto",
         batch_size: int | None = None,
         attention_slicing: bool = False,
     ) -> None:
@@ -164,7 +164,7 @@ class PalmDiffusion:
             check_choice(name, chosen[name], choices)
         check_choice("posterior", chosen["posterior"], PosteriorName)
         check_choice("dtype", dtype, DtypeName)
-        check_choice("device", device, DeviceName)
+        check_device(device)
         check_region("palm", chosen["mask_points"], mask_margin)
         check_number("alpha", alpha, 0.0, 1.0)
         check_number("guidance_scale", chosen["guidance_scale"], 1.0, 50.0)

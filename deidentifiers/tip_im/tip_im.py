@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.types import Failure, Image
+from ...weights.devices import check_device, torch_device
 from ..base import MethodInfo, Request
-from ..diffusers_models import DeviceName, torch_device
 from ..face_canvas import aligned, canvas_of, on_image, to_image, to_tensor
 from ..parameters import check_choice, check_number, check_whole
 from ..regions import RegionError
@@ -96,10 +96,10 @@ class TipIm:
         gamma: float | None = None,
         mmd_batch: int | None = None,
         targets: int = 10,
-        device: DeviceName = "auto",
+        device: str = "auto",
     ) -> None:
         check_choice("preset", preset, Preset)
-        check_choice("device", device, DeviceName)
+        check_device(device)
         given = {"steps": steps, "step_size": step_size, "norm": norm, "gamma": gamma, "mmd_batch": mmd_batch}
         chosen = {**PRESETS[preset], **{name: value for name, value in given.items() if value is not None}}
         check_choice("norm", chosen["norm"], NormName)

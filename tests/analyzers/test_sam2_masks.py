@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from deid_bench.analyzers import mediapipe_hands
-from deid_bench.analyzers.external import ToolError
 from deid_bench.analyzers.hand_pipeline import RawHand
 from deid_bench.analyzers.masks import HandMasks
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
@@ -172,7 +171,7 @@ def test_other_folders_are_refused_before_any_work(folder: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"device": "gpu"}, "device must be cpu"),
+        ({"device": "gpu"}, "expected device to be auto or cpu"),
         ({"dtype": "int8"}, "dtype must be one of"),
         ({"method": "none"}, "mask must be one of grabcut, sam2"),
         ({"method": "grabcut", "sam2": "facebook/sam2.1-hiera-tiny"}, "only used with mask=sam2"),
@@ -184,7 +183,7 @@ def test_wrong_parameters_are_named(wrong: dict[str, Any], words: str) -> None:
 
 
 def test_an_absent_device_is_named(folder: Path) -> None:
-    with pytest.raises(ToolError, match="no cuda:99"):
+    with pytest.raises(WeightsError, match="no cuda:99"):
         Sam2Masks(str(folder), device="cuda:99")(_image(), left_hand())
 
 

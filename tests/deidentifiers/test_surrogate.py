@@ -18,9 +18,9 @@ from deid_bench.deidentifiers.surrogate import (
     surrogate_hashes,
     surrogate_knowledge,
     surrogate_network,
-    torch_device,
 )
 from deid_bench.plugins.entries import PluginError
+from deid_bench.weights.devices import torch_device
 from deid_bench.weights.files import WeightsError
 
 
