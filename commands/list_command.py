@@ -9,7 +9,7 @@ import click
 
 from .options import json_option
 
-KINDS = ("datasets", "analyzers", "recognizers", "deidentifiers", "protocols", "metrics")
+KINDS = ("datasets", "analyzers", "recognizers", "deidentifiers", "attackers", "attacks", "protocols", "metrics")
 
 
 @click.command("list")
@@ -22,7 +22,7 @@ def command(what: str | None, as_json: bool) -> int:
     deid-bench list
     deid-bench list metrics
     """
-    sections = {name: _rows(name) for name in ([what] if what else KINDS[:5])}
+    sections = {name: _rows(name) for name in ([what] if what else KINDS[:-1])}
     if as_json:
         click.echo(json.dumps(sections, indent=1))
         return 0
@@ -49,6 +49,14 @@ def _rows(what: str) -> list[dict[str, Any]]:
                 "origin": each.source,
             }
             for each in protocols().values()
+        ]
+    if what == "attacks":
+        from ..benchmark.suites import suites
+
+        return [
+            {"name": each.id, "description": f"{each.title} ({each.level})", "origin": suite.id}
+            for suite in suites().values()
+            for each in suite.attack
         ]
     if what == "metrics":
         from ..benchmark.metrics.catalogue import METRICS
