@@ -11,7 +11,7 @@ import numpy as np
 from .base import DatasetError, DatasetInfo, GroundTruth, Sample
 from .manifest import file_sha256
 from .rendering.palm_seeds import MINI_SET
-from .synthetic_palm import PlannedImage, SettingName, plan_palms, read_manifest
+from .synthetic_palm import PlannedImage, SettingName, plan_palms, read_manifest, with_skin
 from .types import ProgressCallback
 
 IDENTITIES = 24
@@ -77,7 +77,7 @@ class PalmMini:
         manifest = mini_folder(self.setting) / MANIFEST
         if not manifest.is_file():
             raise DatasetError(self._damage(f"{MANIFEST} is missing"))
-        return read_manifest(manifest)
+        return with_skin(read_manifest(manifest), mini_plan())
 
     def truth(self, sample_id: str) -> GroundTruth:
         """What the renderer knows about an image.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -90,6 +90,16 @@ def read_manifest(path: Path) -> list[Sample]:
             )
             for row in reader
         ]
+
+
+def with_skin(samples: Sequence[Sample], plan: Iterable[PlannedImage]) -> list[Sample]:
+    """The samples with the skin tone of their person as a group."""
+    from .rendering.palm_identity import skin_group
+
+    tones = {image.sample_id: skin_group(image.identity_seed) for image in plan}
+    return [
+        replace(each, groups={"skin": tones[each.sample_id]}) if each.sample_id in tones else each for each in samples
+    ]
 
 
 class SyntheticPalm:
@@ -176,7 +186,7 @@ class SyntheticPalm:
         Raises:
             DatasetError: `prepare` was not called.
         """
-        return read_manifest(self.folder / "manifest.csv")
+        return with_skin(read_manifest(self.folder / "manifest.csv"), self._plan())
 
     def truth(self, sample_id: str) -> GroundTruth:
         """What the renderer knows about an image (rendered anew, about a third of a second).

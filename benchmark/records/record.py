@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from ..storage.store import save_file
 from .attacks import Attacks
 from .failures import Failure
+from .groups import Groups
 from .layout import Model, Outside, Text
 from .value import Interval as Interval
 from .value import Range as Range
@@ -306,6 +307,8 @@ class RunRecord(Model):
     retrieval: Retrieval | None = None
     """Null under protocols in which everything is de-identified and every original is searched."""
     samples: list[SampleRow]
+    groups: Groups | None = None
+    """Numbers by groups of people; null where the dataset knows none."""
     attacks: Attacks | None = None
     """What attackers who try find; null where none was asked for, and in records of before there were any."""
     distances_file: DistancesFile | None = None

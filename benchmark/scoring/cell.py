@@ -21,6 +21,7 @@ from ..planning.retrieval_split import Roles
 from ..records import record as records
 from ..records.attacks import Attacks
 from ..records.described import record_metric
+from ..records.groups import Groups
 from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
 from ..results.cell import CellResults, Setting
@@ -32,6 +33,7 @@ from ..storage.store import Payload
 from .alarms import alarms
 from .attacks import report_attacks
 from .diversity import report_diversity
+from .groups import report_groups
 from .no_rates import own_distances, report_no_rates
 from .numbers import Units, Values, Vector, draw_identities, draw_units
 from .recognition import Recognition, Searches
@@ -54,6 +56,7 @@ class Scored:
     files: dict[str, bytes]
     """The score arrays, and the replicates behind the intervals, by file name."""
     attacks: Attacks | None = None
+    groups: Groups | None = None
     """What attackers found; None where none was asked for."""
 
 
@@ -92,11 +95,12 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     _report_floors(values, setting, results, evaluated, place)
     attacks = report_attacks(values, setting, results, units, place)
     withhold(values, results.failures, setting.protocol)
+    groups = report_groups(values, setting, results)
     counts = _counts(setting, results)
     files = {SCORES_NAME: encode_scores(arrays), REPLICATES_NAME: encode_replicates(values.replicates)}
     spans = values.spans if setting.score_version >= THRESHOLD_ALARMS else {}
     warnings = alarms(values.values, counts, values.draws, results.failures, spans)
-    return Scored(values, counts, warnings, sample_rows(setting, results, own), files, attacks)
+    return Scored(values, counts, warnings, sample_rows(setting, results, own), files, attacks, groups)
 
 
 def _searches(setting: Setting, results: CellResults, recognition: Recognition) -> Searches:
@@ -126,6 +130,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         curves=scored.values.curves,
         samples=scored.rows,
         attacks=scored.attacks,
+        groups=scored.groups,
         distances_file=distances_file,
         host=host,
     )

@@ -79,7 +79,7 @@ class Values:
                 recognizer=recognizer,
                 value=None if value is None else float(value) * scale,
                 std=None if std is None or value is None else float(std) * scale,
-                interval=None if value is None else _interval(within, scale),
+                interval=None if value is None else interval_of(within, scale),
                 n=n,
                 reason=reason,
                 range=None
@@ -202,7 +202,8 @@ def draw_identities(
     return draw_clusters(len(names), RESAMPLES, DRAW_SEED, strata)
 
 
-def _interval(within: Replicates | Interval | Undefined | None, scale: float) -> records.Interval | None:
+def interval_of(within: Replicates | Interval | Undefined | None, scale: float) -> records.Interval | None:
+    """An interval as it stands in a record, in the metric's unit."""
     found = interval(within) if isinstance(within, Replicates) else within
     if not isinstance(found, Interval) or not (math.isfinite(found.low) and math.isfinite(found.high)):
         return None

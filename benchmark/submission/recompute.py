@@ -28,6 +28,7 @@ from ..scoring.cell import Scored, score_results
 from ..scoring.plugged import NOT_AT_HAND
 from ..storage.store import Payload
 from ..suites import get_suite
+from .group_check import agree, groups_at_hand
 from .pack import known_plugin, record_digest
 
 TOLERANCE = 1e-9
@@ -91,8 +92,9 @@ def recompute(record: RunRecord, found: PairDistances | None) -> Recomputed:
 
 def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResults]:
     """What the stages left behind, as far as record and distances tell."""
+    groups = groups_at_hand(record)
     samples = [
-        Sample(sample_id, identity, subject, Path(), "")
+        Sample(sample_id, identity, subject, Path(), "", groups=groups.get(sample_id, {}))
         for sample_id, identity, subject in zip(found.sample_ids, found.identities, found.subjects, strict=True)
     ]
     rows = [row for row in record.samples if row.status != "skipped"]
@@ -339,6 +341,8 @@ def _other_problems(record: RunRecord, scored: Scored) -> list[str]:
         problems.append("its alarms are not those of its numbers")
     if not _same_data(_plain(record.attacks), _plain(scored.attacks)):
         problems.append("what its attackers find is not what the distances give")
+    if not agree(record.groups, scored.groups):
+        problems.append("its numbers by groups are not those of its rows")
     if not _same_curves(record.curves, scored.values.curves):
         problems.append("its curves are not those of its distances")
     problems += _distance_problems(record.samples, scored.rows)

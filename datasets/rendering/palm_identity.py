@@ -149,6 +149,12 @@ def _hand_shape(rng: np.random.Generator) -> HandShape:
     )
 
 
+def skin_group(seed: int) -> str:
+    """How dark the skin of the palm with this seed is: `light`, `medium` or `dark`, thirds of the melanin scale."""
+    melanin = _skin_tone(np.random.default_rng([seed // 2, SKIN_TAG])).melanin
+    return "light" if melanin < 1 / 3 else "medium" if melanin < 2 / 3 else "dark"
+
+
 def _skin_tone(rng: np.random.Generator) -> SkinTone:
     return SkinTone(
         melanin=float(np.clip(rng.beta(0.95, 1.15), 0.02, 0.97)),
