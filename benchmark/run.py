@@ -177,11 +177,18 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
         or record.counts.retry
         or _attacks_crashed(record)
         or (cell.quality == "full" and record.quality == "basic")
+        or not _told_by_the_same_groups(cell, record)
     ):
         return None
     if not are_whole(out / STORE_FOLDER, cell.digest, folder):
         return None
     return Outcome(record, folder, from_store=True)
+
+
+def _told_by_the_same_groups(cell: Cell, record: RunRecord) -> bool:
+    """Whether the record knows the groups that the dataset knows now; they are labels and in no digest."""
+    known = {(kind, group) for each in cell.queries for kind, group in each.groups.items()}
+    return known == {(each.kind, each.group) for each in (record.groups.groups if record.groups else ())}
 
 
 @contextmanager

@@ -62,6 +62,9 @@ def command(**values: Any) -> int:
         for line in dict.fromkeys(passed_line(each.record.dataset) for each in outcomes):
             if line:
                 click.secho(line, fg="yellow")
+        for dataset in {each.record.dataset.spec: each.record.dataset for each in outcomes}.values():
+            if dataset.no_rates:
+                click.secho(f"{dataset.spec}: {dataset.no_rates}", fg="yellow")
     if values["as_json"] or values["quiet"]:
         print_impaired(outcomes)
     for text in left_out:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import Plugin, RunRecord
 from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
+from ..leaderboard.by_group import heading, kinds, rows
 
 Section = tuple[str, list[tuple[str, str]]]
 
@@ -54,6 +55,7 @@ def sections(record: RunRecord) -> list[Section]:
                 ("licence", dataset.licence),
             ],
         ),
+        *((f"By {kind}", [("groups", heading(record, kind)), *rows(record, kind)]) for kind in kinds(record)),
         ("Provenance", _provenance(record)),
     ]
 

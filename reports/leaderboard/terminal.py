@@ -10,6 +10,7 @@ from ...benchmark.metrics.metric import Block, Metric
 from ...benchmark.records.described import metrics_of
 from ...benchmark.records.record import RunRecord
 from .attacks import left_out, ran
+from .by_group import group_lines, rated
 from .table import NO_VALUE, CellText, Row, Table, leaderboards
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
             console.print(note, style="dim", highlight=False, markup=False)
         for row in table.rows:
             _print_attacks(console, row.record)
+            _print_groups(console, row.record)
             _print_problems(console, row.record)
         console.print()
     for outcome in outcomes:
@@ -197,6 +199,12 @@ def _print_attacks(console: Console, record: RunRecord) -> None:
     console.print(f"{record.method.spec}: {ran(record)}", highlight=False, markup=False)
     for reason in left_out(record):
         console.print(f"  {reason}", style="dim", highlight=False, markup=False)
+
+
+def _print_groups(console: Console, record: RunRecord) -> None:
+    if rated(record):
+        for line in group_lines(record):
+            console.print(f"{record.method.spec} {line}", highlight=False, markup=False)
 
 
 def _print_problems(console: Console, record: RunRecord) -> None:

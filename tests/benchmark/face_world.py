@@ -73,7 +73,8 @@ class ToyFaces:
         for identity, sample in self._all():
             path = self._path(identity, sample)
             sha = hashlib.sha256(path.read_bytes()).hexdigest()
-            made.append(Sample(path.stem, f"id{identity:03d}", f"id{identity:03d}", path, sha))
+            looks = {"looks": "odd" if identity % 2 else "even"}
+            made.append(Sample(path.stem, f"id{identity:03d}", f"id{identity:03d}", path, sha, groups=looks))
         return made
 
 

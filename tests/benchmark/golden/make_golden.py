@@ -24,7 +24,7 @@ def main(name: str) -> None:
     registry().add_file(HERE.parent / "face_world.py")
     options = RunOptions(
         methods=("toy_lookalike",),
-        datasets=("toy-faces:folder=faces,identities=10,samples=3,blank=1",),
+        datasets=("toy-faces:folder=faces,identities=52,samples=2,blank=1",),
         protocol="face/1.1",
         analyzer="toy_face_analyzer",
         recognizers=("toy_face_recognizer",),

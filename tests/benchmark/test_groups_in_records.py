@@ -1,0 +1,95 @@
+"""A run on people of known groups tells its numbers by group, in record, terminal and board, and names small groups."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid_bench.benchmark.planning.loaded_dataset import load_dataset
+from deid_bench.benchmark.records.record import RunRecord, load_record
+from deid_bench.cli import main
+from deid_bench.datasets.palm_mini import PalmMini
+from deid_bench.reports.board.card import sections
+from deid_bench.reports.leaderboard.by_group import group_lines
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A run on 24 toy people: 13 tall, 11 short; two of them from the moon, of one it is not known."""
+    root = tmp_path_factory.mktemp("groups")
+    samples = load_dataset(f"toy-hands:folder={root / 'drawn'},identities=24,samples=2", 0, 1, None).samples
+    hands = root / "hands"
+    hands.mkdir()
+    with (hands / "who.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "identity", "size", "home"])
+        for each in samples:
+            (hands / each.path.name).write_bytes(each.path.read_bytes())
+            number = int(each.path.name[:2])
+            home = "moon" if number < 2 else "" if number == 2 else "earth"
+            writer.writerow([each.path.name, each.identity, "tall" if number < 13 else "short", home])
+    arguments = ["run", "--out", str(root / "out"), "--backend", "serial", "-m", "toy_noise", "--quiet"]
+    arguments += ["-d", f"folder:path={hands},manifest=who.csv,groups=size+home"]
+    assert main([*arguments, "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]) == 0
+    (path,) = (root / "out").glob("*/run.json")
+    return path
+
+
+@pytest.fixture
+def record(made) -> RunRecord:
+    return load_record(made)
+
+
+def test_groups_are_counted_and_small_ones_named(record):
+    groups = {(each.kind, each.group): each for each in record.groups.groups}
+    assert groups["size", "tall"].people == 13
+    assert groups["size", "short"].images == 22
+    assert groups["size", "tall"].reason is None
+    assert groups["home", "moon"].people == 2
+    assert "fewer than 10 people" in groups["home", "moon"].reason
+    assert not any(each.group == "moon" for each in record.groups.numbers)
+
+
+def test_numbers_of_groups_make_up_the_whole(record):
+    for metric, recognizer in (("ssim", None), ("psnr", None), ("rr", "toy_recognizer")):
+        told = {
+            each.group: each
+            for each in record.groups.numbers
+            if (each.kind, each.metric, each.recognizer) == ("size", metric, recognizer)
+        }
+        assert set(told) == {"short", "tall"}
+        mean = sum(each.value * each.n for each in told.values()) / sum(each.n for each in told.values())
+        assert mean == pytest.approx(record.value(metric, recognizer).value)
+        for each in told.values():
+            assert each.interval.low <= each.value <= each.interval.high
+
+
+def test_numbers_of_a_group_are_those_of_its_rows(record):
+    rows = [row.measures["ssim"] for row in record.samples if int(row.sample_id[:2]) < 13]
+    (tall,) = (each for each in record.groups.numbers if (each.group, each.metric) == ("tall", "ssim"))
+    assert tall.value == pytest.approx(np.mean(rows))
+
+
+def test_differences_are_tested(record):
+    tests = {(each.kind, each.metric): each for each in record.groups.tests}
+    assert ("home", "ssim") not in tests  # one rated group: nothing to compare
+    assert 0 < tests["size", "ssim"].p <= tests["size", "ssim"].p_holm <= 1
+    assert (tests["size", "skipped"].spread, tests["size", "skipped"].p) == (0, 1)
+
+
+def test_tables_tell_them(record):
+    text = "\n".join(group_lines(record))
+    assert "by size: short (11 people), tall (13 people)" in text
+    assert "moon (2 people): fewer than 10 people: named, not rated" in text
+    card = dict(sections(record))
+    assert dict(card["By size"])["groups"] == "by size: short (11 people), tall (13 people)"
+    assert "By home" in card
+
+
+def test_rendered_palms_know_their_skin():
+    tones = {each.subject: each.groups["skin"] for each in PalmMini().samples()}
+    assert len(tones) == 12
+    assert set(tones.values()) <= {"light", "medium", "dark"}
