@@ -98,7 +98,7 @@ def command(
 def _attacks(records: Sequence[RunRecord], form: str, output: Path | None) -> int:
     """The table of attacks, printed or written."""
     from ..benchmark.storage.store import save_file
-    from ..reports.leaderboard.attack_table import SUFFIXES, attack_table
+    from ..reports.paper.attack_table import SUFFIXES, attack_table
 
     attacked = [each for each in records if each.attacks is not None]
     if not attacked:

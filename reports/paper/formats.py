@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from ..figures.data import clean_label
-from .build import PaperCell, PaperColumn, PaperTable
 from .fitting import Fit
 from .latex import latex_table
+from .parts import PaperCell, PaperColumn, PaperTable
 from .shown import Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
 CSV_FIELDS = (

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from .build import PaperTable
 from .fitting import Fit, Grid, Layout, floats, lay_out
+from .parts import PaperTable
 from .shown import Block, Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
 _SPECIAL = {

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.catalogue import METRICS
+from .parts import PaperColumn, PaperRow
 from .published import PublishedTable
-
-if TYPE_CHECKING:
-    from .build import PaperColumn, PaperRow
 
 MOST_REASONS = 8
 """More reasons for empty cells than this are in the CSV file only."""

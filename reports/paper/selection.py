@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from .build import PaperCell, PaperColumn, PaperRow, PaperTable
+from .parts import PaperCell, PaperColumn, PaperRow, PaperTable
 
 _Part = TypeVar("_Part", PaperCell, PaperColumn)
 

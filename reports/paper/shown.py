@@ -9,8 +9,8 @@ from itertools import groupby
 from ...benchmark.metrics.metric import Metric
 from ..figures.data import clean_label
 from ..leaderboard.table import NO_VALUE
-from .build import PaperCell, PaperColumn, PaperTable
 from .marks import Mark
+from .parts import PaperCell, PaperColumn, PaperTable
 
 LONGEST_LABEL = 60
 """Characters of a name in a table; longer ones lose their middle. The CSV file has them whole."""

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from deid_bench.benchmark.records.record import load_record
 from deid_bench.cli import cli
 from deid_bench.reports.board.card import sections
-from deid_bench.reports.leaderboard.attack_table import attack_table
 from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs
 from deid_bench.reports.leaderboard.table import leaderboards
+from deid_bench.reports.paper.attack_table import attack_table
 
 GOLDEN = Path(__file__).parents[1] / "benchmark" / "golden"
 

@@ -24,9 +24,10 @@ from deid_bench.commands.tables_command import TABLES
 from deid_bench.reports.board.page import render_board
 from deid_bench.reports.comparison.ranking import compare_records
 from deid_bench.reports.leaderboard.table import leaderboards
-from deid_bench.reports.paper.build import PaperRow, PaperTable, paper_tables
+from deid_bench.reports.paper.build import paper_tables
 from deid_bench.reports.paper.formats import EXTENSIONS, csv_tables, file_name, format_tables
 from deid_bench.reports.paper.latex import escape
+from deid_bench.reports.paper.parts import PaperRow, PaperTable
 from deid_bench.reports.paper.published import published_tables
 from deid_bench.reports.paper.shown import shown_cell
 

@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 
 from ...benchmark.records.record import RunRecord
-from ..paper.formats import csv_text, markdown_text
-from ..paper.latex import escape
-from .attacks import NUMBERS, attack_rows, rungs
+from ..leaderboard.attacks import NUMBERS, attack_rows, rungs
+from .formats import csv_text, markdown_text
+from .latex import escape
 
 SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv"}
 _HEADINGS = ("method", "recognizer", "attack", "made of", "rank-1", "EER", "TPR 1 %", "TPR 0.1 %", "link.", "")
