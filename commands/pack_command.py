@@ -21,8 +21,18 @@ import click
 @click.option("--name", default="", help="Who submits.")
 @click.option("--contact", default="", help="How to reach you.")
 @click.option("--url", default="", help="Where more is to be found.")
+@click.option(
+    "--sign", "key", type=click.Path(path_type=Path), metavar="KEY", help="Sign with this private SSH key (Ed25519)."
+)
 def command(
-    results: tuple[Path, ...], output: Path, samples: int, no_images: bool, name: str, contact: str, url: str
+    results: tuple[Path, ...],
+    output: Path,
+    samples: int,
+    no_images: bool,
+    name: str,
+    contact: str,
+    url: str,
+    key: Path | None,
 ) -> int:
     """Pack records, their distances and a few images into one zip, for somebody else to verify.
 
@@ -35,7 +45,7 @@ def command(
         if len(text) > 200 or not text.isprintable():
             raise click.BadParameter(f"{option}: expected at most 200 characters on one line")
     submitter = Submitter(name=name, contact=contact, url=url)
-    found = pack(results, output, 0 if no_images else samples, submitter)
+    found = pack(results, output, 0 if no_images else samples, submitter, key)
     click.echo(f"{output}: {found.records} records, {found.images} pairs of images, {found.size / 1e6:.1f} MB")
     for each in found.left_out:
         click.secho(f"left out: {each}", fg="yellow", err=True)

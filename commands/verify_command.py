@@ -12,6 +12,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
+    from ..benchmark.submission.read import Submission
     from ..benchmark.submission.verdict import Report
 
 _SHOWN = 20
@@ -42,6 +43,9 @@ class _Count(click.ParamType[int | None]):
     "--rerun", "count", type=_Count(), default="5", show_default=True, help="Images to make anew: a number, or `all`."
 )
 @click.option("--install", "-o", "results", type=click.Path(path_type=Path), help="Put accepted records there.")
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="FILE", help="Public SSH key that it has to be signed with."
+)
 @json_option
 def command(
     submission: Path,
@@ -50,6 +54,7 @@ def command(
     dataset: str,
     count: int | None,
     results: Path | None,
+    key: Path | None,
     as_json: bool,
 ) -> int:
     """Check a submission: compute its numbers anew from its distances and, with --method, some of its images.
@@ -74,6 +79,7 @@ def command(
         registry().add_file(path)
     request = RerunRequest(method, dataset, count) if method else None
     submitted = Submission(submission)
+    _check_signature(submitted, key)
     data: list[dict[str, Any]] = []
     installed: list[str] = []
     refused: list[str] = []
@@ -99,6 +105,23 @@ def command(
         click.echo(json.dumps({"records": data, "installed": installed, "refused": refused}, indent=1))
     _say([] if as_json else installed, refused)
     return 0 if passed and not refused else 1
+
+
+def _check_signature(submission: Submission, key: Path | None) -> None:
+    """Whether it is signed as asked; without a key nothing is asked.
+
+    Raises:
+        Refused: it is not.
+    """
+    from ..benchmark.storage.strict_zip import Refused
+    from ..benchmark.submission.signature import verify
+
+    if key is None:
+        return
+    signature = submission.signature
+    why = "nobody has signed it" if signature is None else verify(submission.manifest_data, signature, key)
+    if why:
+        raise Refused(f"not signed by {key}: {why}")
 
 
 def _say(installed: list[str], refused: list[str]) -> None:

@@ -34,6 +34,7 @@ from ..storage.digest import digest
 from ..storage.host import machine, packages
 from ..storage.store import Store, save_file
 from ..storage.strict_zip import Limits, make_zip
+from .signature import sign
 
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.json.sig"
@@ -120,7 +121,7 @@ class Packing:
     """What could not be packed, and why."""
 
 
-def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitter) -> Packing:
+def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitter, key: Path | None = None) -> Packing:
     """Write a submission of all records below the sources.
 
     Args:
@@ -128,6 +129,7 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
         output: the zip.
         samples: pairs of images per record, 0 for none.
         submitter: who submits.
+        key: private SSH key to sign with.
 
     Raises:
         RecordError: a source is missing, there is no record, or one cannot be packed.
@@ -154,7 +156,9 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
         files |= images
         packed.append(Packed(folder=folder, digest=record.digest, pairs=pairs, note=note))
         left_out += [f"{path}: {note}"] if note else []
-    data = make_zip(files | {MANIFEST_NAME: _manifest(packed, files, submitter)})
+    manifest = _manifest(packed, files, submitter)
+    signature = {} if key is None else {SIGNATURE_NAME: sign(manifest, key)}
+    data = make_zip(files | {MANIFEST_NAME: manifest} | signature)
     if len(data) > LIMITS.archive or sum(map(len, files.values())) > LIMITS.total:
         raise RecordError(f"{output}: {len(data)} bytes are more than `deid-bench verify` takes; pack fewer records")
     save_file(output, data)
