@@ -29,7 +29,7 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for line in (*_COMMAND.findall(text), *"".join(_BLOCK.findall(text)).splitlines()):
-            for part in re.split(r"\s+(?:&&|\|\|?)\s+", re.split(r" {2,}|\s#\s", line)[0]):
+            for part in re.split(r"\s+(?:&&|\|\|?|>|<)\s+", re.split(r" {2,}|\s#\s", line)[0]):
                 if part.startswith("deid-bench "):
                     yield page.name, part
 
