@@ -72,10 +72,10 @@ def _weighed(
     if labels.any() and not labels.all():
         mean, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
         model = LogisticRegression(class_weight="balanced", max_iter=1000).fit((rows - mean) / spread, labels)
-        known = np.isfinite(tables).all(axis=2)
+        known: NDArray[np.bool_] = np.isfinite(tables).all(axis=2)
         result[known] = -model.decision_function((tables[known] - mean) / spread)
         # An identity without an entry is never the nearest.
-        gone = ~known & known.any(axis=1)[:, None]
+        gone = ~known & np.any(known, axis=1, keepdims=True)
         result[gone] = np.nanmax(result, initial=0.0) + 1.0
     return Searches(
         result,

@@ -149,7 +149,7 @@ def _rows(
     assert scoring.results.attacks is not None
     reasons = scoring.results.attacks.reasons
     hits: dict[str, dict[int, float]] = {}
-    rows = []
+    rows: list[AttackRow] = []
     for attack in attacks:
         own = [each for each in candidates if each.found.name.attack == attack.id]
         lacking = ""

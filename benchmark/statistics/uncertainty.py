@@ -316,7 +316,7 @@ def bootstrap_p(replicates: Replicates, value: float = 0.0) -> float:
         return 1.0
     if kept.min() == kept.max():
         return least
-    if kept.min() < value < kept.max():
+    if kept.min() <= value <= kept.max():
         return max(_alpha_at(replicates, kept, value), least)
     from scipy.special import stdtr
 

@@ -17,8 +17,8 @@ class Coep(LayoutDataset):
     """Whole hands of 167 people, about eight images each, 1600 x 1200 px, with pegs.
 
     Published labels are not all right: some palms stand under two numbers. `repair=known` gives every two numbers that
-    share a byte-equal file, which proves them one palm, one label. Others are found by
-    `deid-bench data verify coep --labels` and named with `same=`.
+    share a byte-equal file, which proves them one palm, one label. Others are named
+    with `same=`.
 
     Args:
         root: the folder; empty: the registered one.

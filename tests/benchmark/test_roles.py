@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,7 @@ def test_where_people_are_many_but_too_few_nobody_is_left_without_a_query() -> N
 def test_the_order_of_the_samples_does_not_matter_and_the_seed_does() -> None:
     samples = people(*[4] * 30, *[1] * 9)
     mixed = random.Random(1).sample(samples, len(samples))
-    straight, other = assign_roles(samples, RULE), assign_roles(samples, replace(RULE, seed=1))
+    straight, other = assign_roles(samples, RULE), assign_roles(samples, RULE.model_copy(update={"seed": 1}))
     assert {each.sample_id for each in straight.queries} == {
         each.sample_id for each in assign_roles(mixed, RULE).queries
     }

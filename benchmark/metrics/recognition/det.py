@@ -89,7 +89,8 @@ def det_line(
         rejected = rejection_rate(mated, threshold, unprocessed)
         assert not isinstance(rejected, Undefined)
         at = (int(impostors.at_most(threshold)) / impostors.size, rejected)
-    kept = _seen(curve.fmr, fnmr, (0.5 / impostors.size, 0.5 / total))
+    # Half the resolution; of a single comparison that would be a half, which has no two sides on a probit axis.
+    kept = _seen(curve.fmr, fnmr, (0.5 / max(impostors.size, 2), 0.5 / max(total, 2)))
     return DetLine(curve.fmr[kept], fnmr[kept], at, impostors.size, total)
 
 
