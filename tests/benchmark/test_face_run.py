@@ -23,9 +23,9 @@ from deid_bench.benchmark.stages.crop import cut_face
 from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.benchmark.submission.pack import Submitter, pack
+from deid_bench.benchmark.submission.pictures import check_pairs
 from deid_bench.benchmark.submission.read import Submission
 from deid_bench.benchmark.submission.recompute import recompute
-from deid_bench.benchmark.submission.remake import check_pairs
 from deid_bench.benchmark.submission.verdict import RerunRequest, judge
 from deid_bench.datasets.images import decode_png
 from deid_bench.plugins.entries import PluginError, Spec, registry
