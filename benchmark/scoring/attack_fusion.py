@@ -72,7 +72,7 @@ def _weighed(
     if labels.any() and not labels.all():
         mean, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
         model = LogisticRegression(class_weight="balanced", max_iter=1000).fit((rows - mean) / spread, labels)
-        known: NDArray[np.bool_] = np.isfinite(tables).all(axis=2)
+        known = np.asarray(np.isfinite(tables).all(axis=2), dtype=np.bool_)
         result[known] = -model.decision_function((tables[known] - mean) / spread)
         # An identity without an entry is never the nearest.
         gone = ~known & np.any(known, axis=1, keepdims=True)

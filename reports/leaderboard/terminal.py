@@ -26,6 +26,9 @@ _PARTS: tuple[tuple[str, Block], ...] = (
 )
 """Blocks below the one about recognition, and their titles."""
 
+_NAME = 14
+"""Characters that a method's name gets at least: those of the longest built-in one, `palm_diffusion`."""
+
 UNAVAILABLE = "unavailable"
 """How a reason begins that the user can do something about."""
 
@@ -97,7 +100,8 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
     retrieval = table.rows[0].record.retrieval is not None
     where = {(each.recognizer, each.about): index for index, each in enumerate(table.columns)}
     shown = _block(table, "retrieval" if retrieval else "privacy", with_recognizer=True)
-    privacy = _grid("method", "recognizer", *(_heading(metric, retrieval) for metric in shown))
+    headings = (_heading(metric, retrieval) for metric in shown)
+    privacy = _grid("method", "recognizer", *headings, longest=_longest(table.rows))
     for row in table.rows:
         for number, name in enumerate(names):
             cells = [
@@ -146,7 +150,7 @@ def _print_part(
     if not metrics:
         return
     retrieval = rows[0].record.retrieval is not None
-    grid = _grid("method", *(_heading(metric, retrieval) for metric in metrics))
+    grid = _grid("method", *(_heading(metric, retrieval) for metric in metrics), longest=_longest(rows))
     for row in rows:
         cells = [_text(row.cells[where["", metric]], intervals) for metric in metrics]
         grid.add_row(escape(row.record.method.spec), *cells)
@@ -170,13 +174,20 @@ def _floor(record: RunRecord, metric: Metric) -> str:
     return f"{metric.text(value.value)} ± {metric.text(value.std or 0.0)}"
 
 
-def _grid(*headings: str) -> Grid:
+def _longest(rows: Sequence[Row]) -> int:
+    return max(len(row.record.method.spec) for row in rows)
+
+
+def _grid(*headings: str, longest: int) -> Grid:
+    """An empty table; `longest` is the number of characters of the longest name of a method."""
     from rich import box
     from rich.table import Table as Grid
 
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
     for heading in headings:
-        grid.add_column(heading, justify="left" if heading in ("method", "recognizer") else "right", overflow="fold")
+        left = heading in ("method", "recognizer")
+        least = min(_NAME, longest) if heading == "method" else None
+        grid.add_column(heading, justify="left" if left else "right", overflow="fold", min_width=least)
     return grid
 
 
