@@ -9,15 +9,9 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import Plugin, RunRecord
 from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
 from ..leaderboard.by_group import heading, kinds, rows
+from ..paper.latex import escape
 
 Section = tuple[str, list[tuple[str, str]]]
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{each: f"\\{each}" for each in "&%$#_{}"},
-}
 
 
 def sections(record: RunRecord) -> list[Section]:
@@ -145,8 +139,4 @@ def bibtex(record: RunRecord) -> str:
 
 def _entry(name: str, title: str, note: str) -> str:
     key = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:40] or "unnamed"
-    return f"@misc{{{key},\n  title = {{{{{_latex(title)}}}}},\n  note = {{{_latex(note)}}}\n}}"
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(each, each) for each in text)
+    return f"@misc{{{key},\n  title = {{{{{escape(title)}}}}},\n  note = {{{escape(note)}}}\n}}"
