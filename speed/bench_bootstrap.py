@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -66,8 +67,8 @@ def main() -> None:
     timed("FNMR at 3 FMR", lambda: fnmr_rows(pairs, weights, cuts=cuts))
     timed("d'", lambda: d_prime_rows(pairs, weights))
     for label, scores in (("own", own), ("cross", cross)):
-        timed(f"RR {label} ({scores.values.size})", lambda s=scores: rejection_rows(s, point.threshold, weights))
-        timed(f"DIR {label}", lambda s=scores: dir_rows(pairs, s, weights))
+        timed(f"RR {label} ({scores.values.size})", partial(rejection_rows, scores, point.threshold, weights))
+        timed(f"DIR {label}", partial(dir_rows, pairs, scores, weights))
     table.add_row("all", *(f"{each:.2f}" for each in spent))
     table.title = f"{pairs.table.distances.size:,} comparisons, {weights.shape[0]} rows of weights"
     Console().print(table)

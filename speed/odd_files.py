@@ -20,6 +20,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -62,7 +63,7 @@ def picture(side: int = 64, channels: int = 3) -> Image.Image:
     return Image.fromarray(values.squeeze())
 
 
-def saved(suffix: str, **options: object) -> Callable[[Path], None]:
+def saved(suffix: str, **options: Any) -> Callable[[Path], None]:
     return lambda path: picture().save(path.with_suffix(suffix), **options)
 
 
@@ -101,8 +102,8 @@ def wide(path: Path) -> None:
     Image.fromarray(RNG.integers(0, 4096, (64, 64), dtype=np.uint16)).save(path.with_suffix(".png"))
 
 
-def text(suffix: str, data: bytes = b"notes") -> Callable[[Path], None]:
-    return lambda path: path.with_suffix(suffix).write_bytes(data) and None
+def text(suffix: str, data: bytes = b"notes") -> Callable[[Path], object]:
+    return lambda path: path.with_suffix(suffix).write_bytes(data)
 
 
 LONG = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 << 20)))
