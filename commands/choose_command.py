@@ -43,14 +43,17 @@ def command(
     deid-bench choose sweep --max rank1_without_source=40 --best ssim
     """
     from ..benchmark.metrics.values import Undefined
-    from ..benchmark.records.record import find_records, load_record
+    from ..benchmark.records.collection import collect
+    from ..benchmark.records.record import RecordError
     from ..reports.comparison.choosing import choose
 
     limits = [_limit(text, True) for text in most] + [_limit(text, False) for text in least]
     if not limits:
         raise click.UsageError("Say what must hold, for example --max rank1_without_source=5.")
-    paths = [path for source in sources for path in find_records(source)]
-    found = choose([(load_record(path), path.parent) for path in paths], limits, best, confidence / 100)
+    read = collect(sources)
+    for _, reason in read.left_out:  # a setting that is missing may be the one that does not hold
+        raise RecordError(reason)
+    found = choose(read.records, limits, best, confidence / 100)
     if as_json:
         rows = [
             {

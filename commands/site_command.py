@@ -44,22 +44,17 @@ def _write_repository(output: Path) -> int:
 
 
 def _write_site(results: tuple[Path, ...], output: Path, title: str, url: str) -> int:
-    from ..benchmark.records.record import RecordError, find_records, load_record
+    from ..benchmark.records.collection import collect
     from ..benchmark.storage.store import save_file
     from ..reports.site.pages import site_files
 
-    records, left_out = [], []
-    for path in (path for source in results for path in find_records(source)):
-        try:
-            records.append((load_record(path), path.parent))
-        except RecordError as error:
-            left_out.append((path, str(error)))
-    files = list(site_files(records, title, url, left_out))
+    found = collect(results)
+    files = list(site_files(found.records, title, url, found.left_out))
     for name, data in files:
         save_file(output / name, data)
-    click.echo(f"{output}: {len(records)} records, {len(files)} files")
+    click.echo(f"{output}: {len(found.records)} records, {len(files)} files")
     if not url:
         click.echo("no feed and no sitemap: they need --url")
-    for path, reason in left_out:
+    for path, reason in found.left_out:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
-    return 1 if left_out or not records else 0
+    return 1 if found.left_out or not found.records else 0

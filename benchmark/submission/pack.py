@@ -135,10 +135,7 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
         RecordError: a source is missing, there is no record, or one cannot be packed.
         StoreError: the zip cannot be written.
     """
-    records = {}
-    for source in sources:
-        for path in find_records(source):
-            records[load_record(path).digest] = path
+    records = {load_record(path).digest: path for source in sources for path in find_records(source)}
     if not records or len(records) > MAX_RECORDS:
         raise RecordError(f"expected 1 to {MAX_RECORDS} records, got {len(records)}; name folders that hold results")
     seed = hashlib.sha256("".join(sorted(records)).encode()).digest()

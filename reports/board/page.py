@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..._version import __version__
 from ...benchmark.metrics.catalogue import METRICS
-from ...benchmark.records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
+from ...benchmark.records.collection import collect
+from ...benchmark.records.record import FILE_NAME, RunRecord, find_records
 from ...benchmark.storage.lock import Notice, hold
 from ...benchmark.storage.store import save_file
 from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
@@ -93,16 +94,9 @@ def write_board(sources: Sequence[Path], output: Path, mark: str = "") -> tuple[
         RecordError: a source does not exist.
         StoreError: the file cannot be written.
     """
-    records, left_out = [], []
-    for source in sources:
-        for path in find_records(source):
-            try:
-                records.append((load_record(path), path.parent))
-            except RecordError as error:
-                left_out.append((path, str(error)))
-    unique = {record.digest: (record, folder) for record, folder in records}
-    save_file(output, render_board(list(unique.values()), left_out).encode("utf-8") + mark.encode())
-    return len(unique), left_out
+    found = collect(sources)
+    save_file(output, render_board(found.records, found.left_out).encode("utf-8") + mark.encode())
+    return len(found.records), found.left_out
 
 
 def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[tuple[Path, str]] = ()) -> str:

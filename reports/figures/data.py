@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...benchmark.metrics.values import Scores, Undefined
-from ...benchmark.records.record import RecordError, RunRecord, Value, find_records, load_record
+from ...benchmark.records.collection import collect
+from ...benchmark.records.record import RunRecord, Value
 from ...benchmark.results.scores_file import SCORES_NAME, read_scores
 from ..leaderboard.table import group_key
 
@@ -101,23 +102,14 @@ def load_entries(
     Raises:
         RecordError: a source does not exist.
     """
-    found: dict[str, tuple[RunRecord, Path]] = {}
-    left_out = []
-    for source in sources:
-        for path in find_records(source):
-            try:
-                record = load_record(path)
-            except RecordError as error:
-                left_out.append((path, str(error)))
-                continue
-            kept = not methods or record.method.spec in methods or record.method.name in methods
-            known = {each.spec for each in record.recognizers}
-            if kept and (not recognizers or known.intersection(recognizers)):
-                found.setdefault(record.digest, (record, path.parent))
+    found = collect(sources)
     groups: dict[tuple[str, ...], list[tuple[RunRecord, Path]]] = {}
-    for record, folder in found.values():
-        groups.setdefault(group_key(record), []).append((record, folder))
-    return [_group(key, members, methods) for key, members in sorted(groups.items())], left_out
+    for record, folder in found.records:
+        kept = not methods or record.method.spec in methods or record.method.name in methods
+        known = {each.spec for each in record.recognizers}
+        if kept and (not recognizers or known.intersection(recognizers)):
+            groups.setdefault(group_key(record), []).append((record, folder))
+    return [_group(key, members, methods) for key, members in sorted(groups.items())], found.left_out
 
 
 def _group(key: tuple[str, ...], members: list[tuple[RunRecord, Path]], wanted: Sequence[str]) -> Group:

@@ -76,17 +76,16 @@ def site_files(
     """Name and content of every file.
 
     Args:
-        records: each with the folder that it lies in; of equal digests the last one stays.
+        records: each once, with the folder that it lies in.
         title: of the site.
         url: where it will stand; without it there are no absolute addresses, so no feed and no sitemap.
         left_out: what could not be read, and why; named on the board.
     """
-    unique = {record.digest: (record, folder) for record, folder in records}
-    members = [Member(record, folder, _status(folder)) for record, folder in unique.values()]
+    members = [Member(record, folder, _status(folder)) for record, folder in records]
     members.sort(key=lambda each: (each.record.host.created, each.record.digest), reverse=True)
     site = Site(members, title, url)
     pages = dict(_pages(site))
-    yield "board.html", render_board(list(unique.values()), left_out).encode()
+    yield "board.html", render_board(records, left_out).encode()
     for name, text in pages.items():
         yield name, text.encode()
     for each in members:

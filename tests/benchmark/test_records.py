@@ -8,7 +8,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deid_bench.benchmark.records.record import RecordError, find_records, load_record, load_records, schema
+from deid_bench.benchmark.records.collection import collect
+from deid_bench.benchmark.records.record import (
+    RecordError,
+    find_records,
+    load_record,
+    load_records,
+    save_record,
+    schema,
+)
 from deid_bench.benchmark.run import Execution, run
 
 SCHEMA = Path(__file__).parents[2] / "benchmark" / "records" / "schema" / "run-1.json"
@@ -54,3 +62,18 @@ def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
 def test_looking_where_nothing_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no file or folder"):
         list(find_records(tmp_path / "nowhere"))
+
+
+def test_records_of_several_folders_are_read_once_and_what_cannot_be_is_named(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b", "b-again")):
+        folder = tmp_path / name
+        folder.mkdir()
+        record = load_record(sorted(GOLDEN.glob("*.json"))[0])
+        save_record(record.model_copy(update={"digest": f"{min(number, 1)}" * 64}), folder)
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "run.json").write_text("{}")
+    found = collect([tmp_path, tmp_path / "a"])
+    assert [folder.name for _, folder in found.records] == ["a", "b-again"]
+    assert [path.parent.name for path, _ in found.left_out] == ["odd"]
+    with pytest.raises(RecordError, match="no file or folder"):
+        collect([tmp_path, tmp_path / "nowhere"])
