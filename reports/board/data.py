@@ -107,13 +107,18 @@ def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Ta
 
 def incompatible(here: RunRecord, there: RunRecord) -> str:
     """Why a record of the same protocol and dataset by name is not in this table; empty for others."""
-    if (here.protocol.id, here.dataset.spec) != (there.protocol.id, there.dataset.spec):
+    same_dataset = here.dataset.spec == there.dataset.spec or here.dataset.digest == there.dataset.digest
+    if here.protocol.id != there.protocol.id or not same_dataset:
         return ""
     if here.protocol.digest != there.protocol.digest:
         return f"other rules: protocol digest {there.protocol.digest[:12]}, here {here.protocol.digest[:12]}"
     if here.dataset.digest != there.dataset.digest:
         return f"other images: dataset digest {there.dataset.digest[:12]}, here {here.dataset.digest[:12]}"
-    return f"other detector: {there.analyzer.spec[:60]}, here {here.analyzer.spec[:60]}"
+    return f"other detector: {_detector(there)}, here {_detector(here)}"
+
+
+def _detector(record: RunRecord) -> str:
+    return f"{record.analyzer.spec[:60]} (version {record.analyzer.version[:20]})"
 
 
 def knowledge(rows: Iterable[Row], recognizer: str) -> str:

@@ -127,19 +127,18 @@ def _number(record: RunRecord, metric: str, recognizer: str) -> float | None:
 def _differences(first: RunRecord, second: RunRecord) -> str:
     """What is not the same of two records, in words."""
 
-    def parts(record: RunRecord) -> dict[str, str]:
-        dataset = record.dataset
-        limited = " with --limit" if dataset.limited else ""
+    def parts(record: RunRecord) -> dict[str, tuple[object, str]]:
+        dataset, (protocol, rules, images, *analyzer) = record.dataset, group_key(record)
+        size = f"{dataset.samples} images of {dataset.identities} identities{' with --limit' * dataset.limited}"
         return {
-            "protocol": record.protocol.id,
-            "rules of the protocol": record.protocol.digest[:10],
-            "dataset": dataset.spec,
-            "images": f"{dataset.samples} of {dataset.identities} identities{limited} (digest {dataset.digest[:10]})",
-            "analyzer": record.analyzer.spec,
+            "protocol": (protocol, protocol),
+            "rules of the protocol": (rules, rules[:10]),
+            "dataset": (images, f"{dataset.spec}, {size} (digest {images[:10]})"),
+            "analyzer": (analyzer, f"{record.analyzer.spec} (version {record.analyzer.version})"),
         }
 
     a, b = parts(first), parts(second)
-    return "; ".join(f"{name}: {a[name]} and {b[name]}" for name in a if a[name] != b[name])
+    return "; ".join(f"{name}: {a[name][1]} and {b[name][1]}" for name in a if a[name][0] != b[name][0])
 
 
 def _verdict(metric: Metric, found: Difference | Undefined) -> str:

@@ -157,10 +157,10 @@ def _place(group: Group) -> tuple[str, str]:
     return record.dataset.spec, record.protocol.id
 
 
-def _rule(group: Group) -> tuple[str, str, str]:
+def _rule(group: Group) -> tuple[str, ...]:
     """Protocol and analyzer: datasets under one of these may stand side by side."""
-    record = group.entries[0].record
-    return record.protocol.id, record.protocol.digest, record.analyzer.spec
+    protocol, rules, _dataset, *analyzer = group.key
+    return protocol, rules, *analyzer
 
 
 def _refused(parts: tuple[str, ...], group: Group, why: Undefined) -> Job:

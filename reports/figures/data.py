@@ -11,7 +11,7 @@ from ...benchmark.metrics.values import Scores, Undefined
 from ...benchmark.records.collection import collect
 from ...benchmark.records.record import RunRecord, Value
 from ...benchmark.results.scores_file import SCORES_NAME, read_scores
-from ..leaderboard.table import group_key
+from ..leaderboard.table import grouped
 
 AGAIN = "remove the record's folder and run the same command again"
 """What helps where something is gone that a finished record should have beside it."""
@@ -97,19 +97,19 @@ def load_entries(
         recognizers: keep records that have one of these; empty: all.
 
     Returns:
-        The groups in order of their keys, and what was left out with the reason.
+        The groups in order of their names, and what was left out with the reason.
 
     Raises:
         RecordError: a source does not exist.
     """
-    found = collect(sources)
-    groups: dict[tuple[str, ...], list[tuple[RunRecord, Path]]] = {}
+    found, kept = collect(sources), []
     for record, folder in found.records:
-        kept = not methods or record.method.spec in methods or record.method.name in methods
         known = {each.spec for each in record.recognizers}
-        if kept and (not recognizers or known.intersection(recognizers)):
-            groups.setdefault(group_key(record), []).append((record, folder))
-    return [_group(key, members, methods) for key, members in sorted(groups.items())], found.left_out
+        asked = not methods or record.method.spec in methods or record.method.name in methods
+        if asked and (not recognizers or known.intersection(recognizers)):
+            kept.append((record, folder))
+    groups = grouped(kept, lambda each: each[0])
+    return [_group(key, members, methods) for key, members in groups], found.left_out
 
 
 def _group(key: tuple[str, ...], members: list[tuple[RunRecord, Path]], wanted: Sequence[str]) -> Group:

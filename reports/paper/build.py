@@ -13,7 +13,7 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.records.replicates import load_replicates
-from ..leaderboard.table import group_key
+from ..leaderboard.table import grouped
 from .marks import Mark, find_marks
 from .notes import table_notes
 from .parts import PaperCell, PaperColumn, PaperRow, PaperTable
@@ -34,16 +34,17 @@ def paper_tables(records: Sequence[tuple[RunRecord, Path]], wanted: Sequence[str
         One table for each id, protocol, dataset and analyzer (white-box tables: also for each surrogate) with at least
         one record in a place of the paper's; in the papers' order.
     """
-    groups: dict[tuple[str, ...], dict[str, tuple[RunRecord, Path]]] = {}
+    once: dict[str, tuple[RunRecord, Path]] = {}
     for record, folder in records:
-        groups.setdefault(group_key(record), {}).setdefault(record.digest, (record, folder))
+        once.setdefault(record.digest, (record, folder))
+    groups = grouped(once.values(), lambda each: each[0])
     made: list[PaperTable] = []
     for id_, published in published_tables().items():
         if wanted is not None and id_ not in wanted:
             continue
-        for key, members in sorted(groups.items()):
-            if _modality(next(iter(members.values()))[0]) == published.modality:
-                made += _tables(published, key, list(members.values()))
+        for key, members in groups:
+            if _modality(members[0][0]) == published.modality:
+                made += _tables(published, key, members)
     return made
 
 

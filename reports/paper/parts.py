@@ -66,7 +66,7 @@ class PaperTable:
     id: str
     """`II`, …"""
     key: tuple[str, ...]
-    """`tables.group_key` of its records, and the surrogate where there is one."""
+    """`leaderboard.table.group_key` of its records, and the surrogate where there is one."""
     title: str
     about: RunRecord
     """Any of its records, for what they share."""

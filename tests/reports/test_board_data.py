@@ -200,6 +200,29 @@ def test_what_cannot_be_compared_is_listed_with_the_reason(rows: list[RunRecord]
     assert [len(tab["rows"]) for tab in board_data(page)["tabs"]] == [12, 1]
 
 
+def test_a_table_is_told_by_digests_and_not_by_how_a_dataset_was_typed(rows: list[RunRecord]) -> None:
+    typed = rows[0].model_copy(
+        update={
+            "digest": "1" * 64,
+            "dataset": rows[0].dataset.model_copy(update={"spec": "palm-mini:setting=controlled"}),
+        }
+    )
+    (tab,) = make_tabs([typed, rows[1]], {})
+    assert tab.table.title.endswith(f"on {rows[1].dataset.spec}")
+    assert len(tab.table.rows) == 2
+
+
+def test_what_another_version_of_the_detector_found_stands_apart(rows: list[RunRecord]) -> None:
+    later = rows[0].model_copy(
+        update={"digest": "1" * 64, "analyzer": rows[0].analyzer.model_copy(update={"version": "2"})}
+    )
+    tabs = make_tabs([later, *rows[:2]], {})
+    assert [len(tab.table.rows) for tab in tabs] == [2, 1]
+    assert tabs[0].others == (
+        (later.method.spec, "other detector: mediapipe_hands (version 2), here mediapipe_hands (version 1)"),
+    )
+
+
 def test_figures_are_drawn_from_the_file_of_distances_and_its_absence_is_said(
     rows: list[RunRecord], tmp_path: Path
 ) -> None:
