@@ -46,29 +46,32 @@ class _Material:
     """The same people's images after the method."""
     people: Mapping[str, int] = field(default_factory=dict)
     """Number of the person of each auxiliary image, by its label."""
+    parroted: Sequence[str] = ()
+    """Digests of the tasks that put the gallery through the method."""
+    prepared: Sequence[str] = ()
+    """Digests of the tasks behind the auxiliary people's images."""
 
 
 def attack(
     cell: Cell,
+    plan: AttackPlan,
     tasks: Tasks,
     missing: Mapping[str, str | None],
     versions: Sequence[Version],
     failed: Mapping[str, str | None],
     executor: Executor,
-) -> AttackResults | None:
-    """Carry out the attacks; None where the cell has none.
+) -> AttackResults:
+    """Carry out the attacks.
 
     Args:
-        cell: with what it is attacked with.
+        cell: what is attacked.
+        plan: of the cell.
         tasks: of the cell.
         missing: by sample id, why no hand or face was found, or None.
         versions: of the cell.
         failed: by digest of the de-identify task, why there is no image, or None.
         executor: carries tasks out.
     """
-    plan = cell.attacks
-    if plan is None:
-        return None
     attacks = AttackTasks(cell, tasks, missing)
     material = _material(cell, plan, attacks, missing, versions, failed, executor)
     reasons: dict[str, str] = {each.attack.id: each.reason for each in plan.attacks if each.reason}
@@ -79,7 +82,9 @@ def attack(
         for variant in plan.variants:
             made = _Run(cell, material, recognizer, executor).attempt(variant)
             if isinstance(made, str):
-                reasons.setdefault(f"{variant.attack.id}/{name}", made)
+                key = f"{variant.attack.id}/{name}"
+                if key not in reasons or made.startswith(CRASHED):
+                    reasons[key] = made
             else:
                 found[name].append(made)
     return AttackResults(
@@ -139,6 +144,11 @@ def _material(
         originals=[attacks.original(each) for each in able],
         published=published,
         people={each.sample_id: numbers[each.identity] for each in able},
+        parroted=[each.deidentify.digest for _, each in parrots],
+        prepared=[
+            each.digest
+            for each in (*attacks.detections.values(), *attacks.located.values(), *(task for _, task in made))
+        ],
     )
 
 
@@ -182,14 +192,15 @@ class _Run:
 
     def attempt(self, variant: Variant) -> VariantDistances | str:
         """Distances of a combination, or why there are none; what crashes gives none, and is tried again."""
-        before = set(self.executor.problems)
         found = self.distances(variant)
-        crashed = sorted((self.executor.problems.keys() & self.touched) | (self.executor.problems.keys() - before))
+        crashed = sorted(self.executor.problems.keys() & self.touched)
         return CRASHED + self.executor.problems[crashed[0]] if crashed else found
 
     def distances(self, variant: Variant) -> VariantDistances | str:
         """Distances of a combination, or why there are none."""
         gallery = self.material.galleries[variant.gallery]
+        if variant.gallery == "parrot":
+            self.touched.update(self.material.parroted)
         touched = variant.restorer if variant.gallery == "parrot" else None
         rows = self._templates(self.material.probes, variant.restorer)
         columns = self._templates(gallery, touched)
@@ -203,6 +214,10 @@ class _Run:
         matrix = pooled(self._compare(variant, state, rows, columns), self.material.images, variant.pooling)
         name = VariantName(variant.attack.id, variant.text, variant.gallery, variant.pooling)
         return VariantDistances(name, matrix, self._controls(variant, state, columns, touched))
+
+    def _make(self, title: str, tasks: Sequence[Task]) -> None:
+        self.executor.make(title, tasks)
+        self.touched.update(each.digest for each in tasks)
 
     def _controls(
         self, variant: Variant, state: str | None, columns: Sequence[str | None], touched: Plugin | None
@@ -219,23 +234,21 @@ class _Run:
     def _templates(self, shown: Sequence[Shown], restorer: Plugin | None) -> list[str | None]:
         """Digests of the templates; None where an image has none."""
         pairs = [restored(each, restorer, self.cell.method) for each in shown]
-        work = [task for _, task in pairs if task is not None]
+        self.touched.update(digest for each in shown for digest in each.analyses)
         what = "" if restorer is None else restorer.resolved.text
-        self.executor.make(f"attackers: restore ({what})", work)
-        self.touched.update(each.digest for each in work)
+        self._make(f"attackers: restore ({what})", [task for _, task in pairs if task is not None])
         embeds = [
             shown_embed(each, self.recognizer) if task is None or self.executor.reason(task) is None else None
             for each, task in pairs
         ]
-        self.executor.make(
-            f"attackers: embed ({self.recognizer.resolved.text})", [each for each in embeds if each is not None]
-        )
-        self.touched.update(each.digest for each in embeds if each is not None)
+        embed = f"attackers: embed ({self.recognizer.resolved.text})"
+        self._make(embed, [each for each in embeds if each is not None])
         return [None if each is None or self.executor.reason(each) else each.digest for each in embeds]
 
     def _fit(self, variant: Variant) -> Task:
         assert variant.adapter is not None
         material = self.material
+        self.touched.update(material.prepared)
         sides = []
         labels: list[int] = []
         for shown in (material.originals, material.published):
@@ -244,7 +257,7 @@ class _Run:
             sides.append([digest for digest, _ in kept])
             labels += [material.people[each.label] for _, each in kept]
         task = adapt_task(self.recognizer.resolved.text, sides[0], sides[1], labels, variant.adapter)
-        self.executor.make(f"attackers: fit ({variant.adapter.resolved.text})", [task])
+        self._make(f"attackers: fit ({variant.adapter.resolved.text})", [task])
         return task
 
     def _compare(
@@ -255,7 +268,7 @@ class _Run:
             blocks = compare_tasks(label, rows, columns, self.recognizer)
         else:
             blocks = match_tasks(label, state, rows, columns, variant.adapter)
-        self.executor.make(f"attackers: compare ({label})", blocks)
+        self._make(f"attackers: compare ({label})", blocks)
         if variant.adapter is None or state is None:
             return join_blocks(blocks, map(self.executor.read, blocks), len(columns))
         found = np.full((len(rows), len(columns)), np.nan, np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..datasets.base import Sample
 from .attack_run import attack
 from .engine.execute import CHUNK, Executor
 from .full_quality import NO_CLOSER_LOOK, CloserLook, look_closely
+from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import Plugin, Stage, Task, compare_tasks, metric_task
@@ -43,6 +44,11 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         for recognizer in cell.recognizers
     }
     images = {each.deidentify.digest: _coverage_and_hash(each, executor) for each in made}
+    attacks = None
+    if chosen is None and cell.attacks is not None:
+        before = frozenset(executor.asked)
+        attacks = attack(cell, cell.attacks, tasks, missing, versions, failed, executor)
+        _take_down_attacks(cell, cell.attacks, executor, ledger, before)
     return CellResults(
         missing=missing,
         versions=versions,
@@ -62,7 +68,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         targets=[each.sample_id for each in tasks.targets(lambda sample: missing[sample.sample_id] is None)],
         plugged={name: found for name, found in plugged.items() if found is not None},
         failures=ledger.failures(),
-        attacks=None if chosen is not None else attack(cell, tasks, missing, versions, failed, executor),
+        attacks=attacks,
     )
 
 
@@ -156,6 +162,22 @@ def _carry_out(
     reasons = {each.digest: executor.reason(each) for each in tasks}
     ledger.add(stage.value, "" if plugin is None else plugin.resolved.text, about, tasks, reasons)
     return reasons
+
+
+def _take_down_attacks(
+    cell: Cell, plan: AttackPlan, executor: Executor, ledger: Ledger, before: Container[str]
+) -> None:
+    """What failed of the tasks that the attacks asked for, and that the cell had not asked for `before`."""
+    parts = [each for variant in plan.variants for each in (variant.restorer, variant.adapter)]
+    plugins = (cell.analyzer, cell.method, *cell.recognizers, *(each for each in parts if each is not None))
+    names = {each.ref: each.resolved.text for each in plugins}
+    kinds: dict[tuple[Stage, str], list[Task]] = {}
+    for digest, task in executor.asked.items():
+        if digest not in before:
+            by = "" if task.plugin is None else names[task.plugin]
+            kinds.setdefault((task.stage, by), []).append(task)
+    for (stage, by), made in kinds.items():
+        ledger.add(stage.value, by, "attacks", made, {each.digest: executor.reason(each) for each in made})
 
 
 def find_originals(

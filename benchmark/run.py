@@ -158,10 +158,6 @@ def require_weights(cells: Sequence[Cell]) -> None:
         weight(name)
 
 
-def _attacks_crashed(record: RunRecord) -> bool:
-    return record.attacks is not None and record.attacks.retry
-
-
 def finished(cell: Cell, out: Path) -> Outcome | None:
     """The cell's record, if an earlier run completed it, left nothing to try again, and its files are what it wrote."""
     folder = out / cell.name
@@ -175,7 +171,6 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
     if (
         record.digest != cell.digest
         or record.counts.retry
-        or _attacks_crashed(record)
         or (cell.quality == "full" and record.quality == "basic")
         or not _told_by_the_same_groups(cell, record)
     ):
@@ -232,7 +227,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
     folder = execution.out / cell.name
     # The record comes last: where it stands, everything stands.
     written = {**files, **_previews(record, cell, results, executor), FILE_NAME: record_bytes(record)}
-    save_cell_files(executor.store.root, cell.digest, folder, written, executor.used)
+    save_cell_files(executor.store.root, cell.digest, folder, written, executor.asked)
     return Outcome(record, folder, from_store=False)
 
 

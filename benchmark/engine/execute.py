@@ -5,9 +5,10 @@ What the store turns out to have lost, at whatever moment, is made again: the ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from types import MappingProxyType
 from typing import Protocol
 
 from ..planning.tasks import Stage, Task, TaskResult
@@ -53,9 +54,9 @@ class Executor:
         self._tries: dict[str, int] = {}
 
     @property
-    def used(self) -> Iterable[str]:
-        """Digests of everything that was asked for."""
-        return self._tasks.keys()
+    def asked(self) -> Mapping[str, Task]:
+        """Everything that was asked for, by digest."""
+        return MappingProxyType(self._tasks)
 
     def make(self, title: str, tasks: Iterable[Task], batch: int = CHUNK) -> None:
         """Carry out the tasks that the store does not have yet, or no longer has whole.

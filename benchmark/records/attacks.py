@@ -32,7 +32,7 @@ class Control(Model):
     """What an attack finds where the answer is known."""
 
     name: Text
-    """`identity`: probes are the originals; `stranger`: other people's images; `grey`: one grey image."""
+    """`identity`: probes are the originals; `stranger`: other people's images."""
     rank1: float | None
     """In %."""
     low: float
@@ -123,11 +123,6 @@ class Attacks(Model):
         """The attacks behind a worst number; empty where there is none."""
         found = (each.label for each in self.worst if (each.metric, each.recognizer) == (metric, recognizer))
         return next(found, "")
-
-    @property
-    def retry(self) -> bool:
-        """Whether one crashed, so that the same command tries it again."""
-        return any(each.reason.startswith(CRASHED) for each in self.rows)
 
     @property
     def ran(self) -> int:

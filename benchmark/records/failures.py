@@ -9,7 +9,7 @@ from pydantic import Field
 from .layout import Model, Text
 
 Outcome = Literal["refused", "crashed", "not acquired"]
-About = Literal["originals", "de-identified images", "versions"]
+About = Literal["originals", "de-identified images", "versions", "attacks"]
 
 FIRST = 3
 """So many of the images or pairs are named."""
@@ -31,7 +31,7 @@ class Failure(Model):
     """Specification of the plug-in; empty where the stage is the toolkit's own."""
     about: About
     """What was worked on; for `compare` what was compared with the originals, `versions` being the de-identified images
-    among each other."""
+    among each other. `attacks`: whatever attackers work on beyond that."""
     outcome: Outcome
     """Whose failure it is."""
     reason: Text
@@ -57,6 +57,8 @@ class Failure(Model):
 
     @property
     def _things(self) -> str:
+        if self.about == "attacks":
+            return "tasks of attackers"
         if self.stage == "compare":
             return "blocks of pairs"
         return "originals" if self.about == "originals" else "de-identified images"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..metrics.privacy.worst_case import people_found
 from ..metrics.values import Undefined
 from ..planning.attack_plan import wanted
-from ..records.attacks import AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
+from ..records.attacks import CRASHED, AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
 from ..results.attacks import IDENTITY, STRANGER, VariantDistances, VariantName
 from ..results.cell import CellResults, Setting
 from ..statistics.bootstrap_replicates import share_replicates
@@ -123,9 +123,9 @@ def report_attacks(
         counted = {each.attack for each in added if each.status == "counts"}
         kept = [each for each in candidates if each.found.name.attack in counted]
         trusted += kept
-        worst += _worst(scoring, recognizer, kept)
+        worst += _worst(scoring, recognizer, kept, added)
     if len(found.variants) > 1:
-        worst += _worst(scoring, None, trusted)
+        worst += _worst(scoring, None, trusted, rows)
     return Attacks(
         suite=told.suite.id,
         digest=told.digest,
@@ -151,21 +151,19 @@ def _rows(
     hits: dict[str, dict[int, float]] = {}
     rows: list[AttackRow] = []
     for attack in attacks:
+        reason = reasons.get(attack.id) or reasons.get(f"{attack.id}/{recognizer}") or ""
         own = [each for each in candidates if each.found.name.attack == attack.id]
-        lacking = ""
-        if attack.fuses:
+        if reason.startswith(CRASHED):
+            own = []  # what is left is another attack
+        elif attack.fuses:
             counted = {each.attack for each in rows if each.status == "counts"}
-            made = _fuse(scoring, attack, recognizer, [e for e in candidates if e.found.name.attack in counted])
-            own, lacking = ([], made) if isinstance(made, str) else ([made], "")
+            counting = [each for each in candidates if each.found.name.attack in counted]
+            made = _crashed(rows) or _fuse(scoring, attack, recognizer, counting)
+            own, reason = ([], made) if isinstance(made, str) else ([made], "")
             candidates += own
         if not own:
-            why = (
-                lacking
-                or reasons.get(attack.id)
-                or reasons.get(f"{attack.id}/{recognizer}")
-                or "not tried with this recogniser"
-            )
-            rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=why))
+            reason = reason or "not tried with this recogniser"
+            rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=reason))
             continue
         chosen = choose([each.searches for each in own], scoring.parts, by_rank1)
         controls = [] if attack.id == LADDER else scoring.controls(chosen, [*own, *candidates])
@@ -216,12 +214,22 @@ def _numbers(scoring: _Scoring, recognizer: str, chosen: Sequence[Chosen]) -> li
     return apart.values
 
 
-def _worst(scoring: _Scoring, recognizer: str | None, trusted: Sequence[_Candidate]) -> list[Worst]:
-    """The worst cases of some combinations, added to the record's values."""
+def _crashed(rows: Sequence[AttackRow]) -> str:
+    """Which attacks crashed, in half a sentence; empty when none did."""
+    names = dict.fromkeys(each.attack for each in rows if each.reason.startswith(CRASHED))
+    return f"{', '.join(names)} crashed" if names else ""
+
+
+def _worst(
+    scoring: _Scoring, recognizer: str | None, trusted: Sequence[_Candidate], rows: Sequence[AttackRow]
+) -> list[Worst]:
+    """The worst cases of some combinations, added to the record's values; none where one of the rows crashed."""
     values, units = scoring.values, scoring.units
-    if not trusted:
+    why = f"withheld: {_crashed(rows)}; the same command tries it again" if _crashed(rows) else ""
+    why = why or ("" if trusted else "no attack counts")
+    if why:
         for metric in (*WORST, "rank1_max", "people_found", "disclosure_bits"):
-            values.add(metric, Undefined("no attack counts"), 0, recognizer)
+            values.add(metric, Undefined(why), 0, recognizer)
         return []
     worst = []
     for metric, criterion in WORST.items():

@@ -62,6 +62,8 @@ _METRIC_OF_CURVE = {
 
 def _takes(crash: Failure, metric: str, recognizer: str | None, protocol: Protocol) -> bool:
     """Whether a number cannot be had because of a crash."""
+    if crash.about == "attacks":
+        return False  # `report_attacks` knows which numbers are made of what crashed
     if crash.stage in (Stage.ANALYZE.value, Stage.CROP.value) and crash.about == "originals":
         return True  # who takes part is not known
     if crash.stage == Stage.METRIC.value:

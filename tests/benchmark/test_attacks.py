@@ -155,3 +155,49 @@ def test_what_attackers_find_is_computed_anew_from_the_distances(toy_options, tm
     flattered = [each.model_copy(update={"label": "A0"}) for each in told.rows]
     wrong = outcome.record.model_copy(update={"attacks": told.model_copy(update={"rows": flattered})})
     assert "what its attackers find is not what the distances give" in recompute(wrong, found).problems
+
+
+def test_an_attack_that_crashes_has_no_number_until_it_is_tried_again(
+    toy_options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deid_bench.attackers.purification import Purify
+    from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
+    from deid_bench.benchmark.submission.recompute import recompute
+
+    options, whole = toy_options("toy_noise", attacks="A1,A4,A8"), Purify.restore
+
+    def restore(self, published):
+        if self.step == "tv":  # one of five steps
+            raise RuntimeError("fell over")
+        return whole(self, published)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Purify, "restore", restore)
+        (outcome,) = run(options, Execution(out=tmp_path / "out", backend="serial"))
+    record = outcome.record
+    assert not record.complete
+    assert record.counts.retry
+    assert [each.about for each in record.failures if each.outcome == "crashed"] == ["attacks"]
+    assert any("restore crashed" in each and "fell over" in each for each in record.alarms)
+    rows = {each.attack: each for each in record.attacks.rows}
+    assert rows["A4"].status == rows["A8"].status == "not run"
+    assert rows["A4"].reason.startswith("crashed: ")
+    assert "A4 crashed" in rows["A8"].reason
+    assert rows["A0"].status == rows["A1"].status == "counts"
+    for metric in ("rank1_worst", "eer_worst", "rank1_max", "people_found", "disclosure_bits"):
+        assert record.value(metric, "toy_recognizer").value is None
+        assert "A4 crashed" in record.value(metric, "toy_recognizer").reason
+    assert record.value("rank1_without_source", "toy_recognizer").value is not None
+    assert recompute(record, read(outcome.folder / DISTANCES_NAME)).problems == []
+    again = one(options, tmp_path / "out")
+    assert again.complete
+    assert again.attacks.row("A4", "toy_recognizer").value("rank1_without_source").value is not None
+
+
+def test_a_gallery_that_the_method_crashed_on_is_no_gallery(toy_options, tmp_path: Path) -> None:
+    method = f"{Path(__file__).parents[1] / 'misbehaving.py'}:RaisesOnSome"
+    record = one(toy_options(method, attacks="A1"), tmp_path / "out")
+    rows = {each.attack: each for each in record.attacks.rows}
+    assert rows["A0"].status == "counts"
+    assert rows["A1"].reason.startswith("crashed: ")
+    assert not record.complete
