@@ -16,7 +16,7 @@ from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
 from .planning.cells import make_cells
 from .planning.plan_file import PlanFile, Shard, check_cells
-from .run import Execution, workshop
+from .run import Execution, require_weights, workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ def work(
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(plan.options, jobs, prepare_progress)
     check_cells(plan, cells)
+    require_weights(cells)
     done = []
     with workshop(execution, jobs, progress) as start:
         for cell in cells:

@@ -91,7 +91,7 @@ def read_plan(path: Path) -> PlanFile:
         given |= {name: tuple(given[name]) for name in _LISTS}
         options = RunOptions(**given)
         return PlanFile(options, tuple(map(str, data["plugins"])), str(data["out"]), dict(data["cells"]))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise PlanError(f"{path}: {error} is missing or of another kind than expected; plan anew") from error
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from deid_bench.benchmark.engine.backends import serial
-from deid_bench.benchmark.planning.plan_file import PlanError, Shard, read_plan
+from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.planning.plan_file import PlanError, PlanFile, Shard, plan_data, read_plan
 from deid_bench.benchmark.planning.tasks import Stage
 from deid_bench.benchmark.records.record import load_record
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.cli import main
 
+CELLS_IN_A_TEXT = json.dumps({**plan_data(PlanFile(RunOptions(methods=("identity",)), (), "out", {})), "cells": "ab"})
 PER_IMAGE = set(Stage) - {Stage.COMPARE}
 
 
@@ -89,6 +91,16 @@ def test_what_goes_wrong_in_a_part_is_said_and_tried_again(write_plan, tmp_path:
     assert "no luck with this one" in capsys.readouterr().err
 
 
+def test_a_part_without_the_weights_ends_before_any_work(write_plan, tmp_path: Path, monkeypatch, capsys) -> None:
+    plan, _ = write_plan("-m", "masking", "--analyzer", "mediapipe_hands")
+    monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
+    monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "empty"))
+    monkeypatch.delenv("DEID_BENCH_WEIGHTS", raising=False)
+    assert work(plan, "1/2") == 3
+    assert "palm_detection" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_part_of_other_code_or_images_ends_before_any_work(write_plan, tmp_path: Path, capsys) -> None:
     plan, _ = write_plan("-m", "toy_noise")
     image = tmp_path / "hands" / "00_0.png"
@@ -104,7 +116,9 @@ def test_an_impossible_part_is_refused(shard: str) -> None:
         Shard.parse(shard)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "deid-bench-plan/1", "toolkit": "0.0.0"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": "deid-bench-plan/1", "toolkit": "0.0.0"}', CELLS_IN_A_TEXT]
+)
 def test_what_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text)
