@@ -83,7 +83,8 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
             else ["–", "–"]
         )
         interval = interval_text(row.difference, row.about)
-        table.add_row(row.metric, row.recognizer, f"{row.first:.3g}", f"{row.second:.3g}", interval, *p, row.verdict)
+        numbers = [row.about.text(each) for each in (row.first, row.second)]
+        table.add_row(row.metric, row.recognizer, *numbers, interval, *p, row.verdict)
     console.print(table)
     return _say(lost)
 

@@ -91,7 +91,7 @@ def _show(found: Rescored) -> None:
         name = f"{about.title}{f' ({plain(value.recognizer)})' if value.recognizer else ''}"
         text = f"{about.text(value.value)} {about.unit}".strip() if value.value is not None else f"– ({value.reason})"
         within = value.interval
-        shown = f" [{about.text(within.low)}, {about.text(within.high)}]" if within else ""
+        shown = " [{}, {}]".format(*about.bounds(within.low, within.high)) if within else ""
         click.echo(f"  {name}: {text}{shown}")
     for name, why in found.missing.items():
         click.secho(f"  {plain(name)}: cannot be computed: {plain(why)}", fg="yellow")

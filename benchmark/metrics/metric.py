@@ -100,8 +100,16 @@ class Metric:
         return self.target if self.better == "target" else None
 
     def text(self, value: float) -> str:
-        """A number as every report shows it."""
-        return f"{value:.{self.decimals}f}"
+        """A number as every report shows it; zero has no sign."""
+        return f"{value:z.{self.decimals}f}"
+
+    def bounds(self, low: float, high: float) -> tuple[str, str]:
+        """Both ends of an interval, with up to three digits more where they would look alike."""
+        for digits in range(self.decimals, self.decimals + 4):
+            ends = f"{low:z.{digits}f}", f"{high:z.{digits}f}"
+            if ends[0] != ends[1]:
+                return ends
+        return self.text(low), self.text(high)
 
     def goodness(self, value: float) -> float:
         """Larger is better, whatever the metric's direction."""

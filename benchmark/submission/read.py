@@ -2,7 +2,7 @@
 
 Nothing is written to the disk, nothing is unpickled, no plug-in is imported, and every size is bounded before memory is
 taken. What comes out satisfies the record's schema and the manifest's hashes; whether its numbers are true is another
-question (`verification_numbers`).
+question (`recompute`).
 """
 
 from __future__ import annotations

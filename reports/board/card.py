@@ -9,6 +9,7 @@ from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import Plugin, RunRecord
 from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
 from ..leaderboard.by_group import heading, kinds, rows
+from ..leaderboard.originals import on_originals
 from ..paper.latex import escape
 
 Section = tuple[str, list[tuple[str, str]]]
@@ -76,12 +77,12 @@ def _failures(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _tool(plugin: Plugin, record: RunRecord) -> list[tuple[str, str]]:
-    """A recogniser and how well it works on the originals: without this, no privacy number means anything."""
-    shown = [record.value(metric, plugin.spec) for metric in ("eer", "eer_threshold", "d_prime")]
-    text = ", ".join(
-        f"{METRICS[value.metric].title} {value.value:.4g}" for value in shown if value and value.value is not None
-    )
-    return [("specification", plugin.spec), ("on the originals", text or "–"), *_licence(plugin)]
+    """A recogniser and how well it works on the originals."""
+    lines = [("specification", plugin.spec), ("on the originals", on_originals(record, plugin.spec))]
+    threshold, about = record.value("eer_threshold", plugin.spec), METRICS["eer_threshold"]
+    if threshold is not None and threshold.value is not None:
+        lines.append((about.title, about.text(threshold.value)))
+    return [*lines, *_licence(plugin)]
 
 
 def _licence(plugin: Plugin) -> list[tuple[str, str]]:

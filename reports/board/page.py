@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._version import __version__
-from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.collection import collect
 from ...benchmark.records.record import FILE_NAME, RunRecord, find_records
 from ...benchmark.storage.lock import Notice, hold
 from ...benchmark.storage.store import save_file
 from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
+from ..leaderboard.originals import on_originals
 from ..leaderboard.table import Table
 from .ablation import Sweep, sweep_figures, sweeps
 from .card import bibtex, sections
@@ -200,16 +200,7 @@ def _statuses(tab: Tab) -> list[str]:
 
 def _originals(record: RunRecord) -> list[tuple[str, str]]:
     """How well the recognisers work on the originals: no privacy number means more than that."""
-    rows = []
-    for each in record.recognizers:
-        values = [record.value(metric, each.spec) for metric in ("eer", "d_prime")]
-        parts = [
-            f"{METRICS[value.metric].title} {value.value:.3g} {METRICS[value.metric].unit}".strip()
-            for value in values
-            if value and value.value is not None
-        ]
-        rows.append((each.spec, ", ".join(parts) or "no numbers"))
-    return rows
+    return [(each.spec, on_originals(record, each.spec)) for each in record.recognizers]
 
 
 def _images(shown: Mapping[str, Sequence[Picture]]) -> str:

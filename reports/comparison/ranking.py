@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +143,7 @@ def _differences(first: RunRecord, second: RunRecord) -> str:
 def _verdict(metric: Metric, found: Difference | Undefined) -> str:
     if isinstance(found, Undefined):
         return found.reason
-    if math.isnan(found.p_holm) or found.p_holm > SIGNIFICANT:
+    if found.p_holm > SIGNIFICANT:
         return NO_DIFFERENCE
     better = metric.better
     # For a target the difference is that of the distances from it: smaller is better.

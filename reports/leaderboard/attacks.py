@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.attacks import AttackRow
 from ...benchmark.records.record import RunRecord, Value
 
@@ -72,9 +73,10 @@ def rung_text(rung: Rung) -> str:
     value = rung.rank1
     if value is None or value.value is None:
         return rung.row.reason or "no number"
-    within = f" [{value.interval.low:.1f}, {value.interval.high:.1f}]" if value.interval else ""
+    about, interval = METRICS[RANK1], value.interval
+    within = " [{}, {}]".format(*about.bounds(interval.low, interval.high)) if interval else ""
     status = "" if rung.row.status == "counts" else f"; {rung.row.status}: {rung.row.reason}"
-    return f"{value.value:.1f} %{within}, {rung.row.label}{status}"
+    return f"{about.text(value.value)} {about.unit}{within}, {rung.row.label}{status}"
 
 
 def exposed_text(record: RunRecord, recognizer: str | None) -> str:
@@ -91,7 +93,7 @@ def exposed_text(record: RunRecord, recognizer: str | None) -> str:
 
 
 def attack_rows(records: Sequence[RunRecord]) -> list[list[str]]:
-    """The table of attacks, a heading first: a line for each method, recogniser and attack."""
+    """The table of attacks with every digit, a heading first: a line for each method, recogniser and attack."""
     heading = ["method", "dataset", "protocol", "recognizer", "attack", "made of", "counts"]
     for metric in NUMBERS:
         heading += [metric, f"{metric}_low", f"{metric}_high"]
@@ -111,5 +113,5 @@ def _three(value: Value | None) -> list[str]:
     if value is None or value.value is None:
         return ["", "", ""]
     if value.interval is None:
-        return [f"{value.value:.4g}", "", ""]
-    return [f"{value.value:.4g}", f"{value.interval.low:.4g}", f"{value.interval.high:.4g}"]
+        return [repr(value.value), "", ""]
+    return [repr(value.value), repr(value.interval.low), repr(value.interval.high)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...benchmark.metrics.catalogue import METRICS
-from ...benchmark.records.groups import GroupTest
+from ...benchmark.records.groups import GroupNumber, GroupTest
 from ...benchmark.records.record import RunRecord
 
 SHOWN = (
@@ -55,11 +55,7 @@ def rows(record: RunRecord, kind: str) -> Iterator[tuple[str, str]]:
     for metric in SHOWN:
         told = [each for each in record.groups.numbers if (each.kind, each.metric) == (kind, metric)]
         for recognizer in dict.fromkeys(each.recognizer for each in told):
-            parts = []
-            for each in told:
-                if each.recognizer == recognizer:
-                    span = f" [{each.interval.low:.3g}, {each.interval.high:.3g}]" if each.interval else ""
-                    parts.append(f"{each.group} {each.value:.3g}{span}")
+            parts = [f"{each.group} {_number(each)}" for each in told if each.recognizer == recognizer]
             title = METRICS[metric].title if metric in METRICS else "nothing found in the original, %"
             yield (
                 f"{title}{', ' + recognizer if recognizer else ''}",
@@ -68,6 +64,12 @@ def rows(record: RunRecord, kind: str) -> Iterator[tuple[str, str]]:
     for group in record.groups.groups:
         if group.kind == kind and group.reason is not None:
             yield f"{group.group} ({group.people} people)", group.reason
+
+
+def _number(found: GroupNumber) -> str:
+    # Who is not found has no metric of its own: it is a share in %, as survival is.
+    about, within = METRICS.get(found.metric, METRICS["survival"]), found.interval
+    return about.text(found.value) + (" [{}, {}]".format(*about.bounds(within.low, within.high)) if within else "")
 
 
 def _said(test: GroupTest | None) -> str:

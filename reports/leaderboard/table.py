@@ -210,7 +210,7 @@ def _cell(value: Value | None, column: Column) -> CellText:
     spread = f" ± {text(value.std)}" if value.std is not None else ""
     ends = (text(value.range.low), text(value.range.high)) if value.range else ("", "")
     over = f" ({ends[0]}–{ends[1]})" if ends[0] != ends[1] else ""
-    interval = f"[{text(within.low)}, {text(within.high)}]" if within else ""
+    interval = "[{}, {}]".format(*column.about.bounds(within.low, within.high)) if within else ""
     level = f"{100 * within.level:g} % interval {interval}; " if within else ""
     remark = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
     remark += f"; {ends[0]} to {ends[1]} over all thresholds of equal error" if value.range else ""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.metric import Block, Metric
-from ...benchmark.records.described import metrics_of
 from ...benchmark.records.record import RunRecord
 from .attacks import left_out, ran
 from .by_group import group_lines, rated
-from .table import NO_VALUE, CellText, Row, Table, leaderboards
+from .originals import on_originals
+from .table import CellText, Row, Table, leaderboards
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -194,13 +194,7 @@ def _grid(*headings: str, longest: int) -> Grid:
 def _print_recognition(console: Console, record: RunRecord) -> None:
     """How well the recognisers work on the originals: without this, nothing above means anything."""
     for each in record.recognizers:
-        parts = []
-        for metric in metrics_of([record]):
-            value = record.value(metric.name, each.spec) if "originals" in metric.blocks else None
-            if value is not None:
-                text = NO_VALUE if value.value is None else f"{metric.text(value.value)}{metric.unit}"
-                parts.append(f"{metric.title} {text}")
-        console.print(f"originals, {each.spec}: {', '.join(parts)}", highlight=False)
+        console.print(f"originals, {each.spec}: {on_originals(record, each.spec)}", highlight=False, markup=False)
 
 
 def _print_attacks(console: Console, record: RunRecord) -> None:

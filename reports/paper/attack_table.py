@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Sequence
 
+from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import RunRecord
 from ..leaderboard.attacks import NUMBERS, attack_rows, rungs
+from ..leaderboard.table import NO_VALUE
 from .formats import csv_text, markdown_text
 from .latex import escape
 
@@ -47,8 +49,10 @@ def _rows(records: Sequence[RunRecord]) -> list[list[str]]:
     for record in records:
         for rung in rungs(record):
             row = rung.row
-            numbers = [row.value(metric) for metric in NUMBERS]
-            texts = ["–" if each is None or each.value is None else f"{each.value:.1f}" for each in numbers]
+            numbers = [(METRICS[metric], row.value(metric)) for metric in NUMBERS]
+            texts = [
+                NO_VALUE if each is None or each.value is None else about.text(each.value) for about, each in numbers
+            ]
             note = "" if row.status == "counts" else row.status
             rows.append([record.method.spec, row.recognizer, row.attack, row.label, *texts, note])
     return rows

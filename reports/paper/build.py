@@ -1,6 +1,6 @@
 """The papers' tables made from records, with the printed numbers beside the measured ones.
 
-`paper_tables` computes them; LaTeX, CSV, Markdown and text read what it returns (`table_formats`).
+`paper_tables` computes them; LaTeX, CSV, Markdown and text read what it returns (`formats`).
 """
 
 from __future__ import annotations

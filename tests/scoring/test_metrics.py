@@ -116,3 +116,11 @@ def test_intervals_stand_where_a_metric_says_that_it_is_resampled(path):
     for value in record.values:
         if value.interval is not None:
             assert catalogue_of(record)[value.metric].resampling != "none", value.metric
+
+
+def test_zero_has_no_sign_and_ends_of_an_interval_do_not_look_alike():
+    rr = METRICS["rr"]
+    assert (rr.text(-0.04), rr.text(0.7)) == ("0.0", "0.7")
+    assert rr.bounds(0.68, 0.72) == ("0.68", "0.72")
+    assert rr.bounds(12.34, 56.78) == ("12.3", "56.8")
+    assert rr.bounds(0.7, 0.7) == ("0.7", "0.7")

@@ -71,7 +71,8 @@ export function tooltips(current, tips) {
     const { data, rows } = current(), column = data.columns[c], r = rows.indexOf(cell?.parentElement);
     hide();
     if (!column || (r < 0 && cell.tagName === "TD")) return;
-    const full = r < 0 || data.value[c][r] === null ? "" : `${data.value[c][r]} ${column.unit}${data.spread[c][r] && `${data.spread[c][r]} over the images`}`;
+    // Six digits are more than any number here is known to; the record and the CSV have all.
+    const full = r < 0 || data.value[c][r] === null ? "" : `${Number(data.value[c][r].toPrecision(6))} ${column.unit}${data.spread[c][r] && `${data.spread[c][r]} over the images`}`;
     const about = r < 0 ? [tips[column.metric]] : [full, data.interval[c][r] && `95 % interval ${data.interval[c][r]}`, data.remarks[data.remark[c][r]]];
     tip.replaceChildren(make("b", {}, column.name), ...about.filter(Boolean).map((line) => make("span", {}, line)));
     tip.hidden = false;

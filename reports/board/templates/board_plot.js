@@ -1,6 +1,6 @@
 // The trade-off plot for other axes and for the rows that pass the filters; the first one is drawn into the page.
 import { $, goodness, state } from "./board_state.js";
-const LEFT = 64, RIGHT = 696, TOP = 16, BOTTOM = 352; // as in plots_svg.py
+const LEFT = 64, RIGHT = 696, TOP = 16, BOTTOM = 352; // as in svg.py
 
 function draw(parent, tag, attributes, text = "") {
   const element = document.createElementNS(parent.namespaceURI, tag);
@@ -26,7 +26,7 @@ export function applyPlot(view) {
   if (view.drawn === (view.drawn = [x, y, ...shown].join())) return; // sorting leaves it as it is
   const rows = data.rows.map((_, r) => r).filter((r) => shown[r] && data.value[x][r] !== null && data.value[y][r] !== null);
   const [right, above] = [data.columns[x], data.columns[y]], across = scale(right, LEFT, RIGHT), up = scale(above, BOTTOM, TOP);
-  svg.innerHTML = right.axis.across + above.axis.up; // drawn and escaped by plots_svg.py
+  svg.innerHTML = right.axis.across + above.axis.up; // drawn and escaped by svg.py
   svg.setAttribute("aria-label", `${above.name} against ${right.name} of ${rows.length} methods`);
   const centre = (LEFT + RIGHT) / 2, note = rows.length ? "" : "No row that passes the filters has both numbers.";
   draw(svg, "text", { x: centre, y: (TOP + BOTTOM) / 2, "text-anchor": "middle" }, note);
