@@ -56,8 +56,9 @@ class Scored:
     files: dict[str, bytes]
     """The score arrays, and the replicates behind the intervals, by file name."""
     attacks: Attacks | None = None
-    groups: Groups | None = None
     """What attackers found; None where none was asked for."""
+    groups: Groups | None = None
+    """Numbers by group of people; None where the dataset knows none."""
 
 
 @single_threaded()
