@@ -53,6 +53,24 @@ def make_cluster(values: dict[str, Any]) -> Any:
     return Cluster(values["scheduler"], values["insecure"], values["tls_ca"], values["tls_cert"], values["tls_key"])
 
 
+class RootSeed(click.ParamType):
+    """A whole number, or `random` for one that nobody can guess; it stands in the record like any other."""
+
+    name = "INTEGER|random"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value == "random":
+            import secrets
+
+            return secrets.randbits(53)  # the most that every reader of JSON keeps exactly
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"expected a whole number or random, got {value!r}", param, ctx)
+
+
 def run_options(function: F) -> F:
     """What to run; the same for `run` and `plan`."""
     decorators = (
@@ -101,7 +119,10 @@ def run_options(function: F) -> F:
             help="Attackers who try: none, basic, full (slow: trained networks), or names such as A1,A2a.  "
             "[default: what the protocol says]",
         ),
-        click.option("--root-seed", type=int, default=0, show_default=True, help="Seed that all others come from."),
+        click.option(
+            "--root-seed", type=RootSeed(), default=0, show_default=True,
+            help="Seed that all others come from; random: drawn anew, for pictures that are to be published.",
+        ),
         click.option(
             "--limit", type=click.IntRange(1), default=None, metavar="N",
             help="First N identities only: a smoke test, marked as not comparable.",

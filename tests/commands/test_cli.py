@@ -217,3 +217,17 @@ def test_options_take_one_name_and_a_path_as_text() -> None:
     assert Execution(out="results").out == Path("results")
     with pytest.raises(PluginError, match="--limit"):
         RunOptions(methods="masking", limit=-1)
+
+
+def test_a_root_seed_is_a_number_or_drawn(toy_arguments, toy_plugin_arguments, tmp_path: Path, capsys) -> None:
+    arguments = [*toy_plugin_arguments, "run", "-m", "toy_noise", *toy_arguments, "--backend", "serial", "--out"]
+    drawn = []
+    for name in ("a", "b"):
+        assert main([*arguments, str(tmp_path / name), "--root-seed", "random"]) == 0
+        (path,) = (tmp_path / name).glob("*/run.json")
+        drawn.append(json.loads(path.read_text())["root_seed"])
+    assert drawn[0] != drawn[1]
+    assert main([*arguments, str(tmp_path / "a"), "--root-seed", str(drawn[0])]) == 0
+    assert len(list((tmp_path / "a").glob("*/run.json"))) == 1, "the seed that was drawn finds its record again"
+    assert main([*arguments, str(tmp_path / "c"), "--root-seed", "dice"]) == 2
+    assert "expected a whole number or random, got 'dice'" in capsys.readouterr().err
