@@ -16,9 +16,10 @@ from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import Plugin, Task, compare_tasks
 from .records.attacks import CRASHED
-from .results.attacks import IDENTITY, STRANGER, AttackResults, VariantDistances, VariantName
+from .results.attacks import AttackResults, VariantDistances, VariantName
 from .results.blocks import join_blocks
 from .results.cell import Matrix
+from .suites import IDENTITY, STRANGER, Control
 
 
 @dataclass(slots=True)
@@ -199,6 +200,8 @@ class _Run:
     def distances(self, variant: Variant) -> VariantDistances | str:
         """Distances of a combination, or why there are none."""
         gallery = self.material.galleries[variant.gallery]
+        if not gallery:
+            return "there is no image that the attacker could put through the method"
         if variant.gallery == "parrot":
             self.touched.update(self.material.parroted)
         touched = variant.restorer if variant.gallery == "parrot" else None
@@ -221,15 +224,17 @@ class _Run:
 
     def _controls(
         self, variant: Variant, state: str | None, columns: Sequence[str | None], touched: Plugin | None
-    ) -> dict[str, Matrix]:
+    ) -> dict[Control, Matrix]:
         """What the same attack makes of probes whose answer is known."""
-        unchanged = self._templates(self.material.unchanged, variant.restorer)
-        strangers = self._templates(self.material.strangers, variant.restorer)
-        originals = columns if variant.gallery == "originals" else self._templates(self.material.everybody, touched)
-        return {
-            IDENTITY: self._compare(variant, state, unchanged, originals),
-            STRANGER: self._compare(variant, state, strangers, columns),
-        }
+        found: dict[Control, Matrix] = {}
+        if IDENTITY in variant.attack.controls:
+            unchanged = self._templates(self.material.unchanged, variant.restorer)
+            originals = columns if variant.gallery == "originals" else self._templates(self.material.everybody, touched)
+            found[IDENTITY] = self._compare(variant, state, unchanged, originals)
+        if STRANGER in variant.attack.controls:
+            strangers = self._templates(self.material.strangers, variant.restorer)
+            found[STRANGER] = self._compare(variant, state, strangers, columns)
+        return found
 
     def _templates(self, shown: Sequence[Shown], restorer: Plugin | None) -> list[str | None]:
         """Digests of the templates; None where an image has none."""

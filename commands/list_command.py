@@ -54,7 +54,7 @@ def _rows(what: str) -> list[dict[str, Any]]:
         from ..benchmark.suites import suites
 
         return [
-            {"name": each.id, "description": f"{each.title} ({each.level})", "origin": suite.id}
+            {"name": each.id, "description": each.title, "origin": suite.id}
             for suite in suites().values()
             for each in suite.attack
         ]

@@ -116,7 +116,7 @@ def run_options(function: F) -> F:
         ),
         click.option(
             "--attacks", default="", metavar="LEVEL",
-            help="Attackers who try: none, basic, full (slow: trained networks), or names such as A1,A2a.  "
+            help="Attackers who try: none, basic, or names such as A1,A2a.  "
             "[default: what the protocol says]",
         ),
         click.option(

@@ -92,3 +92,19 @@ class Blackens:
 
     def deidentify(self, batch):
         return [request.image * 0 + 50 if _some(request.image) else request.image.copy() for request in batch]
+
+
+class Veils:
+    """Halves the contrast of the middle of the square, and says so."""
+
+    from deid_bench.deidentifiers.base import MethodInfo
+
+    info = MethodInfo(name="veils", version="1", modality=("palm",), description="Veils", licence="CC0-1.0")
+
+    def repaints(self, request):
+        region = np.zeros(request.image.shape[:2], bool)
+        region[28:68, 20:60] = True
+        return region
+
+    def deidentify(self, batch):
+        return [np.where(self.repaints(each)[..., None], each.image // 2 + 64, each.image) for each in batch]

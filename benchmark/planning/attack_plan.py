@@ -16,7 +16,6 @@ from ..suites import (
     AS_PUBLISHED,
     FROZEN,
     NOT_ASKED,
-    OWN_ENCODER,
     Attack,
     Gallery,
     Pooling,
@@ -28,7 +27,7 @@ from .auxiliary import AuxiliaryPeople
 from .tasks import Plugin, plugin_of
 
 DEFAULT_SUITE = "attacks/1.0"
-NONE, BASIC, FULL = "none", "basic", "full"
+NONE, BASIC = "none", "basic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,6 @@ class Variant:
             "probe": None if self.restorer is None else self.restorer.digest,
             "recognizer": None if self.adapter is None else self.adapter.digest,
             "pooling": self.pooling,
-            "candidates": self.attack.candidates,
         }
 
 
@@ -79,7 +77,7 @@ class AttackPlan:
 
     suite: Suite
     asked: tuple[str, ...]
-    """As typed: `basic`, `full`, or names of attacks."""
+    """As typed: `basic`, or names of attacks."""
     attacks: tuple[PlannedAttack, ...]
     auxiliary: AuxiliaryPeople
 
@@ -107,10 +105,8 @@ def wanted(suite: Suite, asked: Sequence[str]) -> dict[str, str]:
     Raises:
         SuiteError: a name is no attack.
     """
-    if tuple(asked) == (FULL,):
-        return {each.id: "" for each in suite.attack}
     if tuple(asked) == (BASIC,):
-        return {each.id: "" if each.level == BASIC else "needs --attacks full" for each in suite.attack}
+        return {each.id: "" for each in suite.attack}
     named = {"A0", *(suite.get(each).id for each in asked)}
     return {each.id: "" if each.id in named else NOT_ASKED for each in suite.attack}
 
@@ -122,8 +118,8 @@ def parse_asked(text: str) -> tuple[str, ...]:
         SuiteError: a level stands beside other names.
     """
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if len(parts) > 1 and {NONE, BASIC, FULL} & set(parts):
-        raise SuiteError(f"--attacks takes none, basic, full or names of attacks, got {text!r}")
+    if len(parts) > 1 and {NONE, BASIC} & set(parts):
+        raise SuiteError(f"--attacks takes none, basic or names of attacks, got {text!r}")
     return parts
 
 
@@ -141,8 +137,8 @@ def plan_attacks(
         protocol: of the cell.
         method: that is attacked.
         repetitions: versions of each image.
-        asked: `basic`, `full` or names.
-        auxiliary: finds the people to learn on; only called where an attack learns.
+        asked: `basic` or names.
+        auxiliary: finds the people to learn on; only called where an attack needs some.
         suite: None: that of the protocol, else the newest.
 
     Raises:
@@ -157,14 +153,19 @@ def plan_attacks(
         degradation=str(getattr(method.info, "degradation", "")),
         repaints=hasattr(method.resolved.cls, "repaints"),
     )
-    learns = any(_learns(each) and not unwanted[each.id] for each in suite.attack)
-    people = auxiliary(suite) if learns else AuxiliaryPeople((), "", "no attack learns")
+    needed = any(_needs_people(each, method) and not unwanted[each.id] for each in suite.attack)
+    people = auxiliary(suite) if needed else AuxiliaryPeople((), "", "no attack needs any")
     attacks = tuple(_planned(each, unwanted[each.id], target, repetitions, people, method) for each in suite.attack)
     return AttackPlan(suite, tuple(asked), attacks, people)
 
 
-def _learns(attack: Attack) -> bool:
-    return any(each not in (FROZEN, OWN_ENCODER) for each in attack.recognizer)
+def _needs_people(attack: Attack, method: Plugin) -> bool:
+    """Whether somebody is learned on, or gives his image to a method that makes images out of other people's."""
+    return any(each != FROZEN for each in attack.recognizer) or ("parrot" in attack.gallery and _takes_donors(method))
+
+
+def _takes_donors(method: Plugin) -> bool:
+    return "donor" in method.info.needs
 
 
 def _planned(
@@ -178,11 +179,15 @@ def _planned(
         return PlannedAttack(attack, (), "one version of each image; --seeds N makes several")
     probes, why_probes = _parts(attack.probe, AS_PUBLISHED, "probe", target, "")
     adapters, why_adapters = _parts(attack.recognizer, FROZEN, "recognizer", target, people.reason)
-    if not probes or not adapters:
-        return PlannedAttack(attack, (), why_probes or why_adapters)
+    galleries, why_gallery = attack.gallery, ""
+    if _takes_donors(method) and not people.samples:
+        galleries = tuple(each for each in galleries if each != "parrot")
+        why_gallery = f"whose images the method took is not known, and there is nobody else to take: {people.reason}"
+    if not probes or not adapters or not galleries:
+        return PlannedAttack(attack, (), why_probes or why_adapters or why_gallery)
     variants = tuple(
         Variant(attack, gallery, restorer, adapter, pooling)
-        for gallery, restorer, adapter, pooling in itertools.product(attack.gallery, probes, adapters, attack.pooling)
+        for gallery, restorer, adapter, pooling in itertools.product(galleries, probes, adapters, attack.pooling)
     )
     return PlannedAttack(attack, variants)
 

@@ -55,7 +55,7 @@ class RunOptions:
     limit: int = 0
     """Take the first so many identities only; 0 = all. A limited run is a smoke test and never comparable."""
     attacks: str = ""
-    """`none`, `basic`, `full` or names of attacks, separated by commas. Empty: what the protocol says."""
+    """`none`, `basic` or names of attacks, separated by commas. Empty: what the protocol says."""
 
     def __post_init__(self) -> None:
         for name in ("methods", "datasets", "recognizers", "metrics"):

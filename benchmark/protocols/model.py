@@ -86,7 +86,7 @@ class AttackRule(_Section):
 
     suite: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*/[0-9]+\.[0-9]+$", max_length=60)
     """The suite of attacks, by id and version."""
-    level: Literal["none", "basic", "full"]
+    level: Literal["none", "basic"]
     """What a run tries that says nothing about attacks."""
 
 

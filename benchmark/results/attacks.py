@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..suites import Control
+
 Matrix = NDArray[np.float32]
 """Distances; NaN where there is none."""
-
-
-IDENTITY, STRANGER = "identity", "stranger"
-"""Controls: probes are the unchanged originals, one of each identity; or images of people who are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class VariantName:
     slots: str
     """What fills them: gallery, probe, recogniser, pooling."""
     gallery: str
-    """`originals`, `parrot` or `seed`: what the columns of its distances are."""
+    """`originals` or `parrot`: what the columns of its distances are."""
     pooling: str
 
 
@@ -36,8 +34,10 @@ class VariantDistances:
     name: VariantName
     distances: Matrix
     """(versions, columns of its gallery)."""
-    controls: Mapping[str, Matrix] = field(default_factory=dict)
-    """By name of the control: (control probes, columns). Columns of `identity` are the originals whatever the gallery."""
+    controls: Mapping[Control, Matrix] = field(default_factory=dict)
+    """Of those that the suite asks for: (control probes, columns). Probes of `identity` are unchanged originals, one of
+    each identity, and its columns the originals whatever the gallery; probes of `stranger` are of people who are
+    nobody's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

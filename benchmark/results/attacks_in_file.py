@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..storage.strict_zip import Refused
-from .attacks import IDENTITY, STRANGER, AttackResults, VariantDistances, VariantName
+from ..suites import CONTROLS, IDENTITY
+from .attacks import AttackResults, VariantDistances, VariantName
 
 MAX_VARIANTS = 900
-_CONTROLS = (IDENTITY, STRANGER)
 
 Take = Callable[[str, str, int], NDArray[Any]]
 """Takes an array out of the file: name, kind of its numbers, axes."""
@@ -34,7 +34,7 @@ def attack_matrices(found: AttackResults) -> dict[str, NDArray[np.float32]]:
     listed = [each for variants in found.variants.values() for each in variants]
     matrices = {f"attack_distances_{index}": each.distances for index, each in enumerate(listed)}
     for index, each in enumerate(listed):
-        matrices |= {f"attack_{name}_{index}": each.controls[name] for name in _CONTROLS if name in each.controls}
+        matrices |= {f"attack_{name}_{index}": each.controls[name] for name in CONTROLS if name in each.controls}
     return matrices
 
 
@@ -84,10 +84,10 @@ def read_attacks(
         raise Refused("attacks: expected two numbers of people and images, and at most " f"{MAX_VARIANTS} variants")
     found: dict[str, list[VariantDistances]] = {name: [] for name in recognizers}
     for index, (number, attack, gallery, pooling, slots) in enumerate(told):
-        if not number.isdigit() or int(number) >= len(recognizers) or gallery not in ("originals", "parrot", "seed"):
+        if not number.isdigit() or int(number) >= len(recognizers) or gallery not in ("originals", "parrot"):
             raise Refused(f"attacks: variant {index} is of no recogniser or gallery of this file")
         columns = len(parrots) if gallery == "parrot" else usable
-        own = {name: f"attack_{name}_{index}" for name in _CONTROLS if f"attack_{name}_{index}" in names}
+        own = {name: f"attack_{name}_{index}" for name in CONTROLS if f"attack_{name}_{index}" in names}
         distances = _sized(take(f"attack_distances_{index}", "f", 2), versions, columns)
         matrices = {
             name: _sized(take(key, "f", 2), len(controls), usable if name == IDENTITY else columns)

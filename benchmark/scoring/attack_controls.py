@@ -9,10 +9,10 @@ import numpy as np
 
 from ..metrics.values import Undefined
 from ..records.attacks import Control
-from ..results.attacks import IDENTITY, STRANGER, VariantDistances
-from ..results.cell import CellResults, Setting
+from ..results.cell import CellResults, Matrix, Setting
 from ..statistics.uncertainty import wilson
-from .attack_tables import Bools, Searches
+from ..suites import IDENTITY, STRANGER
+from .attack_tables import Bools, Indexes, Searches
 
 FALSE_ALARM_Z = 3.3
 """Deviations from chance that one attack in about two thousand shows by itself."""
@@ -24,19 +24,23 @@ SIGNIFICANT = 0.05
 def control_searches(
     setting: Setting,
     results: CellResults,
-    found: VariantDistances,
-    name: str,
+    matrix: Matrix,
+    entries: Indexes,
     place: Mapping[str, int],
     enrolled: Bools,
-) -> Searches | None:
-    """Probes of a control as searches; None where the control was not run."""
+) -> Searches:
+    """Probes of a control as searches.
+
+    Args:
+        setting: protocol and samples.
+        results: of the cell.
+        matrix: (control probes, entries) distances.
+        entries: of each column, which of the usable samples it was made from.
+        place: number of each identity.
+        enrolled: (usable samples,) whether the recogniser has a template of the original.
+    """
     assert results.attacks is not None
-    matrix = found.controls.get(name)
-    if matrix is None:
-        return None
     usable = results.usable
-    everything = name == IDENTITY or found.name.gallery == "originals"
-    entries = np.arange(len(usable)) if everything else np.array(results.attacks.parrots, dtype=np.intp)
     asked = setting.queries
     gallery = [bool(enrolled[i]) and (asked is None or usable[i].sample_id not in asked) for i in entries]
     columns = np.array(gallery, dtype=bool)
@@ -60,11 +64,14 @@ def judge(name: str, found: Searches | None, plain: Searches | None) -> Control 
 
     Args:
         name: of the control.
-        found: of the attack; None: the control was not run.
+        found: of the attack; None: the control was not run, and is not passed.
         plain: the same probes before the plain recogniser, for the control `identity`.
+
+    Returns:
+        The verdict; None where the plain recogniser itself finds nothing to be held against.
     """
     if found is None:
-        return None
+        return Control(name=name, rank1=None, low=0.0, high=100.0, passed=False)
     value = found.rank1()
     share = None if isinstance(value, Undefined) else value
     if name == STRANGER:
@@ -86,19 +93,27 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
+def worst_controls(verdicts: Sequence[Sequence[Control]]) -> list[Control]:
+    """Of several combinations each control once: the last that was not passed, else the first."""
+    found: dict[str, Control] = {}
+    for each in (control for controls in verdicts for control in controls):
+        if each.name not in found or not each.passed:
+            found[each.name] = each
+    return list(found.values())
+
+
 def failed(controls: Sequence[Control]) -> str:
     """What went wrong, in half a sentence; empty when nothing did."""
-    words = {
-        IDENTITY: "on unchanged images it finds fewer than the plain recogniser",
-        STRANGER: "it finds people in images of strangers",
-    }
-    return "; ".join(
-        f"{words[each.name]} ({'none' if each.rank1 is None else f'{each.rank1:.0f} %'}, "
-        f"{'at least' if each.name == IDENTITY else 'at most'} "
-        f"{each.low if each.name == IDENTITY else each.high:.0f} % expected)"
-        for each in controls
-        if not each.passed
-    )
+    return "; ".join(_failure(each) for each in controls if not each.passed)
+
+
+def _failure(control: Control) -> str:
+    if control.rank1 is None:
+        return f"its control {control.name} gives no number"
+    if control.name == IDENTITY:
+        within = f"{control.rank1:.0f} %, at least {control.low:.0f} % expected"
+        return f"on unchanged images it finds fewer than the plain recogniser ({within})"
+    return f"it finds people in images of strangers ({control.rank1:.0f} %, at most {control.high:.0f} % expected)"
 
 
 def weaker(hits: Mapping[int, float], reference: Mapping[int, float], seed: int) -> bool:

@@ -54,8 +54,8 @@ class Searches:
         """Only the images of some people, in a gallery of some people."""
         rows = np.array([each in asked for each in self.subjects], dtype=bool)
         columns = np.array([each in gallery for each in self.places], dtype=bool)
-        moved = np.cumsum(columns) - 1
-        there = (self.source >= 0) & columns[self.source]
+        moved = np.append(np.cumsum(columns) - 1, -1)  # a source of -1 stays one
+        there = np.append(columns, False)[self.source]
         return Searches(
             self.distances[np.ix_(rows, columns)],
             self.own[rows],

@@ -12,12 +12,12 @@ from ..metrics.privacy.worst_case import people_found
 from ..metrics.values import Undefined
 from ..planning.attack_plan import wanted
 from ..records.attacks import CRASHED, AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
-from ..results.attacks import IDENTITY, STRANGER, VariantDistances, VariantName
-from ..results.cell import CellResults, Setting
+from ..results.attacks import VariantDistances, VariantName
+from ..results.cell import CellResults, Matrix, Setting
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.simultaneous import Largest, largest_share
 from ..statistics.uncertainty import Draws, Replicates
-from ..suites import NOT_ASKED, Attack
+from ..suites import IDENTITY, NOT_ASKED, Attack
 from .attack_choice import (
     Chosen,
     Criterion,
@@ -33,13 +33,12 @@ from .attack_choice import (
     linkability,
     rank1,
 )
-from .attack_controls import control_searches, failed, judge, weaker
+from .attack_controls import control_searches, failed, judge, weaker, worst_controls
 from .attack_fusion import fused
 from .attack_people import disclosure, exposed, found_by_person
-from .attack_tables import FMR_LIMITS, Searches, searches
+from .attack_tables import FMR_LIMITS, Indexes, Searches, searches
 from .numbers import Units, Values, clustered
 
-LADDER = "A0"
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
 
@@ -84,23 +83,30 @@ class _Scoring:
             return np.ones(len(self.results.usable), dtype=bool)
         return np.asarray(np.isfinite(np.diagonal(known.originals)))
 
-    def controls(self, chosen: Sequence[Chosen], candidates: Sequence[_Candidate]) -> list[Control]:
-        """Of the combinations that were chosen, each control once: the first that did not pass, else the first."""
-        found: dict[str, Control] = {}
-        plain = next((each for each in candidates if each.found.name.attack == LADDER), None)
-        for name in (IDENTITY, STRANGER):
-            for each in chosen:
-                candidate = candidates[each.index]
-                enrolled = self._enrolled(candidate.recognizer)
-                probe = self._control(candidate, name, enrolled)
-                reference = None if plain is None else self._control(plain, IDENTITY, enrolled)
-                verdict = judge(name, probe, reference)
-                if verdict is not None and (name not in found or not verdict.passed):
-                    found[name] = verdict
-        return list(found.values())
+    def plain(self, recognizer: str) -> Searches | None:
+        """The controls' unchanged images before the recogniser as it is; None where its distances are not there."""
+        assert self.results.attacks is not None
+        known = self.results.distances.get(recognizer)
+        if known is None:
+            return None
+        rows = np.array(self.results.attacks.controls, dtype=np.intp)
+        return self._control(known.originals[rows], np.arange(len(self.results.usable)), recognizer)
 
-    def _control(self, candidate: _Candidate, name: str, enrolled: NDArray[np.bool_]) -> Searches | None:
-        return control_searches(self.setting, self.results, candidate.found, name, self.place, enrolled)
+    def controls(self, attack: Attack, candidate: _Candidate, plain: Searches | None) -> list[Control]:
+        """What a combination makes of the controls that its attack has to pass."""
+        assert self.results.attacks is not None
+        verdicts = []
+        for name in attack.controls:
+            matrix, entries = candidate.found.controls.get(name), np.arange(len(self.results.usable))
+            if name != IDENTITY and candidate.found.name.gallery == "parrot":
+                entries = np.array(self.results.attacks.parrots, dtype=np.intp)
+            probe = None if matrix is None else self._control(matrix, entries, candidate.recognizer)
+            verdicts.append(judge(name, probe, plain))
+        return [each for each in verdicts if each is not None]
+
+    def _control(self, matrix: Matrix, entries: Indexes, recognizer: str) -> Searches:
+        enrolled = self._enrolled(recognizer)
+        return control_searches(self.setting, self.results, matrix, entries, self.place, enrolled)
 
 
 def report_attacks(
@@ -118,10 +124,8 @@ def report_attacks(
     trusted: list[_Candidate] = []
     for recognizer in found.variants:
         candidates = scoring.candidates(recognizer)
-        added = _rows(scoring, asked, recognizer, candidates)
+        added, kept = _rows(scoring, asked, recognizer, candidates)
         rows += added
-        counted = {each.attack for each in added if each.status == "counts"}
-        kept = [each for each in candidates if each.found.name.attack in counted]
         trusted += kept
         worst += _worst(scoring, recognizer, kept, added)
     if len(found.variants) > 1:
@@ -143,10 +147,12 @@ def report_attacks(
 
 
 def _rows(
-    scoring: _Scoring, attacks: Sequence[Attack], recognizer: str, candidates: list[_Candidate]
-) -> list[AttackRow]:
-    """One row for each attack of the suite, in its order; a fusion is added to the candidates."""
+    scoring: _Scoring, attacks: Sequence[Attack], recognizer: str, candidates: Sequence[_Candidate]
+) -> tuple[list[AttackRow], list[_Candidate]]:
+    """One row for each attack of the suite, in its order, and the combinations that count."""
     assert scoring.results.attacks is not None
+    plain = scoring.plain(recognizer)
+    trusted: list[_Candidate] = []
     reasons = scoring.results.attacks.reasons
     hits: dict[str, dict[int, float]] = {}
     rows: list[AttackRow] = []
@@ -156,37 +162,39 @@ def _rows(
         if reason.startswith(CRASHED):
             own = []  # what is left is another attack
         elif attack.fuses:
-            counted = {each.attack for each in rows if each.status == "counts"}
-            counting = [each for each in candidates if each.found.name.attack in counted]
-            made = _crashed(rows) or _fuse(scoring, attack, recognizer, counting)
+            made = _crashed(rows) or _fuse(scoring, attack, recognizer, trusted)
             own, reason = ([], made) if isinstance(made, str) else ([made], "")
-            candidates += own
         if not own:
             reason = reason or "not tried with this recogniser"
             rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=reason))
             continue
         chosen = choose([each.searches for each in own], scoring.parts, by_rank1)
-        controls = [] if attack.id == LADDER else scoring.controls(chosen, [*own, *candidates])
-        hits[attack.id] = found_by_person(chosen)
+        taken = [own[each.index] for each in chosen]
+        verdicts = [scoring.controls(attack, each, plain) for each in own]
+        controls = worst_controls([verdicts[each.index] for each in chosen])
         why = failed(controls)
         row = AttackRow(
             attack=attack.id,
             recognizer=recognizer,
-            label=_label([own[each.index] for each in chosen]),
-            slots=[own[each.index].found.name.slots for each in chosen],
+            label=_label(taken),
+            slots=[each.found.name.slots for each in taken],
             status="control failed" if why else "counts",
             reason=why,
             values=_numbers(scoring, recognizer, chosen),
             controls=controls,
         )
         if not why:
+            own_hits = found_by_person(chosen)
             lower = [each for each in attack.stronger_than if each in hits]
-            beaten = [each for each in lower if weaker(hits[attack.id], hits[each], len(rows))]
-            if beaten:
+            beaten = [each for each in lower if weaker(own_hits, hits[each], len(rows))]
+            if not beaten:
+                hits[attack.id] = own_hits
+                trusted += [each for each, verdict in zip(own, verdicts, strict=True) if not failed(verdict)]
+            else:
                 reason = f"finds fewer than {', '.join(beaten)}, whose attacker knows less"
                 row = row.model_copy(update={"status": "not converged", "reason": reason})
         rows.append(row)
-    return rows
+    return rows, trusted
 
 
 def _fuse(scoring: _Scoring, attack: Attack, recognizer: str, counted: Sequence[_Candidate]) -> _Candidate | str:

@@ -12,17 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...plugins.specs import suggest
 from ..storage.digest import digest
 
-Gallery = Literal["originals", "parrot", "seed"]
-"""`originals`; `parrot`: these, put through the method with other seeds; `seed`: with the seed of the probe."""
+Gallery = Literal["originals", "parrot"]
+"""`originals`; `parrot`: these, put through the method with other seeds."""
 Pooling = Literal["one", "mean", "nearest"]
 """Of the versions of one image: each for itself; the mean of their distances; the least."""
-Level = Literal["basic", "full"]
+Control = Literal["identity", "stranger"]
+"""What an attack has to find where the answer is known: on unchanged images as many as the plain recogniser does; in
+images of people who are nobody's, nobody beyond chance."""
+
+IDENTITY: Control = "identity"
+STRANGER: Control = "stranger"
+CONTROLS: tuple[Control, ...] = (IDENTITY, STRANGER)
 
 AS_PUBLISHED, FROZEN = "published", "frozen"
 """The probe as it is; the recogniser as it is."""
-OWN_ENCODER = "own"
-"""As a recogniser: the method's own network."""
-
 
 NOT_ASKED = "not asked for"
 """Why an attack does not run that a user did not name; records leave it out."""
@@ -62,19 +65,16 @@ class Attack(_Part):
     title: str
     knows: str
     """Who the attacker is, in plain words."""
-    level: Level = "basic"
     gallery: tuple[Gallery, ...] = ("originals",)
     probe: tuple[str, ...] = (AS_PUBLISHED,)
     """`published`, or specifications of attackers with this slot."""
     recognizer: tuple[str, ...] = (FROZEN,)
-    """`frozen`, `own` or specifications of attackers with this slot."""
+    """`frozen`, or specifications of attackers with this slot."""
     pooling: tuple[Pooling, ...] = ("one",)
-    systems: tuple[str, ...] = ()
-    """Recognisers of the attacker's own; empty: those of the protocol."""
-    candidates: int = 0
-    """Gallery `seed`: how many of the nearest gallery images are made anew with the probe's seed."""
+    controls: tuple[Control, ...] = CONTROLS
+    """What it has to pass in order to count."""
     fuses: bool = False
-    """Weighs the scores of all attacks before it."""
+    """Weighs the scores of all attacks before it that count, and has no probes of its own for controls."""
     stronger_than: tuple[str, ...] = ()
     """Attacks whose attackers know less: who does significantly worse than one of them did not try hard enough."""
 
@@ -98,8 +98,8 @@ class Suite(_Part):
             unknown = set(each.stronger_than) - seen
             if unknown:
                 raise ValueError(f"{each.id}: stronger than {', '.join(sorted(unknown))}, which is no attack before it")
-            if (each.candidates > 0) != ("seed" in each.gallery):
-                raise ValueError(f"{each.id}: candidates go with the gallery `seed`, and with no other")
+            if each.fuses and each.controls:
+                raise ValueError(f"{each.id}: a fusion has no controls; say controls = []")
             seen.add(each.id)
         if not self.attack or self.attack[0].id != "A0":
             raise ValueError("the first attack should be A0, the ignorant one")

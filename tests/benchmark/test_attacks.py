@@ -120,8 +120,10 @@ def test_back_ends_and_restarts_give_the_same_bytes(toy_options, tmp_path: Path)
 def test_wrong_names_show_before_any_work(toy_options) -> None:
     with pytest.raises(SuiteError, match="did you mean 'A1'"):
         make_cells(toy_options("identity", attacks="A11"), 1)
-    with pytest.raises(SuiteError, match="none, basic, full"):
+    with pytest.raises(SuiteError, match="none, basic or names"):
         make_cells(toy_options("identity", attacks="basic,A1"), 1)
+    with pytest.raises(SuiteError, match="no attack 'full'"):
+        make_cells(toy_options("identity", attacks="full"), 1)
 
 
 def test_a_suite_is_checked() -> None:
@@ -135,7 +137,8 @@ def test_a_suite_is_checked() -> None:
         (attack.format("A0") + 'gallery=["somewhere"]\n', "attack.0.gallery"),
         (attack.format("A0") + "speed=3\n", "attack.0.speed"),
         (attack.format("A0") * 2, "twice"),
-        (attack.format("A0") + 'gallery=["seed"]\n', "candidates"),
+        (attack.format("A0") + 'controls=["grey"]\n', "attack.0.controls"),
+        (attack.format("A0") + "fuses=true\n", "controls = "),
         ("[[attack", "no TOML"),
     ):
         with pytest.raises(SuiteError, match=words):
@@ -201,3 +204,25 @@ def test_a_gallery_that_the_method_crashed_on_is_no_gallery(toy_options, tmp_pat
     assert rows["A0"].status == "counts"
     assert rows["A1"].reason.startswith("crashed: ")
     assert not record.complete
+
+
+def test_a_method_of_other_peoples_images_is_parroted_with_auxiliary_people_or_not_at_all(
+    toy_options, tmp_path: Path, learners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = one(toy_options("other", attacks="A1,A4"), tmp_path / "some")
+    assert {each.attack: each.status for each in record.attacks.rows} == dict.fromkeys(("A0", "A1", "A4"), "counts")
+    monkeypatch.setattr(cells, "rendered_people", lambda *_: AuxiliaryPeople((), "", "everybody is evaluated"))
+    record = one(toy_options("other", attacks="A1,A4"), tmp_path / "none")
+    rows = {each.attack: each for each in record.attacks.rows}
+    assert rows["A1"].status == "not run"
+    assert "everybody is evaluated" in rows["A1"].reason
+    assert rows["A4"].status == "counts"
+    assert all(each.startswith("originals") for each in rows["A4"].slots)
+
+
+def test_what_hides_the_region_has_no_control_of_unchanged_images(toy_options, tmp_path: Path) -> None:
+    record = one(toy_options(f"{Path(__file__).parents[1] / 'faulty.py'}:Veils", attacks="A1,A6"), tmp_path / "out")
+    rows = {each.attack: each for each in record.attacks.rows}
+    assert [each.name for each in rows["A1"].controls] == ["identity", "stranger"]
+    assert [each.name for each in rows["A6"].controls] == ["stranger"]
+    assert rows["A6"].status == "counts"
