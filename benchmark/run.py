@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .compute import compute
-from .engine.backends import NO_CLUSTER, Backend, Cluster, Settings, default_jobs, make_backend
+from .engine.backends import NO_CLUSTER, Backend, Cluster, Needs, Settings, default_jobs, make_backend
 from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
 from .planning.cells import Cell, RunOptions, make_cells
@@ -82,8 +82,9 @@ def run(
     execution = execution or Execution()
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)
-    require_weights([cell for cell in cells if finished(cell, execution.out) is None])
-    with workshop(execution, jobs, progress) as start:
+    todo = [cell for cell in cells if finished(cell, execution.out) is None]
+    require_weights(todo)
+    with workshop(execution, jobs, todo, progress) as start:
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
             return finished(cell, execution.out) or _run_alone(cell, execution, jobs, start(), progress, wait=wait)
@@ -150,12 +151,24 @@ def require_weights(cells: Sequence[Cell]) -> None:
     Raises:
         WeightsError: one is not here and cannot be fetched, or is not the right one.
     """
-    from ..weights.files import all_specs, weight
+    from ..weights.files import weight
+
+    for name in _weights(cells):
+        weight(name)
+
+
+def _weights(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Names of the weight files that no cell can do without, as far as the toolkit knows them."""
+    from ..weights.files import all_specs
 
     known = {each.name for each in all_specs()}
     plugins = [plugin for cell in cells for plugin in (cell.analyzer, cell.method, *cell.recognizers)]
-    for name in dict.fromkeys(name for plugin in plugins for name in plugin.weights if name in known):
-        weight(name)
+    return tuple(dict.fromkeys(name for plugin in plugins for name in plugin.weights if name in known))
+
+
+def _needs(cells: Sequence[Cell]) -> Needs:
+    plugins = dict.fromkeys(plugin.ref for cell in cells for plugin in cell.plugins)
+    return Needs(tuple(plugins), _weights(cells))
 
 
 def finished(cell: Cell, out: Path) -> Outcome | None:
@@ -188,16 +201,16 @@ def _told_by_the_same_groups(cell: Cell, record: RunRecord) -> bool:
 
 @contextmanager
 def workshop(
-    execution: Execution, jobs: int, progress: Progress | None = None
+    execution: Execution, jobs: int, cells: Sequence[Cell], progress: Progress | None = None
 ) -> Iterator[Callable[[], tuple[Store, Backend]]]:
-    """Store and back-end, which are only started when something has to be computed."""
+    """Store and back-end for cells, which are only started when something has to be computed."""
     made: list[tuple[Store, Backend]] = []
 
     def start() -> tuple[Store, Backend]:
         if not made:
             store = Store(execution.out.absolute() / STORE_FOLDER)
             store.open()
-            settings = Settings(store.root, execution.seconds_per_image, jobs, execution.cluster)
+            settings = Settings(store.root, execution.seconds_per_image, jobs, execution.cluster, _needs(cells))
             made.append((store, make_backend(execution.backend, settings)))
             if progress and (about := getattr(made[0][1], "about", "")):
                 progress.note(about)

@@ -62,7 +62,7 @@ def work(
     check_cells(plan, cells)
     require_weights(cells)
     done = []
-    with workshop(execution, jobs, progress) as start:
+    with workshop(execution, jobs, cells, progress) as start:
         for cell in cells:
             store, backend = start()
             executor, samples = Executor(store, backend, progress), shard.samples(cell)

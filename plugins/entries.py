@@ -37,6 +37,7 @@ __all__ = [
     "load_ref",
     "parameters",
     "registry",
+    "resolve_ref",
 ]
 
 
@@ -383,15 +384,24 @@ def create(kind: str, spec: str) -> Any:
     return _REGISTRY.resolve(parsed, spec).create()
 
 
+def resolve_ref(ref: PluginRef, known: Registry) -> Resolved:
+    """What a reference from another process comes to here, which need not be what was meant.
+
+    Raises:
+        PluginError: see `Registry.add_file` and `Registry.resolve`.
+    """
+    for path in ref.files:
+        known.add_file(path)
+    return known.resolve(ref.kind, ref.spec)
+
+
 def load_ref(ref: PluginRef) -> Any:
     """Build the plug-in that a reference from another process describes.
 
     Raises:
         PluginError: it is not the one that is meant any more, or cannot be built.
     """
-    for path in ref.files:
-        _REGISTRY.add_file(path)
-    found = _REGISTRY.resolve(ref.kind, ref.spec)
+    found = resolve_ref(ref, _REGISTRY)
     if ref.source and found.source != ref.source:
         raise PluginError(f"the files of {found.text} were edited since the run began; run the same command again")
     return found.create()

@@ -88,6 +88,13 @@ class Cell:
     attacks: AttackPlan | None = None
     """What attackers try; None: nothing beyond the protocol's own numbers."""
 
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """Everything that tasks are carried out with."""
+        slots = [(each.restorer, each.adapter) for each in self.attacks.variants] if self.attacks else []
+        attackers = [each for slot in slots for each in slot if each is not None]
+        return self.analyzer, self.method, *self.recognizers, *self.metrics, *attackers
+
     @cached_property
     def roles(self) -> Roles | None:
         """Who searches whom; None where the protocol has every image de-identified and every original searched."""

@@ -13,11 +13,13 @@ import pytest
 
 pytest.importorskip("distributed", reason="the extra deid-bench[dask] is not installed")
 
-from deid_bench.benchmark.engine.backends import BackendError, Cluster, Settings, dask_cluster, make_backend
-from deid_bench.benchmark.engine.backends.dask_cluster import Report, check_address, difference
+from deid_bench.benchmark.engine.backends import BackendError, Cluster, Needs, Settings, dask_cluster, make_backend
+from deid_bench.benchmark.engine.backends.dask_cluster import check_address
+from deid_bench.benchmark.engine.backends.handshake import Report, difference
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.store import Store
+from deid_bench.plugins.entries import Kind, registry
 
 
 def numbers(record: RunRecord) -> dict:
@@ -126,7 +128,26 @@ def test_a_worker_that_does_not_see_the_folder_is_named(cluster, tmp_path: Path,
         make_backend("dask", Settings(tmp_path, 60.0, 1, Cluster(cluster.scheduler_address)))
 
 
-OWN = Report("0.1.0", {"analyze": 1}, {"numpy": "2.4.6"}, "a processor", "token", daemonic=False)
+@pytest.mark.slow
+def test_a_worker_with_other_code_is_named_before_any_work(cluster, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from deid_bench.deidentifiers.base import MethodInfo\n"
+        "class Mine:\n"
+        "    info = MethodInfo(name='mine', version='1', modality=('palm',), description='Nothing')\n"
+        "    def deidentify(self, batch):\n"
+        "        return [request.image for request in batch]\n"
+    )
+    Store(tmp_path / "out").open()
+    meant = registry().resolve(Kind.DEIDENTIFIER, f"{tmp_path / 'mine.py'}:Mine").ref
+    where = Settings(tmp_path / "out", 60.0, 1, Cluster(cluster.scheduler_address), Needs((meant,)))
+    make_backend("dask", where).close()
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace("request.image for", "None for"))
+    with pytest.raises(BackendError, match=r"worker tcp://127\.0\.0\.1:\d+ has another deidentifier .*mine\.py:Mine"):
+        make_backend("dask", where)
+
+
+HAS = {"deidentifier masking": "ab", "weight file palm_detection": "cd"}
+OWN = Report("0.1.0", {"analyze": 1}, {"numpy": "2.4.6"}, "a processor", "token", daemonic=False, has=HAS)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +160,8 @@ OWN = Report("0.1.0", {"analyze": 1}, {"numpy": "2.4.6"}, "a processor", "token"
         ({"packages": {}}, "has numpy not at all, here it is 2.4.6"),
         ({"packages": {"numpy": "2.4.6", "torch": "1"}}, "has torch 1, here it is absent"),
         ({"processor": "another"}, "another kind of processor"),
+        ({"has": HAS | {"deidentifier masking": "ef"}}, "has another deidentifier masking"),
+        ({"lacks": {"weight file palm_detection": "no source"}}, "cannot have weight file palm_detection: no source"),
         ({"token": ""}, "does not see the results folder"),
         ({"daemonic": True}, "DASK_DISTRIBUTED__WORKER__DAEMON=False"),
     ],

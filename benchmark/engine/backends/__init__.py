@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ....plugins.entries import PluginRef
 from ...planning.tasks import Task, TaskResult
 
 Chunk = tuple[Task, ...]
@@ -39,6 +40,18 @@ NO_CLUSTER = Cluster()
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What tasks are carried out with: another machine may have something else, or nothing."""
+
+    plugins: tuple[PluginRef, ...] = ()
+    weights: tuple[str, ...] = ()
+    """Names of weight files."""
+
+
+NO_NEEDS = Needs()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What every back-end needs to know."""
 
@@ -46,6 +59,7 @@ class Settings:
     seconds_per_image: float
     jobs: int
     cluster: Cluster = NO_CLUSTER
+    needs: Needs = NO_NEEDS
 
 
 class Backend(Protocol):

@@ -9,26 +9,22 @@ to others and not encrypted is refused.
 from __future__ import annotations
 
 import ipaddress
-import multiprocessing
 import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...._version import __version__
-from ...planning.tasks import STAGE_VERSIONS, Stage, TaskResult
+from ...planning.tasks import Stage, TaskResult
 from ...storage.digest import digest
-from ...storage.host import machine, packages
 from ...storage.owner import Owner
 from ...storage.store import Store
-from . import BackendError, Chunk, Cluster, Settings
+from . import BackendError, Chunk, Cluster, Needs, Settings
+from .handshake import Report, difference, expected, report, report_of_latecomer
 from .process import ProcessBackend
 
 _WINDOW = 4
@@ -36,8 +32,6 @@ _WINDOW = 4
 _CONNECT_SECONDS = 30
 NO_WORKERS_SECONDS = 60.0
 """So long a chunk waits for a worker that could take it; a network's hiccup is shorter."""
-TOKEN_SECONDS = 5.0
-"""A worker looks so long for what was just written into the results folder."""
 VISIBLE_SECONDS = 60.0
 """Network file systems remember for a while that a file was not there."""
 _LOOK_SECONDS = 2.0
@@ -46,81 +40,19 @@ _DEATHS = 2
 """So many Dask workers may die of one task; the first may have been killed from outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a worker is."""
-
-    toolkit: str
-    stages: Mapping[str, int]
-    packages: Mapping[str, str]
-    processor: str
-    token: str
-    """What it read from the results folder."""
-    daemonic: bool
-    """It may not start processes."""
-
-
-@lru_cache(maxsize=1)
-def _about() -> Report:
-    """What this process is, but for the results folder."""
-    here = machine()
-    versions = {stage.value: version for stage, version in STAGE_VERSIONS.items()}
-    processor = f"{here['processor']}; {here['kernels']}"
-    return Report(__version__, versions, packages(), processor, "", multiprocessing.current_process().daemon)
-
-
-def report(token: str) -> Report:
-    """What this process is; called on every worker before any work."""
-    path, end, read = Path(token), time.monotonic() + TOKEN_SECONDS, ""
-    while not read and time.monotonic() < end:
-        with suppress(OSError):
-            read = path.read_text(encoding="ascii")
-        if not read:
-            time.sleep(0.2)
-    return replace(_about(), token=read)
-
-
-def difference(own: Report, first: Report, found: Report) -> str | None:
-    """Why a worker cannot work with the others, in half a sentence, or None.
-
-    Args:
-        own: of the process that asks.
-        first: of another worker; all have to have one kind of processor, that of the asking process does not matter.
-        found: of the worker.
-    """
-    if found.token != own.token:
-        return "does not see the results folder; give all machines one folder, under one path"
-    if found.daemonic:
-        return (
-            "may not start processes; start it with DASK_DISTRIBUTED__WORKER__DAEMON=False in its environment, or "
-            "with --no-nanny"
-        )
-    if found.toolkit != own.toolkit:
-        return f"has deid-bench {found.toolkit}, here it is {own.toolkit}"
-    if found.stages != own.stages:
-        return "has other versions of the stages"
-    names = sorted(set(own.packages.items()) ^ set(found.packages.items()))
-    if names:
-        name = names[0][0]
-        return f"has {name} {found.packages.get(name, 'not at all')}, here it is {own.packages.get(name, 'absent')}"
-    if found.processor != first.processor:
-        return f"has another kind of processor ({found.processor}) than the first one ({first.processor})"
-    return None
-
-
 _couriers: dict[tuple[str, int], ProcessBackend] = {}
 """On a worker: the process that works for a client, for each thread of the worker."""
 
 
 def carry(
-    chunk: Chunk, store: str, seconds_per_image: float, owner: str, own: Report, first: Report
+    chunk: Chunk, store: str, seconds_per_image: float, owner: str, needs: Needs, own: Report, first: Report
 ) -> list[TaskResult]:
     """Let the worker's own process carry out a chunk; called on a worker, in one of its threads.
 
     Raises:
         BackendError: the worker, which came after hands were shaken, cannot work with the others.
     """
-    problem = difference(own, first, replace(_about(), token=own.token))
+    problem = difference(own, first, report_of_latecomer(owner, needs))
     if problem:
         raise BackendError(problem)
     key = owner, threading.get_ident()
@@ -195,12 +127,12 @@ class DaskBackend:
         token = Store(self._settings.store).scratch / f"{self._name}-token"
         token.write_text(self._name, encoding="ascii")
         try:
-            own = replace(_about(), token=self._name)
-            found: dict[str, Report | str] = self._client.run(report, str(token), on_error="return")
+            own, needs = expected(self._name, self._settings.needs), self._settings.needs
+            found: dict[str, Report | str] = self._client.run(report, str(token), needs, on_error="return")
         finally:
             token.unlink(missing_ok=True)
         first = next(iter(found.values()))
-        self._reports: Any = own, first
+        self._about: Any = needs, own, first
         for worker, each in found.items():
             if not isinstance(each, Report) or not isinstance(first, Report):
                 raise BackendError(f"worker {worker} cannot work with this one: {each!r:.300}")
@@ -237,7 +169,7 @@ class DaskBackend:
             str(self._settings.store),
             self._settings.seconds_per_image,
             self._name,
-            *self._reports,
+            *self._about,
             key=f"{chunk[0].stage.value}-{digest([each.digest for each in chunk])[:24]}-{self._name}-{self._tries}",
             pure=False,
             retries=2,
