@@ -53,22 +53,16 @@ def make_cluster(values: dict[str, Any]) -> Any:
     return Cluster(values["scheduler"], values["insecure"], values["tls_ca"], values["tls_cert"], values["tls_key"])
 
 
-class RootSeed(click.ParamType):
+def root_seed(value: str) -> int:
     """A whole number, or `random` for one that nobody can guess; it stands in the record like any other."""
+    if value == "random":
+        import secrets
 
-    name = "INTEGER|random"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if value == "random":
-            import secrets
-
-            return secrets.randbits(53)  # the most that every reader of JSON keeps exactly
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"expected a whole number or random, got {value!r}", param, ctx)
+        return secrets.randbits(53)  # the most that every reader of JSON keeps exactly
+    try:
+        return int(value)
+    except ValueError:
+        raise click.BadParameter(f"expected a whole number or random, got {value!r}") from None
 
 
 def run_options(function: F) -> F:
@@ -120,7 +114,7 @@ def run_options(function: F) -> F:
             "[default: what the protocol says]",
         ),
         click.option(
-            "--root-seed", type=RootSeed(), default=0, show_default=True,
+            "--root-seed", type=root_seed, metavar="INTEGER|random", default="0", show_default=True,
             help="Seed that all others come from; random: drawn anew, for pictures that are to be published.",
         ),
         click.option(
