@@ -41,6 +41,8 @@ class AttackerInfo:
     """One line."""
     knowledge: str
     """What the attacker has to know, in plain words."""
+    light: bool = False
+    """Of slot `probe`: its images are not kept but made anew, which takes less time than to read them back."""
     licence: str = "Apache-2.0"
     citation: str = ""
     training_data: str = "none"

@@ -22,6 +22,7 @@ class Outside:
         slot="probe",
         description="Greys out what the method may repaint; what is found is in the rest of the image",
         knowledge="which region the method repaints",
+        light=True,
     )
 
     def lacks(self, target: Target) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..datasets.types import Failure, Image
 from .base import AttackerInfo, Published, Target, fits
+from .geometry import lay_in, region_box
 
 Step = Literal["jpeg", "median", "half", "bits", "tv"]
 
@@ -16,10 +17,12 @@ JPEG_QUALITY = 30
 MEDIAN_SIDE = 5
 BITS = 3
 TV_WEIGHT = 0.1
+REACH = 16
+"""px around the region that are treated with it, so that it meets its surroundings as they are."""
 
 
 class Purify:
-    """Treats the whole image in one way.
+    """Treats what the method may have changed in one way; the whole image where it does not say.
 
     Args:
         step: `jpeg` (quality 30), `median` (5 x 5), `half` (to half the size and back), `bits` (3 bits a channel) or
@@ -31,11 +34,12 @@ class Purify:
 
     info: ClassVar[AttackerInfo] = AttackerInfo(
         name="purify",
-        version="1",
+        version="2",
         modality=("palm", "face"),
         slot="probe",
-        description="JPEG, median, half size, few bits or total variation on the published image",
+        description="JPEG, median, half size, few bits or total variation on what the method may have changed",
         knowledge="nothing but the image",
+        light=True,
         citation="Guo et al., Countering adversarial images using input transformations, ICLR 2018",
     )
 
@@ -50,7 +54,11 @@ class Purify:
 
     def restore(self, published: Published) -> Image | Failure:
         """The treated image."""
-        return _STEPS[self.step](published.image)
+        image, region = published.image, published.region
+        box = None if region is None else region_box(region, REACH)
+        if region is None or box is None:
+            return _STEPS[self.step](image)
+        return lay_in(image, box, _STEPS[self.step](image[box]).astype(np.float32), region)
 
 
 def _jpeg(image: Image) -> Image:
@@ -82,7 +90,7 @@ def _bits(image: Image) -> Image:
 def _tv(image: Image) -> Image:
     from skimage.restoration import denoise_tv_chambolle
 
-    grey = image.astype(np.float64) / 255.0
+    grey = image.astype(np.float32) / np.float32(255.0)
     smooth = denoise_tv_chambolle(grey, weight=TV_WEIGHT, channel_axis=-1, max_num_iter=30)  # type: ignore[no-untyped-call]
     return _as_image(np.clip(np.rint(smooth * 255.0), 0, 255))
 

@@ -34,6 +34,7 @@ class Deconvolution:
         slot="probe",
         description="Inverts a Gaussian blur of known width (Tikhonov, cosine transform)",
         knowledge="that the method blurs, and how wide",
+        light=True,
         citation="Tikhonov & Arsenin, Solutions of ill-posed problems, 1977",
     )
 
@@ -87,6 +88,7 @@ class BlockUpsampling:
         slot="probe",
         description="Interpolates between the centres of a mosaic's blocks, along its own grid",
         knowledge="that the method draws a mosaic, and its grid",
+        light=True,
         citation="",
     )
 

@@ -246,8 +246,13 @@ class _Run:
             shown_embed(each, self.recognizer) if task is None or self.executor.reason(task) is None else None
             for each, task in pairs
         ]
-        embed = f"attackers: embed ({self.recognizer.resolved.text})"
-        self._make(embed, [each for each in embeds if each is not None])
+        # What the other recognisers will ask for, too: an image is decoded or restored once for all.
+        others = [each for each in self.cell.recognizers if each is not self.recognizer]
+        seen = [each for (each, _), task in zip(pairs, embeds, strict=True) if task is not None]
+        own = [each for each in embeds if each is not None]
+        more = [shown_embed(each, recognizer) for each in seen for recognizer in others]
+        self.executor.make("attackers: embed", [*own, *more])
+        self.touched.update(each.digest for each in own)
         return [None if each is None or self.executor.reason(each) else each.digest for each in embeds]
 
     def _fit(self, variant: Variant) -> Task:

@@ -15,7 +15,7 @@ from .full_quality import NO_CLOSER_LOOK, CloserLook, look_closely
 from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
-from .planning.tasks import Plugin, Stage, Task, compare_tasks, metric_task
+from .planning.tasks import UNRESTORED, Plugin, Stage, Task, compare_tasks, metric_task
 from .records.failures import About
 from .results.blocks import BadPairs, join_blocks
 from .results.cell import CellResults, Distances
@@ -39,6 +39,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         versions = [each for each in versions if chosen(each)]
     failed, made, extra, plugged = _images(cell, tasks, versions, executor, ledger)
     usable = [each for each in cell.samples if missing[each.sample_id] is None]
+    _embed(cell, tasks, usable, made, executor)
     distances = {
         recognizer.resolved.text: _distances(cell, tasks, usable, made, recognizer, executor, ledger)
         for recognizer in cell.recognizers
@@ -97,10 +98,7 @@ def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Ex
     versions = tasks.versions(usable, only)
     _, made, _, _ = _images(cell, tasks, versions, executor, ledger)
     there = [each for each in cell.samples if each.sample_id in only and missing[each.sample_id] is None]
-    for recognizer in cell.recognizers:
-        embeds = tasks.original_embeds(recognizer)
-        todo = [*(embeds[each.sample_id] for each in there), *(tasks.version_embed(each, recognizer) for each in made)]
-        executor.make(f"embed ({recognizer.resolved.text})", todo)
+    _embed(cell, tasks, there, made, executor)
     return len(versions), len(made)
 
 
@@ -172,12 +170,26 @@ def _take_down_attacks(
     plugins = (cell.analyzer, cell.method, *cell.recognizers, *(each for each in parts if each is not None))
     names = {each.ref: each.resolved.text for each in plugins}
     kinds: dict[tuple[Stage, str], list[Task]] = {}
+    light: dict[str, dict[str, Task]] = {}
     for digest, task in executor.asked.items():
-        if digest not in before:
+        if digest in before:
+            continue
+        recipe = task.images[0].recipe if task.images else None
+        if recipe is not None and recipe.plugin is not None:
+            light.setdefault(names[recipe.plugin], {}).setdefault(recipe.digest, task)
+        if recipe is None or not (executor.reason(task) or "").startswith(UNRESTORED):
             by = "" if task.plugin is None else names[task.plugin]
             kinds.setdefault((task.stage, by), []).append(task)
+    for by, asked in light.items():
+        reasons = {each.digest: _unrestored(executor.reason(each)) for each in asked.values()}
+        ledger.add(Stage.RESTORE.value, by, "attacks", asked.values(), reasons)
     for (stage, by), made in kinds.items():
         ledger.add(stage.value, by, "attacks", made, {each.digest: executor.reason(each) for each in made})
+
+
+def _unrestored(reason: str | None) -> str | None:
+    """Why an image could not be restored, where that is the reason."""
+    return reason.removeprefix(UNRESTORED) if reason and reason.startswith(UNRESTORED) else None
 
 
 def find_originals(
@@ -223,6 +235,15 @@ def _originals_alone(cell: Cell, executor: Executor) -> AbstractContextManager[N
     return executor.alone(name, f"the originals of {cell.dataset.plugin.text}")
 
 
+def _embed(cell: Cell, tasks: Tasks, there: Sequence[Sample], made: Sequence[Version], executor: Executor) -> None:
+    """Make the templates of all recognisers, image by image."""
+    by_recognizer = [(each, tasks.original_embeds(each)) for each in cell.recognizers]
+    with _originals_alone(cell, executor):
+        originals = (embeds[sample.sample_id] for sample in there for _, embeds in by_recognizer)
+        executor.make("embed: originals", originals)
+    executor.make("embed", (tasks.version_embed(each, recognizer) for each in made for recognizer, _ in by_recognizer))
+
+
 def _distances(
     cell: Cell,
     tasks: Tasks,
@@ -236,9 +257,6 @@ def _distances(
     name, embeds = recognizer.resolved.text, tasks.original_embeds(recognizer)
     originals = [embeds[each.sample_id] for each in usable]
     probes = [tasks.version_embed(each, recognizer) for each in made]
-    with _originals_alone(cell, executor):
-        executor.make(f"embed ({name}): originals", originals)
-    executor.make(f"embed ({name})", probes)
     reasons = {each.digest: executor.reason(each) for each in (*originals, *probes)}
     ledger.add(Stage.EMBED.value, name, "originals", originals, reasons)
     ledger.add(Stage.EMBED.value, name, "de-identified images", probes, reasons)

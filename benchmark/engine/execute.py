@@ -11,6 +11,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Protocol
 
+from ...plugins.entries import PluginRef
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.journal import Timing, add_timing, read_timings
 from ..storage.lock import hold
@@ -166,10 +167,24 @@ class Executor:
 
 
 def _chunks(tasks: Sequence[Task], batch: int) -> Iterator[Chunk]:
-    """Groups of one stage and one plug-in, so that a worker builds each plug-in once."""
-    ordered = sorted(tasks, key=lambda task: (list(Stage).index(task.stage), repr(task.plugin)))
-    for (stage, _), group in groupby(ordered, key=lambda task: (task.stage, task.plugin)):
+    """Groups of one stage and one plug-in, so that a worker builds each plug-in once.
+
+    What embeds is grouped by image, so that each is decoded once for all recognisers.
+    """
+    ordered = sorted(tasks, key=_rank)
+    for (stage, _), group in groupby(ordered, key=_kind):
         members = list(group)
         size = 1 if stage is Stage.COMPARE else batch
+        if stage is Stage.EMBED:
+            size *= len({each.plugin for each in members})
         for start in range(0, len(members), size):
             yield tuple(members[start : start + size])
+
+
+def _kind(task: Task) -> tuple[Stage, PluginRef | None]:
+    return task.stage, None if task.stage is Stage.EMBED else task.plugin
+
+
+def _rank(task: Task) -> tuple[int, str]:
+    looked_at = "/".join(task.images[0].key) if task.stage is Stage.EMBED else ""
+    return list(Stage).index(task.stage), looked_at + repr(task.plugin)

@@ -57,10 +57,12 @@ def restore_task(shown: Shown, restorer: Plugin, method: Plugin) -> Task:
 
 
 def restored(shown: Shown, restorer: Plugin | None, method: Plugin) -> tuple[Shown, Task | None]:
-    """The image after the attacker has worked on it, and the task that makes it."""
+    """The image after the attacker has worked on it, and the task that makes it where it is to be kept."""
     if restorer is None:
         return shown, None
     task = restore_task(shown, restorer, method)
+    if restorer.info.light:
+        return Shown(shown.label, ImageRef.made_by(task), shown.analyses, shown.made_by), None
     return Shown(shown.label, ImageRef.stored(task.digest), shown.analyses, shown.made_by), task
 
 

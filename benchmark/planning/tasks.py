@@ -42,19 +42,24 @@ class Stage(StrEnum):
 STAGE_VERSIONS: Mapping[Stage, int] = {**dict.fromkeys(Stage, 1), Stage.PERCEIVE: 2}
 """Raised whenever the harness's own part of a stage changes its results."""
 
+UNRESTORED = "not restored: "
+"""Begins the reason why an image has no template that a light task was to make."""
+
 COMPARE_ROWS = 256
 """Rows of a distance matrix that one compare task computes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image by reference: a file of a dataset, or `image.png` of a stored object."""
+    """An image by reference: a file of a dataset, `image.png` of a stored object, or what a light task makes."""
 
     key: tuple[str, str]
     """("file", sha256) or ("object", digest): what the image is, not where it lies, and how a file is decoded."""
     path: str = ""
     bits: int = 0
     """Of a file, as in `Sample.bits`."""
+    recipe: Task | None = None
+    """Of an image that is made anew wherever it is needed: the restore task that makes it."""
 
     @staticmethod
     def of(sample: Sample) -> ImageRef:
@@ -64,6 +69,18 @@ class ImageRef:
     @staticmethod
     def stored(task_digest: str) -> ImageRef:
         return ImageRef(("object", task_digest))
+
+    @staticmethod
+    def made_by(task: Task) -> ImageRef:
+        """What a task makes that takes less time than to read it back."""
+        return ImageRef(("object", task.digest), recipe=task)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Digests of the objects that it is, or is made of."""
+        if self.recipe is not None:
+            return self.recipe.reads
+        return frozenset((self.key[1],) if self.key[0] == "object" else ())
 
     def load(self, store: Store) -> Image:
         """Decode the image.
@@ -128,8 +145,8 @@ class Task:
     @property
     def reads(self) -> frozenset[str]:
         """Digests of the objects it needs."""
-        images = (each.key[1] for each in self.images if each.key[0] == "object")
-        return frozenset((*(each for each in self.inputs if each is not None), *images))
+        own = frozenset(each for each in self.inputs if each is not None)
+        return own.union(*(each.reads for each in self.images))
 
 
 @dataclass(frozen=True, slots=True)

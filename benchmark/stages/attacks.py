@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...analyzers.base import FaceAnalysis, HandAnalysis
 from ...attackers.base import Adapter, Auxiliary, Published, Restorer
-from ...datasets.types import Failure
+from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Request
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
@@ -23,16 +23,20 @@ FIT_SECONDS = 3600.0
 
 
 def _restore(tasks: Sequence[Task], context: Context) -> list[Made]:
-    restorer, method = load_plugin(tasks[0].plugin), load_plugin(tasks[0].method)
-    broken = next((each for each in (restorer, method) if isinstance(each, Crash)), None)
-    if broken is not None:
-        return [broken for _ in tasks]
-    return [_restore_one(task, cast(Restorer, restorer), method, context) for task in tasks]
-
-
-def _restore_one(task: Task, restorer: Restorer, method: Any, context: Context) -> Made:
     from ...datasets.images import write_png
 
+    made = [restored(task, context) for task in tasks]
+    return [Payload({}, {}, {"image.png": write_png(each)}) if isinstance(each, np.ndarray) else each for each in made]
+
+
+def restored(task: Task, context: Context) -> Image | Made:
+    """What an attacker makes of an image, or why there is nothing."""
+    restorer, method = load_plugin(task.plugin), load_plugin(task.method)
+    broken = next((each for each in (restorer, method) if isinstance(each, Crash)), None)
+    return broken or _restore_one(task, cast(Restorer, restorer), method, context)
+
+
+def _restore_one(task: Task, restorer: Restorer, method: Any, context: Context) -> Image | Made:
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):
         return image
@@ -45,13 +49,13 @@ def _restore_one(task: Task, restorer: Restorer, method: Any, context: Context) 
     request = Request(image, found[-1], 0)
     region = load_region(made_by, image, context)
 
-    def restore() -> Payload | Crash:
+    def restore() -> Image | Made:
         degradation = dict(method.degradation(request)) if hasattr(method, "degradation") else None
         output = restorer.restore(Published(image, found[-1], region, degradation))
         if isinstance(output, Failure):
             return Payload({"failure": output.reason})
         problem = image_problem(output, image.shape)
-        return Crash(problem) if problem else Payload({}, {}, {"image.png": write_png(output)})
+        return Crash(problem) if problem else output
 
     return guarded(restore, context.seconds_per_image)
 

@@ -23,7 +23,7 @@ Made = Payload | Crash
 
 T = TypeVar("T", bound=np.generic)
 
-_build = lru_cache(maxsize=4)(load_ref)
+_build = lru_cache(maxsize=8)(load_ref)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Deidentifier, Donor, Repaints, Request
 from ...plugins.isolation import Generators
-from ...recognizers.base import Recognizer
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
@@ -37,11 +36,12 @@ from .inputs import (
     load_image,
     load_plugin,
 )
+from .seen import Seen
 from .threads import single_threaded
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
-    """Carry out tasks of one stage and one plug-in, and put their objects into the store."""
+    """Carry out tasks of one stage, and one plug-in unless they embed, and put their objects into the store."""
     with single_threaded():
         return _run_tasks(tasks, context)
 
@@ -236,14 +236,16 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
 
 
 def _embed(tasks: Sequence[Task], context: Context) -> list[Made]:
-    recognizer = load_plugin(tasks[0].plugin)
+    """Of one image after the other, by one recogniser or several."""
+    seen = Seen(context)
+    return [_embed_one(task, seen, context) for task in tasks]
+
+
+def _embed_one(task: Task, seen: Seen, context: Context) -> Made:
+    recognizer = load_plugin(task.plugin)
     if isinstance(recognizer, Crash):
-        return [recognizer for _ in tasks]
-    return [_embed_one(task, cast(Recognizer, recognizer), context) for task in tasks]
-
-
-def _embed_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
-    image = load_image(task, 0, context)
+        return recognizer
+    image = seen.image(task)
     if not isinstance(image, np.ndarray):
         return image
     loaded = [load_analysis(item, context) for item in task.inputs]

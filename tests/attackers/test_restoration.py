@@ -95,6 +95,12 @@ def test_purification_keeps_shape_and_most_of_the_picture(step) -> None:
     assert treated.dtype == np.uint8
     assert not np.array_equal(treated, image)
     assert error(treated, image, np.ones(image.shape[:2], bool)) < 12
+    region = np.zeros(image.shape[:2], bool)
+    region[50:90, 40:100] = True
+    within = Purify(step).restore(Published(image, analysis, region, None))
+    assert np.array_equal(within[~region], image[~region]), "what the method left alone is looked at as it is"
+    assert not np.array_equal(within[region], image[region])
+    assert error(within, image, region) < 12
 
 
 def test_outside_shows_nothing_of_the_region() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,33 @@ def test_what_hides_the_region_has_no_control_of_unchanged_images(toy_options, t
     assert [each.name for each in rows["A1"].controls] == ["identity", "stranger"]
     assert [each.name for each in rows["A6"].controls] == ["stranger"]
     assert rows["A6"].status == "counts"
+
+
+def test_restored_images_are_made_once_for_all_recognisers_and_not_kept(
+    toy_options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deid_bench.attackers.purification import Purify
+    from deid_bench.benchmark.storage.store import Store
+
+    def templates(out: Path, light: bool) -> tuple[RunRecord, list[bytes], int, int]:
+        calls, whole = [], Purify.restore
+
+        def restore(self, published):
+            calls.append(self.step)
+            return whole(self, published)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Purify, "restore", restore)
+            patch.setattr(Purify, "info", replace(Purify.info, light=light))
+            options = toy_options("toy_noise", attacks="A4", recognizers=("toy_recognizer", "mtcc"))
+            record = one(options, out)
+        store = Store(out / ".store")
+        payloads = [store.read(each) for each in store.digests()]
+        found = sorted(each.arrays["template"].tobytes() for each in payloads if "template" in each.arrays)
+        return record, found, len(calls), sum("image.png" in each.blobs for each in payloads)
+
+    light, kept = templates(tmp_path / "light", True), templates(tmp_path / "kept", False)
+    assert light[0].values == kept[0].values
+    assert light[1] == kept[1]
+    assert light[2] == kept[2], "a second recogniser has its own image restored again"
+    assert light[3] < kept[3] - 5 * light[0].counts.done
