@@ -21,6 +21,7 @@ import click
 
 from ._version import __version__
 from .characters import plain, sentence
+from .plugins.isolation import no_end, way_out
 
 _COMMANDS = {
     "run": "Score de-identification methods and write records and a board.",
@@ -49,6 +50,7 @@ _COMMANDS = {
     "doctor": "Check this installation and say what is wrong.",
 }
 
+EXIT_ENDED = 1
 EXIT_OUTPUT = 4
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -111,13 +113,17 @@ def cli(plugins: tuple[str, ...]) -> None:
 def main(args: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     try:
-        result: Any = cli.main(args=args, prog_name="deid-bench", standalone_mode=False)
+        with no_end():
+            result: Any = cli.main(args=args, prog_name="deid-bench", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. What was finished is kept; the same command goes on from there.", err=True)
         return EXIT_INTERRUPTED
+    except SystemExit as error:
+        _say_error(f"a plug-in has ended this command: {way_out(error)}; what was finished is kept")
+        return EXIT_ENDED
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if code is not None:
@@ -193,10 +199,10 @@ def _leave_threads(code: int) -> None:
         return
     import atexit
 
-    from .plugins.isolation import lingering_threads
+    from .plugins.isolation import end_at_once, lingering_threads
 
     if names := lingering_threads():
         click.echo(f"ended with threads that a plug-in left running: {', '.join(map(plain, names))}", err=True)
         atexit._run_exitfuncs()
         sys.stderr.flush()
-        os._exit(code)
+        end_at_once(code)

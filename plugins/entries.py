@@ -19,7 +19,7 @@ from typing import Any
 
 from .code import code_digest, is_stale
 from .data_files import contents
-from .isolation import output_on_stderr, own_folder
+from .isolation import no_end, output_on_stderr, own_folder, way_out
 from .kinds import CONTRACTS, Kind
 from .neighbours import forget, load_file
 from .specs import Binding, PluginError, Scalar, Spec, bind, parameters, suggest
@@ -74,7 +74,7 @@ class Entry:
         if self.problem:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
         try:
-            with own_folder(), output_on_stderr():
+            with own_folder(), output_on_stderr(), no_end():
                 found: object = self._module()
             for part in self.attribute.split("."):
                 found = getattr(found, part)
@@ -105,7 +105,7 @@ class Entry:
 def _said(error: BaseException) -> str:
     """An import's or a constructor's failure in half a sentence."""
     if isinstance(error, SystemExit):
-        return f"it called sys.exit({error.code!r})"
+        return way_out(error)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         text += " (install it, put it beside the plug-in's file, or put its folder on PYTHONPATH)"
@@ -223,7 +223,7 @@ class Resolved:
             Exception: errors of this package that say what is missing (weights, a dataset) come through as they are.
         """
         try:
-            with own_folder(), output_on_stderr():
+            with own_folder(), output_on_stderr(), no_end():
                 return self.cls(**self.params)
         except (Exception, SystemExit) as error:
             if getattr(error, "exit_code", None) is not None:
@@ -264,7 +264,7 @@ class Registry:
 
     def _register_file(self, path: str) -> None:
         try:
-            with own_folder(), output_on_stderr():
+            with own_folder(), output_on_stderr(), no_end():
                 module = load_file(Path(path))
         except (Exception, SystemExit) as error:
             raise PluginError(f"plug-in file {path} is broken: {_said(error)}") from error

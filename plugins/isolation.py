@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 # ------------------------------------------------------------------------------------------------ working directory
 
@@ -177,6 +177,45 @@ def _c_flush() -> Any:
         return ctypes.CDLL(None).fflush
     except (OSError, TypeError, AttributeError):  # not POSIX
         return None
+
+
+# ------------------------------------------------------------------------------------------------ ending the process
+
+end_at_once = os._exit
+"""The real one, whatever stands in its place while plug-ins run."""
+
+
+class ProcessEnd(SystemExit):
+    """A plug-in called `os._exit`, which would have ended everything without a word."""
+
+
+@contextmanager
+def no_end() -> Iterator[None]:
+    """`os._exit` inside raises `ProcessEnd`; that of child processes, which have to end by it, is the real one.
+
+    Raises:
+        ProcessEnd: it was called inside, also where somebody has swallowed that.
+    """
+    before, owner, codes = os._exit, os.getpid(), []
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != owner:
+            end_at_once(status)
+        codes.append(status)
+        raise ProcessEnd(status)
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = before
+    if codes:
+        raise ProcessEnd(codes[0])
+
+
+def way_out(error: SystemExit) -> str:
+    """How a plug-in has tried to end the process."""
+    return f"it called {'os._exit' if isinstance(error, ProcessEnd) else 'sys.exit'}({error.code!r})"
 
 
 # ------------------------------------------------------------------------------------------------ processes, threads

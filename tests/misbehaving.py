@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import numpy as np
@@ -83,7 +84,7 @@ class DiesOnSome:
 
     def deidentify(self, batch):
         if any(_is_bad_one(request) for request in batch):
-            os._exit(9)
+            os.kill(os.getpid(), signal.SIGKILL)
         return [255 - request.image for request in batch]
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import random
 import subprocess
@@ -128,7 +130,7 @@ class LeavesThingsRunning:
 
 
 class Exits:
-    """Ends the interpreter, politely or not, on images that are dark in a corner."""
+    """Ends the interpreter, politely, not, or from compiled code, on images that are dark in a corner."""
 
     info = _info("exits")
 
@@ -137,9 +139,10 @@ class Exits:
 
     def deidentify(self, batch):
         if any(int(each.image[28:32, 20:24].mean()) < 120 for each in batch):
-            if self.how == "os":
-                os._exit(0)
-            sys.exit(0)
+            with contextlib.suppress(BaseException if self.how == "swallowed" else ()):
+                {"sys": sys.exit, "os": os._exit, "swallowed": os._exit, "compiled": ctypes.CDLL(None)._exit}[self.how](
+                    0
+                )
         return [255 - each.image for each in batch]
 
 

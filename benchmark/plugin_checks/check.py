@@ -10,7 +10,7 @@ import numpy as np
 
 from ...plugins.abilities import ExpectsFailures
 from ...plugins.entries import Kind, PluginError, Resolved, registry
-from ...plugins.isolation import output_on_stderr, own_folder
+from ...plugins.isolation import no_end, output_on_stderr, own_folder, way_out
 from ...weights.files import WeightsError
 
 Problem = str | None
@@ -59,13 +59,13 @@ class KindCheck:
     def __call__(self, spec: str) -> Problem:
         """What is wrong; whatever the plug-in raises is."""
         try:
-            with own_folder(), output_on_stderr():
+            with own_folder(), output_on_stderr(), no_end():
                 resolved = registry().resolve(self.kind, spec)
                 return self.check.look(resolved) if self.check.when(resolved) else None
         except (PluginError, WeightsError) as error:
             return str(error)
         except SystemExit as error:
-            return f"called sys.exit({error.code!r})"
+            return way_out(error)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
-from ...plugins.isolation import Generators, own_folder
+from ...plugins.isolation import Generators, no_end, own_folder, way_out
 
 T = TypeVar("T")
 
@@ -61,14 +61,14 @@ def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators:
         generators: is told whether they were used.
     """
     try:
-        with own_folder(), (generators or Generators()).set_from(seed), time_limit(seconds):
+        with own_folder(), (generators or Generators()).set_from(seed), no_end(), time_limit(seconds):
             return call()
     except TimeLimitExceeded:
         return Crash(time_limit_reason(seconds))
     except MemoryError:
         return Crash("out of memory")
     except SystemExit as error:
-        return Crash(f"it called sys.exit({error.code!r}); a plug-in raises an exception or returns a Failure instead")
+        return Crash(f"{way_out(error)}; a plug-in raises an exception or returns a Failure instead")
     except KeyboardInterrupt:
         raise
     except BaseException as error:

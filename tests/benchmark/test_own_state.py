@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -163,13 +165,23 @@ def _state(pid: int) -> str:
         return "Z"
 
 
-@pytest.mark.parametrize(("backend", "how"), [("serial", "sys"), ("process", "sys"), ("process", "os")])
+@pytest.mark.parametrize(
+    ("backend", "how"),
+    [
+        ("serial", "sys"),
+        ("serial", "os"),
+        ("serial", "swallowed"),
+        ("process", "sys"),
+        ("process", "os"),
+        ("process", "compiled"),
+    ],
+)
 def test_a_method_that_ends_the_interpreter_costs_its_own_image_and_is_named(
     backend: str, how: str, toy_options, tmp_path: Path
 ) -> None:
     record = run_one(toy_options(method("Exits", how=how)), tmp_path / "out", backend)
     assert 0 < record.counts.failed < len(record.samples)
-    words = "exit code 0" if how == "os" else "called sys.exit(0)"
+    words = {"sys": "called sys.exit(0)", "compiled": "exit code 0"}.get(how, "called os._exit(0)")
     assert all(words in reason for reason in record.counts.reasons), record.counts.reasons
 
 
@@ -184,13 +196,43 @@ def test_a_batch_size_that_is_none_is_refused_before_any_work(toy_options, tmp_p
         run_one(toy_options(method("EmptyBatches")), tmp_path / "out")
 
 
+@pytest.mark.parametrize("way", ["sys.exit(0)", "os._exit(0)"])
 @pytest.mark.parametrize("place", ["module", "constructor"])
-def test_leaving_at_import_or_in_the_constructor_is_an_error(place: str, toy_options, tmp_path: Path) -> None:
+def test_leaving_at_import_or_in_the_constructor_is_an_error(place: str, way: str, toy_options, tmp_path: Path) -> None:
     text = STRANGE.read_text().replace('info = _info("talks")', "info = _info('talks')\n    def nothing(self): pass")
-    text = text + "\nsys.exit(0)\n" if place == "module" else text.replace('print("built")', "sys.exit(0)")
+    text = text + f"\n{way}\n" if place == "module" else text.replace('print("built")', way)
     (tmp_path / "leaves.py").write_text(text)
-    with pytest.raises(PluginError, match=r"sys\.exit\(0\)"):
+    with pytest.raises(PluginError, match=re.escape(way)):
         run_one(toy_options(f"{tmp_path}/leaves.py:Talks"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("way", ["sys.exit(0)", "os._exit(0)"])
+def test_a_command_that_a_plug_in_ends_says_so(way: str, tmp_path: Path) -> None:
+    """Where nothing else looks after plug-ins: here, while a dataset is listed."""
+    (tmp_path / "leaves.py").write_text(
+        "import os, sys\n"
+        "from deid_bench.datasets.base import DatasetInfo\n"
+        "class Leaves:\n"
+        "    info = DatasetInfo('leaves', '1', 'palm', '', 'CC0-1.0', '')\n"
+        "    def prepare(self, *_): pass\n"
+        f"    def samples(self): {way}\n"
+    )
+    command = [sys.executable, "-P", "-m", "deid_bench", "plan", "-m", "masking"]
+    command += ["-d", f"{tmp_path}/leaves.py:Leaves", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, way in done.stderr) == (1, True), done
+
+
+def test_children_end_themselves() -> None:
+    """A forked child ends by `os._exit`; in it that is the real one."""
+
+    def fork() -> int:
+        child = os.fork()
+        if not child:
+            os._exit(7)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert guarded(fork, 60) == 7
 
 
 def test_every_way_out_of_a_call_is_a_reason() -> None:

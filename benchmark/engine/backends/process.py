@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from ....plugins.isolation import descendants, end_processes
+from ....plugins.isolation import descendants, end_at_once, end_processes
 from ...planning.tasks import Stage, TaskResult
 from ...stages.guard import time_limit_reason
 from ...stages.inputs import Context
@@ -46,7 +46,7 @@ def _serve(connection: Connection, store: str, seconds_per_image: float) -> None
         while os.getppid() == parent:  # kill -9 reaches the parent alone
             time.sleep(1.0)
         end_processes(descendants(os.getpid()))
-        os._exit(1)
+        end_at_once(1)
 
     threading.Thread(target=watch, daemon=True).start()
     context = Context(Store(Path(store)), seconds_per_image, Output(Path(store)))
