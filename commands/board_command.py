@@ -6,11 +6,14 @@ from pathlib import Path
 
 import click
 
+from .options import signers, trust_option
+
 
 @click.command("board")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("board.html"), show_default=True)
-def command(results: tuple[Path, ...], output: Path) -> int:
+@trust_option
+def command(results: tuple[Path, ...], output: Path, trust: tuple[Path, ...]) -> int:
     """Write one offline HTML leaderboard from records.
 
     \b
@@ -18,7 +21,7 @@ def command(results: tuple[Path, ...], output: Path) -> int:
     """
     from ..reports.board.page import write_board
 
-    rows, skipped = write_board(results, output)
+    rows, skipped = write_board(results, output, trusted=signers(trust))
     click.echo(f"{output}: {rows} rows")
     for path, reason in skipped:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)

@@ -21,6 +21,26 @@ out_option = click.option(
 )
 
 
+trust_option = click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Public SSH keys of people whose signed stamps count; unsigned stamps do not count then. Repeatable.",
+)
+
+
+def signers(trust: tuple[Path, ...]) -> list[Any]:
+    """The keys of `trust_option`.
+
+    Raises:
+        KeyProblem: a file holds none.
+    """
+    from ..benchmark.submission.signature import read_signers
+
+    return [each for path in trust for each in read_signers(path)]
+
+
 def backend_options(function: F) -> F:
     """How to work; the same for `run` and `work`."""
     decorators = (

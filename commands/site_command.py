@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .options import signers, trust_option
+
 
 @click.command("site")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
@@ -15,7 +17,8 @@ import click
 @click.option("--title", default="deid-bench leaderboard", show_default=True)
 @click.option("--url", default="", metavar="URL", help="Where the site will stand; a feed and a sitemap need it.")
 @click.option("--new", "new", is_flag=True, help="Write a repository for a leaderboard of your own in place of a site.")
-def command(results: tuple[Path, ...], output: Path, title: str, url: str, new: bool) -> int:
+@trust_option
+def command(results: tuple[Path, ...], output: Path, title: str, url: str, new: bool, trust: tuple[Path, ...]) -> int:
     """Write a static leaderboard: a page for each row, method, dataset and protocol.
 
     \b
@@ -30,7 +33,7 @@ def command(results: tuple[Path, ...], output: Path, title: str, url: str, new: 
         raise click.UsageError("name a results folder, for example: deid-bench site results -o public")
     if url and not url.startswith(("https://", "http://")):
         raise click.UsageError(f"--url should begin with https://, got {url!r}")
-    return _write_site(results, output, title, f"{url.rstrip('/')}/" if url else "")
+    return _write_site(results, output, title, f"{url.rstrip('/')}/" if url else "", trust)
 
 
 def _write_repository(output: Path) -> int:
@@ -43,13 +46,13 @@ def _write_repository(output: Path) -> int:
     return 0
 
 
-def _write_site(results: tuple[Path, ...], output: Path, title: str, url: str) -> int:
+def _write_site(results: tuple[Path, ...], output: Path, title: str, url: str, trust: tuple[Path, ...]) -> int:
     from ..benchmark.records.collection import collect
     from ..benchmark.storage.store import save_file
     from ..reports.site.pages import site_files
 
     found = collect(results)
-    files = list(site_files(found.records, title, url, found.left_out))
+    files = list(site_files(found.records, title, url, found.left_out, signers(trust)))
     for name, data in files:
         save_file(output / name, data)
     click.echo(f"{output}: {len(found.records)} records, {len(files)} files")

@@ -46,6 +46,13 @@ class _Count(click.ParamType[int | None]):
 @click.option(
     "--key", type=click.Path(path_type=Path), metavar="FILE", help="Public SSH key that it has to be signed with."
 )
+@click.option(
+    "--sign",
+    "own_key",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="With --install: sign the stamps with your private SSH key (Ed25519), for `board` and `site` with --trust.",
+)
 @json_option
 def command(
     submission: Path,
@@ -55,6 +62,7 @@ def command(
     count: int | None,
     results: Path | None,
     key: Path | None,
+    own_key: Path | None,
     as_json: bool,
 ) -> int:
     """Check a submission: compute its numbers anew from its distances and, with --method, some of its images.
@@ -68,6 +76,7 @@ def command(
     deid-bench verify submission.zip
     deid-bench verify submission.zip --method blurring --rerun 10 -o results
     deid-bench verify submission.zip --method blurring --rerun all
+    deid-bench verify submission.zip --method blurring -o results --sign ~/.ssh/id_ed25519
     """
     from ..benchmark.records.record import RecordError
     from ..benchmark.storage.strict_zip import Refused
@@ -75,6 +84,7 @@ def command(
     from ..benchmark.submission.verdict import RerunRequest, install, judge
     from ..plugins.entries import registry
 
+    _check_own_key(own_key, results)
     for path in plugins:
         registry().add_file(path)
     request = RerunRequest(method, dataset, count) if method else None
@@ -96,7 +106,7 @@ def command(
             _show(report)
         if results:
             try:
-                installed.append(str(install(report, results)))
+                installed.append(str(install(report, results, own_key)))
             except RecordError as error:
                 refused.append(str(error))
     if not data:
@@ -105,6 +115,20 @@ def command(
         click.echo(json.dumps({"records": data, "installed": installed, "refused": refused}, indent=1))
     _say([] if as_json else installed, refused)
     return 0 if passed and not refused else 1
+
+
+def _check_own_key(key: Path | None, results: Path | None) -> None:
+    """Whether stamps can be signed as asked, before any work.
+
+    Raises:
+        KeyProblem: not with that key.
+    """
+    from ..benchmark.submission.signature import private_key
+
+    if key is not None:
+        if results is None:
+            raise click.UsageError("--sign signs what --install writes; name a folder with -o")
+        private_key(key)
 
 
 def _check_signature(submission: Submission, key: Path | None) -> None:

@@ -1,24 +1,35 @@
 """What `deid-bench verify` found out about a record, kept beside it as `verification.json`.
 
 A stamp holds for one `run.json`, byte for byte. It is written on the machine where the submission was verified and is
-never taken from a submission; whoever can write to the results folder can write a stamp, so it is worth as much as
-that folder.
+never taken from a submission. Without a signature it is worth as much as the folder it lies in, since whoever can write
+there can write a stamp. Signed by the key of who verified, it can travel: it counts for whoever trusts that key, and
+for nobody else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..storage.store import save_file
+from .signature import Signer, sign, signer_of
 
 STAMP_NAME = "verification.json"
+STAMP_SIGNATURE_NAME = "verification.json.sig"
+"""By SSH key, as `ssh-keygen -Y sign -n deid-bench-stamp` makes it."""
+STAMP_NAMESPACE = "deid-bench-stamp"
+"""Who signs a submission, which anybody may, does not sign a stamp by it."""
 Status = Literal["verified", "recomputed", "self-reported"]
-_FORMAT = 2
-_LONGEST = 100_000
+_FORMAT = 3
+_LONGEST = 2**24
+_LONGEST_SIGNATURE = 10_000
+_LONGEST_TEXT = 10_000
+_DRAWN_FROM = "*.npz"
+"""Files beside a record that reports draw from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,43 +40,121 @@ class Stamp:
     """`verified`: its numbers were computed anew from its distances, and images of it were made anew and are equal;
     `recomputed`: the first of these; `self-reported`: neither."""
     checked: str
-    """What was checked, in a sentence or two."""
+    """What was checked, in a sentence or two; of a stamp that does not count, why."""
     when: str
     """UTC time, ISO 8601."""
     unchecked: list[str] = field(default_factory=list)
     """Numbers that nobody has computed anew, as `metric` or `metric recognizer`: they are the submitter's words."""
+    digest: str = ""
+    """Of the record."""
+    drawn: list[str] = field(default_factory=list)
+    """Images made anew, with what came of it."""
+    toolkit: str = ""
+    """deid-bench version that verified."""
+    by: str = ""
+    """Whose trusted key has signed it; empty for a stamp of this very folder."""
+
+    @property
+    def shown(self) -> str:
+        """As boards show it: what somebody else has found out never goes without the name."""
+        return f"{self.status} by {self.by}" if self.by else self.status
 
 
-def write_stamp(stamp: Stamp, record_path: Path) -> Path:
-    """Put a stamp beside a `run.json`, bound to its bytes.
+def write_stamp(stamp: Stamp, record_path: Path, key: Path | None = None) -> Path:
+    """Put a stamp beside a `run.json`, bound to its bytes and to the files beside it that reports draw from.
+
+    Args:
+        stamp: the stamp.
+        record_path: the `run.json`.
+        key: private SSH key to sign it with.
 
     Raises:
         StoreError: the folder cannot be written.
+        KeyProblem: it cannot be signed with that key.
     """
-    path = record_path.with_name(STAMP_NAME)
-    data = {"format": _FORMAT, "record_sha256": _sha256(record_path), **asdict(stamp)}
-    save_file(path, (json.dumps(data, indent=1, ensure_ascii=True) + "\n").encode())
+    path, content = record_path.with_name(STAMP_NAME), asdict(stamp)
+    del content["by"]
+    bound = {"record_sha256": _sha256(record_path), "files": _beside(record_path)}
+    data = (json.dumps({"format": _FORMAT, **bound, **content}, indent=1, ensure_ascii=True) + "\n").encode()
+    signature = path.with_name(STAMP_SIGNATURE_NAME)
+    if key is None:
+        signature.unlink(missing_ok=True)
+    else:
+        save_file(signature, sign(data, key, STAMP_NAMESPACE))
+    save_file(path, data)
     return path
 
 
-def load_stamp(record_path: Path) -> Stamp | None:
-    """The stamp of a `run.json`; None when there is none, it cannot be read, or the record was changed since."""
+def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | None:
+    """The stamp of a `run.json`; None when there is none, it cannot be read, or the record was changed since.
+
+    Args:
+        record_path: the `run.json`.
+        trusted: keys whose stamps count. With any, stamps that nobody has signed do not: they came along with the
+            records. Without, signed ones do not.
+
+    Returns:
+        A stamp that does not count is `self-reported`, with the reason in `checked`.
+    """
     path = record_path.with_name(STAMP_NAME)
     try:
-        if path.stat().st_size > _LONGEST:
+        data = _read(path, _LONGEST)
+        signature = _read(path.with_name(STAMP_SIGNATURE_NAME), _LONGEST_SIGNATURE)
+        found = None if data is None else _stamp(data)
+        if found is None or data is None:
             return None
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        stamp, bound = found
+        problem = (
+            "" if bound["record_sha256"] == _sha256(record_path) else "it is of another record, or this was changed"
+        )
+        if signature is None and not trusted:
+            return None if problem else stamp
+        if signature is not None and not problem and bound.get("files") != _beside(record_path):
+            problem = "files beside the record are not those that it names"
+    except OSError:
+        return None
+    if signature is None:
+        return _void("nobody has signed it")
+    signer = signer_of(data, signature, trusted, STAMP_NAMESPACE) if trusted else "it is signed, and no key is trusted"
+    if isinstance(signer, str) or problem:
+        return _void(problem or str(signer))
+    return Stamp(**{**asdict(stamp), "by": signer.name})
+
+
+def _void(why: str) -> Stamp:
+    return Stamp("self-reported", f"A stamp lies beside the record that does not count: {why}.", "")
+
+
+def _read(path: Path, longest: int) -> bytes | None:
+    """The file's bytes; None when there is none, or a longer one than stamps have."""
+    if not path.is_file() or path.stat().st_size > longest:
+        return None
+    return path.read_bytes()
+
+
+def _stamp(content: bytes) -> tuple[Stamp, dict[str, Any]] | None:
+    """A stamp and what it is bound to; None where it makes no sense."""
+    try:
+        data: Any = json.loads(content.decode("utf-8"))
         if not isinstance(data, dict) or data.get("format") != _FORMAT or data["status"] not in get_args(Status):
             return None
-        if data["record_sha256"] != _sha256(record_path):
-            return None
-        texts, unchecked = (data["checked"], data["when"]), data["unchecked"]
-    except (OSError, ValueError, KeyError, RecursionError):
+        texts = [data[name] for name in ("checked", "when", "digest", "toolkit")]
+        lists = [data[name] for name in ("unchecked", "drawn")]
+        stamp = Stamp(data["status"], *texts[:2], lists[0], texts[2], lists[1], texts[3])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not isinstance(unchecked, list) or not all(isinstance(each, str) for each in (*texts, *unchecked)):
+    if not all(isinstance(each, list) for each in lists):
         return None
-    return Stamp(data["status"], *texts, unchecked)
+    texts += [text for some in lists for text in some]
+    if not all(isinstance(each, str) and len(each) <= _LONGEST_TEXT for each in texts):
+        return None
+    return stamp, data
+
+
+def _beside(record_path: Path) -> dict[str, str]:
+    return {each.name: _sha256(each) for each in sorted(record_path.parent.glob(_DRAWN_FROM)) if each.is_file()}
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..._version import __version__
 from ...characters import plain
 from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
@@ -104,7 +105,9 @@ def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     draft = Report(submitted, recomputed, problems, reruns, not_rerun, Stamp("self-reported", "", when), verdicts)
     unchecked = [f"{each.metric} {each.recognizer or ''}".strip() for each in draft.open]
-    return replace(draft, stamp=Stamp(_status(draft), _checked(draft), when, unchecked))
+    drawn = [f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}" for each in reruns]
+    stamp = Stamp(_status(draft), _checked(draft), when, unchecked, record.digest, drawn, __version__)
+    return replace(draft, stamp=stamp)
 
 
 def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> list[Verdict]:
@@ -156,10 +159,15 @@ def _checked(report: Report) -> str:
     return "; ".join(parts)
 
 
-def install(report: Report, folder: Path) -> Path:
+def install(report: Report, folder: Path, key: Path | None = None) -> Path:
     """Put an accepted record, its distances and its stamp into a results folder, for boards.
 
     Only the record and the distances are taken from the submission; scores and replicates are those computed here.
+
+    Args:
+        report: the verdict.
+        folder: results folder.
+        key: private SSH key to sign the stamp with, so that it can travel.
 
     Returns:
         The new `run.json`.
@@ -183,7 +191,7 @@ def install(report: Report, folder: Path) -> Path:
         files[DISTANCES_NAME] = report.submitted.distances_data
     for name, data in sorted(files.items(), reverse=True):
         save_file(target / name, data)
-    write_stamp(report.stamp, target / FILE_NAME)
+    write_stamp(report.stamp, target / FILE_NAME, key)
     return target / FILE_NAME
 
 

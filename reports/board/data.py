@@ -65,7 +65,7 @@ def make_tabs(
 
     Args:
         records: the rows.
-        status: verified, recomputed or self-reported, by record digest.
+        status: verified, recomputed or self-reported, with who says so, by record digest.
         unchecked: of stamped records the numbers that nobody has computed anew, as `metric recognizer`, by digest.
     """
     tables = [_marked(table, unchecked or {}) for table in leaderboards(records, every=True)]

@@ -19,6 +19,7 @@ from ...benchmark.records.collection import collect
 from ...benchmark.records.record import FILE_NAME, RunRecord, find_records
 from ...benchmark.storage.lock import Notice, hold
 from ...benchmark.storage.store import save_file
+from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
 from ..leaderboard.originals import on_originals
 from ..leaderboard.table import Table
@@ -79,13 +80,16 @@ def _shows(board: Path, mark: str) -> bool:
         return False
 
 
-def write_board(sources: Sequence[Path], output: Path, mark: str = "") -> tuple[int, list[tuple[Path, str]]]:
+def write_board(
+    sources: Sequence[Path], output: Path, mark: str = "", trusted: Sequence[Signer] = ()
+) -> tuple[int, list[tuple[Path, str]]]:
     """Write a board of all records below the sources.
 
     Args:
         sources: folders of records.
         output: the page.
         mark: a comment at its end.
+        trusted: see `load_stamp`.
 
     Returns:
         The number of rows, and what was left out with the reason.
@@ -95,20 +99,24 @@ def write_board(sources: Sequence[Path], output: Path, mark: str = "") -> tuple[
         StoreError: the file cannot be written.
     """
     found = collect(sources)
-    save_file(output, render_board(found.records, found.left_out).encode("utf-8") + mark.encode())
+    save_file(output, render_board(found.records, found.left_out, trusted).encode("utf-8") + mark.encode())
     return len(found.records), found.left_out
 
 
-def render_board(records: Sequence[tuple[RunRecord, Path]], left_out: Sequence[tuple[Path, str]] = ()) -> str:
+def render_board(
+    records: Sequence[tuple[RunRecord, Path]],
+    left_out: Sequence[tuple[Path, str]] = (),
+    trusted: Sequence[Signer] = (),
+) -> str:
     """The page."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     folders = {record.digest: folder for record, folder in records}
-    stamps = {digest: load_stamp(folder / FILE_NAME) for digest, folder in folders.items()}
+    stamps = {digest: load_stamp(folder / FILE_NAME, trusted) for digest, folder in folders.items()}
     tabs = make_tabs(
         [record for record, _ in records],
-        {digest: each.status for digest, each in stamps.items() if each},
+        {digest: each.shown for digest, each in stamps.items() if each},
         {digest: each.unchecked for digest, each in stamps.items() if each},
     )
     shown = {record.digest[:12]: pictures(record, folder) for record, folder in records}

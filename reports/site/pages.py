@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._version import __version__
 from ...benchmark.records.record import FILE_NAME, RunRecord, record_bytes, schema
+from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import load_stamp
 from ..board.card import bibtex, sections
 from ..board.data import SELF_REPORTED
@@ -72,6 +73,7 @@ def site_files(
     title: str = "deid-bench leaderboard",
     url: str = "",
     left_out: Sequence[tuple[Path, str]] = (),
+    trusted: Sequence[Signer] = (),
 ) -> Iterator[tuple[str, bytes]]:
     """Name and content of every file.
 
@@ -80,12 +82,13 @@ def site_files(
         title: of the site.
         url: where it will stand; without it there are no absolute addresses, so no feed and no sitemap.
         left_out: what could not be read, and why; named on the board.
+        trusted: keys whose stamps count; see `load_stamp`.
     """
-    members = [Member(record, folder, _status(folder)) for record, folder in records]
+    members = [Member(record, folder, _status(folder, trusted)) for record, folder in records]
     members.sort(key=lambda each: (each.record.host.created, each.record.digest), reverse=True)
     site = Site(members, title, url)
     pages = dict(_pages(site))
-    yield "board.html", render_board(records, left_out).encode()
+    yield "board.html", render_board(records, left_out, trusted).encode()
     for name, text in pages.items():
         yield name, text.encode()
     for each in members:
@@ -98,9 +101,9 @@ def site_files(
         yield "sitemap.xml", sitemap(url, ["board.html", *pages]).encode()
 
 
-def _status(folder: Path) -> str:
-    stamp = load_stamp(folder / FILE_NAME)
-    return stamp.status if stamp else SELF_REPORTED
+def _status(folder: Path, trusted: Sequence[Signer]) -> str:
+    stamp = load_stamp(folder / FILE_NAME, trusted)
+    return stamp.shown if stamp else SELF_REPORTED
 
 
 # ------------------------------------------------------------------------------------------------ pages

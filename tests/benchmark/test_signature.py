@@ -7,22 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from ssh_keys import keys
 
 from deid_bench.benchmark.submission.signature import KeyProblem, sign, verify
-
-
-def keys(folder: Path) -> tuple[Path, Path]:
-    folder.mkdir(exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    private, public = folder / "key", folder / "key.pub"
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    private.chmod(0o600)
-    public.write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b" me\n")
-    return private, public
 
 
 def test_a_signature_holds_for_its_key_and_contents_alone(tmp_path: Path) -> None:

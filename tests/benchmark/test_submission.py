@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ssh_keys import keys
 
 from deid_bench.benchmark.planning.cells import SCORE_VERSION, RunOptions
 from deid_bench.benchmark.records.record import RecordError, RunRecord, load_record
@@ -23,6 +24,7 @@ from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.strict_zip import make_zip
 from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack, record_digest
 from deid_bench.benchmark.submission.read import Submission
+from deid_bench.benchmark.submission.signature import read_signers
 from deid_bench.benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp, write_stamp
 from deid_bench.benchmark.submission.verdict import Report, RerunRequest, install, judge
 from deid_bench.cli import main
@@ -432,7 +434,16 @@ def test_pack_and_verify_as_a_user_calls_them(world: World, tmp_path: Path, caps
     assert main([*arguments, "-o", str(results), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["records"][0]["stamp"]["status"] == "verified"
-    assert load_stamp(Path(data["installed"][0])) == Stamp(**data["records"][0]["stamp"])
+    stamp = Stamp(**data["records"][0]["stamp"])
+    assert load_stamp(Path(data["installed"][0])) == stamp
+    assert (stamp.digest, len(stamp.drawn)) == (world.outcome.record.digest, 1)
+    private, public = keys(tmp_path / "keys")
+    assert main([*arguments, "-o", str(results), "--sign", str(private)]) == 0
+    signed = load_stamp(Path(data["installed"][0]), read_signers(public))
+    assert signed is not None
+    assert signed.shown == "verified by me"
+    assert main([*arguments, "--sign", str(private)]) == 2
+    assert main([*arguments, "-o", str(results), "--sign", str(public)]) == 2
     assert isinstance(load_record(Path(data["installed"][0])), RunRecord)
     assert main(["verify", str(path), "-m", "identity", "-d", world.dataset]) == 1
     assert main(["pack", str(tmp_path / "nowhere"), "-o", str(path)]) == 2
