@@ -114,7 +114,7 @@ def main(args: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     try:
         with no_end():
-            result: Any = cli.main(args=args, prog_name="deid-bench", standalone_mode=False)
+            result = _called(args)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -131,6 +131,16 @@ def main(args: list[str] | None = None) -> int:
             return int(code)
         return _output_lost(error) if _is_about_output(error) else _bug(error)
     return result if isinstance(result, int) else 0
+
+
+def _called(args: list[str] | None) -> Any:
+    stdout = sys.stdout
+    try:
+        return cli.main(args=args, prog_name="deid-bench", standalone_mode=False)
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        return EXIT_ENDED  # click replaces the stream and leaves where nobody reads on, as in `deid-bench list | head`
 
 
 def _say_error(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,17 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Score de-identification methods" in done.stdout
+
+
+def test_where_nobody_reads_on_nothing_is_said() -> None:
+    """As in `deid-bench list | head`: no plug-in has ended the command."""
+    there, here = os.pipe()
+    os.close(there)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "deid_bench", "list"], stdout=here, stderr=subprocess.PIPE, check=False
+    )
+    os.close(here)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize(
