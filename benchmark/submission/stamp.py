@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -118,7 +118,7 @@ def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | Non
     signer = signer_of(data, signature, trusted, STAMP_NAMESPACE) if trusted else "it is signed, and no key is trusted"
     if isinstance(signer, str) or problem:
         return _void(problem or str(signer))
-    return Stamp(**{**asdict(stamp), "by": signer.name})
+    return replace(stamp, by=signer.name)
 
 
 def _void(why: str) -> Stamp:
