@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import json_option, quiet_option
+
+if TYPE_CHECKING:
+    from ..benchmark.label_witness import LabelWitness
 
 _SHOWN, _LISTED = 5, 50
 """Entries of a list that `register` and `verify` print; --json has all."""
@@ -173,29 +176,46 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
 @command.command("verify")
 @click.argument("dataset", metavar="SPEC")
 @click.option("--hashes-only", is_flag=True, help="Compare the files with the registration; decode nothing.")
+@click.option(
+    "--recognizer", "-r", default="", metavar="SPEC", help="A second witness for pictures under two identities."
+)
+@click.option("--analyzer", default="", metavar="SPEC", help="Its detector.  [default: mediapipe_hands, mtcnn]")
 @json_option
-def verify(dataset: str, hashes_only: bool, as_json: bool) -> int:
+def verify(dataset: str, hashes_only: bool, recognizer: str, analyzer: str, as_json: bool) -> int:
     """Read every image, count what is there and what is passed over, and look for one picture under two identities.
 
-    The files of a registered dataset are hashed anew first and compared with what was registered.
+    The files of a registered dataset are hashed anew first and compared with what was registered. With --recognizer
+    all images are compared, and of every picture under two identities it is said whether the recogniser takes them for
+    one person, too, and which label is probably wrong.
 
     \b
     deid-bench data verify folder:path=hands
+    deid-bench data verify folder:path=hands --recognizer mtcc
     deid-bench data verify iitd
     """
     from ..benchmark.engine.backends import default_jobs
     from ..benchmark.planning.loaded_dataset import load_dataset
     from .data_verify import GRAVE, contents, lines
 
+    if hashes_only and recognizer:
+        raise click.UsageError("--recognizer looks at the pictures, --hashes-only does not; leave one of them away")
     data = _against_registration(dataset, hashes_only)
     if not hashes_only and not data.get("differs"):
-        data |= contents(load_dataset(dataset, 0, default_jobs(), None))
+        data |= contents(load_dataset(dataset, 0, default_jobs(), None), _witness(dataset, recognizer, analyzer))
     if as_json:
         click.echo(json.dumps(data, indent=1))
     else:
         for text, warning in lines(data, _LISTED):
             click.secho(text, fg="yellow" if warning else None)
     return 1 if any(data.get(key) for key in GRAVE) else 0
+
+
+def _witness(dataset: str, recognizer: str, analyzer: str) -> LabelWitness | None:
+    if not recognizer:
+        return None
+    from ..benchmark.label_witness import ask
+
+    return ask(dataset, recognizer, analyzer)
 
 
 def _against_registration(text: str, wanted: bool) -> dict[str, Any]:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..benchmark.planning.loaded_dataset import COPY, LoadedDataset
-from ..datasets.duplicates import find_duplicates
+from ..datasets.duplicates import DuplicatePair, find_duplicates
 from ..datasets.images import ImageError
 from ..datasets.passed_over import printable
+
+if TYPE_CHECKING:
+    from ..benchmark.label_witness import LabelWitness
 
 GRAVE = ("changed", "missing", "new", "unreadable", "duplicates")
 """Lists that make `verify` end with 1 when they are not empty."""
 
 
-def contents(loaded: LoadedDataset) -> dict[str, Any]:
-    """Counts, what is passed over, what does not decode, and what is there twice."""
+def contents(loaded: LoadedDataset, witness: LabelWitness | None = None) -> dict[str, Any]:
+    """Counts, what is passed over, what does not decode, and what is there twice.
+
+    Args:
+        loaded: the dataset.
+        witness: says of pictures under two identities whether it agrees, and why they are there.
+    """
     unreadable = {}
     for sample in loaded.samples:
         try:
@@ -33,8 +41,14 @@ def contents(loaded: LoadedDataset) -> dict[str, Any]:
         "passed_names": {reason: list(names) for reason, names in loaded.passed_names.items()},
         "copies": list(loaded.passed_names.get(COPY, ())),
         "unreadable": [{"sample": name, "problem": problem} for name, problem in unreadable.items()],
-        "duplicates": [each.sentence() for each in find_duplicates(readable)],
+        "duplicates": [_sentence(each, witness) for each in find_duplicates(readable)],
     }
+
+
+def _sentence(pair: DuplicatePair, witness: LabelWitness | None) -> str:
+    if pair.same_identity:
+        return pair.sentence()
+    return f"{pair.sentence()}; {witness.says(pair) if witness else 'one of the two labels is probably wrong'}"
 
 
 def lines(data: Mapping[str, Any], listed: int) -> Iterator[tuple[str, bool]]:
