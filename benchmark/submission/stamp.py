@@ -138,17 +138,16 @@ def _stamp(content: bytes) -> tuple[Stamp, dict[str, Any]] | None:
         data: Any = json.loads(content.decode("utf-8"))
         if not isinstance(data, dict) or data.get("format") != _FORMAT or data["status"] not in get_args(Status):
             return None
-        texts = [data[name] for name in ("checked", "when", "digest", "toolkit")]
-        lists = [data[name] for name in ("unchecked", "drawn")]
-        stamp = Stamp(data["status"], *texts[:2], lists[0], texts[2], lists[1], texts[3])
+        checked, when, digest, toolkit = (data[name] for name in ("checked", "when", "digest", "toolkit"))
+        unchecked, drawn = (data[name] for name in ("unchecked", "drawn"))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not all(isinstance(each, list) for each in lists):
+    if not isinstance(unchecked, list) or not isinstance(drawn, list):
         return None
-    texts += [text for some in lists for text in some]
+    texts = [checked, when, digest, toolkit, *unchecked, *drawn]
     if not all(isinstance(each, str) and len(each) <= _LONGEST_TEXT for each in texts):
         return None
-    return stamp, data
+    return Stamp(data["status"], checked, when, unchecked, digest, drawn, toolkit), data
 
 
 def _beside(record_path: Path) -> dict[str, str]:
