@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from .images import read_image
 
 # Plug-ins take these words from here; inside the package they come from their own module.
-from .types import Failure, Hand, Image, Modality, ProgressCallback
+from .types import Aspect, Failure, Hand, Image, Modality, ProgressCallback
 
 __all__ = [
+    "Aspect",
     "Dataset",
     "DatasetError",
     "DatasetInfo",
@@ -76,6 +77,8 @@ class Sample:
     """Hex digest of the file's bytes."""
     session: str | None = None
     hand: Hand | None = None
+    aspect: Aspect | None = None
+    """Which side of the hand the image shows, as the dataset's labels have it; None: they do not say."""
     bits: int = 0
     """How many bits the samples of a 16-bit file use, where the user states it; 0: what the file declares, else 16."""
     groups: Mapping[str, str] = field(default_factory=dict, hash=False)

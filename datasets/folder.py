@@ -16,7 +16,7 @@ from .layouts.tree import hash_files, natural_key, safe_id, walk, why_not
 from .manifest import check_samples
 from .passed_over import PassedOver, in_words, printable
 from .sample_depth import MIN_BITS, WIDE
-from .types import Failure, Hand, Modality, ProgressCallback
+from .types import Aspect, Failure, Hand, Modality, ProgressCallback
 
 SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"})
 """Names of folders, in lower case, that divide a dataset and are no people."""
@@ -33,6 +33,7 @@ class _Entry:
     subject: str
     session: str | None = None
     hand: Hand | None = None
+    aspect: Aspect | None = None
     groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -45,7 +46,8 @@ class Folder:
     de-identified and measured, and there are no rates.
 
     With a manifest (CSV with a header) the columns `file` (path relative to `path`) and `identity` are required;
-    `subject`, `session` and `hand` (left, right or empty) are optional, other columns are ignored.
+    `subject`, `session`, `hand` (left, right or empty) and `aspect` (palmar, dorsal or empty: which side of the hand is
+    seen) are optional, other columns are ignored.
 
     Files that do not decode stay samples, so that they are counted as failures and do not vanish. Everything that is
     passed over is counted by reason.
@@ -169,6 +171,7 @@ class Folder:
                 sha256=state.sha256,
                 session=entry.session,
                 hand=entry.hand,
+                aspect=entry.aspect,
                 bits=self._bits,
                 groups=entry.groups,
             )
@@ -246,11 +249,14 @@ class Folder:
 
     def _entry(self, row: Mapping[str, str], line: int) -> _Entry:
         where = f"manifest line {line}"
-        name, identity, hand = row["file"], row["identity"], row.get("hand", "").lower()
+        name, identity = row["file"], row["identity"]
+        hand, aspect = (row.get(each, "").lower() for each in ("hand", "aspect"))
         if not name or not identity:
             raise DatasetError(f"{where}: expected a file and an identity, got {name!r} and {identity!r}; fill both in")
         if hand not in {"", "left", "right"}:
             raise DatasetError(f"{where}: expected hand left, right or empty, got {hand!r}; correct it")
+        if aspect not in {"", *get_args(Aspect)}:
+            raise DatasetError(f"{where}: expected aspect palmar, dorsal or empty, got {aspect!r}; correct it")
         relative = Path(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise DatasetError(f"{where}: expected a path inside the folder, got {name!r}; give it relative to path=…")
@@ -263,6 +269,7 @@ class Folder:
             subject=row.get("subject") or identity,
             session=row.get("session") or None,
             hand=cast(Hand, hand) if hand else None,
+            aspect=cast(Aspect, aspect) if aspect else None,
             groups={each: row[each] for each in self._groups if row[each]},
         )
 

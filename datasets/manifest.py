@@ -39,7 +39,7 @@ def manifest_digest(samples: Iterable[Sample]) -> str:
 
     The hashed text is one JSON array a sample, `[sample_id, identity, subject, hand, session, sha256]`, sorted by
     id, after a line that names this format; so two copies of a dataset agree and a relabelled one does not. A stated
-    depth of the samples is added where there is one.
+    depth of the samples is added where there is one, and that an image shows the back of a hand.
     """
     rows = sorted(json.dumps([*_labels(s)], separators=(",", ":")) for s in samples)
     return hashlib.sha256("\n".join([_FORMAT, *rows, ""]).encode("ascii")).hexdigest()
@@ -49,6 +49,8 @@ def _labels(sample: Sample) -> Iterator[object]:
     yield from (sample.sample_id, sample.identity, sample.subject, sample.hand, sample.session, sample.sha256)
     if sample.bits:
         yield {"bits": sample.bits}
+    if sample.aspect == "dorsal":
+        yield {"aspect": sample.aspect}
 
 
 def without_copies(samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 
 from .base import DatasetError, DatasetInfo, Sample
 from .manifest import file_sha256
-from .types import Hand, ProgressCallback
+from .types import Aspect, Hand, ProgressCallback
 
 MANIFEST = "manifest.csv"
 _LABELS = ("sample_id", "identity", "subject", "hand", "session", "file", "sha256")
@@ -21,6 +21,8 @@ class ShippedPhotographs:
     info: ClassVar[DatasetInfo]
     folder: ClassVar[str]
     """Below `assets`."""
+    aspect: ClassVar[Aspect | None] = None
+    """Which side of a hand all photographs show."""
 
     def prepare(self, jobs: int = 1, progress: ProgressCallback | None = None) -> None:
         """Check that every file is there and unchanged.
@@ -62,6 +64,7 @@ class ShippedPhotographs:
                 sha256=row["sha256"],
                 session=row["session"] or None,
                 hand=cast(Hand, row["hand"]) if row["hand"] else None,
+                aspect=self.aspect,
                 groups=self.groups({key: value for key, value in row.items() if key not in _LABELS and value}),
             )
             for row in rows
@@ -91,6 +94,7 @@ class PalmPhotos(ShippedPhotographs):
         no_rates="four palms: no rates",
     )
     folder: ClassVar[str] = "palm_photos"
+    aspect: ClassVar[Aspect | None] = "palmar"
 
 
 class FaceLondon(ShippedPhotographs):

@@ -87,6 +87,7 @@ def read_manifest(path: Path) -> list[Sample]:
                 path=path.parent / row["file"],
                 sha256=row["sha256"],
                 hand="left" if row["hand"] == "left" else "right",
+                aspect="palmar",
             )
             for row in reader
         ]

@@ -16,6 +16,8 @@ Image = NDArray[np.uint8]
 """(H, W, 3) RGB, 0..255. Nothing else crosses a room's border."""
 
 Hand = Literal["left", "right"]
+Aspect = Literal["palmar", "dorsal"]
+"""Which side of a hand an image shows: the palm, or the back."""
 Modality = Literal["palm", "face"]
 
 ProgressCallback = Callable[[int, int], None]

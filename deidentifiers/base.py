@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analyzers.base import Analysis, FaceAnalysis, HandAnalysis
-from ..datasets.types import Failure, Image, Modality
+from ..datasets.types import Aspect, Failure, Image, Modality
 
 Need = Literal["donor", "targets"]
 
@@ -78,6 +78,8 @@ class Request:
     donor: Donor | None = field(default=None)
     targets: tuple[Donor, ...] = field(default=())
     """Images of other people, one each, for methods that make the image look like one of them."""
+    aspect: Aspect | None = field(default=None)
+    """Which side of the hand the dataset says the image shows; None: it does not say."""
 
     @property
     def hand(self) -> HandAnalysis:

@@ -29,7 +29,7 @@ from .regions import (
     RegionError,
     check_region,
     palm_width,
-    region_mask,
+    request_region,
 )
 
 MaskColor = Literal["black", "grey", "skin"]
@@ -105,7 +105,7 @@ class _Repainter(ABC):
             raise RegionError(f"region={self.region} is for faces; take palm or hand")
         hand = request.hand
         palm: Region = "hand" if self.region == "hand" else "palm"
-        region = region_mask(hand, shape, palm, self.mask_points, self.mask_margin)
+        region = request_region(request, palm, self.mask_points, self.mask_margin)
         return _Area(region, hand.mask, palm_width(hand))
 
     def _face_area(self, face: FaceAnalysis, shape: tuple[int, ...]) -> _Area:

@@ -14,7 +14,7 @@ from ..analyzers.base import Analysis, FaceAnalysis
 from ..datasets.types import Failure, Image
 from .base import MethodInfo, Request
 from .face_regions import face_region_mask
-from .regions import RegionError, palm_width, region_mask
+from .regions import RegionError, palm_width, refuse_back, region_mask
 
 GRID = 32
 """Cells a side of the square whose contents are permuted."""
@@ -66,15 +66,17 @@ class PixelPermutation:
         """(H, W) pixels that may change.
 
         Raises:
-            RegionError: the analysis gives no region.
+            RegionError: the analysis gives no region, or that of the back of a hand.
         """
+        if not isinstance(request.analysis, FaceAnalysis):
+            refuse_back(request)
         return _region(request)
 
     def _one(self, request: Request) -> Image | Failure:
         import cv2
 
         try:
-            region = _region(request)
+            region = self.repaints(request)
         except RegionError as error:
             return Failure(str(error))
         corners = _square(request.analysis, region)

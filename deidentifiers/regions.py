@@ -30,6 +30,10 @@ DEFAULT_MARGIN = 0.0
 default ROI (`inner`); for the larger `mcp` square take 0.1, because 15 % of it would stay as they are."""
 
 
+BACK = "the back of a hand"
+"""Why a method for palms refuses it."""
+
+
 class RegionError(ValueError):
     """The analysis of this image gives no region to work on; the message is a reason that can be counted."""
 
@@ -92,6 +96,30 @@ def region_mask(
     return mask
 
 
+def request_region(request: Request, region: Region, points: MaskPoints, margin: float) -> NDArray[np.bool_]:
+    """`region_mask` of a request; the palm of a hand that shows its back is no region.
+
+    Raises:
+        RegionError: see `region_mask` and `refuse_back`.
+    """
+    if region == "palm":
+        refuse_back(request)
+    return region_mask(request.hand, request.image.shape, region, points, margin)
+
+
+def refuse_back(request: Request) -> None:
+    """Refuse the back of a hand, as far as the dataset's labels tell.
+
+    A back looks to an analyzer like the palm of the other hand; but so does a palm in a mirrored picture, which is why
+    the label has to say which side is seen.
+
+    Raises:
+        RegionError: it is a back.
+    """
+    if request.aspect == "dorsal":
+        raise RegionError(BACK)
+
+
 class RegionMethod(ABC):
     """A method for palms that changes each image inside its region alone.
 
@@ -120,7 +148,7 @@ class RegionMethod(ABC):
         Raises:
             RegionError: the analysis gives no region.
         """
-        return region_mask(request.hand, request.image.shape, self.region, self.mask_points, self.mask_margin)
+        return request_region(request, self.region, self.mask_points, self.mask_margin)
 
     @abstractmethod
     def _one(self, request: Request) -> Image | Failure:

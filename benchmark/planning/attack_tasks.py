@@ -155,7 +155,7 @@ class AttackTasks:
         donor = self._stranger(sample, able) if "donor" in cell.method.info.needs else None
         targets = [self._tasks.located(each) for each in self._targets()]
         seed = seed_from(cell.root_seed, cell.method.digest, sample.sample_id, 0)
-        task = deidentify_task(sample.sample_id, image, analysis, cell.method, seed, donor, targets)
+        task = deidentify_task(sample.sample_id, image, analysis, cell.method, seed, donor, targets, sample)
         return Shown(sample.sample_id, ImageRef.stored(task.digest), (analysis,), task.digest), task
 
     def _targets(self) -> list[Sample]:

@@ -102,7 +102,7 @@ class Tasks:
         before = self.analysis(sample)
         label = sample.sample_id if cell.repetitions == 1 else f"{sample.sample_id}#{repetition}"
         seed = cell.seed(sample, repetition)
-        deidentify = deidentify_task(label, image, before, cell.method, seed, donor, targets)
+        deidentify = deidentify_task(label, image, before, cell.method, seed, donor, targets, sample)
         after = analyze_task(label, ImageRef.stored(deidentify.digest), cell.analyzer)
         reference = self.references.get(sample.sample_id, self.originals[sample.sample_id]).digest
         located = None if reference == before else before

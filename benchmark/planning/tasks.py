@@ -11,7 +11,7 @@ from typing import Any
 
 from ...datasets.base import Sample
 from ...datasets.images import decode_png, decode_stream, open_image
-from ...datasets.types import Image
+from ...datasets.types import Aspect, Image
 from ...deidentifiers.base import ChoosesKnowledge
 from ...plugins.abilities import ChoosesWeights
 from ...plugins.entries import PluginRef, Resolved
@@ -123,6 +123,8 @@ class Task:
     """Crop tasks: side of the crop in px."""
     targets: int = 0
     """De-identify tasks: how many of the last images are targets."""
+    aspect: Aspect | None = None
+    """De-identify tasks: see `Request.aspect`."""
     method: PluginRef | None = None
     """Restore tasks: the method that made the image."""
     labels: tuple[int, ...] = ()
@@ -234,11 +236,17 @@ def deidentify_task(
     seed: int,
     donor: Located | None = None,
     targets: Sequence[Located] = (),
+    sample: Sample | None = None,
 ) -> Task:
-    """De-identify an image; `analysis`, the donor's and the targets' are digests of analyze or crop tasks."""
+    """De-identify an image; `analysis`, the donor's and the targets' are digests of analyze or crop tasks.
+
+    The method is told which side of the hand the dataset says the sample shows.
+    """
     shown = [(image, analysis), *([] if donor is None else [donor]), *targets]
     images, inputs = tuple(each for each, _ in shown), tuple(each for _, each in shown)
-    key = {"images": [each.key for each in images], "inputs": inputs, "plugin": method.digest, "seed": seed}
+    aspect = None if sample is None else sample.aspect
+    said = {"aspect": aspect} if aspect == "dorsal" else {}
+    key = {"images": [each.key for each in images], "inputs": inputs, "plugin": method.digest, "seed": seed, **said}
     return _task(
         Stage.DEIDENTIFY,
         label,
@@ -248,6 +256,7 @@ def deidentify_task(
         inputs=inputs,
         seed=seed,
         targets=len(targets),
+        aspect=aspect,
     )
 
 

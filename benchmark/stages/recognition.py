@@ -198,7 +198,8 @@ def _request(task: Task, context: Context) -> Request | Made:
     if len(kept) < len(others):
         return next(each for each in others if not isinstance(each, Donor))
     split = len(kept) - task.targets
-    return Request(image, analysis, task.seed or 0, kept[0] if split else None, tuple(kept[split:]))
+    donor, targets = kept[0] if split else None, tuple(kept[split:])
+    return Request(image, analysis, task.seed or 0, donor, targets, task.aspect)
 
 
 def _donor(task: Task, index: int, context: Context) -> Donor | Made:

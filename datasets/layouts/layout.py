@@ -11,7 +11,7 @@ from pathlib import Path
 from ...licences import Licence
 from ..base import DatasetError
 from ..passed_over import PassedOver
-from ..types import Hand
+from ..types import Aspect, Hand
 from .tree import natural_key, safe_id, walk
 
 _LABELS = ("identity", "subject", "session", "hand", "sample")
@@ -70,6 +70,7 @@ class Found:
     subject: str
     session: str | None = None
     hand: Hand | None = None
+    aspect: Aspect | None = None
     groups: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What is known of the person, by kind; see `Sample.groups`."""
     left_out: str = ""

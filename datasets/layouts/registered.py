@@ -31,6 +31,8 @@ class LayoutDataset:
     info: ClassVar[DatasetInfo]
     layout: ClassVar[Layout]
     places: ClassVar[tuple[str, ...]] = ("root",)
+    palms: ClassVar[bool] = True
+    """Whether all its hands show the palm, where labels say nothing else."""
 
     def __init__(self, root: str = "", pattern: str = "", drop: str = "none") -> None:
         if pattern:
@@ -94,6 +96,8 @@ class LayoutDataset:
 
     def _label(self, name: str, groups: Mapping[str, str]) -> Found | str:
         found = self.label(name, groups)
+        if isinstance(found, Found) and found.aspect is None and self.palms and self.info.modality == "palm":
+            found = replace(found, aspect="palmar")
         if isinstance(found, Found) and not found.left_out and _plain(found.subject) in self._drop:
             return replace(found, left_out="subject left out")
         return found
@@ -188,6 +192,7 @@ def make_samples(root: Path, files: Iterable[tuple[Found, FileState]]) -> Iterat
             sha256=state.sha256,
             session=each.session,
             hand=each.hand,
+            aspect=each.aspect,
             groups=each.groups,
         )
 

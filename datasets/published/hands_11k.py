@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast, get_args
 
 from ..base import DatasetError, DatasetInfo
 from ..layouts.layout import Found, Layout, Part, Published, Scan, compile_pattern, plain_labels
 from ..layouts.registered import LayoutDataset
 from ..layouts.table import Row, read_table
+from ..types import Aspect
 from .terms import research_terms
 
 TABLE = "HandInfo.csv"
@@ -38,6 +39,7 @@ class Hands11k(LayoutDataset):
         citation="Afifi, 11K Hands: gender recognition and biometric identification, Multimed. Tools Appl. 2019",
         redistributable=False,
     )
+    palms: ClassVar[bool] = False
     layout: ClassVar[Layout] = Layout(
         parts={
             "original": Part(
@@ -82,7 +84,9 @@ class Hands11k(LayoutDataset):
         if isinstance(found, str):
             return found
         known = {each: row[each] for each in _GROUPS if row.get(each)}
-        return replace(found, groups=known, left_out="" if self._side in ("both", side) else f"{side} side")
+        aspect = side if side in get_args(Aspect) else None
+        left_out = "" if self._side in ("both", side) else f"{side} side"
+        return replace(found, groups=known, aspect=cast(Aspect | None, aspect), left_out=left_out)
 
 
 def read_hand_info(root: Path) -> Mapping[str, Row]:

@@ -17,7 +17,7 @@ from ...analyzers.base import HandAnalysis
 from ...analyzers.palm_region import palm_polygon
 from ...datasets.types import Image
 from ..base import Request
-from ..regions import POINTS, MaskPoints, RegionError, palm_width, region_mask
+from ..regions import POINTS, MaskPoints, RegionError, palm_width, request_region
 from .paint_by_example import Canvas
 from .seam import add_grain, feather, match_surround
 from .skin_texture import fill_texture, skin_layer
@@ -157,7 +157,7 @@ def repainted(request: Request, geometry: Geometry) -> NDArray[np.bool_]:
 
 
 def _hole(request: Request, geometry: Geometry) -> NDArray[np.bool_]:
-    return region_mask(request.hand, request.image.shape, "palm", geometry.mask_points, geometry.mask_margin)
+    return request_region(request, "palm", geometry.mask_points, geometry.mask_margin)
 
 
 def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -103,6 +103,13 @@ def test_the_order_of_exemplars_does_not_matter_but_their_choice_does(method, re
     assert not np.array_equal(results["s+m"], results["s+m+f"])
 
 
+def test_a_back_of_a_hand_is_refused_where_the_labels_tell(method, request_for) -> None:
+    palm, back = request_for(0), dataclasses.replace(request_for(1), aspect="dorsal")
+    made = method().deidentify([back, palm])
+    assert made[0] == Failure("the back of a hand")
+    assert isinstance(made[1], np.ndarray)
+
+
 def test_an_image_that_cannot_be_done_costs_itself_alone(method, request_for, monkeypatch) -> None:
     good = request_for(0)
     empty = dataclasses.replace(good.analysis, mask=np.zeros_like(good.analysis.mask))

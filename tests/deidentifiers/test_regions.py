@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deid_bench.deidentifiers.regions import RegionError, check_region, palm_width, region_mask
+from deid_bench.deidentifiers.regions import RegionError, check_region, palm_width, refuse_back, region_mask
 
 
 def test_palm_width_is_the_distance_of_the_outer_knuckles(request_for):
@@ -32,6 +32,19 @@ def test_seven_points_enclose_the_six(request_for):
     six = region_mask(request.analysis, request.image.shape, "palm", "6", 0.0)
     assert not (six & ~seven).any()
     assert six.sum() < seven.sum()
+
+
+@pytest.mark.parametrize(
+    ("aspect", "refused"),
+    [(None, False), ("palmar", False), ("dorsal", True)],
+)
+def test_the_back_of_a_hand_is_refused_where_labels_tell(request_for, aspect, refused):
+    request = replace(request_for(), aspect=aspect)
+    if refused:
+        with pytest.raises(RegionError, match="the back of a hand"):
+            refuse_back(request)
+    else:
+        refuse_back(request)
 
 
 def test_unusable_analyses_are_refused_with_a_reason(request_for):
