@@ -10,8 +10,8 @@ import numpy as np
 
 from ..datasets.base import Sample
 from .attack_run import attack
+from .closer_look import CloserLook, look_closely
 from .engine.execute import CHUNK, Executor
-from .full_quality import NO_CLOSER_LOOK, CloserLook, look_closely
 from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
@@ -57,6 +57,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         crashed=frozenset(executor.problems),
         analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
         measures={each.deidentify.digest: executor.read(each.measure) for each in made},
+        looked=extra.looked,
         perceived=extra.perceived,
         coverage={digest: coverage for digest, (coverage, _) in images.items()},
         images={digest: sha256 for digest, (_, sha256) in images.items()},
@@ -120,7 +121,7 @@ def _images(
     _carry_out(executor, ledger, Stage.ANALYZE, cell.analyzer, [each.analyze for each in made], again)
     seen = [each for each in made if executor.read(each.analyze)]
     _carry_out(executor, ledger, Stage.MEASURE, None, [each.measure for each in seen], "measure")
-    extra = look_closely(cell, tasks, made, executor, ledger) if cell.quality == "full" else NO_CLOSER_LOOK
+    extra = look_closely(cell, tasks, made, executor, ledger)
     plugged = {each.resolved.text: _measured_by(each, tasks, made, executor, ledger) for each in cell.metrics}
     return failed, made, extra, plugged
 

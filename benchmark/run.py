@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .closer_look import at_hand, bring_networks, could_see_more
 from .compute import compute
 from .engine.backends import NO_CLUSTER, Backend, Cluster, Needs, Settings, default_jobs, make_backend
 from .engine.execute import Executor, Progress
@@ -168,7 +169,8 @@ def _weights(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 def _needs(cells: Sequence[Cell]) -> Needs:
     plugins = dict.fromkeys(plugin.ref for cell in cells for plugin in cell.plugins)
-    return Needs(tuple(plugins), _weights(cells))
+    networks = (name for cell in cells for name in at_hand(cell.quality))
+    return Needs(tuple(plugins), tuple(dict.fromkeys((*_weights(cells), *networks))))
 
 
 def finished(cell: Cell, out: Path) -> Outcome | None:
@@ -184,7 +186,7 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
     if (
         record.digest != cell.digest
         or record.counts.retry
-        or (cell.quality == "full" and record.quality == "basic")
+        or could_see_more(record, cell.quality)
         or not _told_by_the_same_groups(cell, record)
     ):
         return None
@@ -210,6 +212,7 @@ def workshop(
         if not made:
             store = Store(execution.out.absolute() / STORE_FOLDER)
             store.open()
+            bring_networks(cells, progress.note if progress else None)
             settings = Settings(store.root, execution.seconds_per_image, jobs, execution.cluster, _needs(cells))
             made.append((store, make_backend(execution.backend, settings)))
             if progress and (about := getattr(made[0][1], "about", "")):

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+QUICK_LIMIT = 6
+"""Identities that `--quick` takes."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -126,7 +129,8 @@ def run_options(function: F) -> F:
         ),
         click.option(
             "--quality", type=click.Choice(["basic", "full"]), default="basic", show_default=True,
-            help="full: also LPIPS, distances between sets of images, noise floor of the detector (minutes).",
+            help="full: also VGG16, regions, the paper's own evaluation, further measures, noise floor of the detector "
+            "(minutes).",
         ),
         click.option(
             "--attacks", default="", metavar="LEVEL",
@@ -141,6 +145,11 @@ def run_options(function: F) -> F:
             "--limit", type=click.IntRange(1), default=None, metavar="N",
             help="First N identities only: a smoke test, marked as not comparable.",
         ),
+        click.option(
+            "--quick", is_flag=True,
+            help=f"A first look in a minute or two: --limit {QUICK_LIMIT}, --attacks none and the protocol's first "
+            "dataset, unless you name others. Not comparable.",
+        ),
         out_option,
         click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Worker processes.  [default: all cores]"),
     )  # fmt: skip
@@ -149,12 +158,43 @@ def run_options(function: F) -> F:
     return function
 
 
+def as_asked(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of `run_options` with what `--quick` stands for; what was named beside it stays.
+
+    Raises:
+        ProtocolError: the protocol is not known, or has no dataset at hand.
+    """
+    if not values["quick"]:
+        return values
+    from ..benchmark.planning.cells import default_datasets
+    from ..benchmark.protocols import get_protocol
+
+    return {
+        **values,
+        "limit": values["limit"] or QUICK_LIMIT,
+        "attacks": values["attacks"] or "none",
+        "datasets": values["datasets"] or default_datasets(get_protocol(values["protocol"]))[:1],
+    }
+
+
+def quick_words(values: dict[str, Any]) -> str:
+    """What `--quick` stood for, as options; empty without it."""
+    if not values["quick"]:
+        return ""
+    asked = as_asked(values)
+    datasets = " ".join(f"-d {each}" for each in asked["datasets"])
+    stood = f"{datasets} --limit {asked['limit']} --attacks {asked['attacks']}"
+    return f"--quick stood for {stood}: a first look, not comparable"
+
+
 def make_run_options(values: dict[str, Any]) -> Any:
     """`RunOptions` from the values of `run_options`.
 
     Raises:
         SweepError, PluginError: a sweep or the surrogate is wrong.
+        ProtocolError: with `--quick`, the protocol cannot be used.
     """
+    values = as_asked(values)
     from ..benchmark.planning.cells import RunOptions
     from ..benchmark.planning.sweep import expand, with_surrogate
 

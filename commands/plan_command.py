@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, make_run_options, run_options
+from .options import json_option, make_run_options, quick_words, run_options
 
 if TYPE_CHECKING:
     from ..benchmark.planning.cells import Cell
@@ -59,6 +59,8 @@ def show_plan(values: dict[str, Any]) -> int:
         click.echo(json.dumps({**data, "rows": [_row_data(*row) for row in rows]}, indent=1))
     else:
         _print(rows, jobs, values["protocol"])
+        if words := quick_words(values):
+            click.echo(words)
     return 0
 
 

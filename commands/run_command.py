@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from .options import backend_options, json_option, make_cluster, make_run_options, quiet_option, run_options
+from .options import (
+    backend_options,
+    json_option,
+    make_cluster,
+    make_run_options,
+    quick_words,
+    quiet_option,
+    run_options,
+)
 
 
 @click.command("run")
@@ -59,6 +67,7 @@ def command(**values: Any) -> int:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:
         print_outcomes(outcomes, board, values["intervals"])
+        click.secho(quick_words(values), fg="yellow", nl=values["quick"])
         for line in dict.fromkeys(passed_line(each.record.dataset) for each in outcomes):
             if line:
                 click.secho(line, fg="yellow")

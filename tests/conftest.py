@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from deid_bench.benchmark.closer_look import LPIPS_WEIGHTS, WANTED
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.plugins.entries import registry
+from deid_bench.weights.files import WeightsError, spec, weight
 from deid_bench.weights.torchvision import fit_torchvision
 
 # A slow machine is no failure.
@@ -37,6 +40,36 @@ def no_registered_datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEID_BENCH_DATA", str(tmp_path_factory.mktemp("registrations")))
         yield
+
+
+@pytest.fixture(scope="session")
+def without_networks() -> Iterator[pytest.MonkeyPatch]:
+    """Hides the networks of every run's quality: a folder that comes before the cache has empty files of their names.
+
+    So runs neither import torch nor download, whatever this machine has; numbers by networks say why they are absent.
+    """
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        for name in WANTED["basic"]:
+            Path(folder, spec(name).file).touch()
+        patch.setenv("DEID_BENCH_WEIGHTS", folder)
+        yield patch
+
+
+@pytest.fixture(autouse=True)
+def _no_networks(without_networks: pytest.MonkeyPatch) -> None:
+    """For all tests; `lpips_weights` is for those that need them."""
+
+
+@pytest.fixture
+def lpips_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LPIPS' networks, fetched once; a machine without them and without network skips what needs them."""
+    monkeypatch.delenv("DEID_BENCH_WEIGHTS")
+    try:
+        for name in LPIPS_WEIGHTS:
+            weight(name)
+    except WeightsError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")  # Inception is not downloaded for a test
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.base import Sample
+from ...weights.files import digest as weight_digest
 from ..protocols import ProtocolError
 from .cells import Cell
 from .tasks import (
@@ -18,8 +19,12 @@ from .tasks import (
     crop_task,
     deidentify_task,
     embed_task,
+    look_task,
     measure_task,
 )
+
+LOOK_WEIGHTS = "lpips-alex"
+"""Weight file of the network that every run looks at images with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,11 @@ class Tasks:
         located = None if reference == before else before
         measure = measure_task(label, image, deidentify.digest, (reference, after.digest), located)
         return Version(sample, repetition, deidentify, after, measure)
+
+    def look(self, version: Version) -> Task:
+        """LPIPS of a version, and what is seen on the way."""
+        weights = {LOOK_WEIGHTS: weight_digest(LOOK_WEIGHTS)}
+        return look_task(version.analyze.label, self.image(version.sample), version.deidentify.digest, weights)
 
     def extra_version(self, sample: Sample, donor: Located | None, targets: Sequence[Sample]) -> Version:
         """A version that the cell itself does not ask for: of an attacker who puts the gallery through the method."""

@@ -51,7 +51,8 @@ class RunOptions:
     """De-identified versions per image (`--seeds`)."""
     root_seed: int = 0
     quality: Quality = "basic"
-    """`full` adds LPIPS, distances between sets of images and the analyzer's noise floor: minutes, not seconds."""
+    """`full` adds LPIPS and distances of sets with VGG16, regions, the paper's own evaluation, further measures and the
+    analyzer's noise floor: minutes, not seconds."""
     limit: int = 0
     """Take the first so many identities only; 0 = all. A limited run is a smoke test and never comparable."""
     attacks: str = ""

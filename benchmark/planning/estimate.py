@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from ...weights.files import offline, status
 from ..storage.journal import Timing
 from ..storage.store import Store
-from .cell_tasks import Tasks
+from .cell_tasks import LOOK_WEIGHTS, Tasks
 from .cells import Cell
 from .tasks import Task, compare_tasks
 
@@ -53,6 +54,7 @@ def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
         "de-identify": [each.deidentify for each in versions],
         "analyze de-identified": [each.analyze for each in versions],
         "measure": [each.measure for each in versions],
+        "look": [tasks.look(each) for each in versions] if _can_look() else [],
         "embed": [],
         "compare": [],
     }
@@ -65,6 +67,12 @@ def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
         for a, b in ((columns, columns), (rows, columns), (rows, rows)):
             groups["compare"] += compare_tasks(recognizer.resolved.text, a, b, recognizer)
     return groups
+
+
+def _can_look() -> bool:
+    """Whether the network is here, or the run would try to fetch it."""
+    state = status(LOOK_WEIGHTS).state
+    return state == "ready" or (state == "absent" and not offline())
 
 
 def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:

@@ -28,6 +28,7 @@ class Stage(StrEnum):
     DEIDENTIFY = "deidentify"
     EMBED = "embed"
     MEASURE = "measure"
+    LOOK = "look"
     PERCEIVE = "perceive"
     BETWEEN = "between"
     FEATURES = "features"
@@ -278,6 +279,13 @@ def measure_task(
     inputs = (*analyses, deidentify, *([] if located is None else [located]))
     key = {"images": [each.key for each in images], "inputs": inputs}
     return _task(Stage.MEASURE, label, key, images=images, inputs=inputs)
+
+
+def look_task(label: str, original: ImageRef, deidentify: str, weights: Mapping[str, str]) -> Task:
+    """LPIPS with AlexNet of one de-identified image against its original, and AlexNet's features of both."""
+    images = (original, ImageRef.stored(deidentify))
+    key = {"images": [each.key for each in images], "weights": dict(weights)}
+    return _task(Stage.LOOK, label, key, images=images)
 
 
 def perceive_task(label: str, original: ImageRef, deidentify: str, weights: Mapping[str, str]) -> Task:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.base import Sample
 from ..metrics.plugged import Plugged, plugged
+from ..metrics.quality.distribution import Network
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..planning.cells import SCORE_VERSION, Cell
@@ -97,7 +97,7 @@ class Distances:
 class SetFeatures:
     """Features of originals and de-identified images by one network."""
 
-    network: Literal["inception", "vgg16"]
+    network: Network
     boxed: bool
     """Of the box around the protected region, not of the whole image."""
     originals: NDArray[np.float64] | Undefined
@@ -117,8 +117,10 @@ class CellResults:
     """Digests of tasks that were not stored and are tried again."""
     analyses: Mapping[str, Payload | None]
     measures: Mapping[str, Payload | None]
+    looked: Mapping[str, Payload | None] | Undefined
+    """LPIPS and AlexNet's features by digest of the de-identify task, or why there are none."""
     perceived: Mapping[str, Payload | None] | Undefined
-    """LPIPS, or why there is none."""
+    """What `--quality full` adds of each pair, or why there is none."""
     coverage: Mapping[str, float | None]
     images: Mapping[str, str | None]
     """SHA-256 of each image's file, or None where it is gone."""

@@ -27,7 +27,7 @@ from ..records.replicates import REPLICATES_NAME, encode_replicates
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import DISTANCES_NAME, pair_distances, write
 from ..results.scores_file import SCORES_NAME, encode_scores
-from ..stages.measure import PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
+from ..stages.measure import LOOKED, PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from ..stages.threads import single_threaded
 from ..storage.store import Payload
 from .alarms import alarms
@@ -171,11 +171,12 @@ def _report_images(
     for metric in PERCEPTUAL:
         if metric in PAPER and setting.protocol.modality != "palm":
             continue  # by a palm paper's scripts
-        values.add_mean(metric, _column(results.perceived, made, metric), columns, units.levels)
+        found = results.looked if metric in LOOKED else results.perceived
+        values.add_mean(metric, _column(found, made, metric), columns, units.levels)
     for plugged in setting.metrics:
         if plugged.takes == "images":
-            found = results.plugged.get(plugged.metric.name, {})
-            values.add_mean(plugged.metric.name, _column(found, made, "value"), columns, units.levels)
+            brought = results.plugged.get(plugged.metric.name, {})
+            values.add_mean(plugged.metric.name, _column(brought, made, "value"), columns, units.levels)
     silent = Undefined("the method does not say what it may repaint")
     shares = [results.coverage[each.deidentify.digest] for each in made]
     values.add_mean("roi_coverage", [silent if share is None else share for share in shares], columns, units.levels)
@@ -276,7 +277,7 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
     key = version.deidentify.digest
     why = results.failed[key]
     measures: dict[str, float | None] = {}
-    for payloads in (results.measures, results.perceived):
+    for payloads in (results.measures, results.looked, results.perceived):
         payload = None if isinstance(payloads, Undefined) else payloads.get(key)
         measures |= dict(payload.meta["values"]) if payload else {}
     for name, found in results.plugged.items():

@@ -9,7 +9,7 @@ from ..planning.tasks import Stage
 from ..protocols import Protocol
 from ..records.failures import Failure
 from ..records.record import Value
-from ..stages.measure import DRIFTS, FACE_DRIFTS, PERCEPTUAL, PIXELS
+from ..stages.measure import DRIFTS, FACE_DRIFTS, LOOKED, PERCEPTUAL, PIXELS
 from .numbers import Values
 
 _DRIFT_METRICS = frozenset({*DRIFTS.values(), *FACE_DRIFTS.values()})
@@ -17,7 +17,8 @@ _MEASURED = frozenset({*PIXELS, "roi_changed", *_DRIFT_METRICS})
 _BY_STAGE: Mapping[str, frozenset[str]] = {
     Stage.ANALYZE.value: _MEASURED | {"survival"},
     Stage.MEASURE.value: _MEASURED,
-    Stage.PERCEIVE.value: frozenset(PERCEPTUAL),
+    Stage.LOOK.value: frozenset(LOOKED),
+    Stage.PERCEIVE.value: frozenset(PERCEPTUAL) - frozenset(LOOKED),
     Stage.BETWEEN.value: frozenset({"lpips_between_seeds"}),
     Stage.FLOOR.value: frozenset(metric.replace("drift_", "floor_") for metric in _DRIFT_METRICS),
 }

@@ -42,6 +42,20 @@ def _measure_one(task: Task, context: Context) -> Made:
     return made if isinstance(made, Crash) else Payload(made)
 
 
+def _look(tasks: Sequence[Task], context: Context) -> list[Made]:
+    from ..metrics.quality.perceptual import look
+    from .measure import LOOKED, plain
+
+    def compute(original: Image, deidentified: Image, _: NDArray[np.bool_] | None) -> Made:
+        found = look(original, deidentified)
+        if not isinstance(found, Undefined):
+            return Payload(plain({LOOKED[0]: found.value}), {"original": found.original, "deidentified": found.changed})
+        # Weights may come later, so that this is not a fact about the image.
+        return Crash(found.reason) if found.reason.startswith("unavailable") else Payload(plain({LOOKED[0]: found}))
+
+    return [_pair(task, context, compute) for task in tasks]
+
+
 def _perceive(tasks: Sequence[Task], context: Context) -> list[Made]:
     from .measure import perceive
 
@@ -63,7 +77,7 @@ def _between(tasks: Sequence[Task], context: Context) -> list[Made]:
     return [_pair(task, context, compare) for task in tasks]
 
 
-def _pair(task: Task, context: Context, compute: Callable[[Image, Image, NDArray[np.bool_] | None], Payload]) -> Made:
+def _pair(task: Task, context: Context, compute: Callable[[Image, Image, NDArray[np.bool_] | None], Made]) -> Made:
     first, second = load_image(task, 0, context), load_image(task, 1, context)
     if not isinstance(first, np.ndarray) or not isinstance(second, np.ndarray):
         return Crash("an image to measure is gone; run the same command again")
@@ -144,6 +158,7 @@ def _metric_one(task: Task, metric: ImageMetric, context: Context) -> Made:
 
 IMAGE_STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.MEASURE: _measure,
+    Stage.LOOK: _look,
     Stage.PERCEIVE: _perceive,
     Stage.BETWEEN: _between,
     Stage.FEATURES: _features,

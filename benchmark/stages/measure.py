@@ -26,6 +26,8 @@ FACE_DRIFTS = {name: f"drift_{name}" for name in ("box", "landmarks_5", "landmar
 """Metric of each part of a `FaceDrift`."""
 PIXELS = ("psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region", "ms_ssim_region")
 """Metrics on pixels alone."""
+LOOKED = ("lpips_alex",)
+"""Metrics of one pair that need a network and are measured in every run."""
 NETS: tuple[Net, ...] = ("alex", "vgg")
 DISTS = "dists"
 """Name of its weight file, and of what is asked for beside the networks of LPIPS."""
@@ -83,9 +85,13 @@ def _ms_ssim_of_box(original: Image, deidentified: Image, region: NDArray[np.boo
     return ms_ssim(np.ascontiguousarray(original[box]), np.ascontiguousarray(deidentified[box]))
 
 
+NO_WEIGHTS = "unavailable: weights "
+"""How the reason begins of a number whose network is not at hand."""
+
+
 def no_weights(name: str) -> Undefined:
     """Stands for a number whose weight file is not at hand and cannot be fetched."""
-    return Undefined(f"unavailable: weights {name} (`deid-bench weights fetch {name}` says why)")
+    return Undefined(f"{NO_WEIGHTS}{name} (`deid-bench weights fetch {name}` says why)")
 
 
 def perceive(

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...datasets.base import Sample
 from ...plugins.entries import Kind, registry
-from ..full_quality import NO_CLOSER_LOOK
+from ..closer_look import NOT_IN_BASIC
 from ..metrics.catalogue import METRICS
 from ..metrics.plugged import Plugged, plugged
 from ..planning.cell_tasks import Version
@@ -118,7 +118,8 @@ def rebuild(record: RunRecord, found: PairDistances) -> tuple[Setting, CellResul
         crashed=frozenset(map(str, range(record.counts.retry))),
         analyses={digest: Payload() for digest, row in by_digest.items() if row.survived},
         measures=payloads,
-        perceived=NO_CLOSER_LOOK.perceived if record.quality == "basic" else payloads,
+        looked=payloads,
+        perceived=NOT_IN_BASIC if record.quality == "basic" else payloads,
         coverage={digest: row.measures.get("roi_coverage") for digest, row in by_digest.items()},
         images={digest: row.image_sha256 for digest, row in by_digest.items()},
         usable=usable,

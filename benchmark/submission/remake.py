@@ -17,12 +17,14 @@ from ...characters import plain
 from ..compute import compute
 from ..engine.backends import Settings, make_backend
 from ..engine.execute import Executor
+from ..metrics.quality.distribution import NAMES
 from ..planning.cells import Cell
 from ..records.failures import Failure
 from ..records.record import RunRecord, SampleRow, Value
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..scoring.cell import sample_rows, score_results
+from ..stages.measure import NO_WEIGHTS, PERCEPTUAL
 from ..storage.store import Store
 from .at_hand import NotAtHand, label_problems
 from .recompute import IMAGE_TOLERANCE, close
@@ -156,7 +158,9 @@ def _rerun(row: SampleRow, outcome: Outcome, note: str = "") -> Rerun:
 
 
 def _odd_measures(said: SampleRow, here: SampleRow, tolerance: float) -> list[str]:
-    names = sorted({*said.measures, *here.measures})
+    # Networks may be at hand on one side alone, and records of before have been looked at without them.
+    unseen = {name for name in PERCEPTUAL if name not in said.measures or name not in here.measures}
+    names = sorted({*said.measures, *here.measures} - unseen)
     return [name for name in names if not close(said.measures.get(name), here.measures.get(name), tolerance)]
 
 
@@ -225,9 +229,17 @@ def _same(a: NDArray[np.float32], b: NDArray[np.float32], scale: float) -> NDArr
 
 
 def missing_numbers(values: Sequence[Value], here: Sequence[Value]) -> list[Value]:
-    """Numbers that are computed here and that a record does not have."""
+    """Numbers that are computed here and that a record does not have; those of sets of images are younger than some."""
     said = {(each.metric, each.recognizer) for each in values}
-    return [each for each in here if each.value is not None and (each.metric, each.recognizer) not in said]
+    sets = {name for names in NAMES.values() for name in names}
+    lacking = [each for each in here if each.value is not None and (each.metric, each.recognizer) not in said]
+    return [each for each in lacking if each.metric not in sets]
+
+
+def unavailable(said: Value, values: Sequence[Value]) -> bool:
+    """Whether a network is at hand on one side alone, so that its number cannot be held against another."""
+    found = [each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)]
+    return any(each.value is None and (each.reason or "").startswith(NO_WEIGHTS) for each in (said, *found))
 
 
 def value_difference(said: Value, values: Sequence[Value]) -> str | None:

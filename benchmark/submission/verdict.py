@@ -18,7 +18,7 @@ from .bounds import TooMuch, bounded
 from .pictures import check_pairs
 from .read import Submitted
 from .recompute import Recomputed, Verdict, recompute
-from .remake import FORGED, Remade, Rerun, chance_of_passing, missing_numbers, rerun, value_difference
+from .remake import FORGED, Remade, Rerun, chance_of_passing, missing_numbers, rerun, unavailable, value_difference
 from .stamp import Stamp, Status, write_stamp
 
 
@@ -116,7 +116,7 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
         return verdicts
     found = []
     for value, verdict in zip(record.values, verdicts, strict=False):
-        if verdict.outcome == "not recomputable":
+        if verdict.outcome == "not recomputable" and not unavailable(value, remade.values):
             odd = value_difference(value, remade.values)
             verdict = replace(verdict, outcome="equal" if odd is None else "different", note=odd or "")
         found.append(verdict)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deid_bench.benchmark import full_quality as closer_look
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.records.record import Counts, RunRecord, Value
@@ -15,7 +14,6 @@ from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.alarms import alarms
 from deid_bench.benchmark.stages.measure import region_box
 from deid_bench.benchmark.statistics.uncertainty import draw_clusters
-from deid_bench.weights.files import WeightsError, weight
 
 
 def run_one(options, out: Path) -> RunRecord:
@@ -88,16 +86,6 @@ def test_basic_says_what_it_left_out(toy_options, tmp_path: Path) -> None:
     assert record.value("fd_vgg16") is None
 
 
-@pytest.fixture(scope="module")
-def lpips_weights() -> None:
-    """Fetched once; a machine without them and without network skips what needs them."""
-    try:
-        for name in closer_look.LPIPS_WEIGHTS:
-            weight(name)
-    except WeightsError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.usefixtures("lpips_weights")
 def test_full_replaces_basic_and_answers_for_it(toy_options, tmp_path: Path) -> None:
     execution = Execution(out=tmp_path / "out", backend="serial")
@@ -119,12 +107,14 @@ def test_full_replaces_basic_and_answers_for_it(toy_options, tmp_path: Path) -> 
     assert run(toy_options("toy_noise"), execution)[0].from_store
 
 
-def test_lacking_weights_are_a_reason_not_an_error(toy_options, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(closer_look, "_weights", lambda *names: Undefined(f"unavailable: weights {names[0]}"))
-    record = run_one(toy_options("toy_noise", quality="full"), tmp_path / "out")
+@pytest.mark.parametrize("quality", ["basic", "full"])
+def test_lacking_weights_are_a_reason_not_an_error(toy_options, tmp_path: Path, quality: str) -> None:
+    record = run_one(toy_options("toy_noise", quality=quality), tmp_path / "out")
     assert "unavailable: weights lpips-alex" in value(record, "lpips_alex").reason
     assert "unavailable: weights fid-inception" in value(record, "fid").reason
+    assert "unavailable: weights lpips-alex" in value(record, "fd_alexnet").reason
     assert record.counts.failed == record.counts.retry == 0
+    assert record.complete
 
 
 def test_versions_of_one_image_are_compared(toy_options, tmp_path: Path) -> None:

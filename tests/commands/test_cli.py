@@ -36,6 +36,25 @@ def _run(out: Path, *methods: str) -> list[str]:
     return [*arguments, "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
 
 
+def test_quick_is_a_preset_and_what_is_named_beside_it_stays(tmp_path: Path, capsys) -> None:
+    from deid_bench.commands.options import as_asked
+
+    bare = {"quick": True, "limit": None, "attacks": "", "datasets": (), "protocol": "palm-paper/1.0"}
+    first = {"limit": 6, "attacks": "none", "datasets": ("palm-mini:setting=controlled",)}
+    assert as_asked(bare) == bare | first
+    named = bare | {"limit": 3, "attacks": "A1", "datasets": ("x", "y")}
+    assert as_asked(named) == named
+    assert as_asked(bare | {"quick": False}) == bare | {"quick": False}
+    arguments = [each for each in _run(tmp_path, "identity") if each != "--quiet"]
+    code, out, _ = call(capsys, *arguments, "--quick", "--limit", "4")
+    assert code == 0
+    assert "--quick stood for" in out
+    assert "--limit 4 --attacks none: a first look, not comparable" in " ".join(out.split())
+    (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("*/run.json"))
+    assert record["dataset"]["limited"]
+    assert record["attacks"] is None
+
+
 def test_help_is_quick_and_imports_nothing_heavy() -> None:
     script = (
         "import sys, deid_bench.cli as c\n"

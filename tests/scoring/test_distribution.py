@@ -73,6 +73,7 @@ def test_distances_have_the_names_of_their_network():
     rng = np.random.default_rng(1)
     a, b = rng.normal(size=(40, 6)), rng.normal(0.5, 1, (40, 6))
     assert set(set_distances(a, b, "inception")) == {"fid", "kid"}
+    assert set(set_distances(a, b, "alexnet")) == {"fd_alexnet", "kd_alexnet"}
     found = set_distances(a, b, "vgg16")
     assert set(found) == {"fd_vgg16", "kd_vgg16"}
     assert all(isinstance(distance, SetDistance) and distance.value > 0 for distance in found.values())

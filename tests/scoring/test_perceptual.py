@@ -12,9 +12,10 @@ pytest.importorskip("torch", reason="torch is not installed")
 import torch
 
 from deid_bench.benchmark.metrics.quality import perceptual
+from deid_bench.benchmark.metrics.quality.distribution import set_features
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
 from deid_bench.benchmark.metrics.quality.networks import feature_networks
-from deid_bench.benchmark.metrics.quality.perceptual import Perceptual, lpips, lpips_variants
+from deid_bench.benchmark.metrics.quality.perceptual import Perceptual, look, lpips, lpips_variants
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.weights import files as weights
 
@@ -175,6 +176,31 @@ def test_batches_and_variants_give_the_values_of_single_pairs(net):
 
 
 @pytest.mark.usefixtures("random_weights")
+def test_one_walk_gives_lpips_and_the_features_of_both_images():
+    """As the lpips package has them: its value, and its own network's last layer of the whole changed image."""
+    model = reference("alex")
+    for a, b in (*(pair(*case) for case in CASES), (pair(*CASES[0])[0],) * 2):
+        found = look(a, b)
+        assert found.value == lpips([a], [b])[0].value
+        with torch.inference_mode():
+            assert found.value == pytest.approx(model(as_tensor(a), as_tensor(b)).item(), abs=1e-5, rel=1e-4)
+            layers = [model.net(model.scaling_layer(as_tensor(image)))[-1] for image in (a, b)]
+        expected = [layer.mean(dim=(2, 3))[0].numpy() for layer in layers]
+        np.testing.assert_allclose(found.original, expected[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.changed, expected[1], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            np.stack([found.original, found.changed]), set_features([a, b], "alexnet"), rtol=1e-5
+        )
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_too_small_an_image_has_no_look():
+    small = np.zeros((31, 40, 3), np.uint8)
+    assert look(small, small).reason == lpips([small], [small])[0].reason
+    assert "AlexNet features need at least 32 px" in set_features([small], "alexnet").reason
+
+
+@pytest.mark.usefixtures("random_weights")
 def test_order_of_the_images_does_not_matter():
     a, b = pair((40, 40), (5, 30, 5, 30))
     assert lpips([a], [b])[0].value == pytest.approx(lpips([b], [a])[0].value, rel=1e-5)
@@ -228,6 +254,12 @@ def test_without_the_weight_file_there_is_a_reason_and_no_crash(monkeypatch, tmp
 
 
 # --- with the real weights ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _own_weights(monkeypatch):
+    """This machine's, if it has them."""
+    monkeypatch.delenv("DEID_BENCH_WEIGHTS")
 
 
 def real(net: str) -> None:

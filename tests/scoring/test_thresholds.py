@@ -137,6 +137,7 @@ def scored(protocol_id: str, mates: float = 0.0, seed: int = 0, score_version: i
         crashed=frozenset(),
         analyses=dict.fromkeys(digests, Payload()),
         measures=dict.fromkeys(digests, Payload({"values": {}, "reasons": {}})),
+        looked={},
         perceived={},
         coverage=dict.fromkeys(digests),
         images=dict.fromkeys(digests),

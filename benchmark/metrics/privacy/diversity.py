@@ -193,6 +193,6 @@ LPIPS_BETWEEN_SEEDS = Metric(
     how=_SEEDS,
     caveat=(
         "Versions that look different may show one identity: read it beside the diversity by the recogniser. Given "
-        "only in runs with --quality full where the weights are at hand."
+        "where torch and the weight file are at hand."
     ),
 )

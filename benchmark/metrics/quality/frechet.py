@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..citations import FID, HOUSE
 from ..metric import Metric
 from ..values import Undefined
-from .wording import BOX, WEIGHTS
+from .wording import BOX, NETWORK, WEIGHTS
 
 Matrix = NDArray[np.float64]
 
@@ -141,6 +141,7 @@ def frechet_distance(a: Moments, b: Moments, *, samples: int | None = None) -> S
 _FORMULA = "|m_a - m_b|^2 + Tr(S_a + S_b - 2 (S_a^1/2 S_b S_a^1/2)^1/2)"
 INCEPTION = "Inception (2048 features, 299 x 299 px)"
 VGG = "VGG16 (relu5_3 averaged over positions, 512 features)"
+ALEXNET = "AlexNet (relu5 averaged over positions, 256 features)"
 SETS = "One number for all images that were made and the set of their originals."
 
 
@@ -165,12 +166,12 @@ def _frechet(name: str, title: str, network: str, order: int) -> Metric:
         source="images",
         decimals=1 if inception else 3,
         order=order,
-        blocks=frozenset({"quality", "overview"} if inception else {"quality"}),
+        blocks=frozenset({"quality"} if name == "fd_vgg16" else {"quality", "overview"}),
         protocol=("images",),
         how=SETS,
         caveat=(
             "Compare only numbers of as many images, sized by the same code. The sets hold the same scenes, so that it "
-            f"comes out far below those of image generators. {WEIGHTS}"
+            f"comes out far below those of image generators. {WEIGHTS if name == 'fd_vgg16' else NETWORK}"
         ),
     )
 
@@ -188,9 +189,9 @@ def boxed(whole: Metric) -> Metric:
         order=whole.order + 100,
         blocks=frozenset(),
         how=BOX,
-        caveat=f"The box holds pixels beside the region, too. {whole.caveat}",
+        caveat=f"The box holds pixels beside the region, too. {whole.caveat.replace(NETWORK, WEIGHTS)}",
     )
 
 
 _WHOLE = (_frechet("fid", "FID", INCEPTION, 200), _frechet("fd_vgg16", "FD-VGG16", VGG, 220))
-METRICS = (*_WHOLE, *map(boxed, _WHOLE))
+METRICS = (*_WHOLE, _frechet("fd_alexnet", "FD-AlexNet", ALEXNET, 240), *map(boxed, _WHOLE))

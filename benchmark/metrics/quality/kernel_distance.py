@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..citations import HOUSE, KID
 from ..metric import Metric
 from ..values import Undefined
-from .frechet import INCEPTION, SETS, VGG, SetDistance, boxed
-from .wording import WEIGHTS
+from .frechet import ALEXNET, INCEPTION, SETS, VGG, SetDistance, boxed
+from .wording import NETWORK, WEIGHTS
 
 Matrix = NDArray[np.float64]
 
@@ -114,9 +114,9 @@ def _kernel_metric(name: str, title: str, network: str, order: int) -> Metric:
         order=order,
         protocol=("images",),
         how=SETS,
-        caveat=f"Some give it multiplied by 1000. {WEIGHTS}",
+        caveat=f"Some give it multiplied by 1000. {WEIGHTS if name == 'kd_vgg16' else NETWORK}",
     )
 
 
 _WHOLE = (_kernel_metric("kid", "KID", INCEPTION, 210), _kernel_metric("kd_vgg16", "KD-VGG16", VGG, 230))
-METRICS = (*_WHOLE, *map(boxed, _WHOLE))
+METRICS = (*_WHOLE, _kernel_metric("kd_alexnet", "KD-AlexNet", ALEXNET, 250), *map(boxed, _WHOLE))

@@ -15,7 +15,7 @@ from ..citations import HOUSE, LPIPS
 from ..metric import Metric
 from ..values import Undefined
 from .changes import Box, Region, changed_box, check_pair
-from .wording import PAIR, REGION, SIZE, WEIGHTS
+from .wording import NETWORK, PAIR, REGION, SIZE, WEIGHTS
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,18 @@ class Perceptual:
     """>= 0, 0 for identical images."""
     region: float | Undefined
     """The same over a region of the image."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one walk through AlexNet tells of a pair."""
+
+    value: float
+    """LPIPS, >= 0."""
+    original: NDArray[np.float64]
+    """(256,) the last compared layer (relu5), averaged over the image."""
+    changed: NDArray[np.float64]
+    """(256,) the same of the changed image."""
 
 
 def missing(net: Net) -> Undefined | None:
@@ -115,6 +127,43 @@ def lpips_variants(
     return _measured([original], [list(variants)], [region], net, device)[0] if variants else []
 
 
+def look(original: Image, changed: Image, *, device: str = "cpu") -> Look | Undefined:
+    """LPIPS with AlexNet, and AlexNet's features of both images from the same walk; for distances between sets.
+
+    Args:
+        original: (H, W, 3) uint8.
+        changed: same shape.
+        device: torch's name of it.
+
+    Returns:
+        The value of `lpips` and the rows of `set_features`; or why there are none: too small an image, torch or the
+        weights not there.
+
+    Raises:
+        ValueError: the shapes or types differ from these.
+    """
+    check_pair(original, changed)
+    why = _impossible("alex", original)
+    if why is not None:
+        return why
+    import torch
+
+    from .networks.feature_networks import exact_arithmetic, pooled, trunk
+
+    box, value = changed_box(original, changed), 0.0
+    with torch.inference_mode(), exact_arithmetic():
+        network = trunk("alex", device)
+        starts = [] if box is None else [(box, _patch(network, [[changed]], 0, box))]
+        for tap in network.walk(network.prepared([original]), starts):
+            value += sum(float(part[0]) for part, _ in _layer(tap, None))
+        before = tap.before[0]
+        after = before.clone()
+        for reached, patch in tap.after:
+            if not reached.empty:
+                after[:, reached.top : reached.bottom, reached.left : reached.right] = patch[0]
+        return Look(value, pooled(before), pooled(after))
+
+
 def _runs(images: Sequence[Image], batch: int) -> Iterable[tuple[int, int]]:
     """Slices of neighbours of one shape, at most `batch` long."""
     start = 0
@@ -132,10 +181,7 @@ def _measured(
     device: str,
 ) -> list[list[Perceptual | Undefined]]:
     """LPIPS of every original (one shape) with each of its variants (as many for every original)."""
-    least, count = min(originals[0].shape[:2]), len(variants[0])
-    why = missing(net)
-    if least < SMALLEST_SIDE[net]:
-        why = Undefined(f"LPIPS ({net}) needs at least {SMALLEST_SIDE[net]} px a side, got {least}")
+    count, why = len(variants[0]), _impossible(net, originals[0])
     if why is not None:
         return [[why] * count for _ in originals]
     import torch
@@ -159,6 +205,14 @@ def _measured(
         [Perceptual(float(values[n, v]), _share(regions[n], float(shares[n, v]))) for v in range(count)]
         for n in range(len(originals))
     ]
+
+
+def _impossible(net: Net, image: Image) -> Undefined | None:
+    """Why an image has no LPIPS, or None."""
+    least = min(image.shape[:2])
+    if least < SMALLEST_SIDE[net]:
+        return Undefined(f"LPIPS ({net}) needs at least {SMALLEST_SIDE[net]} px a side, got {least}")
+    return missing(net)
 
 
 def _share(region: Region | None, value: float) -> float | Undefined:
@@ -231,7 +285,7 @@ def _whole(net: Net, network: str, order: int) -> Metric:
     return Metric(
         name=f"lpips_{net}",
         title=f"LPIPS ({network})",
-        short="LPIPS" if net == "vgg" else f"LPIPS\n{network}",
+        short=f"LPIPS\n{network}",
         group="quality",
         unit="",
         better="lower",
@@ -247,11 +301,14 @@ def _whole(net: Net, network: str, order: int) -> Metric:
         source="rows",
         decimals=3,
         order=order,
-        blocks=frozenset({"quality", "overview"} if net == "vgg" else ()),
+        blocks=frozenset({"quality", "overview"}),
         resampling="images",
         protocol=("images",),
         how=PAIR,
-        caveat=f"{SIZE} Values of two networks, and of two image sizes, do not compare. {WEIGHTS}",
+        caveat=(
+            f"{SIZE} Values of two networks, and of two image sizes, do not compare. "
+            f"{WEIGHTS if net == 'vgg' else NETWORK}"
+        ),
     )
 
 

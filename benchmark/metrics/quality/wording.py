@@ -19,4 +19,5 @@ SIZE: Final = (
     "A method that repaints a small region is near the best value on the whole image whatever it paints there."
 )
 COVERAGE: Final = "Regions differ between methods: read it beside the ROI coverage."
+NETWORK: Final = "Given where torch and the weight file are at hand."
 WEIGHTS: Final = "Given only in runs with --quality full, where torch and the weight file are at hand."

@@ -110,6 +110,11 @@ class Trunk:
     scaling: torch.nn.Module
     """LPIPS' own normalisation of images in -1..1."""
 
+    @property
+    def width(self) -> int:
+        """Channels of the last compared layer."""
+        return next(layer.head.numel() for layer in reversed(self.layers) if layer.head is not None)
+
     def prepared(self, images: Sequence[Image]) -> Tensor:
         """(N, 3, H, W) as LPIPS normalises: x / 127.5 - 1, then its shift and scale.
 
@@ -213,23 +218,30 @@ def head_weights(net: Net) -> dict[str, Tensor]:
     return heads
 
 
-def pooled_features(images: Sequence[Image], device: str = "cpu") -> NDArray[np.float64]:
-    """VGG16's relu5_3, averaged over the image.
+def pooled(features: Tensor) -> NDArray[np.float64]:
+    """(C, H, W) averaged over positions: (C,)."""
+    found: NDArray[np.float64] = features.double().mean(dim=(1, 2)).cpu().numpy()
+    return found
+
+
+def pooled_features(images: Sequence[Image], net: Net = "vgg", device: str = "cpu") -> NDArray[np.float64]:
+    """The last layer that LPIPS compares (VGG16's relu5_3, AlexNet's relu5), averaged over the image.
 
     Args:
-        images: (H, W, 3) uint8, each of its own size, sides >= 16 px.
+        images: (H, W, 3) uint8, each of its own size, sides no smaller than LPIPS needs.
+        net: `alex` or `vgg`.
         device: torch's name of it.
 
     Returns:
-        (n, 512).
+        (n, 512) with `vgg`, (n, 256) with `alex`.
 
     Raises:
         WeightsError: the weight file is not there, or not the expected one.
     """
-    network = trunk("vgg", device)
-    rows = np.empty((len(images), 512))
+    network = trunk(net, device)
+    rows = []
     with torch.inference_mode(), exact_arithmetic():
-        for row, image in zip(rows, images, strict=True):
+        for image in images:
             *_, last = network.walk(network.prepared([image]), [])
-            row[:] = last.before[0].double().mean(dim=(1, 2)).cpu().numpy()
-    return rows
+            rows.append(pooled(last.before[0]))
+    return np.stack(rows) if rows else np.empty((0, network.width))

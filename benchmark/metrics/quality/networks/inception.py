@@ -71,7 +71,7 @@ def features(network: torch.nn.Module, image: Image, device: str = "cpu") -> NDA
         image: (H, W, 3) uint8.
         device: where the network is.
     """
-    x = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float() / 255
+    x = torch.from_numpy(np.array(image)).to(device).permute(2, 0, 1)[None].float() / 255
     found: NDArray[np.float64] = network(x)[0][0, :, 0, 0].double().cpu().numpy()
     return found
 

@@ -1,0 +1,164 @@
+"""LPIPS, FID and KID of a default run: the packages' own values, and what becomes of them as weights come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+
+import torch
+
+from deid_bench.benchmark import closer_look
+from deid_bench.benchmark.closer_look import at_hand
+from deid_bench.benchmark.metrics.quality import perceptual
+from deid_bench.benchmark.metrics.quality.networks import feature_networks, inception
+from deid_bench.benchmark.records.record import record_bytes
+from deid_bench.benchmark.run import Execution, Outcome, run
+from deid_bench.benchmark.storage.store import Store
+from deid_bench.datasets.images import decode_png, read_image
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torchvision.models._utils")
+
+
+class Pooled(torch.nn.Module):
+    """Stands for Inception, and is as quick as the toys: 3 numbers of an image."""
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [x.mean(dim=(2, 3), keepdim=True) * 10]
+
+
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes AlexNet, with random weights, and a small network in Inception's place known to the run by name."""
+    drawn = torch.Generator().manual_seed(1)
+    model = lpips_package().LPIPS(net="alex", pnet_rand=True, pretrained=False, verbose=False).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            size = 0.1 if module.out_channels == 1 else (2 / module.weight[0].numel()) ** 0.5
+            module.weight.data = torch.randn(module.weight.shape, generator=drawn).abs() * size
+            if module.out_channels > 1:
+                module.weight.data *= torch.randn(module.weight.shape, generator=drawn).sign()
+    monkeypatch.setattr(feature_networks, "lpips_network", lambda net: model)
+    monkeypatch.setattr(inception, "inception", lambda device: Pooled())
+    feature_networks.trunk.cache_clear()
+    perceptual._missing_weights.cache_clear()
+
+    def make(*names: str) -> None:
+        monkeypatch.setattr(closer_look, "at_hand", lambda quality: dict.fromkeys(names, "0" * 64))
+
+    yield make
+    feature_networks.trunk.cache_clear()
+    perceptual._missing_weights.cache_clear()
+
+
+def lpips_package():
+    return pytest.importorskip("lpips", reason="lpips, the reference, is not installed")
+
+
+def go(options, out: Path) -> Outcome:
+    return run(options, Execution(out=out, backend="serial"))[0]
+
+
+def number(outcome: Outcome, metric: str) -> float:
+    found = outcome.record.value(metric)
+    assert found is not None
+    assert found.value is not None, found.reason
+    return found.value
+
+
+def images(outcome: Outcome, out: Path, hands: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    store = Store(out / ".store")
+    return [
+        (read_image(hands / f"{row.sample_id}.png"), decode_png(store.read(row.task).blobs["image.png"]))
+        for row in outcome.record.samples
+    ]
+
+
+def test_a_default_run_has_the_packages_own_numbers(toy_options, tmp_path: Path, networks) -> None:
+    fid_score = pytest.importorskip("pytorch_fid.fid_score", reason="pytorch-fid, the reference, is not installed")
+    networks("lpips-alex", "fid-inception")
+    outcome = go(toy_options("blurring"), tmp_path / "out")
+    model = feature_networks.lpips_network("alex")
+    values, layers, pooled = [], [], []
+    for pair in images(outcome, tmp_path / "out", tmp_path / "hands"):
+        x, y = (torch.from_numpy(each).permute(2, 0, 1)[None].float() for each in pair)
+        with torch.inference_mode():
+            values.append(model(x / 127.5 - 1, y / 127.5 - 1).item())
+            features = [model.net(model.scaling_layer(each / 127.5 - 1))[-1].mean(dim=(2, 3))[0] for each in (x, y)]
+            layers.append([each.double().numpy() for each in features])
+            pooled.append([Pooled()(each / 255)[0].flatten().double().numpy() for each in (x, y)])
+    assert number(outcome, "lpips_alex") == pytest.approx(np.mean(values), rel=1e-4)
+    assert number(outcome, "lpips_alex") > 0
+    for metric, features in (("fd_alexnet", layers), ("fid", pooled)):
+        a, b = (np.stack([row[side] for row in features]) for side in (0, 1))
+        moments = [(side.mean(axis=0), np.cov(side, rowvar=False)) for side in (a, b)]
+        expected = fid_score.calculate_frechet_distance(*moments[0], *moments[1])
+        assert number(outcome, metric) == pytest.approx(expected, rel=1e-3)
+    x, y = (np.stack([row[side] for row in pooled]) for side in (0, 1))
+    same, cross = ((a @ b.T / 3 + 1) ** 3 for a, b in ((x, x), (x, y)))
+    other, off = (y @ y.T / 3 + 1) ** 3, ~np.eye(len(x), dtype=bool)
+    assert number(outcome, "kid") == pytest.approx(same[off].mean() + other[off].mean() - 2 * cross.mean(), rel=1e-6)
+    assert outcome.record.complete
+
+
+def test_what_is_missing_is_made_when_its_network_comes(toy_options, tmp_path: Path, networks) -> None:
+    """And nothing else is: a record without LPIPS, of this version or of one before, is looked at once more."""
+    options, out = toy_options("toy_noise"), tmp_path / "out"
+    before = go(options, out)
+    assert before.record.value("lpips_alex").value is None
+    assert go(options, out).from_store
+    networks("lpips-alex")
+    after = go(options, out)
+    assert not after.from_store
+    assert number(after, "lpips_alex") > 0
+    assert "fid-inception" in after.record.value("fid").reason
+    assert go(options, out).from_store
+    others = [each for each in before.record.values if each.value is not None]
+    assert others == [
+        each for each in after.record.values if before.record.value(each.metric, each.recognizer) in others
+    ]
+    old = after.record.model_copy(
+        update={"values": [each for each in after.record.values if "alex" not in each.metric]}
+    )
+    (after.folder / "run.json").write_bytes(record_bytes(old))
+    assert not go(options, out).from_store
+
+
+def test_versions_of_one_image_count_their_original_once(toy_options, tmp_path: Path, networks) -> None:
+    networks("lpips-alex")
+    outcome = go(toy_options("toy_noise:strength=80", repetitions=2), tmp_path / "out")
+    assert number(outcome, "lpips_between_seeds") > 0
+    assert outcome.record.value("fd_alexnet").n == outcome.record.value("lpips_alex").n == 36
+
+
+def test_what_a_run_would_like_is_fetched_once_and_its_absence_stops_nothing(
+    toy_options, tmp_path: Path, monkeypatch
+) -> None:
+    from deid_bench.weights import files
+
+    asked: list[str] = []
+    notes: list[str] = []
+
+    def fetch(name: str) -> Path:
+        asked.append(name)
+        raise files.WeightsError("no network")
+
+    monkeypatch.setattr(files, "find", lambda name: None)
+    monkeypatch.setattr(files, "fetch", fetch)
+    cells = [SimpleNamespace(quality="basic")] * 3
+    closer_look.bring_networks(cells, notes.append)
+    assert asked == ["lpips-alex", "fid-inception"]
+    assert len(notes) == 2
+    monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
+    closer_look.bring_networks(cells)
+    assert len(asked) == 2
+
+
+def test_damaged_weights_are_not_at_hand() -> None:
+    """The tests' own folder holds empty files of these names."""
+    assert at_hand("basic") == {}
