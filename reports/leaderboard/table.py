@@ -71,6 +71,10 @@ class CellText:
     """[low, high], where there is one."""
     remark: str = ""
     """The note without the interval."""
+    number: str = ""
+    """The text without the range."""
+    other_end: str = ""
+    """The far end of the range over all thresholds of equal error, where its ends differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,17 +199,19 @@ def _labelled(record: RunRecord, value: Value | None, column: Column) -> CellTex
     """A cell; a worst case names the attacks behind it."""
     cell = _cell(value, column)
     label = worst_label(record, column.metric, column.recognizer)
-    return replace(cell, text=f"{cell.text} {label}") if label and cell.order is not None else cell
+    if not label or cell.order is None:
+        return cell
+    return replace(cell, text=f"{cell.text} {label}", number=f"{cell.number} {label}")
 
 
 def _cell(value: Value | None, column: Column) -> CellText:
     if value is None:
-        return CellText(NO_VALUE, None, NOT_MEASURED, remark=NOT_MEASURED)
+        return CellText(NO_VALUE, None, NOT_MEASURED, remark=NOT_MEASURED, number=NO_VALUE)
     if value.value is None:
         reason = value.reason or ""
         # What could be had is said in the cell itself; other reasons stand behind it.
         shown = reason.partition(" (")[0] if reason.startswith("unavailable") else NO_VALUE
-        return CellText(shown, None, reason, remark=reason)
+        return CellText(shown, None, reason, remark=reason, number=shown)
     text, within = column.about.text, value.interval
     spread = f" ± {text(value.std)}" if value.std is not None else ""
     ends = (text(value.range.low), text(value.range.high)) if value.range else ("", "")
@@ -214,7 +220,9 @@ def _cell(value: Value | None, column: Column) -> CellText:
     level = f"{100 * within.level:g} % interval {interval}; " if within else ""
     remark = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
     remark += f"; {ends[0]} to {ends[1]} over all thresholds of equal error" if value.range else ""
-    return CellText(text(value.value) + over, value.value, level + remark, spread, interval, remark)
+    number = text(value.value)
+    other = (ends[0] if number == ends[1] else ends[1]) if over else ""
+    return CellText(number + over, value.value, level + remark, spread, interval, remark, number, other)
 
 
 def records_json(records: Sequence[RunRecord]) -> str:

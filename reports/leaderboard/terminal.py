@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.metric import Block, Metric
@@ -15,7 +16,6 @@ from .table import CellText, Row, Table, leaderboards
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as Grid
 
     from ...benchmark.run import Outcome
 
@@ -27,12 +27,16 @@ _PARTS: tuple[tuple[str, Block], ...] = (
 """Blocks below the one about recognition, and their titles."""
 
 _NAME = 14
-"""Characters that a method's name gets at least: those of the longest built-in one, `palm_diffusion`."""
+"""Characters that a name gets at least: those of the longest method that is built in, `palm_diffusion`."""
 
 UNAVAILABLE = "unavailable"
 """How a reason begins that the user can do something about."""
 
 _ARROWS = {"higher": "↑", "lower": "↓"}
+
+
+_Column = tuple[str, list[str]]
+"""Heading, and a text for each row."""
 
 
 def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) -> None:
@@ -80,15 +84,17 @@ def print_impaired(outcomes: Sequence[Outcome]) -> None:
 def _heading(metric: Metric, retrieval: bool) -> str:
     short = (metric.retrieval_short if retrieval else "") or metric.heading
     arrow = f"→{metric.aim:g}" if metric.aim is not None else _ARROWS[metric.better]
-    return f"{short} {arrow}" + (f"\n{metric.unit}" if metric.unit else "")
+    unit = f"\n{metric.unit}" if metric.unit else ""
+    return f"{short}\N{NO-BREAK SPACE}{arrow}{unit}"
 
 
 def _text(cell: CellText, intervals: bool) -> str:
     if cell.text.startswith(UNAVAILABLE):
         return "n/a"  # the reason stands below the table
-    if intervals:
-        return f"{cell.text} {cell.interval}".strip()
-    return cell.text + cell.spread
+    number = cell.number if intervals else cell.number + cell.spread
+    # On lines of their own: side by side they would break in columns that a terminal makes narrow.
+    below = (f"to {cell.other_end}" if cell.other_end else "", cell.interval if intervals else "")
+    return "\n".join((number, *filter(None, below)))
 
 
 def _print_table(console: Console, table: Table, intervals: bool) -> None:
@@ -100,17 +106,17 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
     retrieval = table.rows[0].record.retrieval is not None
     where = {(each.recognizer, each.about): index for index, each in enumerate(table.columns)}
     shown = _block(table, "retrieval" if retrieval else "privacy", with_recognizer=True)
-    headings = (_heading(metric, retrieval) for metric in shown)
-    privacy = _grid("method", "recognizer", *headings, longest=_longest(table.rows))
+    methods, labels, lines = [], [], []
     for row in table.rows:
         for number, name in enumerate(names):
-            cells = [
-                _text(row.cells[where[name, metric]], intervals) if (name, metric) in where else "" for metric in shown
-            ]
-            spec = escape(row.record.method.spec) if number == 0 else ""
-            privacy.add_row(spec, escape(f"{name}{_box(row.record, name)}"), *cells)
+            methods.append(row.record.method.spec if number == 0 else "")
+            labels.append(f"{name}{_box(row.record, name)}")
+            lines.append(
+                [_text(row.cells[where[name, about]], intervals) if (name, about) in where else "" for about in shown]
+            )
     console.print("De-identification", style="italic")
-    console.print(privacy)
+    columns = [(_heading(metric, retrieval), [line[place] for line in lines]) for place, metric in enumerate(shown)]
+    _print_grids(console, [("method", methods), ("recognizer", labels)], columns)
     for title, block in _PARTS:
         metrics = [metric for metric in _block(table, block, with_recognizer=False) if _measured(table, metric.name)]
         _print_part(console, title, metrics, table.rows, where, intervals)
@@ -145,20 +151,18 @@ def _print_part(
     where: dict[tuple[str, Metric], int],
     intervals: bool,
 ) -> None:
-    from rich.markup import escape
 
     if not metrics:
         return
     retrieval = rows[0].record.retrieval is not None
-    grid = _grid("method", *(_heading(metric, retrieval) for metric in metrics), longest=_longest(rows))
-    for row in rows:
-        cells = [_text(row.cells[where["", metric]], intervals) for metric in metrics]
-        grid.add_row(escape(row.record.method.spec), *cells)
     floor = [_floor(rows[0].record, metric) for metric in metrics]
-    if any(floor):
-        grid.add_row("(detector's own noise)", *floor, style="dim")
+    methods = [row.record.method.spec for row in rows] + ["(detector's own noise)"] * any(floor)
+    columns = []
+    for place, metric in enumerate(metrics):
+        texts = [_text(row.cells[where["", metric]], intervals) for row in rows]
+        columns.append((_heading(metric, retrieval), texts + [floor[place]] * any(floor)))
     console.print(title, style="italic")
-    console.print(grid)
+    _print_grids(console, [("method", methods)], columns)
     for metric in metrics:
         value = rows[0].record.value(metric.name)
         if value is not None and (value.reason or "").startswith(UNAVAILABLE):
@@ -174,21 +178,48 @@ def _floor(record: RunRecord, metric: Metric) -> str:
     return f"{metric.text(value.value)} ± {metric.text(value.std or 0.0)}"
 
 
-def _longest(rows: Sequence[Row]) -> int:
-    return max(len(row.record.method.spec) for row in rows)
+def _print_grids(console: Console, names: Sequence[_Column], numbers: Sequence[_Column]) -> None:
+    """As few tables as the terminal's width allows, the columns of names in front of the numbers of each.
 
-
-def _grid(*headings: str, longest: int) -> Grid:
-    """An empty table; `longest` is the number of characters of the longest name of a method."""
+    Args:
+        console: where to.
+        names: headings and texts of the columns on the left; a long text is broken, no number ever is.
+        numbers: headings and texts of the other columns.
+    """
     from rich import box
+    from rich.markup import escape
     from rich.table import Table as Grid
 
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
-    for heading in headings:
-        left = heading in ("method", "recognizer")
-        least = min(_NAME, longest) if heading == "method" else None
-        grid.add_column(heading, justify="left" if left else "right", overflow="fold", min_width=least)
-    return grid
+    longest = [max(map(len, (heading, *texts))) for heading, texts in names]
+    least = [min(most, _NAME) for most in longest]
+    remaining = list(numbers)
+    while remaining:
+        taken, used = 0, sum(least) + len(least) + 1
+        while taken < len(remaining) and (not taken or used + _width(remaining[taken]) + 1 <= console.width):
+            used += _width(remaining[taken]) + 1
+            taken += 1
+        part, remaining = remaining[:taken], remaining[taken:]
+        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
+        spare = max(0, console.width - used)
+        for (heading, _), most, width in zip(names, longest, least, strict=True):
+            # Names that are short are never broken; a long one takes what the numbers leave.
+            more = min(spare, most - width)
+            spare -= more
+            grid.add_column(heading, overflow="fold", width=width + more)
+        for heading, texts in part:
+            width = _width((heading, texts))
+            lines = [line for text in heading.splitlines() for line in wrap(text, width)]
+            grid.add_column("\n".join(lines), justify="right", width=width)
+        for line in zip(*(texts for _, texts in (*names, *part)), strict=True):
+            grid.add_row(*map(escape, line))
+        console.print(grid)
+
+
+def _width(column: _Column) -> int:
+    """Characters that a column needs so that no word of its heading and no number is broken."""
+    heading, texts = column
+    words = heading.replace("\n", " ").split(" ")  # not at no-break spaces
+    return max(map(len, (*words, *(line for text in texts for line in text.splitlines()))))
 
 
 def _print_recognition(console: Console, record: RunRecord) -> None:

@@ -210,7 +210,7 @@ RANK_1 = (
     Metric(
         name="rank1_with_source",
         title="Rank-1",
-        short="Acc.",
+        short="rank-1",
         group="privacy",
         unit="%",
         better="lower",
@@ -235,7 +235,7 @@ RANK_1 = (
     Metric(
         name="rank1_without_source",
         title="Rank-1 (without source)",
-        short="Acc., other",
+        short="rank-1, other",
         retrieval_short="rank-1",
         group="privacy",
         unit="%",
