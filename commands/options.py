@@ -14,6 +14,10 @@ QUICK_LIMIT = 6
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+reference_option = click.option(
+    "--reference/--no-reference", default=True, show_default=True,
+    help="Show the built-in methods beside yours on the board, where they were run on the same.",
+)  # fmt: skip
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no table.")
 out_option = click.option(
     "--out",

@@ -14,6 +14,7 @@ from .options import (
     make_run_options,
     quick_words,
     quiet_option,
+    reference_option,
     run_options,
 )
 
@@ -23,6 +24,7 @@ from .options import (
 @backend_options
 @click.option("--no-wait", is_flag=True, help="Leave out what another run in the same folder works on.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and what it takes, as `plan` does, and stop.")
+@reference_option
 @click.option("--intervals", is_flag=True, help="Show 95 % intervals in place of standard deviations.")
 @quiet_option
 @json_option
@@ -62,7 +64,7 @@ def command(**values: Any) -> int:
         outcomes = run(
             make_run_options(values), execution, bars, prepare_progress=bars.prepare, on_busy=left_out.append
         )
-    board: Path = update_board(values["out"], notice=bars.note)
+    board: Path = update_board(values["out"], notice=bars.note, reference=values["reference"])
     if values["as_json"]:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:

@@ -162,13 +162,15 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
     return Packing(len(packed), sum(len(each.pairs) for each in packed), len(data), left_out)
 
 
+def part_digest(kind: Kind, plugin: Plugin) -> str:
+    """The digest that a plug-in as a record describes it has; see `planning.tasks.Plugin.digest`."""
+    fields = {name: getattr(plugin, name) for name in ("name", "version", "params", "weights")}
+    return digest({**fields, "kind": kind.value, "source": plugin.source_sha256})
+
+
 def record_digest(record: RunRecord, score_version: int) -> str:
     """The digest that a cell with the record's parts has; see `Cell.digest`."""
-
-    def part(kind: Kind, plugin: Plugin) -> str:
-        fields = {name: getattr(plugin, name) for name in ("name", "version", "params", "weights")}
-        return digest({**fields, "kind": kind.value, "source": plugin.source_sha256})
-
+    part = part_digest
     attacks = {} if record.attacks is None else {"attacks": record.attacks.digest}
     return digest(
         {

@@ -22,6 +22,7 @@ from ...benchmark.storage.store import save_file
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
 from ..leaderboard.originals import on_originals
+from ..leaderboard.reference import REFERENCE, beside, nowhere
 from ..leaderboard.table import Table
 from .ablation import Sweep, sweep_figures, sweeps
 from .card import bibtex, sections
@@ -37,7 +38,7 @@ SCRIPTS = ("board_state.js", "board_table.js", "board_plot.js", "board_copy.js",
 """In the order in which they stand in the page, as one script."""
 
 
-def update_board(results: Path, notice: Notice | None = None) -> Path:
+def update_board(results: Path, notice: Notice | None = None, *, reference: bool = True) -> Path:
     """The results folder's own board; written anew where it does not show what lies in the folder.
 
     The page ends with a digest of what it was made from, so that a run that was killed between its record and the
@@ -46,23 +47,24 @@ def update_board(results: Path, notice: Notice | None = None) -> Path:
     Args:
         results: the folder.
         notice: is told when another run is waited for, which is just writing the board.
+        reference: show the built-in methods beside them, see `leaderboard.reference`.
 
     Raises:
         StoreError: the folder cannot be written.
     """
     path = results / BOARD_NAME
-    if not _shows(path, _sources_mark(results)):
+    if not _shows(path, _sources_mark(results, reference)):
         # One writer at a time: the last one has seen the records of all.
         with hold(results / ".store" / "locks" / "board.lock", "the board", notice=notice):
-            mark = _sources_mark(results)
+            mark = _sources_mark(results, reference)
             if not _shows(path, mark):
-                write_board((results,), path, mark)
+                write_board((results,), path, mark, reference=reference)
     return path
 
 
-def _sources_mark(results: Path) -> str:
+def _sources_mark(results: Path, reference: bool) -> str:
     """The line at the end of a board of everything that lies in the folder."""
-    found = hashlib.sha256(__version__.encode())
+    found = hashlib.sha256(f"{__version__} {reference}".encode())
     for path in find_records(results):
         beside = [path.with_name(STAMP_NAME), *sorted(path.parent.glob("previews/*"))]
         state = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in beside if each.is_file()]
@@ -81,7 +83,7 @@ def _shows(board: Path, mark: str) -> bool:
 
 
 def write_board(
-    sources: Sequence[Path], output: Path, mark: str = "", trusted: Sequence[Signer] = ()
+    sources: Sequence[Path], output: Path, mark: str = "", trusted: Sequence[Signer] = (), *, reference: bool = True
 ) -> tuple[int, list[tuple[Path, str]]]:
     """Write a board of all records below the sources.
 
@@ -90,16 +92,19 @@ def write_board(
         output: the page.
         mark: a comment at its end.
         trusted: see `load_stamp`.
+        reference: show the built-in methods beside them.
 
     Returns:
-        The number of rows, and what was left out with the reason.
+        The number of rows without these, and what was left out with the reason.
 
     Raises:
         RecordError: a source does not exist.
         StoreError: the file cannot be written.
     """
     found = collect(sources)
-    save_file(output, render_board(found.records, found.left_out, trusted).encode("utf-8") + mark.encode())
+    others = beside([record for record, _ in found.records]) if reference else []
+    page = render_board(found.records, found.left_out, trusted, others)
+    save_file(output, page.encode("utf-8") + mark.encode())
     return len(found.records), found.left_out
 
 
@@ -107,16 +112,19 @@ def render_board(
     records: Sequence[tuple[RunRecord, Path]],
     left_out: Sequence[tuple[Path, str]] = (),
     trusted: Sequence[Signer] = (),
+    reference: Sequence[RunRecord] = (),
 ) -> str:
-    """The page."""
+    """The page; reference rows have nothing beside them."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    records = [*records, *((each, nowhere(each)) for each in reference)]
     folders = {record.digest: folder for record, folder in records}
     stamps = {digest: load_stamp(folder / FILE_NAME, trusted) for digest, folder in folders.items()}
     tabs = make_tabs(
         [record for record, _ in records],
-        {digest: each.shown for digest, each in stamps.items() if each},
+        {digest: each.shown for digest, each in stamps.items() if each}
+        | dict.fromkeys((each.digest for each in reference), REFERENCE),
         {digest: each.unchecked for digest, each in stamps.items() if each},
     )
     shown = {record.digest[:12]: pictures(record, folder) for record, folder in records}
