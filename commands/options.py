@@ -111,8 +111,8 @@ def run_options(function: F) -> F:
         ),
         click.option(
             "--dataset", "-d", "datasets", multiple=True, metavar="SPEC",
-            help="Dataset. Repeatable.  [default: palm-mini, controlled and wild; under face/1.0 lfw or, where that is "
-            "not at hand, orl]",
+            help="Dataset. Repeatable.  [default: palm-mini, controlled and wild; under face/1.1 lfw or, where that is "
+            "not at hand, face-london]",
         ),
         click.option(
             "--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID",

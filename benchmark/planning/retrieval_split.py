@@ -6,11 +6,12 @@ The rule looks at identities and ids alone, so that everybody who has the datase
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.base import Sample
-from ..protocols import ProtocolError, RetrievalRule
+from ..protocols import ProtocolError, RetrievalRule, SessionRule
 
 MOST_QUERIES = 5
 """Query images of one identity, where the dataset has too few identities."""
@@ -52,10 +53,17 @@ def assign_roles(samples: Sequence[Sample], rule: RetrievalRule) -> Roles:
     the other identities, `rule.gallery_others` images go into the gallery, as many identities as there are before any
     gives a second one.
 
+    Where the rule names sessions and the dataset has both, all identities with images of both become query identities
+    (at most `rule.queries`), each with one query and one mate of these sessions: strangers then are other people's
+    mates, and identities that are not asked.
+
     Raises:
         ProtocolError: fewer than two identities have two images.
     """
     ordered = _by_identity(samples, rule.seed)
+    paired = {} if rule.sessions is None else _of_sessions(ordered, rule.sessions)
+    if len(paired) >= LEAST_IDENTITIES:
+        return _roles_by_session(samples, ordered, paired, rule)
     several = [name for name, images in ordered.items() if len(images) > 1]
     if len(several) < LEAST_IDENTITIES:
         raise ProtocolError(
@@ -69,13 +77,44 @@ def assign_roles(samples: Sequence[Sample], rule: RetrievalRule) -> Roles:
     asked = _spread({name: ordered[name][1 : 1 + most] for name in chosen}, rule.queries)
     mates = {ordered[name][0].sample_id for name in chosen}
     others = _spread({name: images for name, images in ordered.items() if name not in taken}, rule.gallery_others)
+    return _roles(samples, asked, mates, others, rule, most == 1)
+
+
+def _of_sessions(ordered: Mapping[str, Sequence[Sample]], rule: SessionRule) -> dict[str, tuple[Sample, Sample]]:
+    """Query and mate of the identities that have an image of either session, in the order of these."""
+    found = {}
+    for name, images in ordered.items():
+        query = next((each for each in images if each.session == rule.query), None)
+        mate = next((each for each in images if each.session == rule.mate and each is not query), None)
+        if query is not None and mate is not None:
+            found[name] = query, mate
+    return found
+
+
+def _roles_by_session(
+    samples: Sequence[Sample],
+    ordered: Mapping[str, Sequence[Sample]],
+    paired: Mapping[str, tuple[Sample, Sample]],
+    rule: RetrievalRule,
+) -> Roles:
+    chosen = dict(itertools.islice(paired.items(), min(rule.queries, rule.gallery_mates)))
+    asked = {query.sample_id for query, _ in chosen.values()}
+    mates = {mate.sample_id for _, mate in chosen.values()}
+    others = _spread({name: images for name, images in ordered.items() if name not in chosen}, rule.gallery_others)
+    return _roles(samples, asked, mates, others, rule, True)
+
+
+def _roles(
+    samples: Sequence[Sample], asked: set[str], mates: set[str], others: set[str], rule: RetrievalRule, alone: bool
+) -> Roles:
+    """Roles of ids; `alone`: each identity is asked once."""
 
     def pick(ids: set[str]) -> tuple[Sample, ...]:
         return tuple(each for each in samples if each.sample_id in ids)
 
     everybody = {each.sample_id for each in samples}
     full = (len(asked), len(mates), len(others)) == (rule.queries, rule.gallery_mates, rule.gallery_others)
-    return Roles(pick(asked), pick(mates), pick(others), pick(everybody - asked - mates - others), full and most == 1)
+    return Roles(pick(asked), pick(mates), pick(others), pick(everybody - asked - mates - others), full and alone)
 
 
 def target_candidates(
@@ -84,7 +123,7 @@ def target_candidates(
     """Images of other people that a method may take as targets, one of each identity, in the order to take them.
 
     They come from identities that are neither queried nor in the gallery; where there are too few of these, from those
-    of the gallery's strangers; without roles, from anybody.
+    of the gallery's strangers, and where that has none, from other people's queries; without roles, from anybody.
 
     Args:
         samples: of the dataset.
@@ -93,7 +132,7 @@ def target_candidates(
         seed: of the choice.
 
     Returns:
-        More than `count` where there are, and whether they had to be taken from the gallery.
+        More than `count` where there are, and whether they had to be taken from people who are in a role.
     """
     pool, from_gallery = list(samples), False
     if roles is not None:
@@ -102,6 +141,8 @@ def target_candidates(
         if len({each.identity for each in pool}) < count:
             strangers = {each.identity for each in roles.others}
             pool, from_gallery = [each for each in samples if each.identity in strangers], True
+        if not pool:
+            pool, from_gallery = list(roles.queries), True
     ordered = _by_identity(pool, seed)
     return tuple(images[0] for images in ordered.values())[: count + SPARE_TARGETS], from_gallery
 

@@ -14,6 +14,7 @@ from .model import CropRule as CropRule
 from .model import Protocol as Protocol
 from .model import ProtocolError as ProtocolError
 from .model import RetrievalRule as RetrievalRule
+from .model import SessionRule as SessionRule
 from .model import ThresholdSet as ThresholdSet
 from .model import read_file
 

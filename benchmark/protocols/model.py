@@ -42,6 +42,15 @@ class CropRule(_Section):
     """Side of the crop in px."""
 
 
+class SessionRule(_Section):
+    """Which session's image of a person is asked, and which is found."""
+
+    query: str = Field(min_length=1)
+    """Of the queries."""
+    mate: str = Field(min_length=1)
+    """Of their mates in the gallery."""
+
+
 class RetrievalRule(_Section):
     """How many images search, and how many are searched, where the dataset is large enough."""
 
@@ -53,6 +62,8 @@ class RetrievalRule(_Section):
     """Gallery images of other identities."""
     seed: int
     """Of the choice."""
+    sessions: SessionRule | None = None
+    """Where a dataset has both, everybody who has them is asked, with one query. None: sessions do not count."""
 
 
 class SplitRule(_Section):

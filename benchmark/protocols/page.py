@@ -52,10 +52,10 @@ def _searches(protocol: Protocol) -> str:
     rule = protocol.retrieval
     if rule is None:
         return "everything in all originals"
-    return (
-        f"{rule.queries} queries in {rule.gallery_mates} mates and {rule.gallery_others} images of others, "
-        f"seed {rule.seed}"
-    )
+    said = f"{rule.queries} queries in {rule.gallery_mates} mates and {rule.gallery_others} images of others"
+    if rule.sessions is not None:
+        said += f", or {rule.sessions.query} in {rule.sessions.mate} where a dataset has both"
+    return f"{said}, seed {rule.seed}"
 
 
 def protocols_table(chosen: Sequence[Protocol]) -> str:

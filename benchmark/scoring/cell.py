@@ -338,7 +338,8 @@ def _role_notes(cell: Cell, roles: Roles) -> Iterator[str]:
             f"identities, {rule.gallery_mates} mates and {rule.gallery_others} others"
         )
     if cell.targets[1]:
-        yield "too few identities are left over for targets: they are taken from the strangers of the gallery"
+        people = "the strangers of the gallery" if roles.others else "the other queries"
+        yield f"too few identities are left over for targets: they are taken from {people}"
 
 
 def _dataset(cell: Cell) -> records.Dataset:

@@ -18,7 +18,7 @@ from deid_bench.cli import main
 
 DIGESTS = {
     "face/1.0": "400c2fd161c087d86a03df650c1c4fd2a22b288cbe4021bc5542d652e1292a18",
-    "face/1.1": "3e607824952af013d878dc01b501a823e610a4801bd1ec7589bad0021b774202",
+    "face/1.1": "1a975e5dcb8f440c20539636a1f1699fcfffd8a0eeff60d39d7158f9dabbaf63",
     "palm-paper/1.0": "b174fb8544d5ba346c2130f6f30fe7fad4750a727131001df0ab44e487f3a2be",
     "palm-paper/1.1": "84cdd55e3bee3375a14d4c6c520779277a45280e6ecaddf1a9243596785fb9f5",
     "palm/1.0": "8d6a4e7a1695028d8af5fb9b83db72749af4d352911578f52efa0470c44771ff",

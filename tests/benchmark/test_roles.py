@@ -107,6 +107,44 @@ def test_targets_come_from_the_strangers_where_nobody_is_left() -> None:
     assert names(found) <= names(roles.others)
 
 
+def portraits(count: int, *more: str) -> list[Sample]:
+    """A neutral and a smiling image of each person, and neutral ones alone of some more."""
+    seen = [(f"p{person:04d}", session) for person in range(count) for session in ("smiling", "neutral")]
+    seen += [(name, "neutral") for name in more]
+    return [Sample(f"{name}-{session}", name, name, Path(), "", session=session) for name, session in seen]
+
+
+SESSIONS = get_protocol("face/1.1").retrieval
+assert SESSIONS is not None
+
+
+def test_everybodys_neutral_image_is_searched_among_the_smiling_ones() -> None:
+    samples = portraits(102)
+    roles = assign_roles(samples, SESSIONS)
+    check(roles, samples)
+    assert {each.session for each in roles.queries} == {"neutral"}
+    assert {each.session for each in roles.mates} == {"smiling"}
+    assert (len(roles.queries), len(roles.mates), len(roles.others), len(roles.unused)) == (102, 102, 0, 0)
+    found, in_a_role = target_candidates(samples, roles, 10, 5)
+    assert in_a_role
+    assert set(found) <= set(roles.queries)
+    assert assign_roles(samples, RULE).others  # face/1.0 knows no sessions
+
+
+def test_who_lacks_a_session_is_a_stranger_and_large_sets_are_cut_to_size() -> None:
+    samples = portraits(5, "q1", "q2")
+    roles = assign_roles(samples, SESSIONS)
+    check(roles, samples)
+    assert names(roles.others) == {"q1", "q2"}
+    roles = assign_roles(portraits(700), SESSIONS)
+    assert (len(roles.queries), len(roles.mates), len(names(roles.others))) == (500, 500, 200)
+
+
+def test_datasets_without_the_two_sessions_are_split_as_before() -> None:
+    samples = people(*[10] * 40)
+    assert assign_roles(samples, SESSIONS) == assign_roles(samples, RULE)
+
+
 def test_rules_without_roles_take_anybody_as_target() -> None:
     found, from_gallery = target_candidates(people(3, 3, 3), None, 10, 5)
     assert (len(found), from_gallery) == (3, False)
