@@ -15,6 +15,13 @@ def _some(array: np.ndarray) -> bool:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()[0] % 3 == 0
 
 
+class Unspeakable(Exception):
+    """An exception that cannot even say what it is about."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
 class Faulty:
     """Correlates pixels, with a fault: `nowhere` is the healthy one."""
 
@@ -38,6 +45,12 @@ class Faulty:
             raise OSError("checkpoint.bin is no checkpoint")
         vectors = np.stack([np.resize(crop.mean(axis=2), 576) for crop in crops]).astype(np.float64)
         vectors -= vectors.mean(axis=1, keepdims=True)
+        if self._fault == "unspeakable":
+            raise Unspeakable
+        if self._fault == "lengths":
+            return vectors[:, : 300 + _some(vectors)]
+        if self._fault == "words":
+            return vectors.astype(str)
         return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
 
     def distances(self, a, b):

@@ -158,3 +158,15 @@ class EmptyBatches:
 
     def deidentify(self, batch):
         return [255 - each.image for each in batch]
+
+
+class ForgetsItsRegion:
+    """Makes its images, and fails where it is asked what it may repaint."""
+
+    info = _info("forgets_its_region")
+
+    def deidentify(self, batch):
+        return [255 - each.image for each in batch]
+
+    def repaints(self, request):
+        sys.exit(0)

@@ -40,9 +40,13 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     matrix = np.full((task.split, len(templates) - task.split), np.nan, dtype=np.float32)
     codes = np.zeros(matrix.shape, np.uint8)
     if rows and columns:
-        a = np.stack([cast(NDArray[Any], templates[index]) for index in rows])
-        b = np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns])
-        found = _ask(lambda: recognizer.distances(a, b), (len(a), len(b)))
+        found = _ask(
+            lambda: recognizer.distances(
+                np.stack([cast(NDArray[Any], templates[index]) for index in rows]),
+                np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns]),
+            ),
+            (len(rows), len(columns)),
+        )
         if isinstance(found, Crash):
             return found
         matrix[np.ix_(rows, columns)] = found

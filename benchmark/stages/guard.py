@@ -72,8 +72,16 @@ def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        return Crash(said(error))
+
+
+def said(error: BaseException) -> str:
+    """An exception in half a sentence; one that cannot even say what it is about has a name."""
+    try:
         text = " ".join(str(error).split())[:300]
-        return Crash(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    except Exception:
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def time_limit_reason(seconds: float) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from ...plugins.isolation import Generators
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
+from .answers import analysis, reason, region, template
 from .attacks import ATTACK_STAGES
 from .crop import crop
 from .distances import compare
@@ -29,7 +31,6 @@ from .inputs import (
     Habits,
     Made,
     WatchedStore,
-    analysis_payload,
     habits,
     image_problem,
     load_analysis,
@@ -93,13 +94,9 @@ def _analyze_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):
         return image
-    found = guarded(lambda: analyzer.analyze([image]), context.seconds_per_image)
-    if isinstance(found, Crash):
-        return found
-    expected = HandAnalysis if analyzer.info.modality == "palm" else FaceAnalysis
-    if len(found) != 1 or not isinstance(found[0], expected | Missing):
-        return Crash(f"the analyzer returned {found!r:.80} for one image; expected [{expected.__name__}] or [Missing]")
-    return analysis_payload(found[0], image.shape[:2])
+    return guarded(
+        lambda: analysis(analyzer.analyze([image]), analyzer.info.modality, image.shape[:2]), context.seconds_per_image
+    )
 
 
 # ------------------------------------------------------------------------------------------------ de-identify
@@ -116,7 +113,7 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
     for task in tasks:
         if task.digest in answered:
             request, output = answered[task.digest]
-            made.append(_image_payload(method, request, output))
+            made.append(guarded(partial(_image_payload, method, request, output), context.seconds_per_image))
         else:
             unready = _request(task, context)
             assert not isinstance(unready, Request)
@@ -217,17 +214,23 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
     if isinstance(output, Crash):
         return output
     if isinstance(output, Failure):
-        return Payload({"failure": str(output.reason or "no reason given")})
+        return Payload({"failure": reason(output)})
     problem = image_problem(output, request.image.shape)
     if problem:
         return Crash(problem)
     image = cast(Image, output)
     meta: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
-    region = guarded(lambda: method.repaints(request), 60.0) if isinstance(method, Repaints) else None
-    if isinstance(region, np.ndarray) and region.shape == request.image.shape[:2]:
-        arrays["region"] = np.packbits(region.astype(np.bool_))
-        share = roi_coverage(recognised_square(request.analysis), region.astype(np.bool_))
+    mask = (
+        guarded(lambda: region(method.repaints(request), image.shape[:2]), 60.0)
+        if isinstance(method, Repaints)
+        else None
+    )
+    if isinstance(mask, Crash):
+        return Crash(f"repaints: {mask.reason}")
+    if mask is not None:
+        arrays["region"] = np.packbits(mask)
+        share = roi_coverage(recognised_square(request.analysis), mask)
         if isinstance(share, float):
             meta["roi_coverage"] = share
     return Payload(meta, arrays, {"image.png": write_png(image)})
@@ -258,13 +261,8 @@ def _embed_one(task: Task, seen: Seen, context: Context) -> Made:
     def embed() -> Payload:
         crop = recognizer.align(image, found[0])
         if isinstance(crop, Failure):
-            return Payload({"failure": crop.reason})
-        templates = np.asarray(recognizer.embed([crop]))
-        if len(templates) != 1:
-            raise ValueError(f"embed returned {len(templates)} templates for 1 crop")
-        if templates.dtype.kind == "f" and not np.isfinite(templates).all():
-            raise ValueError("the template holds NaN or infinite values")
-        return Payload({}, {"template": templates[0]})
+            return Payload({"failure": reason(crop)})
+        return Payload({}, {"template": template(recognizer.embed([crop]))})
 
     return guarded(embed, context.seconds_per_image)
 

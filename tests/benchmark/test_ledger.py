@@ -40,7 +40,7 @@ def spec_of(record: RunRecord) -> str:
     return next(each.spec for each in record.recognizers if each.spec != HEALTHY)
 
 
-@pytest.mark.parametrize("fault", ["align", "checkpoint", "raises", "wrong shape"])
+@pytest.mark.parametrize("fault", ["align", "checkpoint", "raises", "wrong shape", "lengths", "words", "unspeakable"])
 def test_a_recogniser_that_crashes_has_no_numbers(toy_options, tmp_path: Path, fault: str) -> None:
     outcome = run_one(toy_options("identity", recognizers=(recognizer(fault), HEALTHY)), tmp_path / "out")
     record = outcome.record

@@ -191,6 +191,12 @@ def test_a_failure_without_a_reason_is_a_failure(toy_options, tmp_path: Path) ->
     assert list(record.counts.reasons) == ["method: no reason given"]
 
 
+def test_a_region_that_cannot_be_had_is_not_passed_over(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options(method("ForgetsItsRegion")), tmp_path / "out")
+    assert record.counts.failed == record.counts.retry == len(record.samples)
+    assert all("repaints: it called sys.exit(0)" in reason for reason in record.counts.reasons)
+
+
 def test_a_batch_size_that_is_none_is_refused_before_any_work(toy_options, tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="batch_size to be 1 or more, got 0"):
         run_one(toy_options(method("EmptyBatches")), tmp_path / "out")

@@ -20,7 +20,7 @@ from typing import Any
 
 from ....plugins.isolation import descendants, end_at_once, end_processes
 from ...planning.tasks import Stage, TaskResult
-from ...stages.guard import time_limit_reason
+from ...stages.guard import said, time_limit_reason
 from ...stages.inputs import Context
 from ...stages.output import LOG_NAME, Output, collect, place_of
 from ...stages.recognition import run_tasks
@@ -60,7 +60,7 @@ def _work(chunk: Chunk, context: Context) -> list[TaskResult] | str:
     try:
         return run_tasks(chunk, context)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return said(error)
 
 
 class _Worker:

@@ -1,0 +1,150 @@
+"""What plug-ins answer: what keeps the contract is stored, all else is a crash in words, and nothing raises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deid_bench.analyzers.base import FaceAnalysis, HandAnalysis, Missing
+from deid_bench.benchmark.engine.backends import Settings, serial
+from deid_bench.benchmark.planning.tasks import Stage, Task
+from deid_bench.benchmark.stages.answers import analysis, reason, region, template
+from deid_bench.benchmark.stages.guard import Crash, guarded
+from deid_bench.benchmark.stages.inputs import analysis_of
+from deid_bench.benchmark.storage.store import Payload
+from deid_bench.datasets.types import Failure
+
+SHAPE = (40, 30)
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+def points(*shape: int) -> np.ndarray:
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+HAND = HandAnalysis(points(4), 0.9, "left", points(21, 2), points(21, 3), points(4, 2), np.ones(SHAPE, np.bool_))
+FACE = FaceAnalysis(points(4), 0.9, points(5, 2), None, None)
+
+
+def answered(answer: Any, modality: str = "palm") -> Payload | Crash:
+    return guarded(lambda: analysis(answer, modality, SHAPE), 60)
+
+
+@pytest.mark.parametrize(
+    ("answer", "modality"),
+    [
+        ([HAND], "palm"),
+        ((HAND,), "palm"),
+        ([replace(HAND, mask=np.full(SHAPE, 255, np.uint8), box=np.arange(4))], "palm"),
+        ([replace(HAND, score=np.float32(0.5))], "palm"),
+        ([FACE], "face"),
+        ([replace(FACE, landmarks_68=points(68, 2), mask=np.ones(SHAPE, np.bool_))], "face"),
+    ],
+)
+def test_what_keeps_the_contract_is_stored(answer: Any, modality: str) -> None:
+    made = answered(answer, modality)
+    assert isinstance(made, Payload)
+    found = analysis_of(made)
+    assert isinstance(found, HandAnalysis | FaceAnalysis)
+    np.testing.assert_array_equal(found.box, answer[0].box)
+    assert answered([Missing("dark")], modality).failure == "dark"  # type: ignore[union-attr]
+
+
+ODD: list[tuple[Any, str]] = [
+    *[
+        (each, "returned|RuntimeError")
+        for each in (None, 5, "hand", [], {}, {0: HAND}, iter([HAND]), HAND, [HAND, HAND])
+    ],
+    *[(each, "returned|RuntimeError") for each in ([None], [FACE], Unspeakable(), [Unspeakable()])],
+    *[
+        ([replace(HAND, **{name: value})], name)
+        for name, values in {
+            "box": (None, points(3), points(4) * np.nan, "box", Unspeakable(), points(4).astype(str)),
+            "roi": (None, points(3, 2), points(4, 2) + np.inf, [[1], [2, 3]]),
+            "keypoints_2d": (None, points(20, 2), points(21, 2) * np.nan),
+            "keypoints_3d": (None, points(21, 2)),
+            "score": (None, "high", float("nan"), np.inf, 1j),
+            "handedness": (None, "both", 1),
+            "mask": (None, np.ones((40, 29), np.bool_), np.ones(SHAPE), "mask", np.ones((*SHAPE, 1), np.bool_)),
+            "found_by": (None, 3),
+        }.items()
+        for value in values
+    ],
+]
+
+
+@pytest.mark.parametrize(("answer", "words"), ODD)
+def test_what_does_not_is_a_crash(answer: Any, words: str) -> None:
+    made = answered(answer)
+    assert isinstance(made, Crash)
+    assert any(each in made.reason for each in (*words.split("|"), "inhomogeneous"))
+
+
+@pytest.mark.parametrize("given", [None, "", 0])
+def test_nothing_without_a_reason_is_nothing_all_the_same(given: Any) -> None:
+    made = answered([Missing(given)])
+    assert isinstance(made, Payload)
+    assert made.failure == "no reason given"
+    assert reason(Failure(given)) == "no reason given"
+    assert isinstance(answered([Missing(Unspeakable())]), Crash)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        5.0,
+        [],
+        [[1.0], [2.0]],
+        [["a"]],
+        [[None]],
+        [[np.nan]],
+        [[1j * np.inf]],
+        np.zeros(1, [("a", "f4")]),
+        np.array([["2026-11-29"]], "datetime64[D]"),
+        np.array([[Unspeakable()]], object),
+    ],
+)
+def test_what_is_no_template_is_refused(answer: Any) -> None:
+    with pytest.raises(ValueError, match="template"):
+        template(answer)
+
+
+def test_a_region_is_a_mask_or_nothing() -> None:
+    assert region(None, SHAPE) is None
+    for answer in (np.ones(SHAPE, np.bool_), np.full(SHAPE, 255, np.uint8)):
+        found = region(answer, SHAPE)
+        assert found is not None
+        assert found.dtype == np.bool_
+        assert found.all()
+    for answer in (np.ones((40, 29)), np.full(SHAPE, np.nan), np.full(SHAPE, "x"), Unspeakable(), 1):
+        with pytest.raises(ValueError, match="expected bool"):
+            region(answer, SHAPE)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "u1", "i8", "?", "c8"])
+def test_numbers_of_any_kind_are_templates(kind: str) -> None:
+    np.testing.assert_array_equal(template(np.ones((1, 3), kind)), np.ones(3, kind))
+
+
+def test_what_nobody_has_foreseen_costs_its_own_task(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the serial back-end as with worker processes."""
+
+    def stumbles(tasks, context):
+        if any(each.label == "odd" for each in tasks):
+            raise ZeroDivisionError("a bug")
+        return [serial.TaskResult(each.digest, None, 0.0) for each in tasks]
+
+    monkeypatch.setattr(serial, "run_tasks", stumbles)
+    chunk = tuple(Task(Stage.MEASURE, name * 8, name) for name in ("a", "odd", "b"))
+    backend = serial.SerialBackend(Settings(tmp_path, 1.0, 1))
+    assert [each.problem for each in backend.run([chunk])] == [None, "ZeroDivisionError: a bug", None]
