@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analyzers.base import FaceAnalysis, HandAnalysis
 from .closer_look import at_hand, bring_networks, could_see_more
 from .compute import compute
 from .engine.backends import NO_CLUSTER, Backend, Cluster, Needs, Settings, default_jobs, make_backend
@@ -21,7 +25,7 @@ from .scoring.cell import build_record
 from .storage.cell_files import are_whole, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.lock import Busy, hold
-from .storage.store import Store
+from .storage.store import Payload, Store
 
 STORE_FOLDER = ".store"
 
@@ -251,15 +255,41 @@ def _previews(record: RunRecord, cell: Cell, results: CellResults, executor: Exe
     """A few pairs for the board, by path below the cell's folder."""
     if not (cell.dataset.info.redistributable or cell.dataset.info.shown):
         return {}
-    from .records.previews import preview_jpeg, preview_name, preview_rows
+    from .records.previews import (
+        LARGE,
+        cases,
+        close_rows,
+        closeup_jpeg,
+        preview_jpeg,
+        preview_name,
+        preview_rows,
+    )
 
     versions = {each.deidentify.digest: each for each in results.versions}
     tasks = Tasks(cell)
+    identities = {each.sample_id: each.identity for each in cell.samples}
+    chosen, close = set(cases(record).values()), close_rows(record, identities)
     found = {}
-    for row in preview_rows(record, {each.sample_id: each.identity for each in cell.samples}):
+    for row in preview_rows(record, identities):
         version = versions.get(record.samples[row].task or "")
         payload = executor.read(version.deidentify) if version else None
-        if version and payload:
-            original = tasks.image(version.sample).load(executor.store)
-            found[f"previews/{preview_name(row)}"] = preview_jpeg(original, payload.blobs["image.png"])
+        if not version or not payload:
+            continue
+        original, made = tasks.image(version.sample).load(executor.store), payload.blobs["image.png"]
+        found[f"previews/{preview_name(row)}"] = preview_jpeg(original, made)
+        if row in chosen:
+            height = min(original.shape[0], LARGE)
+            found[f"previews/{preview_name(row, 'large')}"] = preview_jpeg(original, made, height)
+        if row in close and (corners := _corners(executor.store.read(tasks.analysis(version.sample)))) is not None:
+            found[f"previews/{preview_name(row, 'closeup')}"] = closeup_jpeg(original, made, corners)
     return found
+
+
+def _corners(payload: Payload | None) -> NDArray[np.float32] | None:
+    """Points around the palm or the face; None where nothing was found."""
+    from .stages.inputs import analysis_of
+
+    analysis = analysis_of(payload) if payload else None
+    if isinstance(analysis, HandAnalysis):
+        return analysis.roi
+    return analysis.box.reshape(2, 2) if isinstance(analysis, FaceAnalysis) else None

@@ -96,7 +96,7 @@ def command(
     passed = True
     for packed in submitted.manifest.records:  # one at a time: a hundred may not fit into memory together
         try:
-            report = judge(submitted.read(packed), request)
+            report = judge(submitted.read(packed), request, submitted.manifest.submitter.name)
         except Refused as error:
             refused.append(str(error))
             continue

@@ -53,6 +53,8 @@ class Stamp:
     """deid-bench version that verified."""
     by: str = ""
     """Whose trusted key has signed it; empty for a stamp of this very folder."""
+    submitter: str = ""
+    """Who submits it, in the submission's own words."""
 
     @property
     def shown(self) -> str:
@@ -139,15 +141,15 @@ def _stamp(content: bytes) -> tuple[Stamp, dict[str, Any]] | None:
         if not isinstance(data, dict) or data.get("format") != _FORMAT or data["status"] not in get_args(Status):
             return None
         checked, when, digest, toolkit = (data[name] for name in ("checked", "when", "digest", "toolkit"))
-        unchecked, drawn = (data[name] for name in ("unchecked", "drawn"))
+        unchecked, drawn, submitter = data["unchecked"], data["drawn"], data.get("submitter", "")
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(unchecked, list) or not isinstance(drawn, list):
         return None
-    texts = [checked, when, digest, toolkit, *unchecked, *drawn]
+    texts = [checked, when, digest, toolkit, submitter, *unchecked, *drawn]
     if not all(isinstance(each, str) and len(each) <= _LONGEST_TEXT for each in texts):
         return None
-    return Stamp(data["status"], checked, when, unchecked, digest, drawn, toolkit), data
+    return Stamp(data["status"], checked, when, unchecked, digest, drawn, toolkit, submitter=submitter), data
 
 
 def _beside(record_path: Path) -> dict[str, str]:

@@ -75,12 +75,13 @@ class Report:
         return [each for each in self.verdicts if each.outcome == outcome]
 
 
-def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
+def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "") -> Report:
     """Check one record of a submission.
 
     Args:
         submitted: as `Submission.read` gave it.
         request: how to make images anew; None: not at all.
+        submitter: who sent it; kept in the stamp, checked by nobody.
     """
     record = submitted.record
     try:
@@ -106,7 +107,8 @@ def judge(submitted: Submitted, request: RerunRequest | None) -> Report:
     draft = Report(submitted, recomputed, problems, reruns, not_rerun, Stamp("self-reported", "", when), verdicts)
     unchecked = [f"{each.metric} {each.recognizer or ''}".strip() for each in draft.open]
     drawn = [f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}" for each in reruns]
-    stamp = Stamp(_status(draft), _checked(draft), when, unchecked, record.digest, drawn, __version__)
+    found = (_status(draft), _checked(draft), when, unchecked, record.digest, drawn, __version__)
+    stamp = Stamp(*found, submitter=plain(submitter))
     return replace(draft, stamp=stamp)
 
 

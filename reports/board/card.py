@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.record import Plugin, RunRecord
 from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
 from ..leaderboard.by_group import heading, kinds, rows
 from ..leaderboard.originals import on_originals
-from ..paper.latex import escape
 
 Section = tuple[str, list[tuple[str, str]]]
 
@@ -119,25 +115,3 @@ def _provenance(record: RunRecord) -> list[tuple[str, str]]:
         ("seconds per task", ", ".join(f"{name} {value:.3f}" for name, value in host.seconds.items()) or "–"),
         ("libraries", ", ".join(f"{name} {version}" for name, version in host.packages.items()) or "–"),
     ]
-
-
-def bibtex(record: RunRecord) -> str:
-    """Entries for all that the row stands on; a citation that is BibTeX already is taken as it is."""
-    parts: Iterable[tuple[str, Plugin]] = [
-        ("method", record.method),
-        ("dataset", record.dataset),
-        ("detector", record.analyzer),
-        *(("recogniser", each) for each in record.recognizers),
-    ]
-    entries = [_entry("deid-bench", f"deid-bench {record.toolkit}", f"protocol {record.protocol.id}")]
-    for kind, plugin in parts:
-        if plugin.citation.lstrip().startswith("@"):
-            entries.append(plugin.citation.strip())
-        elif plugin.citation:
-            entries.append(_entry(plugin.name, f"{plugin.name} ({kind}, {plugin.origin})", plugin.citation))
-    return "\n".join(dict.fromkeys(entries))
-
-
-def _entry(name: str, title: str, note: str) -> str:
-    key = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:40] or "unnamed"
-    return f"@misc{{{key},\n  title = {{{{{escape(title)}}}}},\n  note = {{{escape(note)}}}\n}}"

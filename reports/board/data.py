@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from ...benchmark.metrics.metric import SETS, ColumnSet
 from ...benchmark.protocols import protocol_of
 from ...benchmark.records.record import RunRecord
+from ...benchmark.statistics.standings import Standing
 from ..comparison.ranking import table_standings
 from ..explanation.page import facts
 from ..leaderboard.direction import dominated
@@ -29,6 +31,8 @@ OVERVIEW: dict[ColumnSet, int] = {"privacy": 4, "quality": 3, "usability": 2, "d
 
 MAX_DRAWN = 200
 """With more methods the figure that stands in the page shows the best ones; the page's script adds the others."""
+LABEL = 32
+"""Characters of a name in a figure."""
 SELF_REPORTED = "self-reported"
 UNCHECKED = "°"
 """Stands behind a number that nobody has computed anew, in a row with a stamp."""
@@ -51,11 +55,22 @@ class Tab:
     """Verified, recomputed or self-reported, by record digest."""
     others: tuple[tuple[str, str], ...]
     """Records of this protocol and dataset that stand elsewhere, and why."""
+    unmeasured: tuple[tuple[str, str], ...]
+    """Numbers that no row has, which have no column, and why."""
 
     @property
     def first(self) -> RunRecord:
         """Any of its records: protocol and dataset are the same in all."""
         return self.rows[0].record
+
+    @property
+    def recognizers(self) -> list[str]:
+        """Specifications of all that any row was run with, in order of first appearance."""
+        return list(dict.fromkeys(each.spec for row in self.table.rows for each in row.record.recognizers))
+
+    def first_recognizer(self) -> str:
+        """The one that the first look shows; empty where none has a column."""
+        return next((name for at in self.overview if (name := self.table.columns[at].recognizer)), "")
 
 
 def make_tabs(
@@ -89,7 +104,23 @@ def _marked(table: Table, unchecked: Mapping[str, Collection[str]]) -> Table:
     return replace(table, rows=tuple(marked(row) for row in table.rows)) if unchecked else table
 
 
-def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:
+def _measured(table: Table) -> tuple[Table, tuple[tuple[str, str], ...]]:
+    """The table without the columns that no row has a number in, and these with the reason."""
+    kept = [
+        index for index in range(len(table.columns)) if any(row.cells[index].order is not None for row in table.rows)
+    ]
+    reasons = {
+        full_name(column): table.rows[0].cells[index].remark
+        for index, column in enumerate(table.columns)
+        if index not in kept
+    }
+    columns = tuple(table.columns[index] for index in kept)
+    rows = tuple(replace(row, cells=tuple(row.cells[index] for index in kept)) for row in table.rows)
+    return replace(table, columns=columns, rows=rows), tuple(reasons.items())
+
+
+def _tab(whole: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:
+    table, unmeasured = _measured(whole)
     overview = first_look(table)
     by = next((index for index in overview if table.columns[index].set == "privacy"), None)
     rows = table.rows if by is None else tuple(sorted(table.rows, key=lambda row: _badness(row, table.columns[by], by)))
@@ -99,10 +130,12 @@ def _tab(table: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Ta
     others = tuple(
         (row.record.method.spec, reason)
         for other in tables
-        if other is not table and (reason := incompatible(table.rows[0].record, other.rows[0].record))
+        if other is not whole and (reason := incompatible(table.rows[0].record, other.rows[0].record))
         for row in other.rows
     )
-    return Tab(identifier, table, known.modality if known else "unknown", rows, by, overview, status, others)
+    return Tab(
+        identifier, table, known.modality if known else "unknown", rows, by, overview, status, others, unmeasured
+    )
 
 
 def incompatible(here: RunRecord, there: RunRecord) -> str:
@@ -181,22 +214,39 @@ def tab_data(
     columns = tab.table.columns
     digests = [row.record.digest for row in tab.rows]
     scales = {column: column_scale(tab, column) for column in columns}
-    ranked = [standings.get(each, {}) for each in columns]
+    ranked = [_told(standings.get(each, {})) for each in columns]
+    labels = short_labels([row.record.method.spec for row in tab.rows])
     cells = [[row.cells[index] for row in tab.rows] for index in range(len(columns))]
+    places = [_places(found, tab, index) for index, found in enumerate(ranked)]
     return {
         "id": tab.id,
         "columns": [_column(each, scales[each]) for each in columns],
-        "rows": [_row(row.record, tab.status) for row in tab.rows],
+        "rows": [_row(row.record, tab.status, labels[row.record.method.spec]) for row in tab.rows],
         "overview": tab.overview,
+        "recognizer": tab.first_recognizer(),
         "value": [[cell.order for cell in column] for column in cells],
         "interval": [[cell.interval[1:-1] for cell in column] for column in cells],
         "spread": [[cell.spread for cell in column] for column in cells],
         "remark": [[remarks.setdefault(cell.remark, len(remarks)) for cell in column] for column in cells],
         "remarks": list(remarks),
-        "rank": [[str(found[each].ranks) if each in found else "" for each in digests] for found in ranked],
-        "letters": [[found[each].letters if each in found else "" for each in digests] for found in ranked],
+        "rank": [[found[each][0] if each in found else "" for each in digests] for found in places],
+        "letters": [[found[each][1] if each in found else "" for each in digests] for found in places],
         "cards": cards,
         "sweeps": sweeps,
+    }
+
+
+def _told(standing: Mapping[str, Standing]) -> Mapping[str, Standing]:
+    """Nothing where no method can be told from any other: a place that everybody may hold is none."""
+    return standing if any(str(each.ranks) != f"1–{len(standing)}" for each in standing.values()) else {}
+
+
+def _places(standing: Mapping[str, Standing], tab: Tab, index: int) -> dict[str, tuple[str, str]]:
+    """Place and letters by record; methods with the very same number are tied, `=1–3`."""
+    numbers = {row.record.digest: row.cells[index].order for row in tab.rows if row.record.digest in standing}
+    held = Counter(numbers.values())
+    return {
+        digest: (f"{'=' * (held[numbers[digest]] > 1)}{each.ranks}", each.letters) for digest, each in standing.items()
     }
 
 
@@ -228,14 +278,29 @@ def _copies(text: str) -> dict[str, str]:
     return {"csv": f'"{quoted}"', "markdown": markdown(label), "latex": latex(label)}
 
 
-def _row(record: RunRecord, status: Mapping[str, str]) -> dict[str, Any]:
+def short_labels(specs: Sequence[str]) -> dict[str, str]:
+    """Names for a figure: without parameters that all rows of a method share; too long ones lose their middle."""
+    parts = {each: (each.partition(":")[0], each.partition(":")[2].split(",")) for each in specs}
+    found = {}
+    for each, (name, params) in parts.items():
+        siblings = [set(others) for base, others in parts.values() if base == name]
+        shared = set.intersection(*siblings) if len(siblings) > 1 else set()
+        kept = ",".join(param for param in params if param not in shared)
+        label = f"{name}:{kept}" if kept else name
+        found[each] = label if len(label) <= LABEL else f"{label[: LABEL - 10]}…{label[-9:]}"
+    return found
+
+
+def _row(record: RunRecord, status: Mapping[str, str], label: str) -> dict[str, Any]:
     return {
         "id": record.digest[:12],
         "name": record.method.spec,
+        "label": label,
         "family": record.method.family,
         "knows": record.method.knowledge,
         "status": status.get(record.digest, SELF_REPORTED),
         "sanity": record.method.family == "sanity",
+        "alarms": record.alarms,
         "copy": _copies(record.method.spec),
     }
 
@@ -258,10 +323,12 @@ def default_plot(tab: Tab) -> tuple[int, int, str] | None:
         )
         for row in rows
     }
+    labels = short_labels([row.record.method.spec for row in tab.rows])
     rivals = [good[row.record.digest] for row in rows if row.record.method.family != "sanity"]
     points = [
         Point(
             row.record.digest[:12],
+            labels[row.record.method.spec],
             row.record.method.spec,
             row.cells[x].order or 0.0,
             row.cells[y].order or 0.0,

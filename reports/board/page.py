@@ -16,26 +16,44 @@ from typing import TYPE_CHECKING
 
 from ..._version import __version__
 from ...benchmark.records.collection import collect
-from ...benchmark.records.record import FILE_NAME, RunRecord, find_records
+from ...benchmark.records.record import FILE_NAME, RunRecord, find_records, record_bytes
 from ...benchmark.storage.lock import Notice, hold
 from ...benchmark.storage.store import save_file
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
+from ..leaderboard.merging import merged
 from ..leaderboard.originals import on_originals
 from ..leaderboard.reference import REFERENCE, beside, nowhere
 from ..leaderboard.table import Table
+from ..leaderboard.verdict import verdict
 from .ablation import Sweep, sweep_figures, sweeps
-from .card import bibtex, sections
+from .across import across_datasets
+from .card import sections
+from .citing import bibtex, links
 from .data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
 from .figures import row_figures
-from .images import Picture, pictures
+from .images import Picture, pictures, within_limit
+from .row_notes import alarms_of, row_notes
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 BOARD_NAME = "board.html"
-SCRIPTS = ("board_state.js", "board_table.js", "board_plot.js", "board_copy.js", "board_dialogs.js", "board_start.js")
+SCRIPTS = (
+    "board_state.js",
+    "board_table.js",
+    "board_labels.js",
+    "board_plot.js",
+    "board_copy.js",
+    "board_pictures.js",
+    "board_dialogs.js",
+    "board_start.js",
+)
 """In the order in which they stand in the page, as one script."""
+MOST_SAVED = 100
+"""Rows whose records a page carries for its readers to save; larger boards name their digests."""
+MOST_RECORDS = 2 * 2**20
+"""Characters of all these records, packed."""
 
 
 def update_board(results: Path, notice: Notice | None = None, *, reference: bool = True) -> Path:
@@ -118,20 +136,25 @@ def render_board(
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    shown_once, stands_for = merged([record for record, _ in records])
     records = [*records, *((each, nowhere(each)) for each in reference)]
     folders = {record.digest: folder for record, folder in records}
     stamps = {digest: load_stamp(folder / FILE_NAME, trusted) for digest, folder in folders.items()}
     tabs = make_tabs(
-        [record for record, _ in records],
+        [*shown_once, *reference],
         {digest: each.shown for digest, each in stamps.items() if each}
         | dict.fromkeys((each.digest for each in reference), REFERENCE),
         {digest: each.unchecked for digest, each in stamps.items() if each},
     )
-    shown = {record.digest[:12]: pictures(record, folder) for record, folder in records}
+    shown, unseen = within_limit(
+        {row.record.digest[:12]: pictures(row.record, folders[row.record.digest]) for tab in tabs for row in tab.rows}
+    )
+    files = _record_files(shown_once)
     found = {tab.id: sweeps(tab.table) for tab in tabs}
     data = {
         "tips": tips(column for tab in tabs for column in tab.table.columns),
         "tabs": [_tab_data(tab, found[tab.id], folders, stamps, environment) for tab in tabs],
+        "records": files,
     }
     script, style = "\n".join(_script(name) for name in SCRIPTS), _asset("board.css")
     return environment.from_string(_asset("board.html")).render(
@@ -140,7 +163,12 @@ def render_board(
         sets={tab.id: set_titles(tab) for tab in tabs},
         plots={tab.id: default_plot(tab) for tab in tabs},
         unavailable={tab.id: _unavailable(tab) for tab in tabs},
-        originals={tab.id: _originals(tab.first) for tab in tabs},
+        originals={tab.id: _originals(tab) for tab in tabs},
+        notes={tab.id: row_notes(tab) for tab in tabs},
+        alarms={tab.id: alarms_of(tab) for tab in tabs},
+        across=across_datasets(tabs, folders),
+        same=_same(shown_once, stands_for),
+        unseen=unseen,
         sweeps={name: [each.title for each in some] for name, some in found.items()},
         statuses={tab.id: _statuses(tab) for tab in tabs},
         left_out=[(str(path), reason.removeprefix(f"{path}: ")) for path, reason in left_out],
@@ -214,14 +242,33 @@ def _statuses(tab: Tab) -> list[str]:
     return list(dict.fromkeys(tab.status.get(row.record.digest, SELF_REPORTED) for row in tab.rows))
 
 
-def _originals(record: RunRecord) -> list[tuple[str, str]]:
+def _originals(tab: Tab) -> list[tuple[str, str]]:
     """How well the recognisers work on the originals: no privacy number means more than that."""
-    return [(each.spec, on_originals(record, each.spec)) for each in record.recognizers]
+    by_name = {each.spec: row.record for row in reversed(tab.table.rows) for each in row.record.recognizers}
+    return [(name, on_originals(by_name[name], name)) for name in tab.recognizers]
+
+
+def _same(records: Sequence[RunRecord], stands_for: Mapping[str, Sequence[RunRecord]]) -> list[tuple[str, int]]:
+    """Methods of which further records say nothing more, and how many do."""
+    return sorted((each.method.spec, len(stands_for[each.digest])) for each in records if each.digest in stands_for)
+
+
+def _record_files(records: Sequence[RunRecord]) -> dict[str, str]:
+    """`run.json` of each row, packed, by row; nothing where all together are too much for a page."""
+    if len(records) > MOST_SAVED:
+        return {}
+    ordered = sorted(records, key=lambda each: each.digest)
+    found = {each.digest[:12]: pack(record_bytes(each).decode()) for each in ordered}
+    return found if sum(map(len, found.values())) <= MOST_RECORDS else {}
 
 
 def _images(shown: Mapping[str, Sequence[Picture]]) -> str:
     """Pictures by row, as JSON that cannot end the element it stands in."""
-    found = {row: [[each.source, each.kind, each.label] for each in some] for row, some in shown.items() if some}
+    found = {
+        row: [[each.source, each.kind, each.label, each.sample, each.case, each.close] for each in some]
+        for row, some in shown.items()
+        if some
+    }
     return json.dumps(found).replace("<", "\\u003c")
 
 
@@ -255,6 +302,8 @@ def _card(template: Template, record: RunRecord, folder: Path, stamp: Stamp | No
     figures, missing = row_figures(record, folder)
     return template.render(
         record=record,
+        verdict=verdict(record),
+        links=[*links(record.method)],
         sections=sections(record),
         figures=[(name, [Raw(each) for each in some]) for name, some in figures],
         missing=missing,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...benchmark.metrics.recognition.det import probit
+from .labels import CHARACTER, MOST, Placed, place_labels
 
 BINS = 40
 DET_LIMITS = (0.001, 0.6)
@@ -44,6 +45,9 @@ class Point:
     row: str
     """Identifier of the row."""
     label: str
+    """Short name, as it stands in the figure."""
+    name: str
+    """Whole name."""
     x: float
     y: float
     x_range: tuple[float, float] | None = None
@@ -83,7 +87,7 @@ class Scale:
     up: str
 
 
-PLANE = Axis(0.0, 1.0, 64, 696), Axis(0.0, 1.0, 352, 16)
+PLANE = Axis(0.0, 1.0, 64, 936), Axis(0.0, 1.0, 392, 16)
 """Where the plane of methods lies in its figure, in pixels; the page's script has the same numbers."""
 
 
@@ -113,11 +117,11 @@ def pareto_svg(points: Sequence[Point], x: Scale, y: Scale) -> str:
     front = sorted((each for each in points if each.front), key=lambda each: across.at(each.x))
     if len(front) > 1:
         parts.append(_polyline([(across.at(each.x), up.at(each.y)) for each in front], "front"))
-    taken: list[tuple[float, float]] = []
+    placed, more = _named(points, across, up)
     for each in points:
         u, v = across.at(each.x), up.at(each.y)
         kind = "point sanity" if each.sanity else "point front" if each.front else "point"
-        parts.append(f'<g class="{kind}" data-row="{escape(each.row)}"><title>{escape(each.label[:200])}</title>')
+        parts.append(f'<g class="{kind}" data-row="{escape(each.row)}"><title>{escape(each.name[:200])}</title>')
         cross = ""
         if each.x_range:
             a, b = (_within(across.at(end), across) for end in each.x_range)
@@ -125,13 +129,23 @@ def pareto_svg(points: Sequence[Point], x: Scale, y: Scale) -> str:
         if each.y_range:
             a, b = (_within(up.at(end), up) for end in each.y_range)
             cross += f"M{u:g} {a:g}V{b:g}"
-        parts.append((f'<path d="{cross}"/>' if cross else "") + f'<circle cx="{u:g}" cy="{v:g}"/>')
-        if (each.front or each.sanity) and not any(abs(a - u) < 170 and abs(b - v) < 14 for a, b in taken):
-            taken.append((u, v))  # labels never lie on each other
-            side = ' text-anchor="end" dx="-8"' if u > (across.start + across.end) / 2 else ' dx="8"'
-            parts.append(f'<text x="{u}" y="{v}" dy="-7"{side}>{escape(_short(each.label))}</text>')
+        parts.append(f'<path d="{cross}"/>' if cross else "")
+        name = placed.get(each.row)
+        if name and name.line:
+            parts.append(f'<path class="leader" d="M{u:g} {v:g}L{name.line[0]:g},{name.line[1]:g}"/>')
+        parts.append(f'<circle cx="{u:g}" cy="{v:g}"/>')
+        parts.append(f'<text x="{name.x:.1f}" y="{name.y:.1f}">{escape(each.label)}</text>' if name else "")
         parts.append("</g>")
-    return _svg("pareto", 720, 400, f"{y.title} against {x.title} of {len(points)} methods", parts)
+    return _svg("pareto", 960, round(440 + more), f"{y.title} against {x.title} of {len(points)} methods", parts)
+
+
+def _named(points: Sequence[Point], across: Axis, up: Axis) -> tuple[dict[str, Placed], float]:
+    """Places of the names by row, and by how much the figure grows; the best and the ends of the scale come first."""
+    order = sorted(points, key=lambda each: 0 if each.front else 1 if each.sanity else 2)[:MOST]
+    area = (across.start + 2, up.end - 10, across.end + 20, up.start)
+    spots = [(across.at(each.x), up.at(each.y)) for each in order]
+    placed, more = place_labels(spots, [len(each.label) * CHARACTER for each in order], area)
+    return {each.row: place for each, place in zip(order, placed, strict=True)}, more
 
 
 def det_svg(curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> str:
@@ -267,10 +281,6 @@ def _probit(rate: float) -> float:
 
 def _polyline(pixels: Sequence[tuple[float, float]], kind: str) -> str:
     return f'<polyline class="{kind}" points="{" ".join(f"{u:g},{v:g}" for u, v in pixels)}"/>'
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 28 else f"{label[:27]}…"
 
 
 def _with_legend(

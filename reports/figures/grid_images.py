@@ -59,7 +59,7 @@ def _preview_pairs(folder: Path) -> list[tuple[Image, Image]]:
     from PIL import Image as PilImage
 
     pairs = []
-    for path in sorted((folder / "previews").glob("*.jpg")):
+    for path in sorted((folder / "previews").glob("sample-*.jpg")):
         try:
             with PilImage.open(io.BytesIO(path.read_bytes()), formats=("JPEG",)) as picture:
                 if picture.width * picture.height > _LARGEST or picture.width % 2:

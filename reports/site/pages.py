@@ -17,7 +17,8 @@ from ..._version import __version__
 from ...benchmark.records.record import FILE_NAME, RunRecord, record_bytes, schema
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import load_stamp
-from ..board.card import bibtex, sections
+from ..board.card import sections
+from ..board.citing import bibtex
 from ..board.data import SELF_REPORTED
 from ..board.page import Raw, csp_hash, render_board
 from ..leaderboard.table import NO_VALUE, TERMINAL, Row, Table, leaderboards

@@ -10,6 +10,7 @@ import numpy as np
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records import record as records
+from deid_bench.benchmark.records.previews import cases, preview_name
 from deid_bench.benchmark.records.record import RunRecord, Value, save_record
 from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.results.cell import Distances
@@ -86,8 +87,12 @@ def write_results(
         if distances:
             (place / DISTANCES_NAME).write_bytes(_distances(row, rng))
             (place / SCORES_NAME).write_bytes(_scores(rng))
+        chosen = set(cases(row).values())
         for index in range(previews):
-            _preview(place / "previews" / f"sample-{index:05d}.jpg", rng)
+            _preview(place / "previews" / preview_name(index), rng)
+            if index in chosen:
+                _preview(place / "previews" / preview_name(index, "closeup"), rng)
+                _preview(place / "previews" / preview_name(index, "large"), rng)
         folders.append(place)
     return folders
 

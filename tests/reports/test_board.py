@@ -114,8 +114,10 @@ def test_a_number_that_cannot_be_had_shows_its_reason(record: RunRecord) -> None
 
     values = [each for each in record.values if each.metric != "ssim"]
     values.append(Value(metric="ssim", value=None, n=0, reason="the moon was full"))
-    page = render_board([(record.model_copy(update={"values": values}), Path("nowhere"))])
+    other = record.model_copy(update={"values": values, "digest": "f" * 64, "root_seed": 1})
+    page = render_board([(record, Path("nowhere")), (other, Path("nowhere"))])
     assert 'title="the moon was full">–<' in page
+    assert "(the moon was full)" in render_board([(other, Path("nowhere"))])
 
 
 def test_what_cannot_be_read_is_listed_with_its_reason(record: RunRecord, tmp_path: Path) -> None:
@@ -149,7 +151,9 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) 
         recognizers=("toy_recognizer",),
     )
     shown = run(options, Execution(out=tmp_path / "a", backend="serial"))[0]
-    assert 4 <= len(list(shown.folder.glob("previews/sample-*.jpg"))) <= 16
+    assert 4 <= len(list(shown.folder.glob("previews/sample-*.jpg"))) <= 19
+    assert 4 <= len(list(shown.folder.glob("previews/closeup-*.jpg"))) <= 7
+    assert 1 <= len(list(shown.folder.glob("previews/large-*.jpg"))) <= 3
     monkeypatch.setattr(toy, "info", dataclasses.replace(toy.info, redistributable=False))
     hidden = run(options, Execution(out=tmp_path / "b", backend="serial"))[0]
     assert not list(hidden.folder.glob("previews/*.jpg"))
@@ -167,9 +171,15 @@ def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys) -> Non
     lacking = record.model_copy(
         update={"values": [*record.values, Value(metric="fid", value=None, n=0, reason=reason)]}
     )
-    page = render_board([(lacking, Path("nowhere"))])
+    having = record.model_copy(
+        update={"values": [*record.values, Value(metric="fid", value=3.0, n=9)], "digest": "f" * 64, "root_seed": 1}
+    )
+    page = render_board([(lacking, Path("nowhere")), (having, Path("nowhere"))])
     assert ">n/a<" in page
     assert "FID unavailable: weights fid-inception" in page
+    alone = render_board([(lacking, Path("nowhere"))])
+    assert ">n/a<" not in alone
+    assert "<bdi>FID</bdi> (unavailable: weights fid-inception" in alone
     outcome = SimpleNamespace(record=lacking, folder=Path("nowhere"), from_store=True)
     print_outcomes([outcome], Path("board.html"), intervals=False)
     assert "unavailable:" in capsys.readouterr().out

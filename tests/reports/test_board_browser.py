@@ -69,7 +69,8 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for index, text in enumerate(HOSTILE):
         method = rows[5 + index].method.model_copy(update={"spec": text, "description": text, "citation": text})
         rows[5 + index] = rows[5 + index].model_copy(update={"method": method})
-    made_up_records.write_results(folder, rows, replicates=True, distances=True, previews=4)
+    rows[1] = rows[1].model_copy(update={"alarms": ["mtcc: far too good"]})
+    made_up_records.write_results(folder, rows, replicates=True, distances=True, previews=12)
     made_up_records.write_results(folder, made_up_records.made_up(3, "palm-paper/1.0"))
     write_board([folder], folder / "board.html")
     return folder / "board.html"
@@ -172,7 +173,7 @@ def test_column_sets_and_recognisers_decide_what_is_shown(visit: Any) -> None:
     shown = heads.all_inner_texts()
     assert any("SSIM" in each for each in shown)
     assert not any(each.startswith("RR") for each in shown)
-    here.page.locator("section.tab:not([hidden]) select[name=recognizer]").select_option("compcode")
+    here.page.locator("section.tab:not([hidden]) input[name=recognizer][value=compcode]").check(force=True)
     here.page.locator("section.tab:not([hidden]) input[value=privacy]").check(force=True)
     groups = here.page.locator("section.tab:not([hidden]) tr.groups th:visible").all_inner_texts()
     assert any("compcode" in each for each in groups)
@@ -212,30 +213,31 @@ def test_keyboard_alone_sorts_opens_a_card_and_closes_it(visit: Any) -> None:
     assert sorted_by in ("ascending", "descending")  # what is best stands first
     tab_to("button.open")
     page.keyboard.press("Enter")
-    assert page.locator("dialog").is_visible()
+    assert page.locator("dialog").first.is_visible()
     assert "row=" in page.url
     page.keyboard.press("Escape")
-    assert not page.locator("dialog").is_visible()
+    assert not page.locator("dialog").first.is_visible()
     page.wait_for_function("() => !location.hash.includes('row=')")  # a dialog tells that it closed a moment later
 
 
 def test_a_card_holds_figures_images_worst_first_and_what_to_cite(visit: Any) -> None:
     here = visit()
     here.page.locator("button.open", has_text="blurring").first.click()
-    dialog = here.page.locator("dialog")
+    dialog = here.page.locator("dialog").first.first
     assert dialog.locator("svg.distances").count() == 2
     assert dialog.locator("svg.det").count() == 2
     assert "@misc{" in dialog.locator("pre.bibtex").inner_text()
-    assert dialog.locator(".pairs figure").count() == 4
+    assert dialog.locator(".pairs figure").count() == 12
+    assert dialog.locator(".pairs .case").all_inner_texts() == ["best", "typical", "worst"]
+    heads = dialog.locator(".card h3").all_inner_texts()
+    assert heads.index("Images") < heads.index("mtcc")
     kind = dialog.locator("select option").nth(1).get_attribute("value")
     dialog.locator("select").select_option(kind)
     assert {each.strip() for each in dialog.locator(".pairs b").all_inner_texts()} == {kind}
-    sizes = (
-        dialog.locator(".pairs figure")
-        .first.locator(":scope > span")
-        .evaluate_all("all => all.map(e => Math.round(e.getBoundingClientRect().width))")
-    )
-    assert len(sizes) == 3
+    shots = dialog.locator(".pairs figure").first.locator(".shot span")
+    dialog.locator(".pairs img").first.evaluate("e => e.complete || new Promise(then => (e.onload = then))")
+    sizes = shots.evaluate_all("all => all.map(e => Math.round(e.getBoundingClientRect().width))")
+    assert len(sizes) in (2, 3)
     assert max(sizes) - min(sizes) <= 2
 
 
@@ -246,6 +248,7 @@ def test_rows_are_compared_and_copied(visit: Any) -> None:
         page.locator("section.tab:not([hidden]) input.pick").nth(index).check()
     page.locator("section.tab:not([hidden]) button.compare").click()
     assert page.locator("dialog table.numbers thead th").count() == 4
+    assert page.locator("dialog .pairs .shot").count() == 9  # three images as three methods left them
     assert page.locator("dialog table.numbers b").count() > 20
     page.keyboard.press("Escape")
     for form, start in (("csv", '"'), ("latex", "\\begin{tabular}"), ("markdown", "| method")):
@@ -283,7 +286,89 @@ def test_the_plot_follows_axes_and_filters(visit: Any) -> None:
     section.locator("input[name=q]").fill("blurring")
     assert section.locator("svg.pareto .point").count() == len(here.names())
     section.locator("svg.pareto .point circle").first.click()
-    assert here.page.locator("dialog").is_visible()
+    assert here.page.locator("dialog").first.is_visible()
+
+
+def test_the_overview_changes_the_recogniser(visit: Any) -> None:
+    here = visit()
+    section = here.page.locator("section.tab:not([hidden])")
+    groups = section.locator("tr.groups th:visible")
+    assert section.locator("input[name=recognizer]:checked").get_attribute("value") == "mtcc"
+    assert not any("compcode" in each for each in groups.all_inner_texts())
+    section.locator("input[name=recognizer][value=compcode]").check(force=True)
+    assert not any("mtcc" in each for each in groups.all_inner_texts())
+    assert any("compcode" in each for each in groups.all_inner_texts())
+    section.locator("input[name=recognizer][value=all]").check(force=True)
+    assert {name for each in groups.all_inner_texts() for name in ("mtcc", "compcode") if name in each} == {
+        "mtcc",
+        "compcode",
+    }
+
+
+def test_pictures_stand_below_the_heading_and_are_enlarged_by_keyboard(visit: Any) -> None:
+    here = visit()
+    page, strip = here.page, here.page.locator("section.tab:not([hidden]) .strip")
+    assert strip.locator("figure").count() == 12
+    assert strip.locator("figcaption small").first.inner_text().strip() == "typical"
+    strip.locator("input[value=worst]").check(force=True)
+    assert {each.strip() for each in strip.locator("figcaption small").all_inner_texts()} == {"worst"}
+    assert "case=worst" in page.url
+    strip.locator("button.shot").first.focus()
+    page.keyboard.press("Enter")
+    large = page.locator("#large")
+    assert large.is_visible()
+    assert large.locator(".slide").count() == 2  # the whole image and the close-up
+    before = large.locator(".frames").evaluate("e => e.style.getPropertyValue('--at')")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    after = large.locator(".frames").evaluate("e => e.style.getPropertyValue('--at')")
+    assert (before, after) == ("50%", "53%")
+    large.locator(".slide img").first.evaluate("e => e.complete || new Promise(then => (e.onload = then))")
+    wide = large.locator(".slide").first.evaluate("e => e.getBoundingClientRect().width")
+    assert wide == pytest.approx(160, abs=1)  # as it is stored
+    page.keyboard.press("Escape")
+    assert not large.is_visible()
+
+
+def test_every_point_has_a_name_and_the_script_draws_as_the_page_did(visit: Any) -> None:
+    texts = "all => all.map(e => [e.textContent, e.getAttribute('x'), e.getAttribute('y')])"
+    still, live = visit(java_script_enabled=False), visit()
+    drawn = still.page.locator("svg.pareto").first.locator(".point text").evaluate_all(texts)
+    again = live.page.locator("section.tab:not([hidden]) svg.pareto .point text").evaluate_all(texts)
+    assert len(again) == 14
+    assert again == drawn
+    boxes = live.page.locator("section.tab:not([hidden]) svg.pareto .point text").evaluate_all(
+        "all => all.map(e => { const b = e.getBBox(); return [b.x, b.y + 2, b.x + b.width, b.y + b.height - 2]; })"
+    )
+    for index, a in enumerate(boxes):
+        assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for b in boxes[:index])
+
+
+def test_a_row_can_be_saved_as_its_record(visit: Any, board: Path, tmp_path: Path) -> None:
+    here = visit()
+    here.page.locator("button.open", has_text="identity").first.click()
+    with here.page.expect_download() as waited:
+        here.page.locator("dialog button.save").click()
+    waited.value.save_as(tmp_path / "run.json")
+    (folder,) = [each for each in board.parent.glob("identity__*") if "palm/1.0" in (each / "run.json").read_text()]
+    assert (tmp_path / "run.json").read_bytes() == (folder / "run.json").read_bytes()
+
+
+def test_alarms_are_told_by_keyboard_and_open_the_card(visit: Any) -> None:
+    here = visit()
+    alarm = here.page.locator("section.tab:not([hidden]) button.alarm").first
+    alarm.focus()
+    assert "far too good" in here.page.locator("#tip").inner_text()
+    alarm.press("Enter")
+    assert "far too good" in here.page.locator("dialog .about").inner_text()
+
+
+def test_nothing_leaves_a_narrow_page(visit: Any) -> None:
+    here = visit()
+    here.page.set_viewport_size({"width": 390, "height": 800})
+    assert here.page.evaluate("document.documentElement.scrollWidth") == 390
+    here.page.locator("button.open", has_text="identity").first.click()
+    assert here.page.locator("dialog").first.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
 
 
 def test_an_ablation_leaves_its_rows_and_draws_them(visit: Any) -> None:

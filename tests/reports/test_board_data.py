@@ -19,7 +19,7 @@ from deid_bench.benchmark.statistics.standings import RankRange, rank_ranges, st
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.reports.board.ablation import sweeps
-from deid_bench.reports.board.card import bibtex
+from deid_bench.reports.board.citing import bibtex
 from deid_bench.reports.board.data import UNCHECKED, first_look, knowledge, make_tabs, unpack
 from deid_bench.reports.board.images import UNKNOWN, pictures
 from deid_bench.reports.board.page import render_board, write_board

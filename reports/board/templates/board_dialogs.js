@@ -1,5 +1,6 @@
-// Cards, comparison, images, texts to copy and tooltips.
-import { $, goodness, make } from "./board_state.js";
+// Cards, comparison, texts to copy and tooltips.
+import { browser, sideBySide } from "./board_pictures.js";
+import { $, goodness, make, unpack } from "./board_state.js";
 import { TEXTS } from "./board_table.js";
 
 function openDialog(title, ...content) {
@@ -28,30 +29,24 @@ function numbers({ data, text }, rows) {
   return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "Numbers" }, table);
 }
 
-// The picture holds both images side by side; the difference lays one half over the other.
-function pair([source, kind, label]) {
-  const half = (side, alt) => make("span", { className: `half ${side}` }, make("img", { src: source, alt, loading: "lazy" }));
-  const over = make("span", { className: "over", role: "img", ariaLabel: "difference" }, half("left", ""), half("right", ""));
-  return make("figure", {}, half("left", "original"), half("right", "de-identified"), over, make("figcaption", {}, make("b", {}, kind), ` ${label}`));
+// The record itself, byte for byte as it lies in its folder.
+function saving(packed, name) {
+  const button = make("button", { type: "button", className: "save" }, "Save the record (run.json)");
+  button.addEventListener("click", async () => {
+    const address = URL.createObjectURL(new Blob([await unpack(packed)], { type: "application/json" }));
+    make("a", { href: address, download: `${name.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 60)}-run.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  });
+  return button;
 }
 
-function browser(images) {
-  const list = make("div", { className: "pairs" }), of = (kind) => images.filter((each) => !kind || each[1] === kind);
-  const kinds = ["", ...new Set(images.map((each) => each[1]))];
-  const select = make("select", {}, ...kinds.map((kind) => make("option", { value: kind }, `${kind || "all"} (${of(kind).length})`)));
-  const show = () => list.replaceChildren(...of(select.value).map(pair));
-  select.addEventListener("change", show);
-  show();
-  const about = make("p", { className: "soft" }, "Original, de-identified, and their difference (brightened); worst first. ", make("label", {}, "show ", select));
-  return make("section", {}, make("h3", {}, "Images"), about, list);
+export function openCard(view, r, images, packed) {
+  const { name } = view.data.rows[r], card = make("div", { className: "card", innerHTML: view.data.cards[r] }); // made by the same escaping templates as the page
+  if (packed) $(".about", card).append(saving(packed, name));
+  if (images?.length) $(".about", card).after(browser(images, name));
+  openDialog(name, card, make("h3", {}, "All numbers"), numbers(view, [r]));
 }
-
-export function openCard(view, r, images) {
-  const card = make("div", { className: "card", innerHTML: view.data.cards[r] }); // made by the same escaping templates as the page
-  if (images) card.append(browser(images));
-  openDialog(view.data.rows[r].name, card, make("h3", {}, "All numbers"), numbers(view, [r]));
-}
-export const openCompare = (view, rows) => openDialog(`${rows.length} methods side by side`, numbers(view, rows));
+export const openCompare = (view, rows, images) => openDialog(`${rows.length} methods side by side`, ...sideBySide(view, rows, images), numbers(view, rows));
 
 export function openText(title, text) {
   const area = make("textarea", { readOnly: true, value: text, rows: 16, ariaLabel: title }), button = make("button", { type: "button" }, "Copy");
@@ -67,13 +62,13 @@ export function openText(title, text) {
 export function tooltips(current, tips) {
   const tip = $("#tip"), hide = () => (tip.hidden = true);
   const show = ({ target }) => {
-    const cell = target.closest("table.board :is(td, .columns th)"), c = cell ? cell.cellIndex - TEXTS.length : -1;
-    const { data, rows } = current(), column = data.columns[c], r = rows.indexOf(cell?.parentElement);
+    const alarm = target.closest("table.board .alarm"), cell = alarm ?? target.closest("table.board :is(td, .columns th)"), c = cell && !alarm ? cell.cellIndex - TEXTS.length : -1;
+    const { data, rows } = current(), column = alarm ? { name: "Alarms" } : data.columns[c], r = rows.indexOf(cell?.closest("tr"));
     hide();
     if (!column || (r < 0 && cell.tagName === "TD")) return;
     // Six digits are more than any number here is known to; the record and the CSV have all.
-    const full = r < 0 || data.value[c][r] === null ? "" : `${Number(data.value[c][r].toPrecision(6))} ${column.unit}${data.spread[c][r] && `${data.spread[c][r]} over the images`}`;
-    const about = r < 0 ? [tips[column.metric]] : [full, data.interval[c][r] && `95 % interval ${data.interval[c][r]}`, data.remarks[data.remark[c][r]]];
+    const full = alarm || r < 0 || data.value[c][r] === null ? "" : `${Number(data.value[c][r].toPrecision(6))} ${column.unit}${data.spread[c][r] && `${data.spread[c][r]} over the images`}`;
+    const about = alarm ? data.rows[r].alarms : r < 0 ? [tips[column.metric]] : [full, data.interval[c][r] && `95 % interval ${data.interval[c][r]}`, data.remarks[data.remark[c][r]], data.rank[c][r].startsWith("=") && "Tied: another method has the very same number."];
     tip.replaceChildren(make("b", {}, column.name), ...about.filter(Boolean).map((line) => make("span", {}, line)));
     tip.hidden = false;
     const box = cell.getBoundingClientRect(), { width, height } = tip.getBoundingClientRect();

@@ -1,6 +1,7 @@
 // The trade-off plot for other axes and for the rows that pass the filters; the first one is drawn into the page.
+import { MOST_NAMED, placeLabels } from "./board_labels.js";
 import { $, goodness, state } from "./board_state.js";
-const LEFT = 64, RIGHT = 696, TOP = 16, BOTTOM = 352; // as in svg.py
+const LEFT = 64, RIGHT = 936, TOP = 16, BOTTOM = 392, HIGH = 440; // as in svg.py
 
 function draw(parent, tag, attributes, text = "") {
   const element = document.createElementNS(parent.namespaceURI, tag);
@@ -9,9 +10,9 @@ function draw(parent, tag, attributes, text = "") {
   return parent.appendChild(element);
 }
 
-// Columns come with their limits, reversed where smaller is better.
+// Columns come with their limits, reversed where smaller is better. Pixels have one decimal, as svg.py has them.
 function scale({ axis }, start, end) {
-  const at = (value) => start + ((value - axis.low) / (axis.high - axis.low)) * (end - start);
+  const at = (value) => Math.round(10 * (start + ((value - axis.low) / (axis.high - axis.low)) * (end - start))) / 10;
   return { at, within: (value) => Math.min(Math.max(at(value), Math.min(start, end)), Math.max(start, end)) };
 }
 
@@ -34,20 +35,24 @@ export function applyPlot(view) {
   const beats = ([a, b], [p, q]) => a >= p && b >= q && (a > p || b > q);
   const rivals = rows.map((_, i) => i).filter((i) => !data.rows[rows[i]].sanity);
   const front = rivals.filter((i) => !rivals.some((other) => beats(good[other], good[i]))).sort((a, b) => good[a][0] - good[b][0]);
-  const place = (r) => [across.at(data.value[x][r]), up.at(data.value[y][r])];
+  const place = (r) => [across.at(data.value[x][r]), up.at(data.value[y][r])], kind = rows.map((r, i) => (data.rows[r].sanity ? "sanity" : front.includes(i) ? "front" : ""));
   draw(svg, "polyline", { class: "front", points: front.map((i) => place(rows[i])).join(" ") });
-  const taken = [];
+  // Names of the best and of the ends of the scale stand nearest.
+  const order = ["front", "sanity", ""].flatMap((wanted) => rows.map((_, i) => i).filter((i) => kind[i] === wanted)), named = order.slice(0, MOST_NAMED);
+  const { places, more } = placeLabels(named.map((i) => place(rows[i])), named.map((i) => data.rows[rows[i]].label), [LEFT + 2, TOP - 10, RIGHT + 20, BOTTOM]);
+  svg.setAttribute("viewBox", `0 0 960 ${HIGH + more}`);
+  svg.setAttribute("height", HIGH + more);
   rows.forEach((r, i) => {
-    const { id, name, sanity } = data.rows[r], [u, v] = place(r), late = u > centre;
-    const group = draw(svg, "g", { class: `point ${sanity ? "sanity" : front.includes(i) ? "front" : ""}`, "data-row": id });
+    const { id, name, label } = data.rows[r], [u, v] = place(r), placed = places[named.indexOf(i)];
+    const group = draw(svg, "g", { class: `point ${kind[i]}`.trim(), "data-row": id });
     draw(group, "title", {}, name.slice(0, 200));
     const [wide, high] = [x, y].map((c) => data.interval[c][r] && data.interval[c][r].split(", ").map(Number));
     if (wide) draw(group, "path", { d: `M${across.within(wide[0])} ${v}H${across.within(wide[1])}` });
     if (high) draw(group, "path", { d: `M${u} ${up.within(high[0])}V${up.within(high[1])}` });
+    if (placed?.line) draw(group, "path", { class: "leader", d: `M${u} ${v}L${placed.line}` });
     draw(group, "circle", { cx: u, cy: v });
-    const named = (sanity || front.includes(i)) && !taken.some(([p, q]) => Math.abs(p - u) < 170 && Math.abs(q - v) < 14);
-    if (named) taken.push([u, v]); // labels never lie on each other
-    const label = name.length > 28 ? `${name.slice(0, 27)}…` : name;
-    if (named) draw(group, "text", { x: u, y: v, dx: late ? -8 : 8, dy: -7, "text-anchor": late ? "end" : "start" }, label);
+    if (placed) draw(group, "text", { x: placed.x.toFixed(1), y: placed.y.toFixed(1) }, label);
   });
+  const rest = rows.length - named.length;
+  $(".plot .rest", section).textContent = rest ? `${rest} further points are named when pointed at.` : "";
 }

@@ -10,7 +10,8 @@ export function makeView(data) {
   rows.forEach(({ cells }, r) => {
     const { id, name } = data.rows[r];
     const box = make("input", { type: "checkbox", className: "pick", value: id, ariaLabel: `Compare ${name.slice(0, 80)}` });
-    cells[0].replaceChildren(box, make("button", { type: "button", className: "open", value: id }, make("bdi", {}, name)));
+    const shown = $("bdi", cells[0]);
+    shown.replaceWith(box, make("button", { type: "button", className: "open", value: id }, make("bdi", {}, name)));
   });
   const text = data.columns.map((_, c) => rows.map((row) => row.cells[c + TEXTS.length].textContent));
   const heads = $$("tr.columns th", section), first = heads.findIndex((head) => head.ariaSort) - TEXTS.length;
@@ -24,13 +25,17 @@ function passes(row, r, sweep) {
   return words && kept && is("family", row.family) && is("condition", row.knows) && is("status", row.status) && (!sweep || sweep.rows.includes(r));
 }
 
-function chosenColumns({ columns, overview }) {
-  const set = state.get("set", "overview"), recognizer = state.get("recognizer");
+// The overview shows one recogniser until another one or all are asked for; the sets show all.
+export function recognizerOf({ recognizer }) {
+  return state.get("recognizer") || (state.get("set", "overview") === "overview" && recognizer) || "all";
+}
+
+function chosenColumns(data) {
+  const { columns, overview } = data, set = state.get("set", "overview"), recognizer = recognizerOf(data);
   const firstLook = new Set(overview.map((o) => columns[o].metric));
   return columns.map((column, c) => {
-    // A recogniser that was asked for shows its own columns of the first look.
-    const inOverview = recognizer ? firstLook.has(column.metric) : overview.includes(c);
-    return (set === "all" || column.set === set || (set === "overview" && inOverview)) && (!recognizer || !column.recognizer || column.recognizer === recognizer);
+    const inSet = set === "all" || column.set === set || (set === "overview" && firstLook.has(column.metric) && (column.recognizer || overview.includes(c)));
+    return inSet && (recognizer === "all" || !column.recognizer || column.recognizer === recognizer);
   });
 }
 
