@@ -7,7 +7,7 @@ choice of the harness. The other two slots are filled by plug-ins of the kind `a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -18,6 +18,13 @@ from ..analyzers.base import Analysis
 from ..datasets.types import Failure, Image, Modality
 
 Slot = Literal["probe", "recognizer"]
+
+Reads = Literal["templates", "layer"]
+"""What a part with slot `recognizer` works on: a recogniser's templates, or what enters its last layer (see
+`recognizers.base.Layered`)."""
+
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Weights (d, n) and offsets (d,) of a recogniser's last layer."""
 
 Degradation = Mapping[str, Any]
 """How a method spoiled one image, as its own `degradation(request)` says: `{"kind": "blur", "sigma": px}` or
@@ -43,6 +50,10 @@ class AttackerInfo:
     """What the attacker has to know, in plain words."""
     light: bool = False
     """Of slot `probe`: its images are not kept but made anew, which takes less time than to read them back."""
+    reads: Reads = "templates"
+    """Of slot `recognizer`: what it works on."""
+    learns: bool = False
+    """Of slot `probe`: fitted to images of auxiliary people before and after the method (a `LearnedRestorer`)."""
     licence: str = "Apache-2.0"
     citation: str = ""
     training_data: str = "none"
@@ -79,20 +90,34 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """An image of somebody who is not evaluated, before and after the method."""
+
+    published: Published
+    original: Image
+    """(H, W, 3) uint8 RGB. Do not write into it."""
+    person: int
+    """Number of the identity."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Auxiliary:
     """Templates of people who are not evaluated."""
 
     templates: NDArray[Any]
-    """Row i belongs to image i, as the recogniser made it."""
+    """Row i belongs to image i, as the recogniser made it: its template, or what enters its last layer."""
     people: NDArray[np.intp]
     """(n,) number of each image's identity."""
     published: NDArray[np.bool_]
     """(n,) true for de-identified images, false for originals."""
+    layer: Layer | None = None
+    """The recogniser's last layer, for parts that read what enters it."""
 
 
 @runtime_checkable
 class Attacker(Protocol):
-    """What all parts have. One with slot `probe` is a `Restorer`, one with slot `recognizer` an `Adapter`.
+    """What all parts have. One with slot `probe` is a `Restorer`, or a `LearnedRestorer` where its `info.learns`; one
+    with slot `recognizer` is an `Adapter`.
 
     Parameters are the keyword arguments of the constructor. There is no randomness but what a parameter seeds.
     """
@@ -110,6 +135,23 @@ class Restorer(Attacker, Protocol):
 
     def restore(self, published: Published) -> Image | Failure:
         """An image of the same shape and dtype, or why there is none; it depends on this image alone."""
+        ...
+
+
+@runtime_checkable
+class LearnedRestorer(Attacker, Protocol):
+    """Turns a published image into one that may show more, in a way that was learned on auxiliary people."""
+
+    def fit(self, pairs: Iterable[Pair]) -> State:
+        """Fit to the pairs, which can be gone through once.
+
+        Raises:
+            ValueError: too few people or images to fit anything; the message is a reason for the record.
+        """
+        ...
+
+    def redraw(self, state: State, published: Published) -> Image | Failure:
+        """An image of the same shape and dtype, or why there is none; it depends on state and image alone."""
         ...
 
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..attackers.pooling import pooled
-from ..datasets.base import Sample
-from .engine.execute import CHUNK, Executor
+from ..attackers.shortlist import overlaid
+from ..recognizers.last_layer import has_last_layer
+from .attack_material import Material, prepare, put_through_again
+from .engine.execute import Executor
 from .planning.attack_plan import AttackPlan, Variant
-from .planning.attack_tasks import AttackTasks, Shown, adapt_task, match_tasks, restored, shown_embed
+from .planning.attack_tasks import (
+    AttackTasks,
+    Shown,
+    adapt_task,
+    fit_task,
+    match_tasks,
+    restored,
+    shown_embed,
+    shown_encode,
+    shown_layer,
+)
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import Plugin, Task, compare_tasks
@@ -21,36 +33,8 @@ from .results.blocks import join_blocks
 from .results.cell import Matrix
 from .suites import IDENTITY, STRANGER, Control
 
-
-@dataclass(slots=True)
-class _Material:
-    """What the attacks of a cell work on."""
-
-    usable: Sequence[Sample]
-    probes: Sequence[Shown]
-    """Of each version."""
-    images: Sequence[int]
-    """Of each probe: which image it is a version of."""
-    galleries: Mapping[str, Sequence[Shown]]
-    parrots: Sequence[int]
-    controls: Sequence[int]
-    """Usable samples that the controls' probes stand for."""
-    everybody: Sequence[Shown]
-    """All originals, with these regions."""
-    unchanged: Sequence[Shown]
-    """What the control `identity` shows: originals, with the region that the method may change in each."""
-    strangers: Sequence[Shown]
-    """What the control `stranger` shows."""
-    originals: Sequence[Shown] = ()
-    """Auxiliary originals."""
-    published: Sequence[Shown] = ()
-    """The same people's images after the method."""
-    people: Mapping[str, int] = field(default_factory=dict)
-    """Number of the person of each auxiliary image, by its label."""
-    parroted: Sequence[str] = ()
-    """Digests of the tasks that put the gallery through the method."""
-    prepared: Sequence[str] = ()
-    """Digests of the tasks behind the auxiliary people's images."""
+Look = Callable[[Shown], Task]
+"""The task that makes of an image what is compared."""
 
 
 def attack(
@@ -74,14 +58,18 @@ def attack(
         executor: carries tasks out.
     """
     attacks = AttackTasks(cell, tasks, missing)
-    material = _material(cell, plan, attacks, missing, versions, failed, executor)
+    material = prepare(cell, plan, attacks, missing, versions, failed, executor)
+    runs = {each.resolved.text: _Run(cell, material, each, executor) for each in cell.recognizers}
+    counts = [each.attack.candidates for each in plan.variants if each.gallery == "seeded"]
+    if counts and material.parrots:
+        likely = {name: [each.parroted(name) for each in runs.values()] for name in ("probes", "strangers")}
+        put_through_again(cell, material, attacks, likely, max(counts), executor)
     reasons: dict[str, str] = {each.attack.id: each.reason for each in plan.attacks if each.reason}
     found: dict[str, list[VariantDistances]] = {}
-    for recognizer in cell.recognizers:
-        name = recognizer.resolved.text
+    for name, each in runs.items():
         found[name] = []
         for variant in plan.variants:
-            made = _Run(cell, material, recognizer, executor).attempt(variant)
+            made = each.attempt(variant)
             if isinstance(made, str):
                 key = f"{variant.attack.id}/{name}"
                 if key not in reasons or made.startswith(CRASHED):
@@ -98,94 +86,12 @@ def attack(
     )
 
 
-def _material(
-    cell: Cell,
-    plan: AttackPlan,
-    attacks: AttackTasks,
-    missing: Mapping[str, str | None],
-    versions: Sequence[Version],
-    failed: Mapping[str, str | None],
-    executor: Executor,
-) -> _Material:
-    """Make what all attacks share: the auxiliary people's images, and the gallery after the method."""
-    executor.make("attackers: find their own people", attacks.detections.values())
-    if cell.protocol.crop:
-        executor.make("attackers: cut their own people", attacks.located.values())
-    able = [each for each in attacks.people if executor.reason(attacks.located[each.sample_id]) is None]
-    batch = getattr(cell.method.info, "batch_size", CHUNK)
-    made = [attacks.published(each, able) for each in able]
-    executor.make("attackers: run the method on them", [task for _, task in made], batch)
-    usable = [each for each in cell.samples if missing[each.sample_id] is None]
-    wanted = any(each.gallery == "parrot" for each in plan.variants)
-    parrots = attacks.parrots(versions, able) if wanted else []
-    own = {each.deidentify.digest for each in versions}
-    extra = [version for _, version in parrots if version.deidentify.digest not in own]
-    executor.make("attackers: run the method on the gallery", [each.deidentify for each in extra], batch)
-    if cell.protocol.alignment.probe == "own-else-original":
-        done = [each.analyze for each in extra if executor.reason(each.deidentify) is None]
-        executor.make("attackers: find hands in it", done)
-    place = {each.sample_id: index for index, each in enumerate(usable)}
-    numbers = {name: index for index, name in enumerate(dict.fromkeys(each.identity for each in able))}
-    controls = _controls(cell, usable)
-    shown = {each.sample.sample_id: attacks.probe(each, True) for each in reversed(versions)}
-    published = [shown for shown, task in made if executor.reason(task) is None]
-    return _Material(
-        controls=controls,
-        everybody=[attacks.unchanged(each, shown.get(each.sample_id)) for each in usable],
-        unchanged=[attacks.unchanged(usable[index], shown.get(usable[index].sample_id)) for index in controls],
-        strangers=_strangers(attacks, able, published, [usable[index] for index in controls], usable),
-        usable=usable,
-        images=[place[each.sample.sample_id] for each in versions],
-        probes=[attacks.probe(each, failed[each.deidentify.digest] is None) for each in versions],
-        galleries={
-            "originals": [attacks.plain(each) for each in usable],
-            "parrot": [attacks.probe(each, executor.reason(each.deidentify) is None) for _, each in parrots],
-        },
-        parrots=[place[sample.sample_id] for sample, _ in parrots],
-        originals=[attacks.original(each) for each in able],
-        published=published,
-        people={each.sample_id: numbers[each.identity] for each in able},
-        parroted=[each.deidentify.digest for _, each in parrots],
-        prepared=[
-            each.digest
-            for each in (*attacks.detections.values(), *attacks.located.values(), *(task for _, task in made))
-        ],
-    )
-
-
-def _controls(cell: Cell, usable: Sequence[Sample]) -> list[int]:
-    """One usable sample of each identity that is searched for."""
-    asked = None if cell.roles is None else cell.roles.query_ids
-    first: dict[str, int] = {}
-    for index, each in enumerate(usable):
-        if asked is None or each.sample_id in asked:
-            first.setdefault(each.identity, index)
-    return list(first.values())
-
-
-def _strangers(
-    attacks: AttackTasks,
-    able: Sequence[Sample],
-    published: Sequence[Shown],
-    probes: Sequence[Sample],
-    usable: Sequence[Sample],
-) -> list[Shown]:
-    """For each probe of the controls an image of somebody else: an auxiliary person's or, without these, anybody's."""
-    first = list({each.identity: each for each in reversed(able)}.values())
-    made_by = {each.label: each for each in published}
-    if len(first) >= len(probes) / 2 and first:
-        chosen = [first[index % len(first)] for index in range(len(probes))]
-        return [attacks.unchanged(each, made_by.get(each.sample_id)) for each in chosen]
-    others = [probes[(index + len(probes) // 2) % len(probes)] for index in range(len(probes))]
-    return [attacks.unchanged(each, None) for each in others]
-
-
 @dataclass(slots=True)
 class _Run:
     """The attacks with one recogniser."""
 
     cell: Cell
-    material: _Material
+    material: Material
     recognizer: Plugin
     executor: Executor
     touched: set[str] = field(default_factory=set)
@@ -193,94 +99,175 @@ class _Run:
 
     def attempt(self, variant: Variant) -> VariantDistances | str:
         """Distances of a combination, or why there are none; what crashes gives none, and is tried again."""
+        self.touched = set()
         found = self.distances(variant)
         crashed = sorted(self.executor.problems.keys() & self.touched)
         return CRASHED + self.executor.problems[crashed[0]] if crashed else found
 
+    def parroted(self, what: str) -> Matrix:
+        """Distances of all probes, or of the strangers of the control, to the gallery after the method."""
+        shown = self.material.probes if what == "probes" else self.material.strangers
+        rows = self._templates(shown, self._embed)
+        columns = self._templates(self.material.galleries["parrot"], self._embed)
+        return self._compare(None, None, rows, columns)
+
     def distances(self, variant: Variant) -> VariantDistances | str:
         """Distances of a combination, or why there are none."""
-        gallery = self.material.galleries[variant.gallery]
+        why = self._unfit(variant)
+        if why:
+            return why
+        parrot = variant.gallery != "originals"
+        gallery = self.material.galleries["parrot" if parrot else "originals"]
         if not gallery:
             return "there is no image that the attacker could put through the method"
-        if variant.gallery == "parrot":
+        if parrot:
             self.touched.update(self.material.parroted)
-        touched = variant.restorer if variant.gallery == "parrot" else None
-        rows = self._templates(self.material.probes, variant.restorer)
-        columns = self._templates(gallery, touched)
-        state = None
-        if variant.adapter is not None:
-            fitted = self._fit(variant)
-            why = self.executor.reason(fitted)
-            if why is not None:
-                return why
-            state = fitted.digest
-        matrix = pooled(self._compare(variant, state, rows, columns), self.material.images, variant.pooling)
-        name = VariantName(variant.attack.id, variant.text, variant.gallery, variant.pooling)
-        return VariantDistances(name, matrix, self._controls(variant, state, columns, touched))
+        prepared = self._prepared(variant)
+        if isinstance(prepared, str):
+            return prepared
+        view, state = prepared
+        rows = self._templates(self.material.probes, view.look, view.restored)
+        columns = self._templates(gallery, view.look, view.restored if parrot else None)
+        matrix = self._compare(variant, state, rows, columns)
+        matrix = pooled(self._again(variant, "probes", rows, matrix), self.material.images, variant.pooling)
+        name = VariantName(variant.attack.id, variant.text, "parrot" if parrot else "originals", variant.pooling)
+        return VariantDistances(name, matrix, self._controls(variant, state, columns, view))
+
+    def _unfit(self, variant: Variant) -> str:
+        """Why a combination says nothing with this recogniser; empty where it does."""
+        cls = self.recognizer.resolved.cls
+        if variant.adapter is not None and variant.adapter.info.reads == "layer" and not has_last_layer(cls):
+            return "the recogniser has no last layer that could be trained"
+        if variant.encoder is not None and variant.encoder.plugin.digest == self.recognizer.digest:
+            return "what the method looks into is this recogniser: see the attacks before"
+        return ""
+
+    def _prepared(self, variant: Variant) -> tuple[_View, str | None] | str:
+        """What is fitted for a combination: how images are looked at, and the adapter's state; or why nothing is."""
+        restored_by: _By | None = None
+        if variant.restorer is not None:
+            restored_by = variant.restorer, None
+            if variant.restorer.info.learns:
+                task = self._fit_restorer(variant.restorer)
+                if (why := self.executor.reason(task)) is not None:
+                    return why
+                restored_by = variant.restorer, task.digest
+        view = _View(self._look(variant), restored_by)
+        if variant.adapter is None:
+            return view, None
+        task = self._fit_adapter(variant.adapter, view.look)
+        why = self.executor.reason(task)
+        return (view, task.digest) if why is None else why
+
+    def _look(self, variant: Variant) -> Look:
+        encoder = variant.encoder
+        if encoder is not None:
+            by = encoder.plugin
+            return lambda shown: (shown_embed if encoder.surrogate else shown_encode)(shown, by)
+        if variant.adapter is not None and variant.adapter.info.reads == "layer":
+            return lambda shown: shown_layer(shown, self.recognizer)
+        return self._embed
+
+    def _embed(self, shown: Shown) -> Task:
+        return shown_embed(shown, self.recognizer)
 
     def _make(self, title: str, tasks: Sequence[Task]) -> None:
         self.executor.make(title, tasks)
         self.touched.update(each.digest for each in tasks)
 
     def _controls(
-        self, variant: Variant, state: str | None, columns: Sequence[str | None], touched: Plugin | None
+        self, variant: Variant, state: str | None, columns: Sequence[str | None], view: _View
     ) -> dict[Control, Matrix]:
         """What the same attack makes of probes whose answer is known."""
         found: dict[Control, Matrix] = {}
+        by = None if variant.gallery == "originals" else view.restored
         if IDENTITY in variant.attack.controls:
-            unchanged = self._templates(self.material.unchanged, variant.restorer)
-            originals = columns if variant.gallery == "originals" else self._templates(self.material.everybody, touched)
+            unchanged = self._templates(self.material.unchanged, view.look, view.restored)
+            originals = columns
+            if variant.gallery != "originals":
+                originals = self._templates(self.material.everybody, view.look, by)
             found[IDENTITY] = self._compare(variant, state, unchanged, originals)
         if STRANGER in variant.attack.controls:
-            strangers = self._templates(self.material.strangers, variant.restorer)
-            found[STRANGER] = self._compare(variant, state, strangers, columns)
+            strangers = self._templates(self.material.strangers, view.look, view.restored)
+            matrix = self._compare(variant, state, strangers, columns)
+            found[STRANGER] = self._again(variant, "strangers", strangers, matrix)
         return found
 
-    def _templates(self, shown: Sequence[Shown], restorer: Plugin | None) -> list[str | None]:
-        """Digests of the templates; None where an image has none."""
-        pairs = [restored(each, restorer, self.cell.method) for each in shown]
+    def _templates(self, shown: Sequence[Shown], look: Look, by: _By | None = None) -> list[str | None]:
+        """Digests of what is compared; None where an image has none."""
+        restorer, state = by or (None, None)
+        pairs = [restored(each, restorer, self.cell.method, state) for each in shown]
         self.touched.update(digest for each in shown for digest in each.analyses)
         what = "" if restorer is None else restorer.resolved.text
         self._make(f"attackers: restore ({what})", [task for _, task in pairs if task is not None])
-        embeds = [
-            shown_embed(each, self.recognizer) if task is None or self.executor.reason(task) is None else None
-            for each, task in pairs
-        ]
-        # What the other recognisers will ask for, too: an image is decoded or restored once for all.
-        others = [each for each in self.cell.recognizers if each is not self.recognizer]
-        seen = [each for (each, _), task in zip(pairs, embeds, strict=True) if task is not None]
+        embeds = [look(each) if task is None or self.executor.reason(task) is None else None for each, task in pairs]
         own = [each for each in embeds if each is not None]
-        more = [shown_embed(each, recognizer) for each in seen for recognizer in others]
+        more: list[Task] = []
+        if look == self._embed:
+            # What the other recognisers will ask for, too: an image is decoded or restored once for all.
+            others = [each for each in self.cell.recognizers if each is not self.recognizer]
+            seen = [each for (each, _), task in zip(pairs, embeds, strict=True) if task is not None]
+            more = [shown_embed(each, recognizer) for each in seen for recognizer in others]
         self.executor.make("attackers: embed", [*own, *more])
         self.touched.update(each.digest for each in own)
         return [None if each is None or self.executor.reason(each) else each.digest for each in embeds]
 
-    def _fit(self, variant: Variant) -> Task:
-        assert variant.adapter is not None
+    def _again(self, variant: Variant, what: str, rows: Sequence[str | None], matrix: Matrix) -> Matrix:
+        """The distances after the likeliest people were put through the method with the seed of each image."""
+        if variant.gallery != "seeded":
+            return matrix
+        self.touched.update(self.material.remade)
+        lists = self.material.again.get(what, ())
+        shown = [each for row in lists for _, each in row]
+        made = iter(self._templates(shown, self._embed))
+        blocks = [
+            compare_tasks(self.recognizer.resolved.text, [row], [next(made) for _ in entries], self.recognizer)
+            for row, entries in zip(rows, lists, strict=True)
+        ]
+        self._make(
+            f"attackers: compare ({self.recognizer.resolved.text})", [task for block in blocks for task in block]
+        )
+        again = []
+        for block, entries in zip(blocks, lists, strict=True):
+            found = join_blocks(block, map(self.executor.read, block), len(entries))
+            again.append([(entry, float(each)) for (entry, _), each in zip(entries, found[0], strict=True)])
+        return overlaid(matrix, again)
+
+    def _fit_restorer(self, restorer: Plugin) -> Task:
+        material = self.material
+        self.touched.update(material.prepared)
+        before = {each.label: each for each in material.originals}
+        pairs = [(before[each.label], each) for each in material.published]
+        task = fit_task(pairs, [material.people[each.label] for _, each in pairs], restorer, self.cell.method)
+        self._make(f"attackers: fit ({restorer.resolved.text})", [task])
+        return task
+
+    def _fit_adapter(self, adapter: Plugin, look: Look) -> Task:
         material = self.material
         self.touched.update(material.prepared)
         sides = []
         labels: list[int] = []
         for shown in (material.originals, material.published):
-            made = self._templates(shown, None)
+            made = self._templates(shown, look)
             kept = [(digest, each) for digest, each in zip(made, shown, strict=True) if digest is not None]
             sides.append([digest for digest, _ in kept])
             labels += [material.people[each.label] for _, each in kept]
-        task = adapt_task(self.recognizer.resolved.text, sides[0], sides[1], labels, variant.adapter)
-        self._make(f"attackers: fit ({variant.adapter.resolved.text})", [task])
+        task = adapt_task(sides[0], sides[1], labels, adapter, self.recognizer)
+        self._make(f"attackers: fit ({adapter.resolved.text})", [task])
         return task
 
     def _compare(
-        self, variant: Variant, state: str | None, rows: Sequence[str | None], columns: Sequence[str | None]
+        self, variant: Variant | None, state: str | None, rows: Sequence[str | None], columns: Sequence[str | None]
     ) -> Matrix:
         label = self.recognizer.resolved.text
-        if variant.adapter is None or state is None:
-            blocks = compare_tasks(label, rows, columns, self.recognizer)
-        else:
-            blocks = match_tasks(label, state, rows, columns, variant.adapter)
-        self._make(f"attackers: compare ({label})", blocks)
-        if variant.adapter is None or state is None:
+        adapter, encoder = (None, None) if variant is None else (variant.adapter, variant.encoder)
+        if adapter is None and (encoder is None or encoder.surrogate):
+            by = self.recognizer if encoder is None else encoder.plugin
+            blocks = compare_tasks(label, rows, columns, by)
+            self._make(f"attackers: compare ({label})", blocks)
             return join_blocks(blocks, map(self.executor.read, blocks), len(columns))
+        blocks = match_tasks(label, state, rows, columns, adapter)
+        self._make(f"attackers: compare ({label})", blocks)
         found = np.full((len(rows), len(columns)), np.nan, np.float32)
         start = 0
         for task in blocks:
@@ -289,3 +276,15 @@ class _Run:
                 found[start : start + task.split] = part.arrays["distances"]
             start += task.split
         return found
+
+
+_By = tuple[Plugin, str | None]
+"""What restores an image, and the digest of what it fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How a combination looks at images."""
+
+    look: Look
+    restored: _By | None

@@ -167,8 +167,8 @@ def _take_down_attacks(
     cell: Cell, plan: AttackPlan, executor: Executor, ledger: Ledger, before: Container[str]
 ) -> None:
     """What failed of the tasks that the attacks asked for, and that the cell had not asked for `before`."""
-    parts = [each for variant in plan.variants for each in (variant.restorer, variant.adapter)]
-    plugins = (cell.analyzer, cell.method, *cell.recognizers, *(each for each in parts if each is not None))
+    parts = [each for variant in plan.variants for each in variant.plugins]
+    plugins = (cell.analyzer, cell.method, *cell.recognizers, *parts)
     names = {each.ref: each.resolved.text for each in plugins}
     kinds: dict[tuple[Stage, str], list[Task]] = {}
     light: dict[str, dict[str, Task]] = {}

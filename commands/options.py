@@ -138,8 +138,8 @@ def run_options(function: F) -> F:
         ),
         click.option(
             "--attacks", default="", metavar="LEVEL",
-            help="Attackers who try: none, basic, or names such as A1,A2a.  "
-            "[default: what the protocol says]",
+            help="Attackers who try: none, basic, full (trains networks, some minutes more for each method), or names "
+            "such as A1,A2a.  [default: what the protocol says]",
         ),
         click.option(
             "--root-seed", type=root_seed, metavar="INTEGER|random", default="0", show_default=True,

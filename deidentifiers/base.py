@@ -34,6 +34,9 @@ class MethodInfo:
     degradation: str = ""
     """Kind of spoiling that the method's `degradation(request)` gives the numbers of: `blur` or `mosaic`. Attackers who
     know the method restore with these; empty where there is nothing of the kind to say."""
+    attacks: tuple[str, ...] = ()
+    """Attacks that its author brings against it: names of plug-ins of the kind `attacker`, with parameters if need be,
+    or of classes in the method's own FILE.py. They run under `--attacks basic` and count like any other."""
     training_data: str = "none"
     licence: str = "Apache-2.0"
     citation: str = ""
@@ -136,16 +139,28 @@ class ChoosesKnowledge(Protocol):
 
 
 @runtime_checkable
+class Encodes(Protocol):
+    """An optional ability: a method that looks into images with an encoder of its own, which attackers may use, too.
+
+    A method that looks into a recogniser of the toolkit need not have it: its `surrogate` is that encoder.
+    """
+
+    def encode(self, request: Request) -> NDArray[np.float32] | Failure:
+        """(d,) what the encoder sees of whoever is in the image; attackers compare angles. `request.seed` is 0."""
+        ...
+
+
+@runtime_checkable
 class Deidentifier(Protocol):
     """Turns images into images that should no longer show who it is.
 
     Parameters are the keyword arguments of the constructor. The result for one request depends on that
     request alone: not on its place in the batch, the batch's size, or earlier calls.
 
-    What it may have beside: `Repaints`, `ChoosesKnowledge`, and the abilities of every kind in `plugins/abilities.py`
-    (`ChoosesWeights`, `DeclaresDataFiles`, `ExpectsFailures`). A method whose `info.degradation` is `blur` or `mosaic`
-    has `degradation(request) -> dict`, with `kind` and the blur's `sigma`, or the mosaic's `side`, `top` and `left`, in
-    px of the image: what anybody knows who knows the method and its parameters.
+    What it may have beside: `Repaints`, `ChoosesKnowledge`, `Encodes`, and the abilities of every kind in
+    `plugins/abilities.py` (`ChoosesWeights`, `DeclaresDataFiles`, `ExpectsFailures`). A method whose `info.degradation`
+    is `blur` or `mosaic` has `degradation(request) -> dict`, with `kind` and the blur's `sigma`, or the mosaic's
+    `side`, `top` and `left`, in px of the image: what anybody knows who knows the method and its parameters.
     """
 
     info: ClassVar[MethodInfo]

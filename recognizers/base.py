@@ -44,12 +44,25 @@ class Differentiable(Protocol):
 
 
 @runtime_checkable
+class Layered(Protocol):
+    """An optional ability: a recogniser whose last layer an attacker may train further."""
+
+    def before_last(self, crops: Sequence[Image]) -> NDArray[np.float32]:
+        """(n, m) what enters the last layer; a row depends on its crop alone."""
+        ...
+
+    def last(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weights (d, m) and offsets (d,): `embed` is `before_last(crops) @ weights.T + offsets`, up to its length."""
+        ...
+
+
+@runtime_checkable
 class Recognizer(Protocol):
     """A recognition system. Distances: smaller is more alike, always.
 
     A recogniser of modality `palm` is only ever given `HandAnalysis`, one of modality `face` only `FaceAnalysis`.
 
-    A face recogniser that methods may look into is `Differentiable`, too.
+    A face recogniser that methods may look into is `Differentiable`, too; one that attackers may train is `Layered`.
     """
 
     info: ClassVar[RecognizerInfo]

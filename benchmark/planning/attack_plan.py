@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ...attackers.base import AttackerInfo, Target
-from ...plugins.entries import Kind, PluginError, registry
+from ...deidentifiers.encoders import has_encoder, surrogate_of
+from ...plugins.entries import Kind, PluginError, Resolved, registry
+from ...plugins.specs import Spec
 from ..protocols import Protocol
 from ..storage.digest import digest
 from ..suites import (
     AS_PUBLISHED,
+    ENCODER,
     FROZEN,
     NOT_ASKED,
     Attack,
@@ -27,7 +31,17 @@ from .auxiliary import AuxiliaryPeople
 from .tasks import Plugin, plugin_of
 
 DEFAULT_SUITE = "attacks/1.0"
-NONE, BASIC = "none", "basic"
+NONE, BASIC, FULL = "none", "basic", "full"
+LEVELS = (NONE, BASIC, FULL)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """What a method looks into images with."""
+
+    plugin: Plugin
+    """The method itself, or the recogniser that it calls its surrogate."""
+    surrogate: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +53,24 @@ class Variant:
     restorer: Plugin | None
     """None: the probe as published."""
     adapter: Plugin | None
-    """None: the recogniser as it is."""
+    """None: the recogniser as it is, or the method's encoder."""
     pooling: Pooling
+    encoder: Encoder | None = None
+    """What takes the place of the recogniser."""
 
     @cached_property
     def text(self) -> str:
         """The slots, for records: `parrot, published, lda, one`."""
         probe = AS_PUBLISHED if self.restorer is None else self.restorer.resolved.text
-        recogniser = FROZEN if self.adapter is None else self.adapter.resolved.text
+        recogniser = FROZEN if self.encoder is None else ENCODER
+        recogniser = recogniser if self.adapter is None else self.adapter.resolved.text
         return ", ".join((self.gallery, probe, recogniser, self.pooling))
+
+    @property
+    def plugins(self) -> list[Plugin]:
+        """What fills them."""
+        encoder = None if self.encoder is None else self.encoder.plugin
+        return [each for each in (self.restorer, self.adapter, encoder) if each is not None]
 
     @property
     def key(self) -> dict[str, Any]:
@@ -58,6 +81,7 @@ class Variant:
             "probe": None if self.restorer is None else self.restorer.digest,
             "recognizer": None if self.adapter is None else self.adapter.digest,
             "pooling": self.pooling,
+            **({} if self.encoder is None else {"encoder": self.encoder.plugin.digest}),
         }
 
 
@@ -77,7 +101,7 @@ class AttackPlan:
 
     suite: Suite
     asked: tuple[str, ...]
-    """As typed: `basic`, or names of attacks."""
+    """As typed: `basic`, `full`, or names of attacks."""
     attacks: tuple[PlannedAttack, ...]
     auxiliary: AuxiliaryPeople
 
@@ -105,8 +129,9 @@ def wanted(suite: Suite, asked: Sequence[str]) -> dict[str, str]:
     Raises:
         SuiteError: a name is no attack.
     """
-    if tuple(asked) == (BASIC,):
-        return {each.id: "" for each in suite.attack}
+    if tuple(asked) in ((BASIC,), (FULL,)):
+        levels = (BASIC,) if tuple(asked) == (BASIC,) else (BASIC, FULL)
+        return {each.id: "" if each.level in levels else NOT_ASKED for each in suite.attack}
     named = {"A0", *(suite.get(each).id for each in asked)}
     return {each.id: "" if each.id in named else NOT_ASKED for each in suite.attack}
 
@@ -118,8 +143,8 @@ def parse_asked(text: str) -> tuple[str, ...]:
         SuiteError: a level stands beside other names.
     """
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if len(parts) > 1 and {NONE, BASIC} & set(parts):
-        raise SuiteError(f"--attacks takes none, basic or names of attacks, got {text!r}")
+    if len(parts) > 1 and set(LEVELS) & set(parts):
+        raise SuiteError(f"--attacks takes {', '.join(LEVELS)} or names of attacks, got {text!r}")
     return parts
 
 
@@ -137,7 +162,7 @@ def plan_attacks(
         protocol: of the cell.
         method: that is attacked.
         repetitions: versions of each image.
-        asked: `basic` or names.
+        asked: `basic`, `full` or names.
         auxiliary: finds the people to learn on; only called where an attack needs some.
         suite: None: that of the protocol, else the newest.
 
@@ -153,63 +178,148 @@ def plan_attacks(
         degradation=str(getattr(method.info, "degradation", "")),
         repaints=hasattr(method.resolved.cls, "repaints"),
     )
-    needed = any(_needs_people(each, method) and not unwanted[each.id] for each in suite.attack)
+    attacks = [(each, _own(each, method), unwanted[each.id]) for each in suite.attack]
+    needed = any(_needs_people(each, own, method) and not why for each, own, why in attacks)
     people = auxiliary(suite) if needed else AuxiliaryPeople((), "", "no attack needs any")
-    attacks = tuple(_planned(each, unwanted[each.id], target, repetitions, people, method) for each in suite.attack)
-    return AttackPlan(suite, tuple(asked), attacks, people)
+    planner = _Planner(target, method, repetitions, people)
+    return AttackPlan(suite, tuple(asked), tuple(planner.planned(*each) for each in attacks), people)
 
 
-def _needs_people(attack: Attack, method: Plugin) -> bool:
+def _own(attack: Attack, method: Plugin) -> list[Plugin]:
+    """What the method brings against itself; empty for attacks that are not made of that.
+
+    Raises:
+        PluginError: it names no attacker.
+    """
+    if not attack.own:
+        return []
+    return [plugin_of(each) for each in own_attacks(method.resolved)]
+
+
+def own_attacks(method: Resolved) -> list[Resolved]:
+    """What a method brings against itself.
+
+    Raises:
+        PluginError: it names no attacker.
+    """
+    named: object = getattr(method.info, "attacks", ())
+    if not isinstance(named, tuple | list) or not all(isinstance(each, str) for each in named):
+        raise PluginError(f"{method.text}: expected info.attacks to be a tuple of names, got {named!r}")
+    return [registry().resolve(Kind.ATTACKER, _beside(text, method)) for text in named]
+
+
+def _beside(text: str, method: Resolved) -> Spec:
+    """A name that a method gives: of a class in its own file, or of any attacker."""
+    spec, entry = Spec.parse(text), method.entry
+    if entry.file is not None and hasattr(sys.modules[method.cls.__module__], spec.target):
+        return Spec(f"{entry.file}:{spec.target}", spec.params)
+    return spec
+
+
+def _needs_people(attack: Attack, own: Sequence[Plugin], method: Plugin) -> bool:
     """Whether somebody is learned on, or gives his image to a method that makes images out of other people's."""
-    return any(each != FROZEN for each in attack.recognizer) or ("parrot" in attack.gallery and _takes_donors(method))
+    named = [text for text in attack.recognizer if text not in (FROZEN, ENCODER)]
+    probes = [registry().resolve(Kind.ATTACKER, text).info for text in attack.probe if text != AS_PUBLISHED]
+    infos: list[AttackerInfo] = [*probes, *(each.info for each in own)]
+    learns = bool(named) or any(_learns(each) for each in infos)
+    return learns or (attack.gallery != ("originals",) and _takes_donors(method))
+
+
+def _learns(info: AttackerInfo) -> bool:
+    return info.slot == "recognizer" or info.learns
 
 
 def _takes_donors(method: Plugin) -> bool:
     return "donor" in method.info.needs
 
 
-def _planned(
-    attack: Attack, unwanted: str, target: Target, repetitions: int, people: AuxiliaryPeople, method: Plugin
-) -> PlannedAttack:
-    if unwanted:
-        return PlannedAttack(attack, (), unwanted)
-    if attack.fuses:
-        return PlannedAttack(attack, ())
-    if attack.pooling != ("one",) and repetitions == 1:
-        return PlannedAttack(attack, (), "one version of each image; --seeds N makes several")
-    probes, why_probes = _parts(attack.probe, AS_PUBLISHED, "probe", target, "")
-    adapters, why_adapters = _parts(attack.recognizer, FROZEN, "recognizer", target, people.reason)
-    galleries, why_gallery = attack.gallery, ""
-    if _takes_donors(method) and not people.samples:
-        galleries = tuple(each for each in galleries if each != "parrot")
-        why_gallery = f"whose images the method took is not known, and there is nobody else to take: {people.reason}"
-    if not probes or not adapters or not galleries:
-        return PlannedAttack(attack, (), why_probes or why_adapters or why_gallery)
-    variants = tuple(
-        Variant(attack, gallery, restorer, adapter, pooling)
-        for gallery, restorer, adapter, pooling in itertools.product(galleries, probes, adapters, attack.pooling)
-    )
-    return PlannedAttack(attack, variants)
+Parts = tuple[list[Plugin | None], str]
+"""The choices for a slot that can be tried on a method, and why the others cannot."""
 
 
-def _parts(
-    texts: Sequence[str], plain: str, slot: str, target: Target, no_people: str
-) -> tuple[list[Plugin | None], str]:
-    """The choices for a slot that can be tried on this method, and why the others cannot."""
-    found: list[Plugin | None] = []
-    reasons: list[str] = []
-    for text in texts:
-        if text == plain:
-            found.append(None)
-            continue
-        resolved = registry().resolve(Kind.ATTACKER, text)
-        part = resolved.create()
-        info: AttackerInfo = resolved.info
-        if info.slot != slot:
-            raise PluginError(f"{text} fills the slot {info.slot}, not {slot}")
-        why = part.lacks(target) or (no_people if slot == "recognizer" else "")
-        if why:
-            reasons.append(why)
-        else:
-            found.append(plugin_of(resolved))
-    return found, "; ".join(dict.fromkeys(reasons))
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """What attacks are planned against."""
+
+    target: Target
+    method: Plugin
+    repetitions: int
+    people: AuxiliaryPeople
+
+    def planned(self, attack: Attack, own: Sequence[Plugin], unwanted: str) -> PlannedAttack:
+        """The attack's combinations, or why there are none."""
+        why = unwanted or self._hopeless(attack, own)
+        if why or attack.fuses:
+            return PlannedAttack(attack, (), why)
+        galleries, why = self._galleries(attack)
+        if not galleries:
+            return PlannedAttack(attack, (), why)
+        encoder = self._encoder() if attack.recognizer == (ENCODER,) else None
+        if isinstance(encoder, str):
+            return PlannedAttack(attack, (), encoder)
+        filled, why = self._own_slots(own) if attack.own else self._slots(attack)
+        variants = tuple(
+            Variant(attack, gallery, restorer, adapter, pooling, encoder)
+            for gallery in galleries
+            for restorer, adapter in filled
+            for pooling in attack.pooling
+        )
+        return PlannedAttack(attack, variants, "" if variants else why)
+
+    def _hopeless(self, attack: Attack, own: Sequence[Plugin]) -> str:
+        if attack.own and not own:
+            return "the method brings no attack of its own"
+        if attack.pooling != ("one",) and self.repetitions == 1:
+            return "one version of each image; --seeds N makes several"
+        if "seeded" in attack.gallery and not self.method.info.stochastic:
+            return "the method draws nothing, so that knowing its seed is knowing the method: see A1"
+        return ""
+
+    def _galleries(self, attack: Attack) -> tuple[tuple[Gallery, ...], str]:
+        if not _takes_donors(self.method) or self.people.samples:
+            return attack.gallery, ""
+        why = f"whose images the method took is not known, and there is nobody else to take: {self.people.reason}"
+        return tuple(each for each in attack.gallery if each == "originals"), why
+
+    def _encoder(self) -> Encoder | str:
+        name = surrogate_of(self.method.knowledge, self.method.resolved.params)
+        if name:
+            return Encoder(plugin_of(registry().resolve(Kind.RECOGNIZER, name)), surrogate=True)
+        if has_encoder(self.method.resolved.cls):
+            return Encoder(self.method, surrogate=False)
+        return "the method looks into images with nothing that could recognise"
+
+    def _slots(self, attack: Attack) -> tuple[list[tuple[Plugin | None, Plugin | None]], str]:
+        probes, why_probes = self._parts(attack.probe, (AS_PUBLISHED,), "probe")
+        adapters, why_adapters = self._parts(attack.recognizer, (FROZEN, ENCODER), "recognizer")
+        return list(itertools.product(probes, adapters)), why_probes or why_adapters
+
+    def _own_slots(self, own: Sequence[Plugin]) -> tuple[list[tuple[Plugin | None, Plugin | None]], str]:
+        reasons = [self._lacks(each) for each in own]
+        fit = [each for each, why in zip(own, reasons, strict=True) if not why]
+        pairs: list[tuple[Plugin | None, Plugin | None]] = [
+            (each, None) if each.info.slot == "probe" else (None, each) for each in fit
+        ]
+        return pairs, "; ".join(dict.fromkeys(filter(None, reasons)))
+
+    def _parts(self, texts: Sequence[str], plain: Sequence[str], slot: str) -> Parts:
+        found: list[Plugin | None] = []
+        reasons: list[str] = []
+        for text in texts:
+            if text in plain:
+                found.append(None)
+                continue
+            part = plugin_of(registry().resolve(Kind.ATTACKER, text))
+            if part.info.slot != slot:
+                raise PluginError(f"{text} fills the slot {part.info.slot}, not {slot}")
+            why = self._lacks(part)
+            if why:
+                reasons.append(why)
+            else:
+                found.append(part)
+        return found, "; ".join(dict.fromkeys(reasons))
+
+    def _lacks(self, part: Plugin) -> str:
+        """Why a part cannot be tried; empty when it can."""
+        why: str = part.resolved.create().lacks(self.target)
+        return why or (self.people.reason if _learns(part.info) else "")

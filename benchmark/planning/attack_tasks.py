@@ -41,9 +41,9 @@ def _task(stage: Stage, label: str, key: dict[str, Any], **fields: Any) -> Task:
     return Task(stage, digest({"stage": stage.value, "version": STAGE_VERSIONS[stage], **key}), label, **fields)
 
 
-def restore_task(shown: Shown, restorer: Plugin, method: Plugin) -> Task:
-    """What an attacker makes of one image; `images[0]` is what he sees."""
-    inputs = (*shown.analyses, shown.made_by)
+def restore_task(shown: Shown, restorer: Plugin, method: Plugin, state: str | None = None) -> Task:
+    """What an attacker makes of one image; `images[0]` is what he sees, `state` the digest of what he fitted."""
+    inputs = (*([] if state is None else [state]), *shown.analyses, shown.made_by)
     key = {"image": shown.image.key, "inputs": inputs, "plugin": restorer.digest, "method": method.digest}
     return _task(
         Stage.RESTORE,
@@ -53,17 +53,50 @@ def restore_task(shown: Shown, restorer: Plugin, method: Plugin) -> Task:
         images=(shown.image,),
         inputs=inputs,
         method=method.ref,
+        split=0 if state is None else 1,
     )
 
 
-def restored(shown: Shown, restorer: Plugin | None, method: Plugin) -> tuple[Shown, Task | None]:
+def restored(
+    shown: Shown, restorer: Plugin | None, method: Plugin, state: str | None = None
+) -> tuple[Shown, Task | None]:
     """The image after the attacker has worked on it, and the task that makes it where it is to be kept."""
     if restorer is None:
         return shown, None
-    task = restore_task(shown, restorer, method)
+    task = restore_task(shown, restorer, method, state)
     if restorer.info.light:
         return Shown(shown.label, ImageRef.made_by(task), shown.analyses, shown.made_by), None
     return Shown(shown.label, ImageRef.stored(task.digest), shown.analyses, shown.made_by), task
+
+
+def fit_task(pairs: Sequence[tuple[Shown, Shown]], labels: Sequence[int], restorer: Plugin, method: Plugin) -> Task:
+    """Fit to images before and after the method.
+
+    Args:
+        pairs: original and published image of each.
+        labels: number of the person of each pair.
+        restorer: what is fitted.
+        method: that made the published ones.
+    """
+    images = tuple(each.image for pair in pairs for each in pair)
+    inputs = tuple(digest for _, published in pairs for digest in (published.analyses[-1], published.made_by))
+    key = {
+        "images": [each.key for each in images],
+        "inputs": inputs,
+        "labels": list(labels),
+        "plugin": restorer.digest,
+        "method": method.digest,
+    }
+    return _task(
+        Stage.FIT,
+        restorer.resolved.text,
+        key,
+        plugin=restorer.ref,
+        images=images,
+        inputs=inputs,
+        labels=tuple(labels),
+        method=method.ref,
+    )
 
 
 def shown_embed(shown: Shown, recognizer: Plugin) -> Task:
@@ -71,33 +104,71 @@ def shown_embed(shown: Shown, recognizer: Plugin) -> Task:
     return embed_task(shown.label, shown.image, shown.analyses, recognizer)
 
 
+def shown_layer(shown: Shown, recognizer: Plugin) -> Task:
+    """What of an image enters the recogniser's last layer."""
+    key = {"image": shown.image.key, "inputs": shown.analyses, "plugin": recognizer.digest}
+    return _task(Stage.LAYER, shown.label, key, plugin=recognizer.ref, images=(shown.image,), inputs=shown.analyses)
+
+
+def shown_encode(shown: Shown, method: Plugin) -> Task:
+    """What the method's own encoder sees in an image."""
+    key = {"image": shown.image.key, "inputs": shown.analyses, "plugin": method.digest}
+    return _task(Stage.ENCODE, shown.label, key, plugin=method.ref, images=(shown.image,), inputs=shown.analyses)
+
+
 def adapt_task(
-    label: str, originals: Sequence[str], published: Sequence[str], labels: Sequence[int], adapter: Plugin
+    originals: Sequence[str], published: Sequence[str], labels: Sequence[int], adapter: Plugin, recognizer: Plugin
 ) -> Task:
-    """Fit to templates (digests of embed tasks); `labels` number the person of each, originals first."""
+    """Fit to what a recogniser makes of images (digests of embed or layer tasks).
+
+    Args:
+        originals: of the originals.
+        published: of the published images.
+        labels: number of the person of each, originals first.
+        adapter: what is fitted.
+        recognizer: whose templates, or whose last layer, they are.
+    """
     inputs = (*originals, *published)
+    trained = recognizer if adapter.info.reads == "layer" else None
     key = {"inputs": inputs, "split": len(originals), "labels": list(labels), "plugin": adapter.digest}
+    if trained is not None:
+        key["recognizer"] = trained.digest
     return _task(
         Stage.ADAPT,
-        label,
+        recognizer.resolved.text,
         key,
         plugin=adapter.ref,
         inputs=inputs,
         split=len(originals),
         labels=tuple(labels),
+        recognizer=None if trained is None else trained.ref,
     )
 
 
 def match_tasks(
-    label: str, state: str, rows: Sequence[str | None], columns: Sequence[str | None], adapter: Plugin
+    label: str,
+    state: str | None,
+    rows: Sequence[str | None],
+    columns: Sequence[str | None],
+    adapter: Plugin | None,
 ) -> list[Task]:
-    """Distances rows x columns by a fitted adapter, in blocks of rows; both are digests of embed tasks."""
+    """Distances rows x columns by a fitted adapter, or by the angle, in blocks of rows.
+
+    Args:
+        label: what they are about.
+        state: digest of what was fitted.
+        rows: digests of embed, layer or encode tasks.
+        columns: likewise.
+        adapter: what was fitted; None: nothing was, and angles are compared.
+    """
     tasks = []
     for start in range(0, len(rows), COMPARE_ROWS):
         block = tuple(rows[start : start + COMPARE_ROWS])
-        key = {"rows": block, "columns": tuple(columns), "state": state, "plugin": adapter.digest}
+        by = None if adapter is None else adapter.digest
+        key = {"rows": block, "columns": tuple(columns), "state": state, "plugin": by}
         inputs = (*block, *columns, state)
-        tasks.append(_task(Stage.MATCH, label, key, plugin=adapter.ref, inputs=inputs, split=len(block)))
+        ref = None if adapter is None else adapter.ref
+        tasks.append(_task(Stage.MATCH, label, key, plugin=ref, inputs=inputs, split=len(block)))
     return tasks
 
 
@@ -192,6 +263,10 @@ class AttackTasks:
         return Shown(
             version.analyze.label, ImageRef.stored(version.deidentify.digest), analyses, version.deidentify.digest
         )
+
+    def again(self, sample: Sample, seed: int) -> Version:
+        """An image of the gallery, put through the method with the seed of another one."""
+        return self._tasks.extra_version(sample, None, self._targets(), seed)
 
     def parrots(self, versions: Sequence[Version], able: Sequence[Sample]) -> list[tuple[Sample, Version]]:
         """What the attacker gets who puts the gallery through the method: by sample, in the dataset's order.

@@ -102,11 +102,18 @@ class Tasks:
                 made.append(self._version(sample, repetition, donor, targets))
         return made
 
-    def _version(self, sample: Sample, repetition: int, donor: Located | None, targets: Sequence[Located]) -> Version:
+    def _version(
+        self,
+        sample: Sample,
+        repetition: int,
+        donor: Located | None,
+        targets: Sequence[Located],
+        seed: int | None = None,
+    ) -> Version:
         cell, image = self._cell, self.image(sample)
         before = self.analysis(sample)
         label = sample.sample_id if cell.repetitions == 1 else f"{sample.sample_id}#{repetition}"
-        seed = cell.seed(sample, repetition)
+        seed = cell.seed(sample, repetition) if seed is None else seed
         deidentify = deidentify_task(label, image, before, cell.method, seed, donor, targets, sample)
         after = analyze_task(label, ImageRef.stored(deidentify.digest), cell.analyzer)
         reference = self.references.get(sample.sample_id, self.originals[sample.sample_id]).digest
@@ -119,9 +126,18 @@ class Tasks:
         weights = {LOOK_WEIGHTS: weight_digest(LOOK_WEIGHTS)}
         return look_task(version.analyze.label, self.image(version.sample), version.deidentify.digest, weights)
 
-    def extra_version(self, sample: Sample, donor: Located | None, targets: Sequence[Sample]) -> Version:
-        """A version that the cell itself does not ask for: of an attacker who puts the gallery through the method."""
-        return self._version(sample, 0, donor, [self.located(each) for each in targets])
+    def extra_version(
+        self, sample: Sample, donor: Located | None, targets: Sequence[Sample], seed: int | None = None
+    ) -> Version:
+        """A version that the cell itself does not ask for: of an attacker who puts the gallery through the method.
+
+        Args:
+            sample: of the gallery.
+            donor: for methods that need one.
+            targets: for methods that need some.
+            seed: None: the sample's own.
+        """
+        return self._version(sample, 0, donor, [self.located(each) for each in targets], seed)
 
     def located(self, sample: Sample) -> Located:
         """The original, and the digest of where the hand or face is in it."""

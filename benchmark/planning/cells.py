@@ -92,8 +92,8 @@ class Cell:
     @property
     def plugins(self) -> tuple[Plugin, ...]:
         """Everything that tasks are carried out with."""
-        slots = [(each.restorer, each.adapter) for each in self.attacks.variants] if self.attacks else []
-        attackers = [each for slot in slots for each in slot if each is not None]
+        variants = self.attacks.variants if self.attacks else ()
+        attackers = [each for variant in variants for each in variant.plugins]
         return self.analyzer, self.method, *self.recognizers, *self.metrics, *attackers
 
     @cached_property

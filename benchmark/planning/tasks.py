@@ -38,6 +38,9 @@ class Stage(StrEnum):
     RESTORE = "restore"
     ADAPT = "adapt"
     MATCH = "match"
+    LAYER = "layer"
+    ENCODE = "encode"
+    FIT = "fit"
 
 
 STAGE_VERSIONS: Mapping[Stage, int] = {**dict.fromkeys(Stage, 1), Stage.PERCEIVE: 2}
@@ -117,7 +120,8 @@ class Task:
     """Digests of the objects it reads; None for one that could not be made."""
     seed: int | None = None
     split: int = 0
-    """Compare tasks: how many of `inputs` are rows; the rest are columns."""
+    """Compare and match tasks: how many of `inputs` are rows; the rest are columns. Adapt tasks: how many are of
+    originals. Restore tasks: 1 where the first of them is what was fitted."""
     network: str = ""
     """Features tasks: which network; perceive tasks: which ones, joined by `+`."""
     size: int = 0
@@ -127,9 +131,11 @@ class Task:
     aspect: Aspect | None = None
     """De-identify tasks: see `Request.aspect`."""
     method: PluginRef | None = None
-    """Restore tasks: the method that made the image."""
+    """Restore, encode and fit tasks: the method that made the images."""
+    recognizer: PluginRef | None = None
+    """Adapt tasks of parts that train a recogniser's last layer: which recogniser."""
     labels: tuple[int, ...] = ()
-    """Adapt tasks: number of the person that each input shows."""
+    """Adapt and fit tasks: number of the person that each input, or pair of images, shows."""
 
     @property
     def pairs(self) -> int:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...datasets.types import Failure
-from ...deidentifiers.base import ChoosesKnowledge, Deidentifier, Repaints, Request
+from ...deidentifiers.base import ChoosesKnowledge, Deidentifier, Encodes, Repaints, Request
 from ...plugins.entries import Resolved
 from ...plugins.isolation import Generators
+from ..planning.attack_plan import own_attacks
 from ..stages.inputs import image_problem
 from .check import Problem, check, different
 from .material import numbers, poor_analyses, requests, scaled
@@ -174,6 +175,27 @@ def check_says_what_it_knows(resolved: Resolved) -> Problem:
     return None if isinstance(known, str) and known else f"knowledge_of should give text, got {known!r}"
 
 
+@check(when=lambda resolved: bool(getattr(resolved.info, "attacks", ())))
+def check_names_attacks_that_exist(resolved: Resolved) -> Problem:
+    """`info.attacks` is a tuple of names of attackers, each of which can be built."""
+    for each in own_attacks(resolved):
+        each.create()
+    return None
+
+
+@check(when=lambda resolved: issubclass(resolved.cls, Encodes))
+def check_encodes_images(resolved: Resolved) -> Problem:
+    """`encode(request)` is a vector of finite numbers, or a Failure, and the same when called again."""
+    request = _requests(resolved, 0)[0]
+    first, second = (resolved.create().encode(request) for _ in range(2))
+    if isinstance(first, Failure):
+        return None
+    vector = np.asarray(first)
+    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
+        return f"encode should give a vector of finite numbers, got shape {vector.shape}"
+    return None if np.array_equal(vector, np.asarray(second)) else "gave another vector when built anew"
+
+
 @check(when=lambda resolved: hasattr(resolved.cls, "degradation"))
 def check_says_how_it_spoils(resolved: Resolved) -> Problem:
     """`degradation(request)` is a mapping with a `kind`, or None."""
@@ -196,5 +218,7 @@ CHECKS = (
     check_survives_a_poor_analysis,
     check_repaints_what_it_says,
     check_says_what_it_knows,
+    check_names_attacks_that_exist,
+    check_encodes_images,
     check_says_how_it_spoils,
 )

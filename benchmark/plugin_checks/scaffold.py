@@ -38,6 +38,7 @@ SCAFFOLDS: Mapping[Kind, Scaffold] = {
     ),
     Kind.ANALYZER: Scaffold("analyzer", "An analyzer", "least=0.1", "run --method blurring --analyzer $name"),
     Kind.DATASET: Scaffold("dataset", "A dataset", "identities=3", "data verify $name"),
+    Kind.ATTACKER: Scaffold("attacker", "A part of an attack", "strength=3", "explain OWN"),
     Kind.METRIC: Scaffold("metric", "A metric", "step=2", "run --method blurring --metric $name"),
 }
 

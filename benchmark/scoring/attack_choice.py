@@ -11,7 +11,8 @@ import numpy as np
 
 from ..metrics.values import Undefined
 from ..results.cell import Setting
-from ..statistics.bootstrap_replicates import share_replicates
+from ..statistics.bootstrap_replicates import effective_eer_interval, mean_of_parts, share, share_replicates
+from ..statistics.bootstrap_scores import Clustered
 from ..statistics.uncertainty import Draws, Interval, Replicates
 from ..suites import ChoiceRule
 from .attack_tables import Searches
@@ -161,21 +162,38 @@ def _shared(
 
 
 def error_rate(chosen: Sequence[Chosen], draws: Draws | Undefined) -> Number:
-    """Effective EER: of one combination, or the mean over several, weighted by images."""
+    """Effective EER: of one combination, or the mean over several, weighted by images.
+
+    The interval takes what was chosen as given: it says how sure the number is for these attacks.
+    """
     value, n = _mean(chosen, lambda each: each.eer())
-    within = None
-    if len(chosen) == 1 and not isinstance(draws, Undefined):
-        within = chosen[0].searches.eer_interval(draws)
+    within: Interval | Undefined | None = None
+    if not isinstance(draws, Undefined) and not isinstance(value, Undefined):
+        parts = [each.searches.pairs(draws.clusters) for each in chosen]
+        known = [each for each in parts if not isinstance(each, Undefined)]
+        if len(known) == len(parts):
+            within = effective_eer_interval(known, [each.searches.own for each in chosen], draws)
     return Number(value, n, within)
 
 
 def accepted(chosen: Sequence[Chosen], draws: Draws | Undefined, metric: str) -> Number:
-    """TPR at an FMR: of one combination, or the mean over several, weighted by images."""
+    """TPR at an FMR: of one combination, or the mean over several, weighted by images; interval as of `error_rate`."""
     value, n = _mean(chosen, lambda each: each.tpr(metric))
-    within = None
-    if len(chosen) == 1 and not isinstance(draws, Undefined):
-        within = chosen[0].searches.tpr_replicates(metric, draws)
+    within: Replicates | Undefined | None = None
+    if not isinstance(draws, Undefined) and not isinstance(value, Undefined):
+        found = [each.searches.tpr_rows(metric, draws) for each in chosen]
+        known = [each for each in found if not isinstance(each, Undefined)]
+        if len(known) == len(found):
+            rows = mean_of_parts([each for each, _ in known], [each.searches.own for each in chosen], draws)
+            within = share(rows, draws, _together([each for _, each in known]))
     return Number(value, n, within)
+
+
+def _together(parts: Sequence[Clustered]) -> Clustered:
+    values, columns, lost = (
+        np.concatenate([getattr(each, name) for each in parts]) for name in ("values", "column", "lost")
+    )
+    return Clustered(values, columns, lost)
 
 
 def _mean(chosen: Sequence[Chosen], number: Callable[[Searches], float | Undefined]) -> tuple[float | Undefined, int]:

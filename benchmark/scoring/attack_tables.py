@@ -15,9 +15,8 @@ from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..results.attacks import VariantDistances
 from ..results.cell import CellResults, Matrix, Setting
-from ..statistics.bootstrap_replicates import effective_eer_interval, share
-from ..statistics.bootstrap_scores import Clustered, Pairs, fnmr_rows, pair_across
-from ..statistics.uncertainty import Draws, Interval, Replicates
+from ..statistics.bootstrap_scores import Clustered, Pairs, Rows, fnmr_rows, pair_across
+from ..statistics.uncertainty import Draws
 
 FMR_LIMITS = {"tpr_at_fmr_1": 0.01, "tpr_at_fmr_0_1": 0.001}
 """Operating points of attackers, as shares."""
@@ -173,16 +172,8 @@ class Searches:
             return Undefined("no comparisons")
         return pair_across(kept.distances, (kept.own, kept.enrolled), people, kept.source)
 
-    def eer_interval(self, draws: Draws) -> Interval | Undefined:
-        """Of `eer`."""
-        pairs = self.pairs(draws.clusters)
-        mated, non_mated = self.sides()
-        if isinstance(pairs, Undefined) or not mated.size or not non_mated.size:
-            return pairs if isinstance(pairs, Undefined) else Undefined("no comparisons")
-        return effective_eer_interval(pairs, draws)
-
-    def tpr_replicates(self, metric: str, draws: Draws) -> Replicates | Undefined:
-        """Of `tpr`; the threshold is set anew on each resample."""
+    def tpr_rows(self, metric: str, draws: Draws) -> tuple[Rows, Clustered] | Undefined:
+        """`tpr` on each resample, the threshold set anew, and which mated comparisons are accepted on the data."""
         pairs = self.pairs(draws.clusters)
         if isinstance(pairs, Undefined):
             return pairs
@@ -195,7 +186,7 @@ class Searches:
         same = (kept.own[:, None] == kept.enrolled[None]) & ~kept.hidden()
         image, _ = np.nonzero(same)
         accepted = Clustered((kept.distances[same] <= point.threshold).astype(np.float64), kept.own[image])
-        return share((1 - rows) * self._processed(), draws, accepted)
+        return (1 - rows) * self._processed(), accepted
 
 
 def _names(numbers: Indexes) -> list[str]:

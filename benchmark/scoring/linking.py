@@ -116,7 +116,7 @@ def _linking_interval(
     if not mated.any() or (mated == compared).all():
         return None
     pairs = pair_across(table, (image, original), of.people, sources)
-    return effective_eer_interval(pairs, draws)
+    return effective_eer_interval([pairs], [], draws)
 
 
 def hidden_sources(table: Matrix, sources: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:

@@ -1,17 +1,28 @@
-"""Stages of attackers: restoring an image, fitting to auxiliary people, comparing with what was fitted."""
+"""Stages of attackers: fitting to auxiliary people, restoring images, comparing by what was fitted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...analyzers.base import FaceAnalysis, HandAnalysis
-from ...attackers.base import Adapter, Auxiliary, Published, Restorer
+from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis
+from ...attackers.base import (
+    Adapter,
+    Auxiliary,
+    Degradation,
+    Layer,
+    LearnedRestorer,
+    Pair,
+    Published,
+    Restorer,
+    State,
+)
 from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Request
+from ...recognizers.last_layer import layered
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
 from .guard import Crash, guarded
@@ -20,6 +31,10 @@ from .templates import template
 
 FIT_SECONDS = 3600.0
 """Limit for fitting, and for a block of distances."""
+_GONE = Crash("what was fitted is gone; run the same command again")
+
+
+# ------------------------------------------------------------------------------------------------ restoring
 
 
 def _restore(tasks: Sequence[Task], context: Context) -> list[Made]:
@@ -40,24 +55,76 @@ def _restore_one(task: Task, restorer: Restorer, method: Any, context: Context) 
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):
         return image
-    *analyses, made_by = task.inputs
-    loaded = [load_analysis(item, context) for item in analyses]
-    found = [each for each in loaded if isinstance(each, HandAnalysis | FaceAnalysis)]
+    fitted = task.inputs[: task.split]
+    *analyses, made_by = task.inputs[task.split :]
+    found = located(analyses, context)
     if not found:
         return Payload({"failure": "nothing to align by"})
+    state: State | None = None
+    if fitted:
+        payload = context.store.read(fitted[0]) if fitted[0] else None
+        if payload is None:
+            return _GONE
+        state = payload.arrays
     # Where the method worked is known from the original's analysis, which stands last.
-    request = Request(image, found[-1], 0)
     region = load_region(made_by, image, context)
 
     def restore() -> Image | Made:
-        degradation = dict(method.degradation(request)) if hasattr(method, "degradation") else None
-        output = restorer.restore(Published(image, found[-1], region, degradation))
+        published = Published(image, found[-1], region, _degradation(method, image, found[-1]))
+        if state is not None:
+            output = cast(LearnedRestorer, restorer).redraw(state, published)
+        else:
+            output = restorer.restore(published)
         if isinstance(output, Failure):
             return Payload({"failure": output.reason})
         problem = image_problem(output, image.shape)
         return Crash(problem) if problem else output
 
     return guarded(restore, context.seconds_per_image)
+
+
+def located(analyses: Sequence[str | None], context: Context) -> list[Analysis]:
+    """The analyses of those digests that found a hand or face."""
+    loaded = [load_analysis(item, context) for item in analyses]
+    return [each for each in loaded if isinstance(each, HandAnalysis | FaceAnalysis)]
+
+
+def _degradation(method: Any, image: Image, analysis: Analysis) -> Degradation | None:
+    return dict(method.degradation(Request(image, analysis, 0))) if hasattr(method, "degradation") else None
+
+
+def _fit(tasks: Sequence[Task], context: Context) -> list[Made]:
+    restorer, method = load_plugin(tasks[0].plugin), load_plugin(tasks[0].method)
+    broken = next((each for each in (restorer, method) if isinstance(each, Crash)), None)
+    if broken is not None:
+        return [broken for _ in tasks]
+    return [_fit_one(task, cast(LearnedRestorer, restorer), method, context) for task in tasks]
+
+
+def _fit_one(task: Task, restorer: LearnedRestorer, method: Any, context: Context) -> Made:
+    def fit() -> Payload:
+        try:
+            return Payload({"pairs": len(task.labels)}, dict(restorer.fit(_pairs(task, method, context))))
+        except ValueError as error:  # too few people: a fact about them
+            return Payload({"failure": str(error)})
+
+    return guarded(fit, FIT_SECONDS)
+
+
+def _pairs(task: Task, method: Any, context: Context) -> Iterator[Pair]:
+    """One at a time: all of them at once would take a gigabyte."""
+    for number, person in enumerate(task.labels):
+        original, image = load_image(task, 2 * number, context), load_image(task, 2 * number + 1, context)
+        where, made_by = task.inputs[2 * number : 2 * number + 2]
+        found = located([where], context)
+        if not isinstance(original, np.ndarray) or not isinstance(image, np.ndarray) or not found:
+            raise LookupError("an image that is learned on is gone; run the same command again")
+        region = load_region(made_by, image, context)
+        published = Published(image, found[0], region, _degradation(method, image, found[0]))
+        yield Pair(published, original, person)
+
+
+# ------------------------------------------------------------------------------------------------ recognising
 
 
 def _adapt(tasks: Sequence[Task], context: Context) -> list[Made]:
@@ -72,10 +139,14 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
     kept = [index for index, each in enumerate(templates) if each is not None]
     if not kept:
         return Payload({"failure": "no auxiliary image has a template"})
+    layer = _last_layer(task)
+    if isinstance(layer, Crash):
+        return layer
     auxiliary = Auxiliary(
         np.stack([cast(NDArray[Any], templates[index]) for index in kept]),
         np.array([task.labels[index] for index in kept], dtype=np.intp),
         np.array([index >= task.split for index in kept], dtype=np.bool_),
+        layer,
     )
 
     def adapt() -> Payload:
@@ -87,19 +158,39 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
     return guarded(adapt, FIT_SECONDS)
 
 
+def _last_layer(task: Task) -> Layer | Crash | None:
+    if task.recognizer is None:
+        return None
+    recognizer = load_plugin(task.recognizer)
+    if isinstance(recognizer, Crash):
+        return recognizer
+
+    def last() -> Layer | None:
+        opened = layered(recognizer)
+        return None if opened is None else opened.last()
+
+    return guarded(last, FIT_SECONDS)
+
+
+# ------------------------------------------------------------------------------------------------ comparing
+
+
 def _match(tasks: Sequence[Task], context: Context) -> list[Made]:
-    adapter = load_plugin(tasks[0].plugin)
+    adapter = None if tasks[0].plugin is None else load_plugin(tasks[0].plugin)
     if isinstance(adapter, Crash):
         return [adapter for _ in tasks]
-    return [_match_one(task, cast(Adapter, adapter), context) for task in tasks]
+    return [_match_one(task, cast(Adapter | None, adapter), context) for task in tasks]
 
 
-def _match_one(task: Task, adapter: Adapter, context: Context) -> Made:
+def _match_one(task: Task, adapter: Adapter | None, context: Context) -> Made:
     """A block of distances; rows and columns without a template are NaN."""
     *items, fitted = task.inputs
-    state = context.store.read(fitted) if fitted else None
-    if state is None:
-        return Crash("what was fitted is gone; run the same command again")
+    state: State = {}
+    if adapter is not None:
+        payload = context.store.read(fitted) if fitted else None
+        if payload is None:
+            return _GONE
+        state = payload.arrays
     templates = [template(item, context.store) for item in items]
     rows = [index for index, each in enumerate(templates[: task.split]) if each is not None]
     columns = [index for index, each in enumerate(templates[task.split :]) if each is not None]
@@ -107,7 +198,9 @@ def _match_one(task: Task, adapter: Adapter, context: Context) -> Made:
     if rows and columns:
         a = np.stack([cast(NDArray[Any], templates[index]) for index in rows])
         b = np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns])
-        found = guarded(lambda: np.asarray(adapter.distances(state.arrays, a, b)), FIT_SECONDS)
+        found = guarded(
+            lambda: _angles(a, b) if adapter is None else np.asarray(adapter.distances(state, a, b)), FIT_SECONDS
+        )
         if isinstance(found, Crash):
             return found
         if found.shape != (len(a), len(b)) or not np.isfinite(found).all():
@@ -116,4 +209,18 @@ def _match_one(task: Task, adapter: Adapter, context: Context) -> Made:
     return Payload({}, {"distances": matrix})
 
 
-ATTACK_STAGES: Mapping[Stage, Any] = {Stage.RESTORE: _restore, Stage.ADAPT: _adapt, Stage.MATCH: _match}
+def _angles(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+    """1 - cosine."""
+    left, right = (
+        each.astype(np.float64) / np.maximum(np.linalg.norm(each.astype(np.float64), axis=1, keepdims=True), 1e-12)
+        for each in (a, b)
+    )
+    return np.asarray(1.0 - left @ right.T)
+
+
+ATTACK_STAGES: Mapping[Stage, Any] = {
+    Stage.RESTORE: _restore,
+    Stage.FIT: _fit,
+    Stage.ADAPT: _adapt,
+    Stage.MATCH: _match,
+}

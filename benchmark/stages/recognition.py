@@ -37,6 +37,7 @@ from .inputs import (
     load_image,
     load_plugin,
 )
+from .looking import LOOKING_STAGES
 from .seen import Seen
 from .threads import single_threaded
 
@@ -275,4 +276,5 @@ _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {
     Stage.COMPARE: compare,
     **IMAGE_STAGES,
     **ATTACK_STAGES,
+    **LOOKING_STAGES,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,26 +82,51 @@ def share_replicates(outcomes: Clustered, draws: Draws, levels: Levels | None = 
     return share(mean_rows(outcomes, levels.weights), draws, outcomes, levels.cluster)
 
 
-def effective_eer_interval(pairs: Pairs, draws: Draws, level: float = LEVEL) -> Interval | Undefined:
-    """Interval of `singling_out.effective_eer`.
+def effective_eer_interval(
+    parts: Sequence[Pairs], images: Sequence[Columns], draws: Draws, level: float = LEVEL
+) -> Interval | Undefined:
+    """Interval of `singling_out.effective_eer`, or of its mean over several parts of the people.
 
     Folded resamples never lie above 50 % and would deny a true value of 50 %; so the interval of the EER itself is
     folded instead.
 
     Args:
-        pairs: de-identified images against originals (`sort_pairs`: mated ones as genuine, first the cluster of the
-            image, second that of the original).
+        parts: of each part, de-identified images against originals (`sort_pairs`: mated ones as genuine, first the
+            cluster of the image, second that of the original). What a part was compared with counts as given.
+        images: of each part, the cluster of every image: a part weighs as much as the images that are drawn of it.
+            Not read where there is one part.
         draws: of the clusters.
         level: nominal coverage.
 
     Returns:
         Within 0..0.5, or why there is none.
     """
-    found = interval(_error_rate(eer_rows(pairs, draws.weights).eer, draws, pairs), level)
+    rows = [eer_rows(each, draws.weights).eer for each in parts]
+    if len(rows) > 1:  # each as it is folded on the data, since the mean is one of folded rates
+        rows = [each if each[0] <= 0.5 else 1 - each for each in rows]
+    found = interval(_error_rate(mean_of_parts(rows, images, draws), draws, *parts), level)
     if isinstance(found, Undefined):
         return found
     low, high = sorted((min(found.low, 1 - found.low), min(found.high, 1 - found.high)))
     return replace(found, low=low, high=0.5 if found.low <= 0.5 <= found.high else high)
+
+
+def mean_of_parts(rows: Sequence[Rows], images: Sequence[Columns], draws: Draws) -> Rows:
+    """Mean over parts of the people on each row, weighted by the images that are drawn of each part.
+
+    Args:
+        rows: a number of each part by row of the draws, NaN where nobody of the part is drawn.
+        images: of each part, the cluster of every image.
+        draws: of the clusters.
+    """
+    if len(rows) == 1:
+        return rows[0]
+    values = np.stack(rows)
+    weights = np.stack([draws.weights[:, each].sum(axis=1) for each in images]).astype(np.float64)
+    weights[~np.isfinite(values)] = 0.0
+    total = weights.sum(axis=0)
+    means = (np.where(weights > 0, values, 0.0) * weights).sum(axis=0) / np.where(total > 0, total, 1.0)
+    return np.where(total > 0, means, np.nan)
 
 
 def share(rows: Rows, draws: Draws, hits: Clustered, clusters: Columns | None = None) -> Replicates | Undefined:
@@ -170,13 +195,13 @@ def recognition_replicates(
     return found
 
 
-def _error_rate(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefined:
+def _error_rate(rows: Rows, draws: Draws, *parts: Pairs) -> Replicates | Undefined:
     """An error rate of originals; as a share of the genuine comparisons where hardly any error was seen.
 
     The EER varies less than a share of as many trials, because its threshold gives way; but where no resample shows
     an error, only the interval of a share has a width.
     """
-    column = pairs.genuine_first
+    column = np.concatenate([each.genuine_first for each in parts])
     if not column.size or not np.isfinite(rows[0]):
         return split_rows(rows, draws, 0)
     errors = np.zeros(column.size)
@@ -185,7 +210,7 @@ def _error_rate(rows: Rows, draws: Draws, pairs: Pairs) -> Replicates | Undefine
     if isinstance(found, Replicates):  # no mean: its threshold goes with the resample
         found = replace(found, people=None)
     seen = isinstance(found, Replicates) and found.minority >= MIN_CARRYING
-    return split_rows(rows, draws, pairs.occupied) if seen else found
+    return split_rows(rows, draws, sum(each.occupied for each in parts)) if seen else found
 
 
 def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed: int = 0) -> Weights:

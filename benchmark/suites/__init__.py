@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...plugins.specs import suggest
 from ..storage.digest import digest
 
-Gallery = Literal["originals", "parrot"]
-"""`originals`; `parrot`: these, put through the method with other seeds."""
+Gallery = Literal["originals", "parrot", "seeded"]
+"""`originals`; `parrot`: these, put through the method with other seeds; `seeded`: of these, the likeliest of each
+search are put through the method once more, with the very seed of the image that is searched for."""
 Pooling = Literal["one", "mean", "nearest"]
 """Of the versions of one image: each for itself; the mean of their distances; the least."""
 Control = Literal["identity", "stranger"]
@@ -24,8 +25,8 @@ IDENTITY: Control = "identity"
 STRANGER: Control = "stranger"
 CONTROLS: tuple[Control, ...] = (IDENTITY, STRANGER)
 
-AS_PUBLISHED, FROZEN = "published", "frozen"
-"""The probe as it is; the recogniser as it is."""
+AS_PUBLISHED, FROZEN, ENCODER = "published", "frozen", "encoder"
+"""The probe as it is; the recogniser as it is; the method's own encoder in the place of a recogniser."""
 
 NOT_ASKED = "not asked for"
 """Why an attack does not run that a user did not name; records leave it out."""
@@ -69,10 +70,16 @@ class Attack(_Part):
     probe: tuple[str, ...] = (AS_PUBLISHED,)
     """`published`, or specifications of attackers with this slot."""
     recognizer: tuple[str, ...] = (FROZEN,)
-    """`frozen`, or specifications of attackers with this slot."""
+    """`frozen`, `encoder`, or specifications of attackers with this slot."""
     pooling: tuple[Pooling, ...] = ("one",)
+    level: Literal["basic", "full"] = "basic"
+    """`--attacks full` tries those of level `basic`, too."""
+    candidates: Annotated[int, Field(ge=2)] = 5
+    """Of a `seeded` gallery: so many people are put through the method once more for each search."""
     controls: tuple[Control, ...] = CONTROLS
     """What it has to pass in order to count."""
+    own: bool = False
+    """What the method under attack brings against itself (`info.attacks`) fills the slots of probe or recogniser."""
     fuses: bool = False
     """Weighs the scores of all attacks before it that count, and has no probes of its own for controls."""
     stronger_than: tuple[str, ...] = ()

@@ -285,7 +285,7 @@ def test_effective_eer_interval_is_folded(apart, expected):
     genuine = rng.random(4000) < 0.5
     second = np.where(genuine, first, np.where(second == first, (second + 1) % 30, second))
     distances = rng.normal(size=4000) + apart * ~genuine
-    found = effective_eer_interval(sort_pairs(distances, genuine, first, second, 30), drawn(30, 200))
+    found = effective_eer_interval([sort_pairs(distances, genuine, first, second, 30)], [], drawn(30, 200))
     assert isinstance(found, Interval)
     assert 0 <= found.low <= expected <= found.high <= 0.5
     assert found.high - found.low < 0.1

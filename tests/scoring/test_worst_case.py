@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from deid_bench.benchmark.metrics.privacy.worst_case import disclosure_bits, people_found
 from deid_bench.benchmark.metrics.values import Undefined
@@ -133,3 +134,45 @@ def test_a_fusion_finds_what_two_halves_show_and_is_fitted_on_others() -> None:
     assert together > alone + 0.15
     assert "only one" in fused(halves[:1], parts)
     assert "dev people" in fused(halves, [Fold(frozenset(), everybody, everybody, everybody)])
+
+
+def thirds(rng: np.random.Generator, apart: float, people: int = PEOPLE):
+    """Searches of three parts of the people, each before the gallery of all, as another attack each would give them."""
+    from deid_bench.benchmark.scoring.attack_choice import Chosen
+    from deid_bench.benchmark.scoring.attack_tables import Searches
+
+    names = np.array([f"p{each}" for each in range(people)], dtype=object)
+    found = []
+    for start in range(3):
+        own = np.repeat(np.arange(start, people, 3), IMAGES)
+        hard = rng.normal(scale=0.5, size=people)[own][:, None]
+        shift = (apart + hard) * (own[:, None] == np.arange(people)[None])
+        distances = (rng.normal(size=(own.size, people)) - shift).astype(np.float32)
+        none = np.full(own.size, -1)
+        found.append(Chosen(start, Searches(distances, own, np.arange(people), none, names[own], names, own)))
+    return found
+
+
+def test_folds_with_different_attacks_have_one_interval_of_their_mean() -> None:
+    from deid_bench.benchmark.scoring.attack_choice import accepted, error_rate
+
+    chosen, draws = thirds(np.random.default_rng(7), 1.5), drawn()
+    eer, tpr = error_rate(chosen, draws), accepted(chosen, draws, "tpr_at_fmr_1")
+    assert isinstance(eer.within, Interval)
+    assert eer.within.low < eer.value < eer.within.high <= 0.5
+    assert isinstance(tpr.within, Replicates)
+    assert tpr.within.estimate == pytest.approx(tpr.value)
+    alone = error_rate(chosen[:1], draws)
+    assert eer.within.high - eer.within.low < alone.within.high - alone.within.low
+    assert error_rate(chosen, Undefined("too few")).within is None
+
+
+def test_the_interval_over_folds_holds_the_true_error_rate() -> None:
+    from deid_bench.benchmark.scoring.attack_choice import error_rate
+
+    rng = np.random.default_rng(8)
+    truth = float(np.mean([error_rate(thirds(rng, 1.2, 300), Undefined("")).value for _ in range(6)]))
+    draws = draw_clusters(PEOPLE, 200, 3)
+    within = [error_rate(thirds(rng, 1.2), draws).within for _ in range(60)]
+    held = np.mean([each.low <= truth <= each.high for each in within])
+    assert held >= 0.85
