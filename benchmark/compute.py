@@ -10,7 +10,7 @@ import numpy as np
 
 from ..datasets.base import Sample
 from .attack_run import attack
-from .closer_look import CloserLook, look_closely
+from .closer_look import CloserLook, at_hand, look_closely
 from .engine.execute import CHUNK, Executor
 from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
@@ -72,6 +72,27 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         failures=ledger.failures(),
         attacks=attacks,
     )
+
+
+def stage_titles(cell: Cell) -> list[str]:
+    """What `compute` tells of a cell's stages, in order; without attackers and `--quality full`, which come on top."""
+    things, crop = _things(cell), cell.protocol.crop is not None
+    names = [each.resolved.text for each in cell.recognizers]
+    return [
+        f"find {things}",
+        *(["cut faces", "find faces in the crops"] if crop else []),
+        "de-identify",
+        f"find {things} again",
+        "measure",
+        *(_TITLES_OF_LOOKS[name] for name in at_hand("basic")),
+        *(f"measure ({each.resolved.text})" for each in cell.metrics if each.info.takes == "images"),
+        "embed: originals",
+        "embed",
+        *(f"compare ({name})" for name in names),
+    ]
+
+
+_TITLES_OF_LOOKS = {"lpips-alex": "LPIPS", "fid-inception": "features (inception)"}
 
 
 def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Executor) -> tuple[int, int]:

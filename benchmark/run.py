@@ -67,6 +67,7 @@ def run(
     on_outcome: Callable[[Outcome], None] | None = None,
     prepare_progress: Callable[[str, int, int], None] | None = None,
     on_busy: Callable[[str], None] | None = None,
+    on_cell: Callable[[Cell, Sequence[Cell], int], None] | None = None,
 ) -> list[Outcome]:
     """Run every cell that the options name; finished work is taken from the results folder.
 
@@ -78,6 +79,7 @@ def run(
         prepare_progress: called with (dataset, done, total) while a dataset is prepared.
         on_busy: called with a sentence for each cell that is left out because another run works on it, where
             `execution.wait` is false.
+        on_cell: called with each cell that is about to be computed, all that are to be, and the worker processes.
 
     Raises:
         PluginError, ProtocolError, DatasetError, WeightsError: something asked for cannot be used.
@@ -92,7 +94,10 @@ def run(
     with workshop(execution, jobs, todo, progress) as start:
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
-            return finished(cell, execution.out) or _run_alone(cell, execution, jobs, start(), progress, wait=wait)
+            done = finished(cell, execution.out)
+            if done is None and on_cell:
+                on_cell(cell, todo, jobs)
+            return done or _run_alone(cell, execution, jobs, start(), progress, wait=wait)
 
         outcomes = list(_in_turn(cells, settle, execution.wait, on_outcome, on_busy))
     return [outcome for _, outcome in sorted(outcomes, key=lambda each: each[0])]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .durations import duration
 from .options import json_option, make_run_options, quick_words, run_options
 
 if TYPE_CHECKING:
@@ -119,15 +120,9 @@ def _taken(todo: list[Estimate], jobs: int) -> str:
         f"(workers come on top) and {disk / 10**6:.0f} MB of images on disk; "
     )
     if untimed == 0:
-        return text + f"about {_time(seconds)}"
-    known = f"at least {_time(seconds)}, and " if seconds else ""
+        return text + f"about {duration(seconds)}"
+    known = f"at least {duration(seconds)}, and " if seconds else ""
     return text + f"{known}{untimed} tasks of kinds that nothing in this folder has timed yet"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _cells(count: int) -> str:

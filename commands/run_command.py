@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def command(**values: Any) -> int:
         from .plan_command import show_plan
 
         return show_plan(values)
-    from ..benchmark.run import Execution, run
+    from ..benchmark.run import STORE_FOLDER, Execution, run
+    from ..benchmark.storage.store import Store
     from ..reports.board.page import update_board
     from ..reports.leaderboard.table import records_json
     from ..reports.leaderboard.terminal import print_impaired, print_outcomes
@@ -62,7 +64,12 @@ def command(**values: Any) -> int:
     left_out: list[str] = []
     with Bars(values["quiet"] or values["as_json"]) as bars:
         outcomes = run(
-            make_run_options(values), execution, bars, prepare_progress=bars.prepare, on_busy=left_out.append
+            make_run_options(values),
+            execution,
+            bars,
+            prepare_progress=bars.prepare,
+            on_busy=left_out.append,
+            on_cell=partial(bars.cell, Store(execution.out / STORE_FOLDER)),
         )
     board: Path = update_board(values["out"], notice=bars.note, reference=values["reference"])
     if values["as_json"]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from ...weights.files import offline, status
-from ..storage.journal import Timing
+from ..storage.journal import Timing, read_timings
 from ..storage.store import Store
 from .cell_tasks import LOOK_WEIGHTS, Tasks
 from .cells import Cell
@@ -75,6 +75,40 @@ def _can_look() -> bool:
     return state == "ready" or (state == "absent" and not offline())
 
 
+class Ahead:
+    """What cells still take, asked for again and again while they are worked on.
+
+    Args:
+        cells: that are to be done.
+        store: of the results folder.
+        jobs: worker processes.
+    """
+
+    def __init__(self, cells: Sequence[Cell], store: Store, jobs: int) -> None:
+        planned = (task for cell in cells for tasks in planned_tasks(cell).values() for task in tasks)
+        self._tasks = list({task.digest: task for task in planned}.values())  # cells share the work on originals
+        self._store, self._jobs, self._done = store, jobs, 0
+
+    def look(self) -> tuple[int, int, float, int]:
+        """Tasks done, tasks in all, seconds left of those of a kind that was timed, and how many others are left.
+
+        The seconds leave out scoring and, where there are any, attackers.
+        """
+        total, self._tasks = len(self._tasks), [each for each in self._tasks if not self._store.has(each.digest)]
+        self._done += total - len(self._tasks)
+        seconds, untimed = _time_of(self._tasks, _typical(read_timings(self._store)))
+        return self._done, self._done + len(self._tasks), seconds / self._jobs, untimed
+
+
+def _time_of(tasks: Iterable[Task], typical: Mapping[tuple[str, str], float]) -> tuple[float, int]:
+    """Seconds of one core of the tasks whose kind was timed, and how many others there are."""
+    seconds, untimed = 0.0, 0
+    for task in tasks:
+        known = typical.get(task.kind)
+        seconds, untimed = (seconds, untimed + 1) if known is None else (seconds + known * task.pairs, untimed)
+    return seconds, untimed
+
+
 def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
     """What a cell will take.
 
@@ -85,11 +119,7 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
     """
     groups = planned_tasks(cell)
     todo = {name: [each for each in tasks if not store.has(each.digest)] for name, tasks in groups.items()}
-    typical = _typical(journal)
-    seconds, untimed = 0.0, 0
-    for task in (each for tasks in todo.values() for each in tasks):
-        known = typical.get(task.kind)
-        seconds, untimed = (seconds, untimed + 1) if known is None else (seconds + known * task.pairs, untimed)
+    seconds, untimed = _time_of((each for tasks in todo.values() for each in tasks), _typical(journal))
     originals, versions = len(cell.samples), len(groups["de-identify"])
     matrices = 4 * (originals**2 + versions * originals + versions**2)
     return Estimate(
