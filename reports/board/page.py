@@ -20,7 +20,7 @@ from ...benchmark.records.record import FILE_NAME, RunRecord, find_records, reco
 from ...benchmark.storage.lock import Notice, hold
 from ...benchmark.storage.store import save_file
 from ...benchmark.submission.signature import Signer
-from ...benchmark.submission.stamp import STAMP_NAME, Stamp, load_stamp
+from ...benchmark.submission.stamp import STAMP_NAME, STAMP_SIGNATURE_NAME, Stamp, load_stamp
 from ..leaderboard.merging import merged
 from ..leaderboard.originals import on_originals
 from ..leaderboard.reference import REFERENCE, beside, nowhere
@@ -84,7 +84,7 @@ def _sources_mark(results: Path, reference: bool) -> str:
     """The line at the end of a board of everything that lies in the folder."""
     found = hashlib.sha256(f"{__version__} {reference}".encode())
     for path in find_records(results):
-        beside = [path.with_name(STAMP_NAME), *sorted(path.parent.glob("previews/*"))]
+        beside = [*map(path.with_name, (STAMP_NAME, STAMP_SIGNATURE_NAME)), *sorted(path.parent.glob("previews/*"))]
         state = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in beside if each.is_file()]
         found.update(json.dumps([str(path.relative_to(results)), state]).encode())
         found.update(path.read_bytes())
