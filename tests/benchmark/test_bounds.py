@@ -33,10 +33,8 @@ def test_memory_has_an_end_and_comes_back() -> None:
 
 
 def test_time_has_an_end() -> None:
-    until = time.monotonic() + 30
     with pytest.raises(TooMuch, match=r"longer than 0\.2 s"), bounded(seconds=0.2):
-        while time.monotonic() < until:
-            pass
+        time.sleep(30)
 
 
 def header(width: int, height: int) -> bytes:
