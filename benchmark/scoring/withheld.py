@@ -42,11 +42,25 @@ def withhold(values: Values, failures: Sequence[Failure], protocol: Protocol) ->
                 metric=value.metric, recognizer=value.recognizer, value=None, n=0, reason=reason
             )
             values.replicates.pop((value.metric, value.recognizer or ""), None)
+        elif value.value is None and (pairs := _bad_pairs(value, failures)) is not None:
+            values.values[index] = value.model_copy(update={"reason": f"{value.reason}; {pairs}"})
     values.curves[:] = [
         each
         for each in values.curves
         if not any(_takes(crash, _METRIC_OF_CURVE[each.name], each.recognizer, protocol) for crash in crashes)
     ]
+
+
+def _bad_pairs(value: Value, failures: Sequence[Failure]) -> Failure | None:
+    """Pairs without a proper distance by a number's recogniser, which may be all that it would have been made of."""
+    return next(
+        (
+            each
+            for each in failures
+            if each.stage == Stage.COMPARE.value and each.outcome != "crashed" and each.by == value.recognizer
+        ),
+        None,
+    )
 
 
 _METRIC_OF_CURVE = {

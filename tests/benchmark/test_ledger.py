@@ -119,6 +119,15 @@ def test_bad_pairs_are_named_and_cost_themselves(toy_options, tmp_path: Path, fa
     assert not record.complete
 
 
+def test_a_number_that_no_proper_distance_is_left_for_says_so(toy_options, tmp_path: Path) -> None:
+    record = run_one(toy_options("identity", recognizers=(recognizer("no distances"),)), tmp_path / "out").record
+    name = spec_of(record)
+    assert set(numbers(record, name).values()) == {None}
+    for each in record.values:
+        if each.recognizer == name:
+            assert "distances are not finite (" in (each.reason or ""), each.metric
+
+
 def test_an_analyzer_that_crashes_on_originals_leaves_no_number(toy_options, tmp_path: Path) -> None:
     record = run_one(toy_options("identity", analyzer=f"{FAULTY}:FaultyAnalyzer"), tmp_path / "out").record
     assert 0 < record.counts.skipped < 18
