@@ -95,9 +95,12 @@ def run(
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
             done = finished(cell, execution.out)
-            if done is None and on_cell:
+            if done is not None:
+                return done
+            started = start()  # fetches networks, which are stages then
+            if on_cell:
                 on_cell(cell, todo, jobs)
-            return done or _run_alone(cell, execution, jobs, start(), progress, wait=wait)
+            return _run_alone(cell, execution, jobs, started, progress, wait=wait)
 
         outcomes = list(_in_turn(cells, settle, execution.wait, on_outcome, on_busy))
     return [outcome for _, outcome in sorted(outcomes, key=lambda each: each[0])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,22 +87,18 @@ def _row_data(cell: Cell, done: bool, found: Estimate) -> dict[str, Any]:
 
 
 def _print(rows: list[Row], jobs: int, protocol: str) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from .data_tables import dataset_lines
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("method", "dataset", "state", *rows[0][2].stages):
-        table.add_column(heading, overflow="fold")
-    for cell, done, found in rows:
-        cells = (f"{stored}/{total}" for total, stored in found.stages.values())
-        names = (escape(cell.method.resolved.text), escape(cell.dataset.spec))
-        table.add_row(*names, "finished" if done else "to do", *cells)
     console = Console()
-    console.print(table)
+    for cell, done, found in rows:
+        name = f"{cell.method.resolved.text} on {cell.dataset.spec}: {'finished' if done else 'to do'}"
+        console.print(name, highlight=False, markup=False, soft_wrap=True)
+        counts = (f"{stage} {stored}/{total}" for stage, (total, stored) in found.stages.items() if total)
+        for line in _lines(counts, console.width - 2):
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"{_cells(len(rows))}, {sum(done for _, done, _ in rows)} finished")
     for line in dataset_lines(cell.dataset for cell, _, _ in rows):
         console.print(escape(line), soft_wrap=True)
@@ -108,6 +106,12 @@ def _print(rows: list[Row], jobs: int, protocol: str) -> None:
     todo = [found for _, done, found in rows if not done]
     if todo:
         console.print(_taken(todo, jobs))
+
+
+def _lines(parts: Iterable[str], width: int) -> list[str]:
+    """The parts joined by commas in lines that break between parts only."""
+    glued = ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrap(glued, width)]
 
 
 def _taken(todo: list[Estimate], jobs: int) -> str:

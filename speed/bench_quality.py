@@ -23,7 +23,8 @@ from rich.table import Table
 
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
 from deid_bench.benchmark.metrics.quality.networks import inception
-from deid_bench.benchmark.metrics.quality.perceptual import lpips, lpips_variants
+from deid_bench.benchmark.metrics.quality.perceptual import look, lpips, lpips_variants
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.weights import files as weights
 from deid_bench.weights.torchvision import fit_torchvision
 
@@ -87,6 +88,17 @@ class Reference:
         with torch.inference_mode():
             return {f"lpips_{net}": self.models[net](x, y).item()}
 
+    def default_run(self, a: U8Array, b: U8Array) -> Values:
+        """What a default run measures, one thing at a time: AlexNet's features need a pass of each image."""
+        import torch
+
+        model, found = self.models["alex"], self.pixels(a, b) | self.perceptual(a, b, "alex")
+        with torch.inference_mode():
+            for name, image in (("original", a), ("changed", b)):
+                x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+                found[name] = model.net(model.scaling_layer(x))[-1].double().mean().item()
+        return found
+
     def all(self, a: U8Array, b: U8Array) -> Values:
         return self.pixels(a, b) | self.perceptual(a, b, "alex") | self.perceptual(a, b, "vgg")
 
@@ -95,6 +107,15 @@ def own(a: U8Array, b: U8Array, nets: Sequence[Any] = ("alex", "vgg")) -> Values
     """The project's values that the reference has too."""
     found = image_quality(a, b, nets=nets)
     return {name: value for name, value in found.items() if isinstance(value, float) and "region" not in name}
+
+
+def own_default_run(a: U8Array, b: U8Array) -> Values:
+    """As the stages `measure` and `look` do it."""
+    found = look(a, b)
+    if isinstance(found, Undefined):
+        raise SystemExit(found.reason)
+    seen = {"lpips_alex": found.value, "original": found.original.mean(), "changed": found.changed.mean()}
+    return own(a, b, ()) | {name: float(value) for name, value in seen.items()}
 
 
 def own_perceptual(a: U8Array, b: U8Array, net: Any) -> Values:
@@ -124,7 +145,7 @@ def paired(
     return statistics.median(mine_s), statistics.median(theirs_s), ratio, worst
 
 
-def table_for(threads: int, images: int, reference: Reference) -> Table:
+def table_for(threads: int, images: int, reference: Reference, default_alone: bool) -> Table:
     """One row for what changes and one column for what is computed."""
     import torch
 
@@ -136,6 +157,7 @@ def table_for(threads: int, images: int, reference: Reference) -> Table:
     for label, palm_only in (("palm square", True), ("whole image", False)):
         pairs = [make_pair(seed, palm_only=palm_only) for seed in range(images)]
         rows: list[tuple[str, Callable[..., Values], Callable[..., Values]]] = [
+            ("a default run's", own_default_run, reference.default_run),
             ("all", own, reference.all),
             ("PSNR, SSIM, MS-SSIM", lambda a, b: own(a, b, ()), reference.pixels),
             (
@@ -144,7 +166,7 @@ def table_for(threads: int, images: int, reference: Reference) -> Table:
                 lambda a, b: reference.perceptual(a, b, "alex"),
             ),
         ]
-        for metrics, ours, theirs in rows:
+        for metrics, ours, theirs in rows[:1] if default_alone else rows:
             mine, other, ratio, worst = paired(pairs, ours, theirs)
             table.add_row(label, metrics, f"{1 / mine:.2f}", f"{1 / other:.2f}", f"{ratio:.2f}", f"{worst:.1e}")
     return table
@@ -217,11 +239,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of the quality metrics.")
     parser.add_argument("--images", type=int, default=20, help="pairs of every row (default 20)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of the second table")
+    parser.add_argument("--default-run", action="store_true", help="what a default run measures alone")
     options = parser.parse_args()
     console = Console()
     reference = Reference()
     for threads in sorted({1, options.threads}):
-        console.print(table_for(threads, options.images, reference))
+        console.print(table_for(threads, options.images, reference, options.default_run))
+        if options.default_run:
+            continue
         console.print(variants_row(4, reference))
         console.print(inception_row(options.images))
 

@@ -182,6 +182,11 @@ def test_plan_counts_without_working(results: Path, capsys, tmp_path: Path) -> N
     (row,) = json.loads(out)["rows"]
     assert row["finished"] is True
     assert row["stages"]["de-identify"] == {"tasks": 18, "stored": 18}
+    _, out, _ = call(capsys, *arguments)
+    assert "toy_noise on toy-hands" in out
+    assert ": finished" in out
+    assert "analyze originals 18/18, de-identify 18/18, analyze de-identified 18/18,\n" in out  # no word is broken
+    assert max(map(len, out.splitlines()[1:3])) <= 80
     arguments[arguments.index("toy_noise")] = "toy_noise:strength=10"
     code, out, _ = call(capsys, *arguments, "--json")
     (row,) = json.loads(out)["rows"]
