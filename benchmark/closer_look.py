@@ -5,7 +5,6 @@ regions, the paper's own evaluation and the analyzer's noise floor.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -61,9 +60,12 @@ def bring_networks(cells: Sequence[Cell], notice: Callable[[str], None] | None =
     for name in dict.fromkeys(name for cell in cells for name in WANTED[cell.quality]):
         if find(name) is None:
             if notice:
-                notice(f"fetching weight file {name}, once: {spec(name).description}")
-            with suppress(WeightsError):
+                notice(f"fetching {name}: {spec(name).description}")
+            try:
                 fetch(name)
+            except WeightsError:
+                if notice:
+                    notice(f"{name} cannot be had now; the run goes on without its numbers")
 
 
 def at_hand(quality: Quality) -> dict[str, str]:

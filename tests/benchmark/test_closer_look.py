@@ -153,7 +153,8 @@ def test_what_a_run_would_like_is_fetched_once_and_its_absence_stops_nothing(
     cells = [SimpleNamespace(quality="basic")] * 3
     closer_look.bring_networks(cells, notes.append)
     assert asked == ["lpips-alex", "fid-inception"]
-    assert len(notes) == 2
+    assert len(notes) == 4
+    assert notes[1] == "lpips-alex cannot be had now; the run goes on without its numbers"
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     closer_look.bring_networks(cells)
     assert len(asked) == 2

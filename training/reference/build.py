@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reference-results"), help="results folder")
     parser.add_argument("--method", action="append", default=[], help="these alone (default: all)")
     parser.add_argument("--dataset", action="append", default=[], help="these alone (default: the protocol's)")
-    parser.add_argument("--protocol", action="append", default=[], help=f"default: {DEFAULT_PROTOCOL} and face/1.0")
+    parser.add_argument("--protocol", action="append", default=[], help=f"default: {DEFAULT_PROTOCOL} and face/1.1")
     parser.add_argument("--check", action="store_true", help="name the rows that no longer hold, and stop")
     options: Any = parser.parse_args()
     if options.check:
@@ -48,7 +48,7 @@ def main() -> None:
             print(f"{each.method.spec} on {each.dataset.spec}, {each.protocol.id}: no longer holds")
         raise SystemExit(1 if stale else 0)
     made: list[RunRecord] = []
-    for protocol in options.protocol or (DEFAULT_PROTOCOL, "face/1.0"):
+    for protocol in options.protocol or (DEFAULT_PROTOCOL, "face/1.1"):
         methods = options.method or (FACES if protocol.startswith("face") else PALMS)
         execution = Execution(options.out, "process")
         words = {"protocol": protocol, "attacks": "none"} | ({"dataset": options.dataset} if options.dataset else {})
