@@ -53,7 +53,7 @@ class FineTuned:
         reads="layer",
     )
 
-    def __init__(self, epochs: int = 40) -> None:
+    def __init__(self, epochs: int = 80) -> None:
         if not 1 <= epochs <= 1000:
             raise ValueError(f"expected epochs to be 1..1000, got {epochs}")
         self.epochs = int(epochs)

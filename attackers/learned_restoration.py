@@ -30,7 +30,7 @@ WIDTHS = (16, 32, 64)
 BATCH, STEP = 16, 2e-3
 UNCHANGED = 4
 """One in so many windows shows an original, which has to stay as it is."""
-HELD_OUT, LEAST_PEOPLE, PATIENCE = 0.2, 10, 4
+HELD_OUT, LEAST_PEOPLE, PATIENCE = 0.2, 10, 8
 
 
 class LearnedRestoration:
@@ -59,7 +59,7 @@ class LearnedRestoration:
         learns=True,
     )
 
-    def __init__(self, epochs: int = 24) -> None:
+    def __init__(self, epochs: int = 60) -> None:
         if not 1 <= epochs <= 1000:
             raise ValueError(f"expected epochs to be 1..1000, got {epochs}")
         self.epochs = int(epochs)

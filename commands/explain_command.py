@@ -84,7 +84,10 @@ def _explain_attacks(chosen: list[Attack], as_json: bool) -> int:
         click.echo(_wrapped(each.knows, "  ", "  "))
         slots = {"gallery": each.gallery, "probe": each.probe, "recogniser": each.recognizer, "pooling": each.pooling}
         facts = {name: ", ".join(values) for name, values in slots.items()}
+        if each.own:
+            facts |= dict.fromkeys(("probe", "recogniser"), "what the method's info.attacks names")
         facts["controls"] = ", ".join(each.controls) or "none"
+        facts["tried under"] = f"--attacks {each.level}"
         if each.stronger_than:
             facts["knows more than"] = ", ".join(each.stronger_than)
         _show_facts(facts, 16)
