@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.values import Undefined
-from .uncertainty import LEVEL, Interval, People
+from .uncertainty import LEVEL, Interval, People, Replicates
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +74,21 @@ class Paired:
             group = np.arange(d.size) % MAX_PEOPLE
             d, w = _summed(d, group), _summed(w, group)
         return Paired(d, w, share)
+
+    @staticmethod
+    def by_leaving_out(found: Replicates) -> Paired | None:
+        """A difference of numbers that are no means, as if it were one: what each person changes who is left out.
+
+        Pseudo-values of the jackknife (Tukey, 1958), moved so that they sum up to the difference.
+
+        Returns:
+            None where somebody's absence leaves no number.
+        """
+        left, people = found.left_out, found.left_out.size
+        if people < 2 or not np.isfinite(left).all():
+            return None
+        pull = (people - 1) * (left.mean() - left)
+        return Paired((found.estimate + pull) / people, np.full(people, 1 / people), False)
 
     @property
     def value(self) -> float:

@@ -39,7 +39,7 @@ class Interval:
     level: float
     """Nominal probability of holding the true value, 0..1."""
     method: str
-    """`bootstrap-t-bca`, `wilson-clustered` or `wilson`."""
+    """`bootstrap-t-bca`, `wilson-clustered` or `wilson`; of a difference also `sign-flips`, or both by `+`."""
     resamples: int
     """Resamples behind it; 0 when none were needed."""
 

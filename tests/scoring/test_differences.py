@@ -17,6 +17,7 @@ from scipy.stats import permutation_test
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.statistics.bootstrap_replicates import share_replicates
 from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
+from deid_bench.benchmark.statistics.comparison import difference
 from deid_bench.benchmark.statistics.sign_flips import EXACT_UP_TO, Paired, confidence, p_value, step_down
 from deid_bench.benchmark.statistics.standings import RankRange, rank_ranges, standings
 from deid_bench.benchmark.statistics.uncertainty import (
@@ -31,18 +32,18 @@ from deid_bench.benchmark.statistics.uncertainty import (
 )
 
 
-def _load_study() -> Any:
-    path = Path(__file__).with_name("difference_study.py")
-    spec = importlib.util.spec_from_file_location("difference_study", path)
+def _load_study(name: str) -> Any:
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["difference_study"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-STUDY = _load_study()
+STUDY, DISTANCES = _load_study("difference_study"), _load_study("distance_study")
 CASES, study = STUDY.CASES, STUDY.study
 
 
@@ -137,6 +138,40 @@ def test_intervals_hold_and_equal_methods_are_not_told_apart(case) -> None:
     assert found.contradictions == 0
     if case.truth == 0:
         assert found.apart <= 0.09
+
+
+@pytest.mark.parametrize("world", DISTANCES.WORLDS, ids=lambda world: world.name)
+def test_methods_that_do_the_same_are_not_told_apart_from_distances(world) -> None:
+    """Few rounds of the study: its table stands in docs/validation.md. In no round may p and interval disagree."""
+    assert DISTANCES.study(world, 12, 100, shares=False, resamples=200)["DIR"] <= 0.06
+    assert max(DISTANCES.study(world, 12, 20, shares=True).values()) <= 0.1
+
+
+def test_of_numbers_that_are_no_means_bootstrap_and_sign_flips_have_to_agree() -> None:
+    rng = np.random.default_rng(9)
+    draws = draw_clusters(20, 300, seed=3)
+    assert isinstance(draws, Draws)
+    values = rng.standard_t(2, (2, 20)) + np.array([[1.0], [0.0]])
+    first, second = (split_rows(draws.weights @ each / draws.weights.sum(axis=1), draws, 20) for each in values)
+    found = difference(first, second)
+    apart = Replicates(
+        first.estimate - second.estimate, first.resampled - second.resampled, first.left_out - second.left_out, 20
+    )
+    flipped = Paired.by_leaving_out(apart)
+    both = interval(apart), confidence(flipped)
+    assert (found.interval.low, found.interval.high) == (min(e.low for e in both), max(e.high for e in both))
+    assert found.p == max(bootstrap_p(apart), p_value(flipped))
+    assert found.interval.method == "bootstrap-t-bca+sign-flips"
+
+
+def test_what_each_person_changes_sums_up_to_the_difference() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.lognormal(size=30)
+    left = np.array([np.delete(values, each).mean() for each in range(30)])
+    found = Paired.by_leaving_out(Replicates(values.mean(), values, left, 30))
+    assert found is not None
+    assert found.difference == pytest.approx(values / 30)  # of a mean, the very contributions
+    assert Paired.by_leaving_out(Replicates(1.0, values, np.append(left[1:], np.nan), 30)) is None
 
 
 def methods_of(rates, people: int, seed: int = 0) -> dict[str, Replicates]:
