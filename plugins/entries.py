@@ -7,11 +7,13 @@ error while everything else goes on.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import inspect
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +21,8 @@ from typing import Any
 
 from .code import code_digest, is_stale
 from .data_files import contents
-from .isolation import no_end, output_on_stderr, own_folder, way_out
+from .failures import at_work, said
+from .isolation import no_end, output_on_stderr, own_folder
 from .kinds import CONTRACTS, Kind
 from .neighbours import forget, load_file
 from .specs import Binding, PluginError, Scalar, Spec, bind, parameters, suggest
@@ -75,12 +78,9 @@ class Entry:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
         try:
             with own_folder(), output_on_stderr(), no_end():
-                found: object = self._module()
-            for part in self.attribute.split("."):
-                found = getattr(found, part)
+                return functools.reduce(getattr, self.attribute.split("."), self._module())
         except (Exception, SystemExit) as error:
-            raise PluginError(f"{self.kind} {self.name!r} from {self.origin} is broken: {_said(error)}") from error
-        return found
+            raise PluginError(f"{self.kind} {self.name!r} from {self.origin} is broken: {said(error)}") from error
 
     @property
     def attribute(self) -> str:
@@ -100,16 +100,6 @@ class Entry:
 
     def _module(self) -> types.ModuleType:
         return load_file(self.file) if self.file else importlib.import_module(self.target.rpartition(":")[0])
-
-
-def _said(error: BaseException) -> str:
-    """An import's or a constructor's failure in half a sentence."""
-    if isinstance(error, SystemExit):
-        return way_out(error)
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, ModuleNotFoundError):
-        text += " (install it, put it beside the plug-in's file, or put its folder on PYTHONPATH)"
-    return text
 
 
 def _checked(entry: Entry, found: object) -> type[Any]:
@@ -205,6 +195,10 @@ class Resolved:
         target = f"{self.entry.file}:{self.entry.attribute}" if self.entry.file else self.name
         return PluginRef(self.entry.kind, Spec(target, self.binding.portable), self.source, self.ref_files)
 
+    def at_work(self) -> AbstractContextManager[None]:
+        """For code of the plug-in that runs outside of any task; see `failures.at_work`."""
+        return at_work(f"{self.entry.kind} {self.text}", ours=self.cls.__module__.startswith("deid_bench."))
+
     def fields(self) -> dict[str, Any]:
         """What identifies this plug-in's behaviour; goes into digests."""
         return {
@@ -228,8 +222,8 @@ class Resolved:
         except (Exception, SystemExit) as error:
             if getattr(error, "exit_code", None) is not None:
                 raise
-            said = str(error) if isinstance(error, TypeError | ValueError) and str(error) else _said(error)
-            raise PluginError(f"{self.text}: {said}") from error
+            why = str(error) if isinstance(error, TypeError | ValueError) and str(error) else said(error)
+            raise PluginError(f"{self.text}: {why}") from error
 
 
 # ------------------------------------------------------------------------------------------------ the registry
@@ -267,7 +261,7 @@ class Registry:
             with own_folder(), output_on_stderr(), no_end():
                 module = load_file(Path(path))
         except (Exception, SystemExit) as error:
-            raise PluginError(f"plug-in file {path} is broken: {_said(error)}") from error
+            raise PluginError(f"plug-in file {path} is broken: {said(error)}") from error
         found = list(_classes_in(module))
         if not found:
             raise PluginError(
@@ -289,8 +283,7 @@ class Registry:
             PluginError: there is none; the message names close ones.
         """
         if found := Spec(name).file:
-            path, cls = found
-            return Entry(kind, cls, f"{Path(path).resolve()}:{cls}", f"file {path}")
+            return Entry(kind, found[1], f"{Path(found[0]).resolve()}:{found[1]}", f"file {found[0]}")
         known = self.entries(kind)
         if name in known:
             return known[name]

@@ -74,12 +74,13 @@ def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[in
     """
     resolved = registry().resolve(Kind.DATASET, dataset_spec(spec))
     dataset: Dataset = resolved.create()
-    dataset.prepare(jobs, progress)
-    everything = tuple(dataset.samples())
-    check_samples(everything)
+    with resolved.at_work():
+        dataset.prepare(jobs, progress)
+        everything = tuple(dataset.samples())
+        check_samples(everything)
+        passed, names = dict(getattr(dataset, "ignored", {})), dict(getattr(dataset, "ignored_names", {}))
+        notes, label = [*getattr(dataset, "notes", ())], str(getattr(dataset, "label", ""))
     samples, copies = without_copies(everything)
-    passed, names = dict(getattr(dataset, "ignored", {})), dict(getattr(dataset, "ignored_names", {}))
-    notes = [*getattr(dataset, "notes", ())]
     if copies:
         passed[COPY] = len(copies)
         names[COPY] = tuple(f"{name} = {first}" for name, first in copies.items())
@@ -94,7 +95,7 @@ def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[in
         info=dataset.info,
         samples=samples,
         digest=manifest_digest(samples),
-        label=getattr(dataset, "label", ""),
+        label=label,
         passed_over=passed,
         passed_names=names,
         notes=tuple([*notes, narrow] if narrow else notes),

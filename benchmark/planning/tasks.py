@@ -187,14 +187,18 @@ class Plugin:
     def __init__(self, resolved: Resolved, weights: Mapping[str, str]) -> None:
         self.resolved = resolved
         cls = resolved.cls
-        self.weights = dict(cls.weight_hashes(resolved.params) if isinstance(cls, ChoosesWeights) else weights)
+        with resolved.at_work():
+            self.weights = dict(cls.weight_hashes(resolved.params) if isinstance(cls, ChoosesWeights) else weights)
         self.digest = digest({**resolved.fields(), "weights": self.weights})
 
     @property
     def knowledge(self) -> str:
         """What a method assumes to know: what it chooses (`ChoosesKnowledge`), else what its description says."""
         cls = self.resolved.cls
-        return str(cls.knowledge_of(self.resolved.params) if isinstance(cls, ChoosesKnowledge) else self.info.knowledge)
+        with self.resolved.at_work():
+            return str(
+                cls.knowledge_of(self.resolved.params) if isinstance(cls, ChoosesKnowledge) else self.info.knowledge
+            )
 
     @property
     def ref(self) -> PluginRef:

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deid_bench import cli
+from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
 from deid_bench.benchmark.stages.guard import Crash, guarded
@@ -212,21 +214,39 @@ def test_leaving_at_import_or_in_the_constructor_is_an_error(place: str, way: st
         run_one(toy_options(f"{tmp_path}/leaves.py:Talks"), tmp_path / "out")
 
 
-@pytest.mark.parametrize("way", ["sys.exit(0)", "os._exit(0)"])
-def test_a_command_that_a_plug_in_ends_says_so(way: str, tmp_path: Path) -> None:
-    """Where nothing else looks after plug-ins: here, while a dataset is listed."""
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("sys.exit(0)", "it called sys.exit(0)"),
+        ("os._exit(0)", "it called os._exit(0)"),
+        ("raise KeyError('left')", "KeyError: 'left'"),
+        ("return [1, 2]", "AttributeError"),
+        ("return None", "TypeError"),
+        ("print('listing'); raise Unspeakable", "Unspeakable"),
+    ],
+)
+def test_a_dataset_that_fails_while_it_is_listed_is_named(way: str, words: str, tmp_path: Path) -> None:
+    """No bug of ours, and no silence: 2 and one line."""
     (tmp_path / "leaves.py").write_text(
         "import os, sys\n"
         "from deid_bench.datasets.base import DatasetInfo\n"
+        "class Unspeakable(Exception):\n"
+        "    def __str__(self): raise RuntimeError\n"
         "class Leaves:\n"
         "    info = DatasetInfo('leaves', '1', 'palm', '', 'CC0-1.0', '')\n"
         "    def prepare(self, *_): pass\n"
         f"    def samples(self): {way}\n"
     )
-    command = [sys.executable, "-P", "-m", "deid_bench", "plan", "-m", "masking"]
-    command += ["-d", f"{tmp_path}/leaves.py:Leaves", "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, way in done.stderr) == (1, True), done
+    with pytest.raises(PluginError, match=re.escape(f"dataset leaves: {words}")):
+        load_dataset(f"{tmp_path}/leaves.py:Leaves", 0, 1, None)
+
+
+@pytest.mark.parametrize("end", [os._exit, sys.exit])
+def test_a_command_that_a_plug_in_ends_says_so(end, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """Where nothing else looks after plug-ins."""
+    monkeypatch.setattr(cli.cli, "main", lambda **_: (os._exit if end is not sys.exit else end)(0))
+    assert cli.main(["list"]) == 1
+    assert f"{'sys.exit' if end is sys.exit else 'os._exit'}(0)" in capsys.readouterr().err
 
 
 def test_children_end_themselves() -> None:

@@ -131,7 +131,13 @@ def vast(path: Path, number: int) -> str:
     return f"larger than {MAX_BYTES // 10**6} MB"
 
 
+def outside(path: Path, number: int) -> str:
+    put(path.parents[1] / f"{number}.png", seed=100 + number)
+    return "outside a sub-folder"
+
+
 KINDS = [
+    outside,
     fifo,
     unix_socket,
     broken_link,

@@ -1,0 +1,42 @@
+"""A plug-in that fails outside of any task: said in half a sentence, and never a bug of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .isolation import no_end, output_on_stderr, own_folder, way_out
+from .specs import PluginError
+
+
+def said(error: BaseException) -> str:
+    """An import's, a constructor's or a call's failure in half a sentence."""
+    if isinstance(error, SystemExit):
+        return way_out(error)
+    try:
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    except Exception:  # it cannot even say what it is about
+        text = type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        text += " (install it, put it beside the plug-in's file, or put its folder on PYTHONPATH)"
+    return text
+
+
+@contextmanager
+def at_work(name: str, *, ours: bool) -> Iterator[None]:
+    """For code of a plug-in that runs outside of any task: in its own state, and a failure is its own.
+
+    Args:
+        name: of the plug-in.
+        ours: it ships with deid-bench, so that what nobody has foreseen is a bug of ours.
+
+    Raises:
+        PluginError: it failed; errors that say what is missing come through as they are.
+    """
+    try:
+        with own_folder(), output_on_stderr(), no_end():
+            yield
+    except (Exception, SystemExit) as error:
+        if (ours and isinstance(error, Exception)) or getattr(error, "exit_code", None) is not None:
+            raise
+        raise PluginError(f"{name}: {said(error)}") from error
