@@ -42,7 +42,7 @@ _COMMANDS = {
     "power": "Say how many people and images a study takes, from a pilot run.",
     "pack": "Pack records, distances and sample images into a submission.",
     "verify": "Check a submission: compute its numbers, and some of its images, anew.",
-    "figures": "Draw the papers' figures from records, as PDF and SVG.",
+    "figures": "Draw the papers' figures from records, as PDF, SVG and PNG.",
     "tables": "Write the papers' tables, printed numbers beside measured ones.",
     "board": "Write one offline HTML leaderboard from records.",
     "site": "Write a static leaderboard with a page for each row, method and dataset.",

@@ -18,7 +18,7 @@ _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
 @click.option("--figure", "-f", "figures", multiple=True, type=click.Choice([*_NAMES, "all"]),
               help="Repeatable.  [default: all that can be drawn]")  # fmt: skip
 @click.option(
-    "--format", "formats", default="pdf,svg", show_default=True, metavar="pdf,svg", help="One of them or both."
+    "--format", "formats", default="pdf,svg,png", show_default=True, metavar="pdf,svg,png", help="Any of them."
 )
 @click.option("--width", type=click.Choice(["column", "text", "full"]), default="column", show_default=True,
               help="3.5, 5.2 or 7.16 inches.")  # fmt: skip
@@ -28,8 +28,8 @@ _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
               help="With these recognizers only. Repeatable.")  # fmt: skip
 @click.option("--metric", "metrics", multiple=True, metavar="NAME",
               help="Panels of sweeps. Repeatable.  [default: rr, dir, rank1_without_source, ssim]")  # fmt: skip
-@click.option("--x", default="rr_cross", show_default=True, metavar="NAME", help="Metric across in Pareto plots.")
-@click.option("--y", default="ssim", show_default=True, metavar="NAME", help="Metric upwards in Pareto plots.")
+@click.option("--x", default="ssim", show_default=True, metavar="NAME", help="Metric across in Pareto plots.")
+@click.option("--y", default="rr_cross", show_default=True, metavar="NAME", help="Metric upwards in Pareto plots.")
 @click.option("--images", type=click.Choice(["previews", "store"]), default="previews", show_default=True,
               help="Where grids take images from: small ones beside the records, or the results folder.")  # fmt: skip
 @click.option(
@@ -38,7 +38,7 @@ _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
 @click.option("--versions", type=click.IntRange(1, 100), default=1, show_default=True,
               help="De-identified versions of each original in grids; more than 1 needs --images store.")  # fmt: skip
 def command(results: tuple[Path, ...], out: Path, figures: tuple[str, ...], formats: str, **values: Any) -> int:
-    """Draw the papers' figures from records: vector PDF and SVG, the same bytes for the same records.
+    """Draw the papers' figures from records: PDF, SVG and PNG, and a caption (.txt) beside each.
 
     \b
     distributions  genuine, impostor, original and de-identified, versions of one image
@@ -55,14 +55,14 @@ def command(results: tuple[Path, ...], out: Path, figures: tuple[str, ...], form
     from ..reports.figures.catalogue import Options, write_figures
 
     kinds = tuple(dict.fromkeys(each.strip().lower() for each in formats.split(",")))
-    if not set(kinds) <= {"pdf", "svg"}:
-        raise click.BadParameter(f"expected pdf, svg or pdf,svg, got {formats!r}", param_hint="--format")
+    if not set(kinds) <= {"pdf", "svg", "png"}:
+        raise click.BadParameter(f"expected some of pdf,svg,png, got {formats!r}", param_hint="--format")
     if values["versions"] > 1 and values["images"] == "previews":
         raise click.UsageError("previews hold one version of each original; add --images store")
     named = () if "all" in figures else tuple(dict.fromkeys(figures))
     chosen = {key: value for key, value in values.items() if value != ()} | {"figures": named, "formats": kinds}
     written = write_figures(results, out, Options(**chosen))
-    for path in written.files:
+    for path in (*written.files, *written.captions):
         click.echo(path)
     for name, text in written.notes:
         click.secho(f"{name}: {text}", fg="yellow", err=True)

@@ -12,6 +12,7 @@ from ...benchmark.metrics.values import Undefined
 from ...benchmark.storage.store import save_file
 from . import cmc, det, distributions, grid, ladder, pareto, sweep
 from .axes import check_metric
+from .captions import caption
 from .data import Entry, Group, load_entries
 from .grid_images import Case, from_previews, from_store
 from .style import Format, Width, drawing, save
@@ -35,7 +36,7 @@ class Options:
 
     figures: tuple[str, ...] = ()
     """Names; empty: all that can be drawn."""
-    formats: tuple[Format, ...] = ("pdf", "svg")
+    formats: tuple[Format, ...] = ("pdf", "svg", "png")
     width: Width = "column"
     methods: tuple[str, ...] = ()
     recognizers: tuple[str, ...] = ()
@@ -64,6 +65,8 @@ class Job:
     draw: Callable[[], Figure | Undefined]
     note: str = ""
     """What is to be known about it."""
+    recognizers: tuple[str, ...] = ()
+    """That it is drawn with."""
 
 
 @dataclass(slots=True)
@@ -71,6 +74,8 @@ class Written:
     """What became of it."""
 
     files: list[Path] = field(default_factory=list)
+    captions: list[Path] = field(default_factory=list)
+    """One text file for each figure."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Figures that could not be drawn, and why."""
     notes: list[tuple[str, str]] = field(default_factory=list)
@@ -127,13 +132,16 @@ def _carry_out(job: Job, output: Path, options: Options, taken: set[str], writte
         path = output / f"{stem}.{suffix}"
         save_file(path, data)
         written.files.append(path)
+    path = output / f"{stem}.txt"
+    save_file(path, caption(job.parts[0], job.entries, job.recognizers).encode())
+    written.captions.append(path)
     if job.note:
         written.notes.append((stem, job.note))
 
 
 def file_stem(parts: Sequence[str], taken: set[str]) -> str:
     """A name that every file system takes; parts that come out alike are numbered."""
-    plain = ["".join(each if each.isascii() and (each.isalnum() or each in "._+=") else "-" for each in part[:200])
+    plain = ["".join(each if each.isascii() and (each.isalnum() or each in "._+") else "-" for each in part[:200])
              .strip("-.")[:48] or "x" for part in parts]  # fmt: skip
     stem = "__".join(plain)
     names = (stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3)))
@@ -177,7 +185,7 @@ def _curves(
             entries, note = _first(group.entries)
             for recognizer in options.chosen(group):
                 parts = (name, *_place(group), recognizer)
-                yield Job(parts, entries, partial(draw, entries, recognizer, options.width), note)
+                yield Job(parts, entries, partial(draw, entries, recognizer, options.width), note, (recognizer,))
 
     return jobs
 
@@ -193,8 +201,9 @@ def _sweeps(groups: Sequence[Group], options: Options) -> Iterator[Job]:
             why = Undefined("no method was run with two values of a parameter, all others being equal")
             yield _refused(("sweep", *_place(group)), group, why)
         for each in found:
-            draw = partial(sweep.figure, each, options.chosen(group), options.width, options.metrics)
-            yield Job(("sweep", *_place(group), each.method, each.parameter), each.entries, draw)
+            shown = tuple(options.chosen(group))
+            draw = partial(sweep.figure, each, shown, options.width, options.metrics)
+            yield Job(("sweep", *_place(group), each.method, each.parameter), each.entries, draw, "", shown)
 
 
 def _distributions(groups: Sequence[Group], options: Options) -> Iterator[Job]:
@@ -229,7 +238,7 @@ def _distribution_jobs(
         number = [str(start // across + 1)] if len(shown) > across else []
         entries = tuple(each.entry for each in part)
         draw = partial(distributions.figure, part, names, options.width)
-        yield Job(("distributions", what, protocol, *number), entries, draw)
+        yield Job(("distributions", what, protocol, *number), entries, draw, "", tuple(names))
 
 
 def _grids(groups: Sequence[Group], options: Options) -> Iterator[Job]:

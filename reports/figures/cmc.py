@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Curve
-from .data import Entry
-from .style import Stroke, Width, legend_below, side_by_side
+from .data import Entry, clean_label
+from .style import FAINT, Stroke, Width, legend_below, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
 
     drawn, axes = side_by_side(len(shown), width, 2.0)
     for axis, (name, metric, heading) in zip(axes, shown, strict=True):
-        axis.set_title(heading)
+        axis.set_title(f"{clean_label(recognizer)}, {heading}")
         for index, (entry, curve) in enumerate(zip(entries, curves[name], strict=True)):
             if curve is not None:
                 _draw(axis, entry, curve, metric, index)
@@ -79,4 +79,5 @@ def _add_legend(drawn: Figure, entries: Sequence[Entry], width: Width) -> None:
         Line2D([], [], color=each.colour, linestyle=each.dashes, marker=each.marker, markeredgewidth=0)
         for each in strokes
     ]
-    legend_below(drawn, handles, [each.label for each in entries], width)
+    handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
+    legend_below(drawn, handles, [*(each.label for each in entries), "95 % interval of rank 1"], width)

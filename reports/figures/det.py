@@ -87,28 +87,34 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
     drawn, axes = side_by_side(len(shown), width, 2.5)
     everything = [originals, *(each for side in shown for each in lines[side[0]] if isinstance(each, Line))]
     for axis, (kind, _, heading) in zip(axes, shown, strict=True):
-        axis.set_title(heading)
+        axis.set_title(f"{clean_label(recognizer)}, {heading}")
         _draw(axis, originals, None)
         for index, line in enumerate(lines[kind]):
             if isinstance(line, Line):
-                _draw(axis, line, Stroke.number(index), 0.035 * (index - (len(usable) - 1) / 2))
+                _draw(axis, line, Stroke.number(index), index, len(usable))
         _finish(axis, everything)
     _add_legend(drawn, usable, width)
     return drawn
 
 
-def _draw(axis: Axes, line: Line, stroke: Stroke | None, aside: float = 0.0) -> None:
-    """A curve, the threshold on it, and the interval there, a little aside of what others draw."""
+def _draw(axis: Axes, line: Line, stroke: Stroke | None, index: int = 0, count: int = 1) -> None:
+    """A curve, the threshold on it, and the interval there, a little aside of what others draw.
+
+    At an FMR of 0 all marks would lie on the axis: there they stand beside each other.
+    """
     x, y = drawn_points(line)
     colour = stroke.colour if stroke else INK
     axis.plot(x, y, color=colour, linestyle=stroke.dashes if stroke else "-", linewidth=1.1 if stroke else 1.4)
     if line.at is None:
         return
     across, up = float(probit(line.at[0], line.finest[0])), float(probit(line.at[1], line.finest[1]))
+    at_zero = line.at[0] <= line.finest[0]
+    aside = 0.09 * (index + 1) if at_zero and stroke else 0.035 * (index - (count - 1) / 2)
     if line.interval is not None:
         ends = probit(np.clip([line.interval.low / 100, line.interval.high / 100], 0, 1), line.finest[1])
         axis.plot([across + aside] * 2, ends, color=colour, linewidth=0.9, marker="_", markersize=3.5)
-    axis.plot([across], [up], color=colour, marker=stroke.marker if stroke else "*", clip_on=False, zorder=3,
+    spot = across + aside if at_zero else across
+    axis.plot([spot], [up], color=colour, marker=stroke.marker if stroke else "*", clip_on=False, zorder=3,
               markersize=4 if stroke else 5.5, markeredgewidth=0)  # fmt: skip
 
 
@@ -135,4 +141,7 @@ def _add_legend(drawn: Figure, entries: Sequence[Entry], width: Width) -> None:
         Line2D([], [], color=each.colour, linestyle=each.dashes, marker=each.marker, markersize=4, markeredgewidth=0)
         for each in strokes
     ]
-    legend_below(drawn, handles, ["originals", *(each.label for each in entries)], width)
+    handles.append(Line2D([], [], color=FAINT, linewidth=0.9, marker="_", markersize=3.5))
+    handles.append(Line2D([], [], color=FAINT, linewidth=0.5))
+    names = ["originals", *(each.label for each in entries), "95 % interval at the EER's threshold", "equal errors"]
+    legend_below(drawn, handles, names, width)

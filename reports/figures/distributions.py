@@ -101,19 +101,17 @@ def _draw(axis: Axes, scores: RecognizerScores) -> None:
     low, high = float(min(each.min() for each in there)), float(max(each.max() for each in there))
     margin = 0.1 * (high - low) or 0.05
     grid = np.linspace(low - margin, high + margin, _POINTS)
-    peaks = []
-    for kind in KINDS:
-        values = by_kind[kind.name]
-        if not values.size:
-            continue
-        heights, edges = np.histogram(values, histogram_edges(values, low, high), density=True)
-        axis.stairs(heights, edges, fill=True, color=kind.colour, alpha=0.16, linewidth=0)
-        curve = density(values, grid)
-        axis.plot(grid, curve, color=kind.colour, linestyle=kind.dashes, linewidth=1.0)
-        peaks.append((kind.name, float(curve.max())))
-    # An image that is not changed lies in one place, and its peak would flatten all others.
+    there_too = [(kind, by_kind[kind.name]) for kind in KINDS if by_kind[kind.name].size]
+    curves = [density(values, grid) for _, values in there_too]
+    peaks = [(kind.name, float(curve.max())) for (kind, _), curve in zip(there_too, curves, strict=True)]
+    # An image that is not changed lies in one place, and its peak would flatten all others. What is cut off ends
+    # below the small print.
     lasting = [peak for name, peak in peaks if name in ("genuine", "impostor")] or [peak for _, peak in peaks]
     top = min(max(peak for _, peak in peaks), 1.6 * max(lasting))
+    for (kind, values), curve in zip(there_too, curves, strict=True):
+        heights, edges = np.histogram(values, histogram_edges(values, low, high), density=True)
+        axis.stairs(np.minimum(heights, top), edges, fill=True, color=kind.colour, alpha=0.16, linewidth=0)
+        axis.plot(grid, np.minimum(curve, top), color=kind.colour, linestyle=kind.dashes, linewidth=1.0)
     lines = statistics(scores)
     axis.set_ylim(0, top * (1.1 + 0.16 * len(lines)))
     axis.set_yticks([])

@@ -29,6 +29,8 @@ class Case:
     original: Image
     versions: tuple[tuple[Image, ...], ...]
     """One or more by entry, in the order of the entries."""
+    close: tuple[Image, tuple[Image, ...]] | None = None
+    """Palm or face from near by: of the original, and one by entry; None where a record has none."""
 
 
 def from_previews(group: Group, count: int) -> list[Case] | Undefined:
@@ -45,37 +47,50 @@ def from_previews(group: Group, count: int) -> list[Case] | Undefined:
         if not found:
             return Undefined(f"{entry.folder} has no previews; --images store takes the images from the results folder")
     cases = []
-    for original, _ in pairs[0]:
-        versions = tuple((each,) for each in (_version_of(original, shown) for shown in pairs) if each is not None)
-        if len(versions) == len(pairs):
-            cases.append(Case(original, versions))
+    for original, _, near in pairs[0]:
+        found = [each for each in (_version_of(original, shown) for shown in pairs) if each is not None]
+        if len(found) == len(pairs):
+            closer = [each[2] for each in found if each[2] is not None]
+            close = (near[0], tuple(each[1] for each in closer)) if near and len(closer) == len(pairs) else None
+            cases.append(Case(original, tuple((each[1],) for each in found), close))
     if not cases:
         return Undefined("the records' previews show no original in common; try --images store")
     return cases[:count]
 
 
-def _preview_pairs(folder: Path) -> list[tuple[Image, Image]]:
-    """(original, de-identified) from every preview; a file that is none is passed over."""
+_Pair = tuple[Image, Image]
+_Preview = tuple[Image, Image, _Pair | None]
+"""Original, de-identified, and both from near by."""
+
+
+def _preview_pairs(folder: Path) -> list[_Preview]:
+    """Every preview; a file that is none is passed over."""
+    found = []
+    for path in sorted((folder / "previews").glob("sample-*.jpg")):
+        pair = _halves(path)
+        if pair is not None:
+            found.append((*pair, _halves(path.with_name(path.name.replace("sample-", "closeup-")))))
+    return found
+
+
+def _halves(path: Path) -> _Pair | None:
     from PIL import Image as PilImage
 
-    pairs = []
-    for path in sorted((folder / "previews").glob("sample-*.jpg")):
-        try:
-            with PilImage.open(io.BytesIO(path.read_bytes()), formats=("JPEG",)) as picture:
-                if picture.width * picture.height > _LARGEST or picture.width % 2:
-                    continue
-                pixels = np.asarray(picture.convert("RGB"), dtype=np.uint8)
-        except (OSError, ValueError, SyntaxError):
-            continue
-        half = pixels.shape[1] // 2
-        pairs.append((pixels[:, :half], pixels[:, half:]))
-    return pairs
+    try:
+        with PilImage.open(io.BytesIO(path.read_bytes()), formats=("JPEG",)) as picture:
+            if picture.width * picture.height > _LARGEST or picture.width % 2:
+                return None
+            pixels = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError):
+        return None
+    half = pixels.shape[1] // 2
+    return pixels[:, :half], pixels[:, half:]
 
 
-def _version_of(original: Image, pairs: Sequence[tuple[Image, Image]]) -> Image | None:
-    for other, version in pairs:
-        if other.shape == original.shape and np.abs(other.astype(np.int16) - original).mean() < _SAME:
-            return version
+def _version_of(original: Image, previews: Sequence[_Preview]) -> _Preview | None:
+    for each in previews:
+        if each[0].shape == original.shape and np.abs(each[0].astype(np.int16) - original).mean() < _SAME:
+            return each
     return None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...benchmark.metrics.values import Undefined
 from ..leaderboard.attacks import Rung, rungs
-from .data import Entry
+from .data import Entry, clean_label
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
 
 if TYPE_CHECKING:
@@ -51,10 +51,12 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
                 labels.append(entry.label)
     axis.set_xticks(range(len(names)), names)
     axis.set_ylim(-3, 103)
+    axis.set_title(clean_label(recognizer))
     axis.set_ylabel("rank-1, %")
     axis.set_xlabel("attack")
     chance = 100.0 / max(1, drawn[0][0].record.dataset.identities)
-    axis.axhline(chance, color=FAINT, linewidth=0.6, linestyle=(0, (1, 1)))
+    handles.append(axis.axhline(chance, color=FAINT, linewidth=0.6, linestyle=(0, (1, 1))))
+    labels.append("chance")
     legend_below(made, handles, labels, width)
     return made
 

@@ -11,14 +11,15 @@ from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Value
 from ..leaderboard.direction import dominated
 from .axes import axis_label
-from .data import Entry
+from .data import Entry, clean_label
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DEFAULT_X = "rr_cross"
-DEFAULT_Y = "ssim"
+DEFAULT_X = "ssim"
+DEFAULT_Y = "rr_cross"
+"""As on the board: quality across, privacy upwards."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +87,7 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width, x: str, y: s
     for part, metric in ((axis.xaxis, x), (axis.yaxis, y)):
         if METRICS[metric].better == "lower":
             part.set_inverted(True)
+    axis.set_title(clean_label(recognizer))
     axis.set_xlabel(axis_label(x))
     axis.set_ylabel(axis_label(y))
     _add_legend(drawn, points, strokes, width)
@@ -127,4 +129,7 @@ def _add_legend(drawn: Figure, points: Sequence[Point], strokes: dict[str, Strok
     handles = [Line2D([], [], **_marker(each.entry, strokes[each.entry.label])) for each in points]
     labels = [each.entry.label for each in points]
     handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
-    legend_below(drawn, handles, [*labels, "not beaten in both"], "text" if width == "full" else width)
+    handles.append(Line2D([], [], color=FAINT, linewidth=0.8, marker="+", markersize=6))
+    legend_below(
+        drawn, handles, [*labels, "not beaten in both", "95 % intervals"], "text" if width == "full" else width
+    )

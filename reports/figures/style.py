@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Width = Literal["column", "text", "full"]
-Format = Literal["pdf", "svg"]
+Format = Literal["pdf", "svg", "png"]
+DPI = 300
+"""Of PNG files."""
 
 WIDTHS: dict[Width, float] = {"column": 3.5, "text": 5.2, "full": 7.16}
 """Inches: a column of a two-column paper, the text of a one-column paper, both columns."""
@@ -103,11 +105,12 @@ def save(figure: Figure, formats: Sequence[Format], about: str) -> dict[Format, 
     metadata: dict[Format, dict[str, Any]] = {
         "pdf": {"Creator": "deid-bench", "Producer": None, "CreationDate": None, "Subject": about},
         "svg": {"Creator": "deid-bench", "Date": None, "Description": about},
+        "png": {"Software": "deid-bench", "Description": about},
     }
     files: dict[Format, bytes] = {}
     for each in formats:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=each, metadata=metadata[each])
+        figure.savefig(buffer, format=each, metadata=metadata[each], dpi=DPI if each == "png" else "figure")
         files[each] = buffer.getvalue()
     return files
 

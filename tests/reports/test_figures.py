@@ -104,7 +104,7 @@ def test_the_same_records_give_the_same_bytes(alone: Path, tmp_path: Path, monke
 
 
 def test_plots_are_vector_with_text_as_text_and_fonts_inside(alone: Path, tmp_path: Path) -> None:
-    written = write_figures([alone], tmp_path, Options(figures=PLOTS))
+    written = write_figures([alone], tmp_path, Options(figures=PLOTS, formats=("pdf", "svg")))
     for path in written.files:
         if path.suffix == ".svg":
             root = _svg(path)
@@ -128,7 +128,7 @@ def test_widths_are_those_of_papers(alone: Path, tmp_path: Path, width: str, poi
 def test_grids_hold_the_images_and_their_names(alone: Path, tmp_path: Path) -> None:
     (path,) = write_figures([alone], tmp_path, Options(figures=("grid",), formats=("svg",), samples=3)).files
     root = _svg(path)
-    assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 3 * 5
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 2 * 3 * 5  # each also from near by
     words = " ".join(_texts(root))
     assert all(name in words for name in ("original", "masking", "identity", "toy_noise"))
 
@@ -258,7 +258,7 @@ def test_an_unreadable_record_is_left_out_and_named(alone: Path, tmp_path: Path,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "png"], "expected pdf, svg or pdf,svg, got 'png'"),
+        (["--format", "gif"], "expected some of pdf,svg,png, got 'gif'"),
         (["--versions", "3"], "--images store"),
         (["--x", "rr_crosss"], "did you mean 'rr_cross'"),
         (["--metric", "beauty"], "no metric 'beauty'"),
@@ -289,6 +289,50 @@ def test_no_results_is_an_error(tmp_path: Path, capsys) -> None:
     assert "no file or folder" in capsys.readouterr().err
     with pytest.raises(FigureError, match="no record in"):
         write_figures([tmp_path], tmp_path / "out", Options())
+
+
+def test_captions_say_what_is_drawn_and_no_name_has_an_equals_sign(alone: Path, tmp_path: Path) -> None:
+    written = write_figures([alone], tmp_path / "out", Options(figures=("det", "pareto", "grid", "sweep")))
+    by_stem: dict[str, set[str]] = {}
+    for path in (*written.files, *written.captions):
+        by_stem.setdefault(path.stem, set()).add(path.suffix)
+        assert "=" not in path.name
+    assert all(found == {".pdf", ".svg", ".png", ".txt"} for found in by_stem.values())
+    for kind in ("det", "pareto"):
+        (text,) = [each.read_text() for each in written.captions if each.name.startswith(kind)]
+        assert "Recogniser: toy_recognizer." in text
+        assert "toy_noise" in text
+        assert "images of" in text
+        (drawn,) = [each for each in written.files if each.name.startswith(kind) and each.suffix == ".svg"]
+        assert any("toy_recognizer" in each for each in _texts(_svg(drawn)))
+
+
+def test_pareto_has_the_axes_of_the_board(alone: Path, tmp_path: Path) -> None:
+    (path,) = write_figures([alone], tmp_path, Options(figures=("pareto",), formats=("svg",))).files
+    words = _texts(_svg(path))
+    assert words.index("SSIM ↑") < words.index("RR (other captures) (%) ↑")
+
+
+def test_marks_at_an_eer_of_zero_stand_apart() -> None:
+    from deid_bench.reports.figures.det import Line, _draw
+    from deid_bench.reports.figures.style import Stroke, drawing, panels
+
+    line = Line(np.array([0.0, 0.5]), np.array([1.0, 0.0]), (0.0, 0.5), None, (0.005, 0.005))
+    with drawing():
+        _, axes = panels(1, 1, (3, 3))
+        for index in range(3):
+            _draw(axes[0][0], line, Stroke.number(index), index, 3)
+        marks = [float(each.get_xdata()[0]) for each in axes[0][0].lines if each.get_marker() != "None"]
+    assert len(set(marks)) == 3
+
+
+def test_a_grid_is_no_higher_than_a_page(tmp_path: Path) -> None:
+    from deid_bench.reports.figures.grid import Strip, figure
+
+    image = np.zeros((220, 165, 3), np.uint8)
+    strips = [Strip(f"dataset {index}", (image,) * 6, tuple("abcdef")) for index in range(4)]
+    assert figure(strips, "column").get_figheight() < 9.5
+    assert figure(strips[:1], "column").get_figheight() < 9.5
 
 
 def test_many_methods_are_cut_with_a_note(alone: Path, tmp_path: Path) -> None:
