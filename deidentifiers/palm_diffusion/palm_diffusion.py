@@ -110,7 +110,7 @@ class PalmDiffusion:
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="palm_diffusion",
-        version="2",
+        version="3",
         modality=("palm",),
         description="Paints a new palm with Paint by Example, guided by pieces of the old one",
         stochastic=True,

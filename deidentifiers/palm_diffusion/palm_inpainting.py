@@ -21,7 +21,7 @@ from ..regions import POINTS, MaskPoints, RegionError, palm_width, request_regio
 from .paint_by_example import Canvas
 from .seam import add_grain, feather, match_surround
 from .skin_texture import fill_texture, skin_layer
-from .tone import carry_tone, continue_surround, foreign_pixels, to_lab, to_rgb
+from .tone import border_step, carry_tone, foreign_pixels, to_lab, to_rgb
 
 Crop = Literal["hand", "palm"]
 Paste = Literal["hand", "palm"]
@@ -278,7 +278,7 @@ def paste_back(
     hole, skin = _hole(prepared.request, geometry)[box], prepared.request.hand.mask[box]
     scale = max(1.0, square.side / size)
     if geometry.tone > 0 or geometry.texture:
-        laid = _photographed(prepared.request, laid, before, hole, (columns.start, rows.start), geometry, charts)
+        laid = photographed(prepared.request, laid, before, hole, (columns.start, rows.start), geometry, charts)
         laid = _grey(laid) if grey else laid
         scale = palm / _WORKED
     if geometry.grain and (scale > 1 or not geometry.texture):
@@ -290,7 +290,7 @@ def paste_back(
     return result
 
 
-def _photographed(
+def photographed(
     request: Request,
     laid: NDArray[np.float32],
     before: NDArray[np.float32],
@@ -329,6 +329,8 @@ def _photographed(
         foreign, hole = np.zeros_like(foreign), palm_hole
     if geometry.tone > 0:
         painted = carry_tone(painted, original, hole, max(0.5, geometry.tone * palm))
+    # What lacks at the border is seen before texture strengthens whatever the painting has outside the hole.
+    border = border_step(painted, original, hole, hand, palm) if geometry.seam else np.zeros_like(painted)
     if geometry.texture:
         assert charts is not None
         points = (request.hand.keypoints_2d - np.array(origin, np.float32)) * np.float32(shrink)
@@ -343,8 +345,7 @@ def _photographed(
         # What is darker is redder in skin; the painted lines have their colour already.
         painted[..., 1] -= np.float32(_REDDER) * (light - painted[..., 0])
         painted[..., 0] = light
-    if geometry.seam:
-        painted = continue_surround(painted, original, hole, hand, palm)
+    painted += border
     painted += (original - painted) * foreign[..., None]
     made = to_rgb(painted)
     return np.asarray(cv2.resize(made, whole, interpolation=cv2.INTER_CUBIC) if shrink < 1 else made, dtype=np.float32)

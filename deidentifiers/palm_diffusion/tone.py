@@ -72,8 +72,8 @@ def carry_tone(painted: Pixels, original: Pixels, hole: Mask, sigma: float) -> P
     return np.asarray(painted + masked_smooth(original - painted, hole, sigma), dtype=np.float32)
 
 
-def continue_surround(painted: Pixels, original: Pixels, hole: Mask, hand: Mask, palm_width: float) -> Pixels:
-    """Carry what the painted picture lacks just outside the hole over its border, and let it fade inside.
+def border_step(painted: Pixels, original: Pixels, hole: Mask, hand: Mask, palm_width: float) -> Pixels:
+    """(h, w, 3): what the painted picture lacks just outside the hole, carried over its border and fading inside.
 
     No pixel of the hole is looked at. Where the hole's border is the hand's outline, nothing is known and nothing done.
 
@@ -94,7 +94,7 @@ def continue_surround(painted: Pixels, original: Pixels, hole: Mask, hand: Mask,
         amount += np.float32(share) * smooth(weight, sigma)
     fade = np.exp(-((depth(hole) / np.float32(_FADE * palm_width)) ** 2))
     fade = fade * np.clip(smooth(weight, max(0.5, _REACHES[-1][0] * palm_width)) / np.float32(_FEWEST), 0, 1)
-    return np.asarray(painted + total / amount[..., None] * fade[..., None], dtype=np.float32)
+    return np.asarray(total / amount[..., None] * fade[..., None], dtype=np.float32)
 
 
 def foreign_pixels(original: Pixels, hole: Mask, palm_width: float) -> Pixels:

@@ -20,6 +20,7 @@ from deid_bench.datasets.types import Failure
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.face_canvas import canvas_of, keep_tone
 from deid_bench.deidentifiers.palm_diffusion.palm_diffusion import PalmDiffusion
+from deid_bench.deidentifiers.palm_diffusion.palm_inpainting import photographed
 from deid_bench.deidentifiers.palm_diffusion.skin_texture import (
     CHART_SCALE,
     CUTS,
@@ -30,8 +31,8 @@ from deid_bench.deidentifiers.palm_diffusion.skin_texture import (
     skin_layer,
 )
 from deid_bench.deidentifiers.palm_diffusion.tone import (
+    border_step,
     carry_tone,
-    continue_surround,
     depth,
     foreign_pixels,
     masked_smooth,
@@ -100,7 +101,7 @@ def test_the_border_is_continued_without_a_look_into_the_hole() -> None:
     other = skin.copy()
     other[HOLE] = 3
     painted = skin - 5
-    first, second = (continue_surround(painted, each, HOLE, HAND, PALM) for each in (skin, other))
+    first, second = (painted + border_step(painted, each, HOLE, HAND, PALM) for each in (skin, other))
     assert np.array_equal(first, second)
     rim = HOLE & (depth(HOLE) < 2)
     middle = depth(HOLE) > 0.2 * PALM
@@ -111,7 +112,26 @@ def test_the_border_is_continued_without_a_look_into_the_hole() -> None:
 def test_at_the_hands_outline_nothing_is_carried_in() -> None:
     painted = np.full((*HOLE.shape, 3), 50, np.float32)
     original = np.full_like(painted, 90)
-    assert np.array_equal(continue_surround(painted, original, HOLE, HOLE, PALM), painted)
+    assert not border_step(painted, original, HOLE, HOLE, PALM).any()
+
+
+def test_strong_texture_draws_no_line_along_the_border() -> None:
+    """Outside the hole the painting is the photograph, darker there: strengthening that must not show inside."""
+    grain = 2.0 * noise(2, 0.5, 5)
+    shade = np.where(HOLE, 60, 50)
+    original = np.dstack([shade + grain, 14 + 0 * X, 18 + 0 * X]).astype(np.float32)
+    painted = np.dstack([shade + 0.1 * grain, 14 + 0 * X, 18 + 0 * X]).astype(np.float32)
+    image, laid = (np.clip(cv2.cvtColor(each, cv2.COLOR_LAB2RGB) * 255, 0, 255) for each in (original, painted))
+    points = np.full((21, 2), 120, np.float32)
+    points[[0, 1, 2, 5, 9, 13, 17]] = [(120, 209), (41, 209), (41, 120), (41, 31), (93, 31), (146, 31), (199, 31)]
+    box, depths = np.array([0, 0, 239, 239], np.float32), np.zeros((21, 3), np.float32)
+    analysis = HandAnalysis(box, 1.0, "left", points, depths, points[:4], HAND)
+    request = Request(np.rint(image).astype(np.uint8), analysis, 3)
+    geometry = PalmDiffusion()._geometry()
+    made = photographed(request, laid, image, HOLE, (0, 0), geometry, read_charts(weight(SKIN)))
+    light = to_lab(made)[..., 0]
+    rim, inner = (HOLE & (a <= depth(HOLE)) & (depth(HOLE) < b) for a, b in ((1, 0.04 * PALM), (0.1 * PALM, 90)))
+    assert abs(light[rim].mean() - light[inner].mean()) < 1.0
 
 
 def test_a_sleeve_at_the_outline_is_foreign_and_lines_are_not() -> None:
