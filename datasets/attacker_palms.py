@@ -16,6 +16,8 @@ PREFIX = "aux-"
 class AttackerPalms(SyntheticPalm):
     """Palms of the identity seeds that are reserved for attackers; rendered once and kept in the cache folder.
 
+    The same palms in every setting, so that the sets of several settings are one set of people.
+
     It is no plug-in: nobody is to be evaluated on it.
 
     Args:
@@ -34,11 +36,11 @@ class AttackerPalms(SyntheticPalm):
         return "attackers"
 
     def samples(self) -> Sequence[Sample]:
-        """All samples, with names that no dataset has."""
+        """All samples, with names that neither a dataset nor another setting has."""
         return [
             replace(
                 each,
-                sample_id=PREFIX + each.sample_id,
+                sample_id=f"{PREFIX}{self.setting}-{each.sample_id}",
                 identity=PREFIX + each.identity,
                 subject=PREFIX + each.subject,
             )

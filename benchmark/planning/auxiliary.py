@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import get_args
 
 from ...datasets.attacker_palms import AttackerPalms
 from ...datasets.base import Sample
@@ -36,14 +36,19 @@ class AuxiliaryPeople:
         return digest([(each.sample_id, each.identity, each.sha256) for each in self.samples])
 
 
-def rendered_people(
-    rule: AuxiliaryRule, setting: str, jobs: int, progress: Callable[[int, int], None] | None
-) -> AuxiliaryPeople:
-    """Palms of reserved seeds, rendered once."""
-    known: SettingName = cast(SettingName, setting)
-    palms = AttackerPalms(rule.people, rule.images, known)
-    palms.prepare(jobs, progress)
-    return AuxiliaryPeople(tuple(palms.samples()), f"rendered palms of seeds reserved for attackers ({setting})")
+def rendered_people(rule: AuxiliaryRule, jobs: int, progress: Callable[[int, int], None] | None) -> AuxiliaryPeople:
+    """Palms of reserved seeds, rendered once, as many images of each in every setting.
+
+    An attacker who does not know where a picture comes from has all kinds; and what the method makes of them serves
+    every setting that is evaluated.
+    """
+    settings: tuple[SettingName, ...] = get_args(SettingName)
+    found: list[Sample] = []
+    for setting in settings:
+        palms = AttackerPalms(rule.people, rule.images // len(settings), setting)
+        palms.prepare(jobs, progress)
+        found += palms.samples()
+    return AuxiliaryPeople(tuple(found), f"rendered palms of seeds reserved for attackers ({' and '.join(settings)})")
 
 
 def people_of_dataset(

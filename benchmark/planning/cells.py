@@ -218,7 +218,7 @@ def people(
     def find(suite: Suite) -> AuxiliaryPeople:
         rule = suite.auxiliary
         if dataset.info.rendered and dataset.info.modality == "palm":
-            return rendered_people(rule, str(dataset.plugin.params.get("setting", "controlled")), jobs, progress)
+            return rendered_people(rule, jobs, progress)
         roles = None if protocol.retrieval is None else assign_roles(dataset.samples, protocol.retrieval)
         return people_of_dataset(rule, protocol, dataset.samples, roles)
 

@@ -21,7 +21,7 @@ PEOPLE = 12
 def learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Toy people in the place of rendered ones: identities that no test evaluates."""
 
-    def few(rule, setting, jobs, progress):
+    def few(rule, jobs, progress):
         spec = f"toy-hands:folder={tmp_path / 'strangers'},identities={PEOPLE + 6},samples=3"
         samples = load_dataset(spec, 0, 1, None).samples[6 * 3 :]
         return AuxiliaryPeople(tuple(samples), "toy people")
@@ -76,13 +76,34 @@ def test_nobody_who_is_evaluated_is_learned_on() -> None:
     from deid_bench.datasets.palm_mini import PalmMini, mini_plan
     from deid_bench.datasets.rendering.palm_seeds import ATTACKER_SETS
 
-    palms = AttackerPalms(120, 4, "controlled")
+    palms = AttackerPalms(120, 2, "controlled")
     planned = palms._plan()
     assert {each.identity_seed for each in planned} <= set(ATTACKER_SETS)
     assert not {each.identity_seed for each in planned} & {each.identity_seed for each in mini_plan()}
     names = {f"aux-{each.identity}" for each in planned}
     for setting in ("controlled", "wild"):
         assert not names & {each.identity for each in PalmMini(setting).samples()}
+
+
+def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from deid_bench.benchmark.planning.auxiliary import rendered_people
+    from deid_bench.benchmark.suites import AuxiliaryRule
+    from deid_bench.datasets import synthetic_palm
+
+    def render(folder, image, setting):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / image.file).write_bytes(f"{setting} {image.identity_seed} {image.sample_seed}".encode())
+
+    monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(synthetic_palm, "render_to_file", render)
+    rule = AuxiliaryRule(people=4, images=4, least_people=3, least_images=4)
+    found = rendered_people(rule, 1, None)
+    assert (found.people, len(found.samples)) == (4, 16)
+    assert len({each.sample_id for each in found.samples}) == len({each.sha256 for each in found.samples}) == 16
+    for person in {each.identity for each in found.samples}:
+        kinds = [each.sample_id.split("-")[1] for each in found.samples if each.identity == person]
+        assert kinds == ["controlled"] * 2 + ["wild"] * 2
+    assert rendered_people(rule, 1, None) == found
 
 
 def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:
