@@ -102,6 +102,6 @@ def _model() -> tuple[Any, list[float]]:
     folder = weight(FACE_TINY).parent
     classes: Any = diffusers  # its models carry no types
     with torch.random.fork_rng(devices=[]):
-        network = classes.UNet2DModel.from_pretrained(str(folder), local_files_only=True)
+        network = classes.UNet2DModel.from_pretrained(str(folder), local_files_only=True, low_cpu_mem_usage=False)
     betas = classes.DDPMScheduler(num_train_timesteps=TIMES, beta_schedule="squaredcos_cap_v2").betas.double().numpy()
     return network.eval().requires_grad_(False), np.concatenate([[1.0], np.cumprod(1.0 - betas)]).tolist()
