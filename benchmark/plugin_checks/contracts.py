@@ -14,14 +14,16 @@ pass stands, with the reason, in its `expected_failures`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from ...plugins.entries import Kind, PluginError, registry
 from . import analyzer, attacker, dataset, deidentifier, metric, recognizer
 from .check import Check, KindCheck, Result, expected_failures
 from .common import COMMON
+
+Test = TypeVar("Test", bound=Callable[..., None])
 
 CHECKS: Mapping[Kind, tuple[Check, ...]] = {
     Kind.DATASET: dataset.CHECKS,
@@ -74,7 +76,9 @@ def kind_of(spec: str, kind: str = "") -> Kind:
     return found[0] if found else Kind.DEIDENTIFIER
 
 
-def parametrize_with_checks(*specs: str, kind: str = "", expected_failures: Mapping[str, str] | None = None) -> Any:
+def parametrize_with_checks(
+    *specs: str, kind: str = "", expected_failures: Mapping[str, str] | None = None
+) -> Callable[[Test], Test]:
     """A pytest decorator that runs every check on every specification; the test calls its `check` argument.
 
     Args:
@@ -90,7 +94,8 @@ def parametrize_with_checks(*specs: str, kind: str = "", expected_failures: Mapp
             if each.applies(spec):
                 run = partial(_assert_check, each, spec, dict(expected_failures or {}))
                 cases.append(pytest.param(run, id=f"{spec}-{each.check.name}"))
-    return pytest.mark.parametrize("check", cases)
+    marked: Callable[[Test], Test] = pytest.mark.parametrize("check", cases)
+    return marked
 
 
 def _assert_check(check: KindCheck, spec: str, more: Mapping[str, str]) -> None:

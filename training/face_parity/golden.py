@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.mtcnn import Mtcnn
 from deid_bench.datasets.published.orl import Orl
 from deid_bench.weights import files as weights
 
-TESTS = Path(__file__).parents[2] / "tests" / "recognizers"
+TESTS = Path(__file__).parents[2] / "tests"
 sys.path.insert(0, str(TESTS))
-from face_references import chips, drawn_faces, drawn_tensors  # noqa: E402
+from recognizers.face_references import chips, drawn_faces, drawn_tensors  # noqa: E402
 
 IMAGES = 4
 
@@ -47,7 +48,7 @@ def facenet_embeddings(folder: Path) -> np.ndarray:
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     network.load_state_dict({name: torch.from_numpy(array) for name, array in drawn_tensors(shapes).items()})
     with torch.no_grad():
-        return network(torch.from_numpy(drawn_faces(2, 160))).numpy()
+        return np.asarray(network(torch.from_numpy(drawn_faces(2, 160))).numpy())
 
 
 def orl_points() -> np.ndarray:
@@ -58,7 +59,9 @@ def orl_points() -> np.ndarray:
     for sample in dataset.samples():
         person, number = int(sample.path.parent.name[1:]), int(sample.path.stem)
         if number <= IMAGES:
-            points[person - 1, number - 1] = analyzer.analyze([sample.image()])[0].landmarks_5
+            face = analyzer.analyze([sample.image()])[0]
+            assert isinstance(face, FaceAnalysis), face
+            points[person - 1, number - 1] = face.landmarks_5
     return points
 
 

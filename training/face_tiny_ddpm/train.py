@@ -14,6 +14,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ def draw(faces: np.ndarray, rng: np.random.Generator, bar: torch.Tensor) -> tupl
 
 
 @torch.no_grad()
-def check(model: UNet2DModel, faces: np.ndarray, bar: torch.Tensor) -> dict[int, float]:
+def check(model: Any, faces: np.ndarray, bar: torch.Tensor) -> dict[int, float]:
     """Mean PSNR in dB of the clean face told from one look at step t, on held-out faces."""
     clean = torch.from_numpy(faces[:24].astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(clean.shape, dtype=np.float32))
@@ -102,7 +103,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    model = UNet2DModel(**CONFIG).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    made: Any = UNet2DModel(**CONFIG)
+    model = made.to(memory_format=torch.channels_last)
     mean = {name: value.clone() for name, value in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=1e-4)
     step, spent, path = 0, 0.0, arguments.work / "checkpoint.pt"
@@ -120,7 +122,7 @@ def main() -> None:
         noisy, steps, noise = draw(faces[:-HELD_OUT], np.random.default_rng((1, step)), bar)
         with torch.autocast("cpu", torch.bfloat16):
             told = model(noisy, steps - 1).sample
-        loss = torch.nn.functional.mse_loss(told.float(), noise)
+        loss: Any = torch.nn.functional.mse_loss(told.float(), noise)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -136,7 +138,7 @@ def main() -> None:
             state = {"model": model.state_dict(), "mean": mean, "optimizer": optimizer.state_dict()}
             torch.save({**state, "step": step, "spent": now}, path.with_suffix(".new"))
             path.with_suffix(".new").rename(path)
-            shown = UNet2DModel(**CONFIG)  # type: ignore[call-overload]
+            shown: Any = UNet2DModel(**CONFIG)
             shown.load_state_dict(mean)
             psnr = check(shown.eval(), faces[-HELD_OUT:], bar)
             row = {"step": step, "minutes": round(now / 60, 1), "loss": round(float(np.mean(losses)), 4), "psnr": psnr}

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deid_bench.benchmark.metrics.recognition.error_rates import eer
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.files import replacing
 
 SCALE, MARGIN = 30.0, 0.5
@@ -52,7 +53,10 @@ def pair_eer(features: np.ndarray, identities: np.ndarray) -> float:
     angles = np.arccos(np.clip(features @ features.T, -1, 1)) / np.pi
     upper = np.triu_indices(len(features), 1)
     same = (identities[:, None] == identities[None])[upper]
-    return 100 * float(eer(angles[upper][same], angles[upper][~same]).eer)
+    point = eer(angles[upper][same], angles[upper][~same])
+    if isinstance(point, Undefined):
+        raise ValueError(point.reason)
+    return 100 * point.eer
 
 
 @dataclass

@@ -14,6 +14,7 @@ import numpy as np
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.benchmark.metrics.recognition.error_rates import eer
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.palm_mini import PalmMini
 from deid_bench.datasets.rendering.palm_render import SettingName
@@ -43,10 +44,12 @@ def measure(name: str, hands: Hands) -> str:
     identities = np.array([identity for identity, _, _ in hands])
     same = identities[:, None] == identities[None]
     upper = np.triu_indices(len(hands), 1)
-    rate = eer(distances[upper][same[upper]], distances[upper][~same[upper]]).eer
+    point = eer(distances[upper][same[upper]], distances[upper][~same[upper]])
+    if isinstance(point, Undefined):
+        raise ValueError(point.reason)
     nearest = np.argmin(distances + 9 * np.eye(len(hands)), axis=1)
     rank_1 = np.mean(identities[nearest] == identities)
-    return f"EER {100 * rate:.2f} %, rank-1 {100 * rank_1:.1f} %, {1000 * seconds:.1f} ms an image"
+    return f"EER {100 * point.eer:.2f} %, rank-1 {100 * rank_1:.1f} %, {1000 * seconds:.1f} ms an image"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

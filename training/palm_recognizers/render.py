@@ -40,7 +40,7 @@ Capture = tuple[np.ndarray, np.ndarray, np.ndarray, bool, bool]
 
 def widened(corners: np.ndarray, by: float) -> np.ndarray:
     middle = corners.mean(axis=0)
-    return (middle + (corners - middle) * by).astype(np.float32)
+    return np.asarray(middle + (corners - middle) * by, np.float32)
 
 
 def render_identity(identity: int) -> list[Capture]:

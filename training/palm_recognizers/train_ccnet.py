@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ def check(network: CCNet, folder: Path) -> str:
     rng = np.random.default_rng(7)
     network.eval()
     with torch.no_grad():
-        found = torch.cat([network(views(rng, part, augment=False)) for part in palms.split(60)]).numpy()
+        found = torch.cat([network(views(rng, part, augment=False)) for part in torch.split(palms, 60)]).numpy()
     network.train()
     rates = [pair_eer(found[rows], classes[rows]) for rows in (~wild, wild, wild >= 0)]
     return "held-out EER {:.2f} % controlled, {:.2f} % wild, {:.2f} % both".format(*rates)
@@ -147,7 +148,8 @@ def main() -> None:
             group["lr"] = clock.rate(1e-3)
         identity, contrast = step(network, views(rng, palms[rows]), classes, clock.margin())
         optimiser.zero_grad()
-        (0.8 * identity + 0.2 * contrast).backward()
+        total: Any = 0.8 * identity + 0.2 * contrast
+        total.backward()
         optimiser.step()
         done += 1
         sums += (identity.item(), contrast.item(), 1)

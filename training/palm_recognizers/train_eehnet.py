@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ class Heads(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        rest = EehnetStyleNet().whole[0].num_features - PALM_WIDTH
+        norm: Any = EehnetStyleNet().whole[0]
+        rest = int(norm.num_features) - PALM_WIDTH
         sizes = {"whole": DIMENSION, "palm": PALM_WIDTH, "rest": rest}
         self.centres = nn.ParameterDict({name: nn.Parameter(torch.randn(classes, n)) for name, n in sizes.items()})
         self.norms = nn.ModuleDict({name: nn.BatchNorm1d(n) for name, n in sizes.items() if name != "whole"})
@@ -80,7 +82,7 @@ def check(network: EehnetStyleNet, folder: Path) -> str:
     rng, found, errors = np.random.default_rng(7), [], []
     network.eval()
     with torch.no_grad():
-        for part, points in zip(hands.split(40), keypoints.split(40), strict=True):
+        for part, points in zip(torch.split(hands, 40), torch.split(keypoints, 40), strict=True):
             crops, inside = views(rng, part, points, augment=False)
             found.append(network(crops))
             errors.append((network.localiser(crops) - true_parts(inside)).abs().mean((0, 2)))
@@ -135,7 +137,8 @@ def main() -> None:
             group["lr"] = clock.rate(2e-3)
         terms = losses(network, heads, crops, true_parts(inside), torch.from_numpy(labels[rows]), clock)
         optimiser.zero_grad()
-        sum(WEIGHTS[name] * term for name, term in terms.items()).backward()
+        total: Any = sum(WEIGHTS[name] * term for name, term in terms.items())
+        total.backward()
         nn.utils.clip_grad_norm_(network.localiser.parameters(), 1.0)
         optimiser.step()
         done += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,12 +40,13 @@ def tensor(crops: np.ndarray) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def encode(vae: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+def encode(vae: Any, x: torch.Tensor) -> torch.Tensor:
     with torch.autocast("cpu", torch.bfloat16):
-        return vae.encode(x).latent_dist.mean.float()
+        latents: torch.Tensor = vae.encode(x).latent_dist.mean.float()
+    return latents
 
 
-def whiten(vae: torch.nn.Module, crops: np.ndarray) -> None:
+def whiten(vae: Any, crops: np.ndarray) -> None:
     """Fold the map to uncorrelated unit latents into quant_conv, its inverse into post_quant_conv."""
     latents = torch.cat([encode(vae, tensor(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)])
     mean = latents.mean((0, 2, 3))
@@ -71,7 +73,7 @@ def normalised_crop(palms: Palms, row: int, factor: float = 1.5) -> np.ndarray:
     return scaled(crop, gain_of(crop, hand))
 
 
-def report(vae: torch.nn.Module, crops: np.ndarray, folder: Path) -> None:
+def report(vae: Any, crops: np.ndarray, folder: Path) -> None:
     """How well held-out crops come back, and a picture of some."""
     decoded = []
     for i in range(0, len(crops), BATCH):
@@ -100,7 +102,9 @@ def training_crop(
     crop = scaled(crop, gain_of(crop, known if known.sum() > 500 else hand))
     crop = scaled(crop, np.exp(rng.normal(0, 0.04) + rng.normal(0, 0.025, 3)))
     if rng.random() < 0.75:
-        crop = toned_palm(rng, crop, cv2.GaussianBlur(palm.astype(np.float32), (0, 0), 7.0) * hand)
+        crop = toned_palm(
+            rng, crop, np.asarray(cv2.GaussianBlur(palm.astype(np.float32), (0, 0), 7.0) * hand, np.float32)
+        )
     keep = np.stack([1 - random_hole(rng, inside, hand) for _ in range(holes)])
     centre, side = palm_box(inside.astype(np.float32))
     return crop, keep, np.array([*centre, side], np.float32)

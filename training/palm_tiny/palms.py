@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,7 +65,7 @@ def similarity(centre: Floats, side: float, degrees: float = 0.0, flip: bool = F
     return np.hstack([turn, (middle - turn @ centre)[:, None]])
 
 
-def warp(image: NDArray, transform: Floats, size: int = SIZE) -> NDArray:
+def warp(image: NDArray[Any], transform: Floats, size: int = SIZE) -> NDArray[Any]:
     scale = float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
     if image.dtype == np.uint8 and scale < 0.8:
         image = cv2.GaussianBlur(image, (0, 0), 0.45 * (1 / scale - 0.6))
@@ -73,7 +74,7 @@ def warp(image: NDArray, transform: Floats, size: int = SIZE) -> NDArray:
     return cv2.warpAffine(image, transform, (size, size), flags=flags, borderMode=border)
 
 
-def moved(points: NDArray, transform: Floats) -> Floats:
+def moved(points: NDArray[Any], transform: Floats) -> Floats:
     return points @ transform[:, :2].T + transform[:, 2]
 
 
@@ -94,18 +95,18 @@ def centred_view(keypoints: NDArray[np.float32], shape: tuple[int, ...], factor:
 
 def gain_of(crop: Rgb, known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Factors per channel that bring the known hand pixels to the canonical colour."""
-    return CANONICAL / np.maximum(crop[known].astype(np.float32).mean(axis=0), 8.0)
+    return np.asarray(CANONICAL / np.maximum(crop[known].astype(np.float32).mean(axis=0), 8.0))
 
 
-def scaled(crop: NDArray, gain: NDArray) -> Rgb:
-    return np.clip(crop.astype(np.float32) * gain + 0.5, 0, 255).astype(np.uint8)
+def scaled(crop: NDArray[Any], gain: NDArray[Any]) -> Rgb:
+    return np.asarray(np.clip(crop.astype(np.float32) * gain + 0.5, 0, 255).astype(np.uint8))
 
 
 def jittered_colour(rng: np.random.Generator, crop: Rgb) -> Rgb:
     """Other exposure, contrast and white balance."""
     light = np.clip(crop.astype(np.float32) / 255, 1e-4, 1) ** np.exp(rng.normal(0, 0.12))
     light *= np.exp(rng.normal(0, 0.08)) * np.exp(rng.normal(0, 0.04, 3)).astype(np.float32)
-    return (np.clip(light, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray((np.clip(light, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 def toned_palm(rng: np.random.Generator, crop: Rgb, palm: NDArray[np.float32]) -> Rgb:
@@ -121,12 +122,13 @@ def toned_palm(rng: np.random.Generator, crop: Rgb, palm: NDArray[np.float32]) -
     contrast = np.exp(rng.normal(0.05, 0.32))
     tone = np.exp(rng.normal(0, 0.06) + rng.normal(0, 0.045, 3)).astype(np.float32)
     other = (smooth + contrast * (image - smooth)) * tone
-    return np.clip(image + palm[..., None] * (other - image) + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + palm[..., None] * (other - image) + 0.5, 0, 255).astype(np.uint8))
 
 
 def palm_hull(points: Floats, margin: float, size: int = SIZE) -> NDArray[np.uint8]:
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(mask, np.int32(np.round(palm_polygon(points.astype(np.float32), margin=max(margin, 0.0)))), 1)
+    polygon = palm_polygon(points.astype(np.float32), margin=max(margin, 0.0))
+    cv2.fillConvexPoly(mask, np.round(polygon).astype(np.int32), 1)
     return mask
 
 
@@ -149,11 +151,13 @@ def random_hole(rng: np.random.Generator, points: Floats, hand: NDArray[np.bool_
         reach = rng.uniform(30, 95) * rng.uniform(0.6, 1.3, (2, 1))
         corners = middle + (np.stack([np.cos(angles), np.sin(angles)]) * reach).T
         hole = np.zeros((SIZE, SIZE), np.uint8)
-        cv2.fillPoly(hole, [np.int32(corners)], 1)
+        cv2.fillPoly(hole, [corners.astype(np.int32)], 1)
     return (hole * hand).astype(np.uint8) if rng.random() < 0.92 else hole
 
 
-def random_exemplar(rng: np.random.Generator, crop: Rgb, box: NDArray, share: tuple[float, float], size: int) -> Rgb:
+def random_exemplar(
+    rng: np.random.Generator, crop: Rgb, box: NDArray[Any], share: tuple[float, float], size: int
+) -> Rgb:
     """A square of the palm at a random place and turn: of the palm's skin, not of its layout.
 
     Args:

@@ -86,7 +86,9 @@ def signal_shares() -> torch.Tensor:
     hide_broken_torchvision()
     from diffusers import PNDMScheduler
 
-    return PNDMScheduler(**SCHEDULE).alphas_cumprod
+    schedule: Any = PNDMScheduler(**SCHEDULE)
+    shares: torch.Tensor = schedule.alphas_cumprod
+    return shares
 
 
 def looks_of(exemplars: np.ndarray) -> np.ndarray:
@@ -102,7 +104,7 @@ def looks_of(exemplars: np.ndarray) -> np.ndarray:
         fine = cv2.GaussianBlur(grey, (0, 0), 2.0)
         strengths = (np.log((grey - fine).std() + 0.3), np.log((fine - coarse).std() + 0.3))
         found.append([*each.reshape(-1, 3).mean(axis=0), *strengths])
-    return ((np.array(found) - LOOKS_MEAN) / LOOKS_STD).astype(np.float32)
+    return np.asarray((np.array(found) - LOOKS_MEAN) / LOOKS_STD, np.float32)
 
 
 LOOKS_MEAN = np.array([204.0, 166.0, 148.0, 1.47, 1.81])
@@ -110,7 +112,7 @@ LOOKS_STD = np.array([20.0, 19.0, 18.0, 0.7, 0.56])
 """Of the training exemplars, rounded."""
 
 
-def batches_of(folder: Path, seed: int, out: queue.Queue) -> None:
+def batches_of(folder: Path, seed: int, out: queue.Queue[Any]) -> None:
     data = np.load(folder / "latents.npz")
     whole, masked, keeps, boxes = (data[name] for name in ("whole", "masked", "keeps", "boxes"))
     crops = np.load(folder / "crops.npy")
@@ -194,7 +196,7 @@ class Training:
             self.optimiser.load_state_dict(saved["optimiser"])
             self.averages, self.step, self.minutes = saved["averages"], saved["step"], saved["minutes"]
 
-    def teach_looks(self, batches: queue.Queue, steps: int) -> None:
+    def teach_looks(self, batches: queue.Queue[Any], steps: int) -> None:
         """Teach the encoder to see, before the denoiser listens to it."""
         mine = list(self.encoder.parameters())
         optimiser = torch.optim.AdamW(mine, lr=1e-3, betas=(0.9, 0.99))
@@ -204,7 +206,7 @@ class Training:
             optimiser.param_groups[0]["lr"] = 1e-3 * min(1.0, (step + 1) / 50)
             with torch.autocast("cpu", torch.bfloat16):
                 embedded = self.encoder(exemplars).float()
-            error = looks_error(embedded, looks)
+            error: Any = looks_error(embedded, looks)
             optimiser.zero_grad()
             error.backward()
             torch.nn.utils.clip_grad_norm_(mine, 1.0)
@@ -216,7 +218,7 @@ class Training:
             average.copy_(each.detach())
             self.optimiser.state.pop(each, None)
 
-    def update(self, loss: torch.Tensor, done: float) -> None:
+    def update(self, loss: Any, done: float) -> None:
         cooled = 1.0 if done < 0.5 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.5) / 0.5)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * group["factor"] * min(1, (self.step + 1) / 150) * max(0.02, cooled)
@@ -269,7 +271,7 @@ def main() -> None:
     print(f"{count / 1e6:.2f} M parameters, from step {training.step}", flush=True)
     shares = signal_shares()
     generator = torch.Generator().manual_seed(arguments.seed + training.step)
-    batches: queue.Queue = queue.Queue(6)
+    batches: queue.Queue[Any] = queue.Queue(6)
     arrays = (arguments.work, arguments.seed + training.step, batches)
     threading.Thread(target=batches_of, args=arrays, daemon=True).start()
     if arguments.encoder_steps:

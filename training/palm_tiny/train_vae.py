@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from deid_bench.weights.torchvision import hide_broken_torchvision
 BATCH, PATCH = 8, 128
 
 
-def make_vae():
+def make_vae() -> Any:
     hide_broken_torchvision()
     from diffusers import AutoencoderKL
 
@@ -44,7 +45,7 @@ def make_vae():
     )
 
 
-def patches(palms: Palms, seed: int, out: queue.Queue) -> None:
+def patches(palms: Palms, seed: int, out: queue.Queue[Any]) -> None:
     rng = np.random.default_rng(seed)
     while True:
         batch = []
@@ -104,7 +105,7 @@ def main() -> None:
         vae.load_state_dict(saved["vae"])
         optimiser.load_state_dict(saved["optimiser"])
         averaged, step, spent = saved["averaged"], saved["step"], saved["spent"]
-    batches: queue.Queue = queue.Queue(8)
+    batches: queue.Queue[Any] = queue.Queue(8)
     threading.Thread(target=patches, args=(palms, arguments.seed + step, batches), daemon=True).start()
     started, losses = time.time() - spent * 60, []
     while True:

@@ -51,7 +51,9 @@ def main() -> None:
     for protocol in options.protocol or (DEFAULT_PROTOCOL, "face/1.1"):
         methods = options.method or (FACES if protocol.startswith("face") else PALMS)
         execution = Execution(options.out, "process")
-        words = {"protocol": protocol, "attacks": "none"} | ({"dataset": options.dataset} if options.dataset else {})
+        words: dict[str, Any] = {"protocol": protocol, "attacks": "none"} | (
+            {"dataset": options.dataset} if options.dataset else {}
+        )
         surrogate = SURROGATE if protocol.startswith("face") else ""
         made += [each.record for each in interface.run(methods, execution, surrogate=surrogate, **words)]
     FILE.parent.mkdir(exist_ok=True)
