@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -73,10 +74,10 @@ def lpips_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def toy_options(tmp_path: Path):
+def toy_options(tmp_path: Path) -> Callable[..., RunOptions]:
     """Makes run options for the toy world."""
 
-    def make(*methods: str, dataset: str = "", **changes) -> RunOptions:
+    def make(*methods: str, dataset: str = "", **changes: Any) -> RunOptions:
         spec = f"toy-hands:folder={tmp_path / 'hands'}" + (f",{dataset}" if dataset else "")
         values = {"analyzer": "toy_analyzer", "recognizers": ("toy_recognizer",), "datasets": (spec,), **changes}
         return RunOptions(methods=methods, **values)

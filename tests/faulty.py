@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import AnalyzerInfo, HandAnalysis, Missing
+from deid_bench.datasets.types import Image
+from deid_bench.deidentifiers.base import Request
 from deid_bench.recognizers.base import RecognizerInfo
 
 
-def _some(array: np.ndarray) -> bool:
+def _some(array: NDArray[Any]) -> bool:
     """About a third of all images, the same ones every time."""
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()[0] % 3 == 0
 
@@ -30,7 +35,7 @@ class Faulty:
     def __init__(self, fault: str = "nowhere") -> None:
         self._fault = fault
 
-    def align(self, image, analysis):
+    def align(self, image: Image, analysis: Any) -> Any:
         x0, y0, x1, y1 = analysis.box.astype(int)
         crop = np.ascontiguousarray(image[y0:y1, x0:x1][::2, ::2])
         dark = crop.mean() < 60
@@ -40,7 +45,7 @@ class Faulty:
             raise RuntimeError("too dark for me")
         return crop
 
-    def embed(self, crops):
+    def embed(self, crops: Sequence[Any]) -> NDArray[Any]:
         if self._fault == "checkpoint":
             raise OSError("checkpoint.bin is no checkpoint")
         vectors = np.stack([np.resize(crop.mean(axis=2), 576) for crop in crops]).astype(np.float64)
@@ -51,16 +56,16 @@ class Faulty:
             return vectors[:, : 300 + _some(vectors)]
         if self._fault == "words":
             return vectors.astype(str)
-        return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+        return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9))
 
-    def distances(self, a, b):
+    def distances(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         found = ((1 - a @ b.T) / 2).clip(0, 1)
         if self._fault == "zero by zero":  # as where a cosine divides by lengths
             found[~a.any(axis=1)] = found[:, ~b.any(axis=1)] = np.nan
         if self._fault == "raises":
             raise ArithmeticError("no")
         if self._fault == "wrong shape":
-            return found[:, :-1]
+            return np.asarray(found[:, :-1])
         if self._fault == "no distances":
             return np.full(found.shape, np.nan)
         if self._fault == "itself":
@@ -69,7 +74,7 @@ class Faulty:
             odd = np.array([_some(each) for each in a])[:, None] & np.array([_some(each) for each in b])[None]
             other = {"one image": np.nan, "infinite": np.inf, "negative": -1.0}.get(self._fault)
             found = np.where(odd, found * (1 + 0.1 * a[:, :1]) if other is None else other, found)
-        return found
+        return np.asarray(found)
 
 
 class FaultyAnalyzer:
@@ -80,10 +85,10 @@ class FaultyAnalyzer:
     def __init__(self, fault: str = "originals") -> None:
         self._fault = fault
 
-    def analyze(self, images):
+    def analyze(self, images: Sequence[Image]) -> list[Any]:
         return [self._one(image) for image in images]
 
-    def _one(self, image):
+    def _one(self, image: Image) -> Any:
         grey = len(np.unique(image)) < 10
         if self._fault == "nothing":
             return Missing("nobody here")
@@ -105,7 +110,7 @@ class Blackens:
 
     info = MethodInfo(name="blackens", version="1", modality=("palm",), description="Paints", licence="CC0-1.0")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [request.image * 0 + 50 if _some(request.image) else request.image.copy() for request in batch]
 
 
@@ -116,10 +121,10 @@ class Veils:
 
     info = MethodInfo(name="veils", version="1", modality=("palm",), description="Veils", licence="CC0-1.0")
 
-    def repaints(self, request):
+    def repaints(self, request: Request) -> NDArray[Any]:
         region = np.zeros(request.image.shape[:2], bool)
         region[28:68, 20:60] = True
         return region
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [np.where(self.repaints(each)[..., None], each.image // 2 + 64, each.image) for each in batch]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from deid_bench.attackers.base import AttackerInfo
-from deid_bench.deidentifiers.base import MethodInfo
+from deid_bench.deidentifiers.base import MethodInfo, Request
 
 
-def _order(rows):
+def _order(rows: Any) -> Any:
     """Another one for every height, so that what is not the toy world's size can be had, too."""
     return np.random.default_rng(1).permutation(rows)
 
 
-def _inside(request):
+def _inside(request: Any) -> Any:
     ys, xs = np.nonzero(request.analysis.mask)
     return slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
 
@@ -25,7 +28,7 @@ class Drowns:
         name="drowns", version="1", modality=("palm",), description="Noise by seed", stochastic=True, licence="CC0-1.0"
     )
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> Any:
         results = []
         for request in batch:
             noise = np.random.default_rng(request.seed).uniform(40, 240, request.image.shape)
@@ -41,7 +44,7 @@ class Cards:
         name="cards", version="1", modality=("palm",), description="Rows", licence="CC0-1.0", attacks=("SortsCards",)
     )
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> Any:
         results = []
         for request in batch:
             image = request.image.copy()
@@ -50,7 +53,7 @@ class Cards:
             results.append(image)
         return results
 
-    def encode(self, request):
+    def encode(self, request: Any) -> Any:
         rows = request.image[_inside(request)].mean(axis=2)
         return np.sort(rows, axis=0)[::4].ravel().astype(np.float32)
 
@@ -68,10 +71,10 @@ class SortsCards:
         licence="CC0-1.0",
     )
 
-    def lacks(self, target):
+    def lacks(self, target: Any) -> Any:
         return "" if target.name == "cards" else "only cards can be sorted"
 
-    def restore(self, published):
+    def restore(self, published: Any) -> Any:
         image = published.image.copy()
         ys, xs = np.nonzero(published.analysis.mask)
         inside = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.metrics.base import Comparisons, MetricInfo
 
@@ -31,7 +32,7 @@ class EdgeLoss:
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
-    def measure(self, original, deidentified, analysis) -> float:
+    def measure(self, original: Any, deidentified: NDArray[Any], analysis: Any) -> float:
         first, second = (np.diff(each.astype(np.float64), axis=0) for each in (original, deidentified))
         return self.gain * float(np.abs(first - second).mean())
 
@@ -55,7 +56,7 @@ class OwnRatio:
     def measure(self, comparisons: Comparisons) -> float:
         g, i, d = comparisons.genuine, comparisons.impostor, comparisons.own
         reach = (g.mean() - d.mean()) / (g.mean() - i.mean())
-        return 100 * reach * np.sqrt(g.var() + i.var()) / np.sqrt(g.var() + d.var())
+        return float(100 * reach * np.sqrt(g.var() + i.var()) / np.sqrt(g.var() + d.var()))
 
 
 class Broken:
@@ -68,7 +69,7 @@ class Broken:
     def __init__(self, how: str = "raise") -> None:
         self.how = how
 
-    def measure(self, comparisons: Comparisons):
+    def measure(self, comparisons: Comparisons) -> Any:
         if self.how == "raise":
             raise KeyError("an odd\nmessage")
         return np.nan if self.how == "nan" else "seven"

@@ -11,15 +11,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deid_bench.datasets.types import Failure
-from deid_bench.deidentifiers.base import MethodInfo
+from deid_bench.datasets.types import Failure, Image
+from deid_bench.deidentifiers.base import MethodInfo, Request
 
 
-def _info(name: str, **more: object) -> MethodInfo:
+def _info(name: str, **more: Any) -> MethodInfo:
     return MethodInfo(name=name, version="1", modality=("palm",), description="Thinks it is alone", **more)
 
 
@@ -29,7 +32,7 @@ class ChangesFolder:
     def __init__(self) -> None:
         os.chdir("/")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         os.chdir("/")
         return [255 - each.image for each in batch]
 
@@ -40,7 +43,7 @@ class Talks:
     def __init__(self) -> None:
         print("built")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         print("Applied providers: ['CPUExecutionProvider']")
         print("warned", file=sys.stderr)
         os.write(1, b"from compiled code\n")
@@ -52,7 +55,7 @@ class DrawsGlobally:
 
     info = _info("draws_globally", stochastic=True)
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [_noisy(each.image, np.random.normal(0, 40, each.image.shape) + random.random()) for each in batch]
 
 
@@ -62,15 +65,15 @@ class DrawsWhileLoading:
     info = _info("draws_while_loading")
     loaded = False
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         if not self.loaded:
             np.random.random(5)
             self.loaded = True
         return [255 - each.image for each in batch]
 
 
-def _noisy(image, noise):
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+def _noisy(image: Image, noise: NDArray[Any]) -> Image:
+    return np.asarray(np.clip(image + noise, 0, 255).astype(np.uint8))
 
 
 class SpoilsAndRaises:
@@ -78,7 +81,7 @@ class SpoilsAndRaises:
 
     info = _info("spoils_and_raises")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         import torch
 
         for each in batch:
@@ -94,7 +97,7 @@ class KeepsWhatItSaw:
 
     info = _info("keeps_what_it_saw")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         import torch
 
         if len(batch) > 1:
@@ -107,7 +110,7 @@ class KeepsWhatItSaw:
 class Unlocks:
     info = _info("unlocks")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         for each in batch:
             each.image.flags.writeable = True
         return [each.image for each in batch]
@@ -121,7 +124,7 @@ class LeavesThingsRunning:
     def __init__(self, note: Path = Path("note.txt")) -> None:
         self.note = note
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         if not self.note.exists():
             threading.Thread(target=time.sleep, args=(3600,), name="forgotten").start()
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
@@ -137,26 +140,31 @@ class Exits:
     def __init__(self, how: str = "sys") -> None:
         self.how = how
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         if any(int(each.image[28:32, 20:24].mean()) < 120 for each in batch):
-            with contextlib.suppress(BaseException if self.how == "swallowed" else ()):
-                {"sys": sys.exit, "os": os._exit, "swallowed": os._exit, "compiled": ctypes.CDLL(None)._exit}[self.how](
-                    0
-                )
+            nothing: tuple[type[BaseException], ...] = ()
+            with contextlib.suppress(*((BaseException,) if self.how == "swallowed" else nothing)):
+                leave: Any = {
+                    "sys": sys.exit,
+                    "os": os._exit,
+                    "swallowed": os._exit,
+                    "compiled": ctypes.CDLL(None)._exit,
+                }
+                leave[self.how](0)
         return [255 - each.image for each in batch]
 
 
 class SaysNothing:
     info = _info("says_nothing")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [Failure(None) for _ in batch]  # type: ignore[arg-type]
 
 
 class EmptyBatches:
     info = _info("empty_batches", batch_size=0)
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [255 - each.image for each in batch]
 
 
@@ -165,8 +173,8 @@ class ForgetsItsRegion:
 
     info = _info("forgets_its_region")
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> Any:
         return [255 - each.image for each in batch]
 
-    def repaints(self, request):
+    def repaints(self, request: Any) -> None:
         sys.exit(0)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_a_text_that_can_be_seen_stays_as_it_is(text: str) -> None:
 
 
 @given(st.recursive(ANY_TEXT, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=10))
-def test_any_data_can_be_written_as_json(data) -> None:
+def test_any_data_can_be_written_as_json(data: Any) -> None:
     json.dumps(inert(data), ensure_ascii=False).encode("utf-8")
 
 
@@ -91,7 +92,9 @@ def test_output_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> No
     assert done.stderr == "Error: the output cannot be written (No space left on device)\n"
 
 
-def test_a_bug_of_ours_is_one_line_and_a_file(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_bug_of_ours_is_one_line_and_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def explode(*arguments: object) -> None:
         raise KeyError("what\n\x1b[31m")
 
@@ -107,7 +110,7 @@ def test_a_bug_of_ours_is_one_line_and_a_file(tmp_path: Path, monkeypatch, capsy
     assert "explode" in log.read_text()
 
 
-def test_the_error_of_a_strange_path_is_harmless(capsys) -> None:
+def test_the_error_of_a_strange_path_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["board", "/nowhere/\x1b[2J\u202e"]) == 2
     err = capsys.readouterr().err
     assert "\\u001b[2J\\u202e" in err

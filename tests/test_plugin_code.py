@@ -305,7 +305,11 @@ def test_a_stranger_that_builds_on_a_builtin_is_that_too(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("backend", ["serial", "process"])
 def test_an_edited_neighbour_gives_new_numbers_and_an_edited_comment_the_stored_ones(
-    backend: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str], capsys
+    backend: str,
+    tmp_path: Path,
+    toy_arguments: list[str],
+    toy_plugin_arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = [each for each in toy_arguments if each != "--quiet"]
 

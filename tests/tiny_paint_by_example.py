@@ -27,19 +27,19 @@ def networks(seed: int = 0) -> dict[str, Any]:
     """Autoencoder (with attention, as the release has it), denoiser and exemplar encoder."""
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from diffusers.pipelines.deprecated.paint_by_example import PaintByExampleImageEncoder
+    from diffusers.pipelines.deprecated.paint_by_example.image_encoder import PaintByExampleImageEncoder
     from transformers import CLIPVisionConfig
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        vae = AutoencoderKL(
+        vae: Any = AutoencoderKL(
             down_block_types=["DownEncoderBlock2D"] * 4,
             up_block_types=["UpDecoderBlock2D"] * 4,
             block_out_channels=(8, 8, 8, 8),
             norm_num_groups=4,
             sample_size=SIZE,
         )
-        unet = UNet2DConditionModel(
+        unet: Any = UNet2DConditionModel(
             sample_size=SIZE // 8,
             in_channels=9,
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),

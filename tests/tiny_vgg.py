@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 TAPPED = (64, 128, 256, 512, 512)
 
 
 @lru_cache(maxsize=1)
-def arrays_of_vgg() -> dict[str, np.ndarray]:
+def arrays_of_vgg() -> dict[str, NDArray[Any]]:
     """Convolutions, as the weight file has them."""
     rng = np.random.default_rng(3)
     arrays = {}

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from deid_bench.analyzers.base import FaceAnalysis
@@ -26,6 +27,7 @@ class Embedder(nn.Module):
     def __init__(self, numbers: int = 16) -> None:
         super().__init__()
         draws = torch.Generator().manual_seed(5)
+        self.weights: torch.Tensor
         self.register_buffer("weights", torch.randn((3 * 14 * 14, numbers), generator=draws))
         self.bend = nn.PReLU(numbers)
 
@@ -67,7 +69,7 @@ class NanFace(_Toy):
 
     def network(self) -> nn.Module:
         class Nothing(nn.Module):
-            def forward(self, faces: torch.Tensor) -> torch.Tensor:
+            def forward(self: Any, faces: torch.Tensor) -> torch.Tensor:
                 return faces.flatten(1)[:, :4] * float("nan")
 
         return Nothing()
@@ -88,7 +90,7 @@ class ToyPalm(ToyFace):
 # ------------------------------------------------------------------------------------------------ faces
 
 
-def landmarks_68() -> np.ndarray:
+def landmarks_68() -> NDArray[Any]:
     """Where an aligned face's 68 points are, roughly."""
     turn = np.linspace(np.pi, 0, 17)
     jaw = np.stack([56 + 48 * np.cos(turn), 60 + 50 * np.sin(turn)], axis=1)
@@ -103,7 +105,7 @@ def landmarks_68() -> np.ndarray:
     return np.concatenate([jaw, brows, nose, eye + TEMPLATE[0], eye + TEMPLATE[1], outer, inner, extra])
 
 
-def drawn_face(seed: int, grey: bool = False) -> tuple[np.ndarray, FaceAnalysis]:
+def drawn_face(seed: int, grey: bool = False) -> tuple[NDArray[Any], FaceAnalysis]:
     """An aligned face of 112 px: a smooth random picture, its own for each seed, and where the points are."""
     rng = np.random.default_rng(seed)
     coarse = torch.from_numpy(rng.uniform(30, 225, (1, 3, 9, 9)))
@@ -151,7 +153,7 @@ def write_unet(folder: Path, size: int = 112, seed: int = 0, schedule: dict[str,
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = UNet2DModel(
+        unet: Any = UNet2DModel(
             sample_size=size,
             block_out_channels=(8, 16),
             layers_per_block=1,

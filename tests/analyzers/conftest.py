@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from narrowed import present
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
 from deid_bench.weights import files as weights
@@ -14,12 +17,12 @@ from deid_bench.weights import files as weights
 DATA = Path(__file__).parent / "data"
 
 
-def _read(name: str) -> np.ndarray:
-    return np.ascontiguousarray(cv2.imread(str(DATA / name), cv2.IMREAD_COLOR)[..., ::-1])
+def _read(name: str) -> NDArray[Any]:
+    return np.ascontiguousarray(present(cv2.imread(str(DATA / name), cv2.IMREAD_COLOR))[..., ::-1])
 
 
 @pytest.fixture(scope="session")
-def hand_images() -> dict[str, np.ndarray]:
+def hand_images() -> dict[str, NDArray[Any]]:
     """(320, 240, 3) RGB renderings of a left and a right hand, palm to the camera."""
     return {side: _read(f"{side}.jpg") for side in ("left", "right")}
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.face_alignment import (
     FACE_SIZE,
@@ -49,7 +52,7 @@ def test_a_mirrored_face_is_not_mirrored_back() -> None:
 
 def test_an_aligned_face_comes_back_as_it_is() -> None:
     face = align_face(astronaut(), POINTS)
-    assert (face.shape, face.dtype) == ((112, 112, 3), np.uint8)
+    assert (face.shape, face.dtype) == ((112, 112, 3), np.dtype(np.uint8))
     again = align_face(face, TEMPLATE.astype(np.float32))
     assert (again == face).all()
     assert again is not face
@@ -102,6 +105,6 @@ def test_putting_back_into_an_aligned_image_is_the_change_itself() -> None:
 @pytest.mark.parametrize(
     "points", [np.zeros((5, 2)), np.full((5, 2), np.nan), np.zeros((4, 2)), np.full((5, 2), 1e3)], ids=str
 )
-def test_unusable_landmarks_are_refused(points: np.ndarray) -> None:
+def test_unusable_landmarks_are_refused(points: NDArray[Any]) -> None:
     with pytest.raises(ValueError, match="detect the face again"):
         similarity_to_template(points.astype(np.float32))

@@ -6,9 +6,12 @@ import json
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
+from numpy.typing import NDArray
 
 from deid_bench import licences as _licences
 from deid_bench.analyzers.base import FaceAnalysis
@@ -43,7 +46,7 @@ def faces() -> dict[str, FaceAnalysis]:
     return found  # type: ignore[return-value]
 
 
-def eyes(points_68: np.ndarray) -> float:
+def eyes(points_68: NDArray[Any]) -> float:
     return float(np.hypot(*(points_68[36:42].mean(axis=0) - points_68[42:48].mean(axis=0))))
 
 
@@ -67,7 +70,7 @@ def test_the_mesh_agrees_with_dlib(
 def test_every_point_is_nearer_to_its_own_than_a_swapped_map_would_be(faces: dict[str, FaceAnalysis]) -> None:
     """Left and right, upper and lower are where iBUG has them: no other order of neighbours fits better."""
     expected = np.array(GOLDEN["whole"]["dlib68"], float)
-    found = faces["whole"].landmarks_68
+    found = present(faces["whole"].landmarks_68)
     assert np.hypot(*(found - expected).T).mean() < 0.5 * np.hypot(*(found[MIRROR] - expected).T).mean()
     nearest = np.hypot(*(found[:, None] - expected[None]).T).T.argmin(axis=1)
     assert (nearest == np.arange(68)).mean() > 0.75
@@ -87,11 +90,11 @@ def test_a_turned_head_is_no_trouble(faces: dict[str, FaceAnalysis]) -> None:
 
     whole = faces["whole"]
     turn = cv2.getRotationMatrix2D((225.0, 118.0), 25.0, 1.0)
-    turned = cv2.warpAffine(variant("whole"), turn, (512, 512))
+    turned = np.asarray(cv2.warpAffine(variant("whole"), turn, (512, 512)), np.uint8)
     (there,) = Mtcnn().analyze([turned])
     assert isinstance(there, FaceAnalysis)
-    expected = whole.landmarks_68 @ turn[:, :2].T + turn[:, 2]
-    assert np.hypot(*(there.landmarks_68 - expected).T).mean() < 0.06 * eyes(expected)
+    expected = present(whole.landmarks_68) @ turn[:, :2].T + turn[:, 2]
+    assert np.hypot(*(present(there.landmarks_68) - expected).T).mean() < 0.06 * eyes(expected)
 
 
 def test_where_there_is_no_face_the_mesh_says_so(faces: dict[str, FaceAnalysis]) -> None:
@@ -143,8 +146,8 @@ class _Predictor:
     def __init__(self, file: str) -> None:
         self.file = file
 
-    def __call__(self, image: np.ndarray, box: tuple[int, int, int, int]) -> object:
-        assert (image.dtype, image.shape) == (np.uint8, (320, 320, 3))
+    def __call__(self, image: NDArray[Any], box: tuple[int, int, int, int]) -> object:
+        assert (image.dtype, image.shape) == (np.dtype(np.uint8), (320, 320, 3))
         x0, y0, x1, y1 = box
         spots = [(x0, y0), (x1, y0), ((x0 + x1) / 2, (y0 + y1) / 2), (x0, y1)] * 17
         return types.SimpleNamespace(parts=lambda: [types.SimpleNamespace(x=x, y=y) for x, y in spots])

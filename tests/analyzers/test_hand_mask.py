@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.hand_mask import BONES, hand_mask
 from deid_bench.analyzers.palm_roi import palm_width
@@ -16,7 +19,7 @@ from .hands import left_hand
 SHAPE = (340, 320)
 
 
-def _drawn(points: np.ndarray, shape: tuple[int, int] = SHAPE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(points: NDArray[Any], shape: tuple[int, int] = SHAPE, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
     """A skin-coloured hand with noise on a blue-grey ground, and its true mask."""
     mask = np.zeros(shape, np.uint8)
     thickness = max(1, round(0.3 * palm_width(points)))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis, Missing
 from deid_bench.analyzers.hand_pipeline import HandPipeline, RawHand
@@ -20,7 +21,7 @@ from .hands import left_hand, right_hand
 SHAPE = (90, 130, 3)
 
 
-def raw(points: np.ndarray, presence: float = 0.9, left_score: float = 0.1) -> RawHand:
+def raw(points: NDArray[Any], presence: float = 0.9, left_score: float = 0.1) -> RawHand:
     world = np.column_stack([points - points.mean(axis=0), np.zeros(len(points))]).astype(np.float32)
     return RawHand(0.9, presence, left_score, points.astype(np.float32), world)
 
@@ -32,15 +33,15 @@ class Marked:
         self.likes = likes
         self.seen: list[tuple[int, ...]] = []
 
-    def hands(self, image: np.ndarray, *_: float) -> list[RawHand] | str:
+    def hands(self, image: NDArray[Any], *_: float) -> list[RawHand] | str:
         self.seen.append(image.shape)
         if not self.likes(image):
             return "no hand found"
         row, column = np.unravel_index(image[..., 0].argmax(), image.shape[:2])
-        return [raw(np.tile(np.float32([column, row]), (21, 1)))]
+        return [raw(np.tile(np.array([column, row], np.float32), (21, 1)))]
 
 
-def look(likes: Any, image: np.ndarray) -> tuple[list[RawHand], View] | str:
+def look(likes: Any, image: NDArray[Any]) -> tuple[list[RawHand], View] | str:
     return find_hands(cast(HandPipeline, Marked(likes)), image, 0.5, 0.5)
 
 
@@ -118,7 +119,7 @@ def test_where_network_and_keypoints_disagree_the_keypoints_count(monkeypatch: p
 
 
 def test_a_turned_close_hand_says_how_it_was_found(
-    analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]
+    analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]
 ) -> None:
     """A hand that fills its picture and lies on its side; which look finds it is the networks' affair."""
     image = np.ascontiguousarray(np.rot90(hand_images["left"][100:300, 20:220], 3))
@@ -130,7 +131,7 @@ def test_a_turned_close_hand_says_how_it_was_found(
     np.testing.assert_array_equal(all_hands.keypoints_2d, found.keypoints_2d)
 
 
-def test_two_hands_in_one_picture(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_two_hands_in_one_picture(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     image = np.hstack([hand_images["left"], hand_images["right"]])
     found = [each for each in analyzer.analyze_all(image) if isinstance(each, HandAnalysis)]
     assert sorted(each.handedness for each in found) == ["left", "right"]

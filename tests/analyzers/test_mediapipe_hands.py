@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import Analyzer, HandAnalysis, Missing
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
@@ -19,7 +21,7 @@ GOLDEN = {
 """Keypoints in px; within 0.35 px of MediaPipe's own pipeline (docs/analyzers.md)."""
 
 
-def _one(analyzer: MediapipeHands, image: np.ndarray) -> HandAnalysis:
+def _one(analyzer: MediapipeHands, image: NDArray[Any]) -> HandAnalysis:
     (found,) = analyzer.analyze([image])
     assert isinstance(found, HandAnalysis)
     return found
@@ -34,7 +36,7 @@ def _same(a: HandAnalysis | Missing, b: HandAnalysis | Missing) -> bool:
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_golden_hands(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray], side: str) -> None:
+def test_golden_hands(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]], side: str) -> None:
     image = hand_images[side]
     found = _one(analyzer, image)
     for index, point in GOLDEN[side].items():
@@ -51,7 +53,7 @@ def test_golden_hands(analyzer: MediapipeHands, hand_images: dict[str, np.ndarra
     assert 0.3 < found.mask.mean() < 0.5
 
 
-def test_shapes_and_types(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_shapes_and_types(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     found = _one(analyzer, hand_images["left"])
     shapes = {"box": (4,), "keypoints_2d": (21, 2), "keypoints_3d": (21, 3), "roi": (4, 2)}
     for name, shape in shapes.items():
@@ -62,7 +64,7 @@ def test_shapes_and_types(analyzer: MediapipeHands, hand_images: dict[str, np.nd
     assert isinstance(analyzer, Analyzer)
 
 
-def test_a_mirrored_image_is_the_other_hand(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_a_mirrored_image_is_the_other_hand(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     image = hand_images["left"]
     found, mirrored = _one(analyzer, image), _one(analyzer, np.ascontiguousarray(image[:, ::-1]))
     assert (found.handedness, mirrored.handedness) == ("left", "right")
@@ -72,7 +74,7 @@ def test_a_mirrored_image_is_the_other_hand(analyzer: MediapipeHands, hand_image
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_everything_turns_with_the_image(
-    analyzer: MediapipeHands, hand_images: dict[str, np.ndarray], turns: int
+    analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]], turns: int
 ) -> None:
     found = _one(analyzer, hand_images["right"])
     turned = _one(analyzer, np.ascontiguousarray(np.rot90(hand_images["right"], turns)))
@@ -87,7 +89,7 @@ def test_everything_turns_with_the_image(
     assert turned.handedness == "right"
 
 
-def test_the_batch_and_its_order_do_not_matter(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_the_batch_and_its_order_do_not_matter(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     batch = [hand_images["left"], noise, hand_images["right"], hand_images["left"]]
     together = analyzer.analyze(batch)
@@ -108,7 +110,7 @@ def test_images_without_a_hand_are_missing(analyzer: MediapipeHands, shape: tupl
 
 
 def test_a_large_image_is_analysed_like_a_small_one(
-    analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]
+    analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]
 ) -> None:
     small = _one(analyzer, hand_images["left"])
     large = _one(analyzer, cv2.resize(hand_images["left"], None, fx=6, fy=6, interpolation=cv2.INTER_LINEAR))
@@ -117,9 +119,9 @@ def test_a_large_image_is_analysed_like_a_small_one(
     assert (shrunk & small.mask).sum() / (shrunk | small.mask).sum() > 0.95
 
 
-def test_tiny_and_cut_off_hands_say_so(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_tiny_and_cut_off_hands_say_so(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     image = hand_images["left"]
-    tiny = cv2.resize(image, (18, 24), interpolation=cv2.INTER_AREA)
+    tiny = np.asarray(cv2.resize(image, (18, 24), interpolation=cv2.INTER_AREA), np.uint8)
     (found,) = analyzer.analyze([tiny])
     assert isinstance(found, Missing)
     (cut,) = analyzer.analyze([np.ascontiguousarray(image[:150])])
@@ -128,7 +130,7 @@ def test_tiny_and_cut_off_hands_say_so(analyzer: MediapipeHands, hand_images: di
     assert analyzer.analyze([]) == []
 
 
-def test_the_better_of_two_hands_is_taken(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_the_better_of_two_hands_is_taken(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     both = np.concatenate([hand_images["left"], hand_images["right"]], axis=1)
     found = _one(analyzer, both)
     alone = _one(analyzer, hand_images[found.handedness])
@@ -136,7 +138,7 @@ def test_the_better_of_two_hands_is_taken(analyzer: MediapipeHands, hand_images:
     assert np.linalg.norm(found.keypoints_2d - [offset, 0] - alone.keypoints_2d, axis=1).mean() < 5
 
 
-def test_parameters(analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]) -> None:
+def test_parameters(analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]) -> None:
     found = MediapipeHands(roi="valley").analyze([hand_images["left"]])[0]
     assert isinstance(found, HandAnalysis)
     np.testing.assert_array_equal(found.roi, valley_square(found.keypoints_2d))
@@ -157,13 +159,13 @@ def test_wrong_parameters_are_named(wrong: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "wrong", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3), np.float32)]
 )
-def test_what_is_no_image_is_refused(wrong: np.ndarray) -> None:
+def test_what_is_no_image_is_refused(wrong: NDArray[Any]) -> None:
     with pytest.raises(TypeError, match="uint8 RGB"):
         MediapipeHands().analyze([wrong])
 
 
 def test_a_used_analyzer_can_be_sent_to_another_process(
-    analyzer: MediapipeHands, hand_images: dict[str, np.ndarray]
+    analyzer: MediapipeHands, hand_images: dict[str, NDArray[Any]]
 ) -> None:
     before = _one(analyzer, hand_images["right"])
     copy = pickle.loads(pickle.dumps(analyzer))  # noqa: S301

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import Analyzer, FaceAnalysis, Missing
 from deid_bench.analyzers.face_alignment import TEMPLATE, align_face, move_points, similarity_to_template
@@ -36,19 +38,19 @@ def found(mtcnn: Mtcnn) -> FaceAnalysis:
     return face(mtcnn, variant("whole"))
 
 
-def face(analyzer: Mtcnn, image: np.ndarray) -> FaceAnalysis:
+def face(analyzer: Mtcnn, image: NDArray[Any]) -> FaceAnalysis:
     (result,) = analyzer.analyze([np.ascontiguousarray(image)])
     assert isinstance(result, FaceAnalysis), result
     return result
 
 
-def reason(analyzer: Mtcnn, image: np.ndarray) -> str:
+def reason(analyzer: Mtcnn, image: NDArray[Any]) -> str:
     (result,) = analyzer.analyze([np.ascontiguousarray(image)])
     assert isinstance(result, Missing), result
     return result.reason
 
 
-def eyes(points: np.ndarray) -> float:
+def eyes(points: NDArray[Any]) -> float:
     """Distance of the eyes in px."""
     return float(np.hypot(*(points[1] - points[0])))
 
@@ -110,15 +112,15 @@ def test_shapes_types_and_ranges(mtcnn: Mtcnn, name: str) -> None:
     shapes = {"box": (4,), "landmarks_5": (5, 2), "landmarks_68": (68, 2)}
     for field, shape in shapes.items():
         array = getattr(result, field)
-        assert (array.shape, array.dtype) == (shape, np.float32), field
+        assert (array.shape, array.dtype) == (shape, np.dtype(np.float32)), field
         assert np.isfinite(array).all()
     assert result.mask is not None
-    assert (result.mask.shape, result.mask.dtype) == (image.shape[:2], np.bool_)
+    assert (result.mask.shape, result.mask.dtype) == (image.shape[:2], np.dtype(np.bool_))
     assert 0.0 <= result.score <= 1.0
 
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))])
-def test_what_is_no_image_is_refused(mtcnn: Mtcnn, image: np.ndarray) -> None:
+def test_what_is_no_image_is_refused(mtcnn: Mtcnn, image: NDArray[Any]) -> None:
     with pytest.raises(TypeError, match="uint8 RGB"):
         mtcnn.analyze([image])
 
@@ -183,7 +185,7 @@ def test_small_photographs_are_searched_enlarged(mtcnn: Mtcnn) -> None:
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 
-def noise(height: int, width: int) -> np.ndarray:
+def noise(height: int, width: int) -> NDArray[Any]:
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -200,7 +202,7 @@ def noise(height: int, width: int) -> np.ndarray:
     ],
     ids=["the suit", "black", "white", "noise", "ramp", "strip", "pole"],
 )
-def test_no_face(mtcnn: Mtcnn, image: np.ndarray) -> None:
+def test_no_face(mtcnn: Mtcnn, image: NDArray[Any]) -> None:
     assert reason(mtcnn, image) == "no face found"
 
 
@@ -215,7 +217,7 @@ def test_of_several_faces_the_large_one_near_the_middle_counts(mtcnn: Mtcnn, fou
     assert np.abs(both.landmarks_5 - found.landmarks_5).max() < 0.1 * eyes(found.landmarks_5)
     boxes = np.array([[0, 0, 10, 10], [45, 45, 55, 55], [80, 0, 100, 20]], np.float32)
     assert main_face(boxes, np.array([50.0, 50.0])) == 1
-    assert main_face(boxes * [[1], [1], [0]], np.array([0.0, 0.0])) == 0
+    assert main_face(boxes * np.array([[1], [1], [0]], np.float32), np.array([0.0, 0.0])) == 0
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.analyzers.palm_region import fill_polygon, palm_mask, palm_polygon
@@ -14,7 +17,7 @@ from .hands import left_hand
 SHAPE = (340, 320)
 
 
-def _analysis(mask: np.ndarray) -> HandAnalysis:
+def _analysis(mask: NDArray[Any]) -> HandAnalysis:
     points = left_hand()
     return HandAnalysis(
         box=np.zeros(4, np.float32),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.palm_roi import (
     ROIS,
@@ -23,10 +26,10 @@ WIDTH = 320
 
 @pytest.mark.parametrize("name", sorted(ROIS))
 @pytest.mark.parametrize("degrees", [0, 37, 90, 180, 271])
-def test_corners_form_an_upright_square_of_the_hand(name: str, degrees: float) -> None:
+def test_corners_form_an_upright_square_of_the_hand(name: Literal["inner", "mcp", "valley"], degrees: float) -> None:
     points = left_hand(degrees=degrees).astype(float)
     top_left, top_right, bottom_right, bottom_left = ROIS[name](points.astype(np.float32)).astype(float)
-    side = np.linalg.norm(top_right - top_left)
+    side = float(np.linalg.norm(top_right - top_left))
     assert np.linalg.norm(bottom_left - top_left) == pytest.approx(side, rel=1e-4)
     np.testing.assert_allclose(top_right - top_left, bottom_right - bottom_left, atol=1e-3)
     assert (top_right - top_left) @ (bottom_left - top_left) == pytest.approx(0, abs=1e-2 * side)
@@ -56,7 +59,7 @@ def test_published_lengths() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ROIS))
-def test_a_hand_and_its_mirror_image_give_the_same_crop(name: str) -> None:
+def test_a_hand_and_its_mirror_image_give_the_same_crop(name: Literal["inner", "mcp", "valley"]) -> None:
     image = np.random.default_rng(3).integers(0, 256, (340, WIDTH, 3), dtype=np.uint8)
     left = warp_roi(image, ROIS[name](left_hand(degrees=12)), 64)
     right = warp_roi(image[:, ::-1].copy(), ROIS[name](right_hand(WIDTH, degrees=12)), 64)
@@ -71,12 +74,12 @@ def test_squares_are_finite_for_any_pose(degrees: float, scale: float, x: float)
     assert np.isfinite(valley_square(np.zeros((21, 2), np.float32))).all()
 
 
-def _checkerboard(cells: int, cell: int) -> np.ndarray:
+def _checkerboard(cells: int, cell: int) -> NDArray[Any]:
     board = np.indices((cells, cells)).sum(axis=0) % 2 * 255
     return np.repeat(np.kron(board, np.ones((cell, cell))).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _square(x0: float, y0: float, side: float) -> np.ndarray:
+def _square(x0: float, y0: float, side: float) -> NDArray[Any]:
     """Corners of the square that covers whole pixels: pixel centres are whole numbers."""
     x0, y0, x1, y1 = x0 - 0.5, y0 - 0.5, x0 + side - 0.5, y0 + side - 0.5
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)

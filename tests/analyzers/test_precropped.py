@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis, Missing
 from deid_bench.analyzers.palm_region import palm_mask
@@ -20,11 +22,11 @@ from deid_bench.recognizers.palm.palm_crop import align_palm
 from .contract import check_analyzer
 
 
-def _noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+def _noise(height: int, width: int, seed: int = 0) -> NDArray[Any]:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def _analysis(image: np.ndarray) -> HandAnalysis:
+def _analysis(image: NDArray[Any]) -> HandAnalysis:
     (found,) = Precropped().analyze([image])
     assert isinstance(found, HandAnalysis)
     return found

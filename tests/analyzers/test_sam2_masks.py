@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import hand_of
+from numpy.typing import NDArray
 
 from deid_bench.analyzers import mediapipe_hands
 from deid_bench.analyzers.hand_pipeline import RawHand
@@ -29,11 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_sam2(tmp_path_factory.mktemp("sam2") / "tiny")
 
 
-def _image(height: int = 320, width: int = 240) -> np.ndarray:
+def _image(height: int = 320, width: int = 240) -> NDArray[Any]:
     return np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def _dense(image: np.ndarray, points: np.ndarray, folder: Path) -> np.ndarray:
+def _dense(image: NDArray[Any], points: NDArray[Any], folder: Path) -> NDArray[Any]:
     """The mask by transformers' own processor, before it is closed."""
     import torch
     from transformers import Sam2ImageProcessor, Sam2Model, Sam2Processor
@@ -48,7 +50,7 @@ def _dense(image: np.ndarray, points: np.ndarray, folder: Path) -> np.ndarray:
     with torch.inference_mode():
         found = Sam2Model.from_pretrained(folder)(**inputs, multimask_output=False)
     masks = processor.post_process_masks(found.pred_masks, inputs["original_sizes"], mask_threshold=0.0)
-    return masks[0][0, 0].numpy()
+    return np.asarray(masks[0][0, 0].numpy())
 
 
 @pytest.mark.parametrize("size", [(320, 240), (97, 61), (640, 900), (SIDE, SIDE)])
@@ -199,11 +201,15 @@ def test_without_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
 class _Pipeline:
     """Finds the same hand in every image that is not dark."""
 
-    def hands(self, image: np.ndarray, *_: float) -> list[RawHand] | str:
+    def hands(self, image: NDArray[Any], *_: float) -> list[RawHand] | str:
         if image.mean() < 64:
             return "no hand found"
         points = left_hand()
-        return [RawHand(0.9, 0.9, 0.1, points, np.column_stack([points, points[:, 0]]).astype(np.float32) / 1000)]
+        return [
+            RawHand(
+                0.9, 0.9, 0.1, points, np.column_stack([points, points[:, 0]]).astype(np.float32) / np.float32(1000)
+            )
+        ]
 
 
 def test_mediapipe_hands_with_sam2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,10 +218,10 @@ def test_mediapipe_hands_with_sam2(folder: Path, monkeypatch: pytest.MonkeyPatch
     grey = np.repeat(image[..., :1], 3, axis=2)
     analyzer = MediapipeHands(mask="sam2", sam2=str(folder))
     found = check_analyzer(analyzer, [image, np.zeros_like(image), grey])
-    np.testing.assert_array_equal(found[0].mask, Sam2Masks(str(folder))(image, left_hand()))  # type: ignore[union-attr]
+    np.testing.assert_array_equal(hand_of(found[0]).mask, Sam2Masks(str(folder))(image, left_hand()))
     always = {"mediapipe-hand-landmark", "mediapipe-palm-detection"}
     hashes = MediapipeHands.weight_hashes({"mask": "sam2", "sam2": str(folder)})
     assert set(hashes) == always | {"sam2/config.json", "sam2/model.safetensors"}
     plain = MediapipeHands().analyze([image])[0]
-    assert not np.array_equal(plain.mask, found[0].mask)  # type: ignore[union-attr]
+    assert not np.array_equal(hand_of(plain).mask, hand_of(found[0]).mask)
     assert set(MediapipeHands.weight_hashes({})) == always

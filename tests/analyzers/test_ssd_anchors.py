@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.ssd_anchors import INPUT_SIZE, anchors, decode, iou
 
 
-def _output(hits: dict[int, tuple[float, list[float]]]) -> tuple[np.ndarray, np.ndarray]:
+def _output(hits: dict[int, tuple[float, list[float]]]) -> tuple[NDArray[Any], NDArray[Any]]:
     regressors, logits = np.zeros((2016, 18), np.float32), np.full((2016, 1), -50.0, np.float32)
     for index, (logit, values) in hits.items():
         logits[index], regressors[index, : len(values)] = logit, values

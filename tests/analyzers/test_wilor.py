@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis, Missing
 from deid_bench.analyzers.external import ToolError
@@ -59,15 +60,15 @@ def files(tmp_path: Path) -> str:
     return str(write_files(tmp_path / "files"))
 
 
-def _hand(points: np.ndarray, is_right: float) -> tuple[np.ndarray, float, list[float]]:
+def _hand(points: NDArray[Any], is_right: float) -> tuple[NDArray[Any], float, list[float]]:
     return points, is_right, [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
 
 
-def _image(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+def _image(height: int = HEIGHT, width: int = WIDTH) -> NDArray[Any]:
     return np.random.default_rng(5).integers(60, 256, (height, width, 3), dtype=np.uint8)
 
 
-def _one(analyzer: Wilor, image: np.ndarray) -> HandAnalysis:
+def _one(analyzer: Wilor, image: NDArray[Any]) -> HandAnalysis:
     (found,) = analyzer.analyze([image])
     assert isinstance(found, HandAnalysis)
     return found
@@ -137,7 +138,7 @@ def test_of_two_hands_the_largest_or_the_first(package: ModuleType, files: str) 
         (np.full((21, 2), np.nan, np.float32), "the hand is too small"),
     ],
 )
-def test_hands_that_are_no_use(package: ModuleType, files: str, points: np.ndarray, reason: str) -> None:
+def test_hands_that_are_no_use(package: ModuleType, files: str, points: NDArray[Any], reason: str) -> None:
     package.HANDS[:] = [_hand(points, 0.0)]
     assert Wilor(mask="grabcut", folder=files).analyze([_image()]) == [Missing(reason)]
 
@@ -197,7 +198,7 @@ def test_a_checkpoint_that_torch_refuses_is_explained(package: ModuleType, files
 def test_a_package_that_cannot_be_imported_is_explained(
     package: ModuleType, files: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, PIPELINE, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, PIPELINE, None)
     with pytest.raises(ToolError, match=r"wilor_mini cannot be loaded\..*ModuleNotFoundError"):
         Wilor(mask="grabcut", folder=files).analyze([_image()])
 

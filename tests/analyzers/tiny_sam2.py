@@ -55,7 +55,7 @@ def save_tiny_sam2_video(folder: Path) -> Path:
     import torch
     from transformers import Sam2VideoConfig, Sam2VideoModel
 
-    memory = {
+    memory: dict[str, Any] = {
         "image_size": SIDE,
         "memory_attention_hidden_size": 32,
         "memory_attention_feed_forward_hidden_size": 32,

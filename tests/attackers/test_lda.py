@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.attackers.base import Auxiliary, Target, as_vectors
 from deid_bench.attackers.lda import Lda
 
 
-def people(rng: np.random.Generator, count: int, images: int) -> tuple[np.ndarray, np.ndarray]:
+def people(rng: np.random.Generator, count: int, images: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Templates in which 4 of 40 numbers show the person, under noise ten times as strong in the others."""
     identity = rng.normal(size=(count, 4))
     rows = rng.normal(size=(count * images, 40)) * 10
@@ -17,7 +20,7 @@ def people(rng: np.random.Generator, count: int, images: int) -> tuple[np.ndarra
     return rows.astype(np.float32), np.repeat(np.arange(count), images)
 
 
-def rank1(distances: np.ndarray, labels: np.ndarray) -> float:
+def rank1(distances: NDArray[Any], labels: NDArray[Any]) -> float:
     return float((labels[distances.argmin(axis=1)] == labels).mean())
 
 
@@ -68,4 +71,4 @@ def test_packed_bits_become_vectors() -> None:
 
 def test_it_can_be_tried_on_palms_and_faces() -> None:
     for modality in ("palm", "face"):
-        assert Lda().lacks(Target("any", {}, modality, "", True)) == ""  # type: ignore[arg-type]
+        assert Lda().lacks(Target("any", {}, modality, "", True)) == ""

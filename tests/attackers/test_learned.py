@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def darkened(image: np.ndarray, region: np.ndarray) -> np.ndarray:
     return result
 
 
-def pairs(count: int, seed: int):
+def pairs(count: int, seed: int) -> Any:
     rng = np.random.default_rng(seed)
     for person in range(count):
         image, found, region = hand(rng)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import cv2
 import numpy as np
 import pytest
+from narrowed import present
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.attackers.base import Published, Target
@@ -33,7 +37,7 @@ def scene() -> tuple[Image, HandAnalysis]:
     return image, HandAnalysis(box, 0.9, "left", points, depth, roi, mask)
 
 
-def spoiled(method) -> tuple[Image, Published]:
+def spoiled(method: Any) -> tuple[Image, Published]:
     image, analysis = scene()
     request = Request(image, analysis, 0)
     (output,) = method.deidentify([request])
@@ -41,7 +45,7 @@ def spoiled(method) -> tuple[Image, Published]:
     return image, Published(output, analysis, method.repaints(request), method.degradation(request))
 
 
-def error(a: Image, b: Image, inside: np.ndarray) -> float:
+def error(a: Image, b: Image, inside: NDArray[Any]) -> float:
     return float(np.abs(a[inside].astype(float) - b[inside].astype(float)).mean())
 
 
@@ -50,14 +54,14 @@ def error(a: Image, b: Image, inside: np.ndarray) -> float:
     [(Blurring(0.08), Deconvolution(0.001)), (Pixelation(0.15), BlockUpsampling())],
     ids=["blur", "mosaic"],
 )
-def test_a_known_spoiling_is_undone_in_part_and_inside_the_region_alone(method, attack) -> None:
+def test_a_known_spoiling_is_undone_in_part_and_inside_the_region_alone(method: Any, attack: Any) -> None:
     original, published = spoiled(method)
     restored = attack.restore(published)
     assert not isinstance(restored, Failure)
     # Well inside, where the region's own border has no part in it.
-    core = cv2.erode(published.region.astype(np.uint8), np.ones((25, 25))) > 0
+    core = cv2.erode(present(published.region).astype(np.uint8), np.ones((25, 25))) > 0
     assert error(restored, original, core) < 0.8 * error(published.image, original, core)
-    assert np.array_equal(restored[~published.region], published.image[~published.region])
+    assert np.array_equal(restored[~present(published.region)], published.image[~present(published.region)])
     again = attack.restore(published)
     assert np.array_equal(restored, again)
 
@@ -68,8 +72,8 @@ def test_a_mosaic_of_flat_colour_stays_flat() -> None:
     method = Pixelation(0.2)
     request = Request(image, analysis, 0)
     (output,) = method.deidentify([request])
-    published = Published(output, analysis, method.repaints(request), method.degradation(request))
-    assert np.array_equal(BlockUpsampling().restore(published), image)
+    published = Published(present(output), analysis, method.repaints(request), method.degradation(request))
+    assert np.array_equal(present(BlockUpsampling().restore(published)), image)
 
 
 def test_what_does_not_apply_says_so() -> None:
@@ -88,16 +92,18 @@ def test_what_does_not_apply_says_so() -> None:
 
 
 @pytest.mark.parametrize("step", ["jpeg", "median", "half", "bits", "tv"])
-def test_purification_keeps_shape_and_most_of_the_picture(step) -> None:
+def test_purification_keeps_shape_and_most_of_the_picture(
+    step: Literal["jpeg", "median", "half", "bits", "tv"],
+) -> None:
     image, analysis = scene()
-    treated = Purify(step).restore(Published(image, analysis, None, None))
+    treated = present(Purify(step).restore(Published(image, analysis, None, None)))
     assert treated.shape == image.shape
     assert treated.dtype == np.uint8
     assert not np.array_equal(treated, image)
     assert error(treated, image, np.ones(image.shape[:2], bool)) < 12
     region = np.zeros(image.shape[:2], bool)
     region[50:90, 40:100] = True
-    within = Purify(step).restore(Published(image, analysis, region, None))
+    within = present(Purify(step).restore(Published(image, analysis, region, None)))
     assert np.array_equal(within[~region], image[~region]), "what the method left alone is looked at as it is"
     assert not np.array_equal(within[region], image[region])
     assert error(within, image, region) < 12
@@ -105,9 +111,9 @@ def test_purification_keeps_shape_and_most_of_the_picture(step) -> None:
 
 def test_outside_shows_nothing_of_the_region() -> None:
     image, published = spoiled(Blurring())
-    seen = Outside().restore(published)
+    seen = present(Outside().restore(published))
     assert np.unique(seen[published.region]).tolist() == [128]
-    assert np.array_equal(seen[~published.region], image[~published.region])
+    assert np.array_equal(seen[~present(published.region)], image[~present(published.region)])
 
 
 def test_pooling_takes_what_the_versions_of_one_image_have() -> None:

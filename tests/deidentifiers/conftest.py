@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.deidentifiers.base import Donor, Request
@@ -14,7 +16,7 @@ from deid_bench.deidentifiers.base import Donor, Request
 _FINGERS = {5: (75, 120), 9: (105, 112), 13: (138, 116), 17: (172, 130)}
 
 
-def joints() -> np.ndarray:
+def joints() -> NDArray[Any]:
     points = np.zeros((21, 2), np.float32)
     points[0] = (125, 260)
     points[1:5] = [(85, 235), (58, 205), (40, 180), (25, 160)]
@@ -23,7 +25,7 @@ def joints() -> np.ndarray:
     return points
 
 
-def drawn_hand(seed: int, mirrored: bool = False) -> tuple[np.ndarray, HandAnalysis]:
+def drawn_hand(seed: int, mirrored: bool = False) -> tuple[NDArray[Any], HandAnalysis]:
     """Skin-coloured texture, of its own for each seed, on dark noise, and where it is."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:300, :240].astype(np.float64)

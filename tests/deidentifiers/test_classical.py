@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from narrowed import hand_of, present
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.metrics.quality.similarity import similarity
 from deid_bench.benchmark.metrics.usability.coverage import roi_changed, roi_coverage
 from deid_bench.datasets.base import Failure
+from deid_bench.datasets.types import Image
 from deid_bench.deidentifiers.base import Deidentifier, Request
 from deid_bench.deidentifiers.classical import Blurring, Masking, Pixelation
 from deid_bench.deidentifiers.regions import region_mask
 
 
-def psnr(original, changed):
-    return similarity(original, changed).psnr
+def psnr(original: Image, changed: Image) -> float:
+    return present(similarity(original, changed).psnr)
 
 
-def ssim(original, changed):
-    return similarity(original, changed).ssim
+def ssim(original: Image, changed: Image) -> float:
+    return present(similarity(original, changed).ssim)
 
 
 METHODS = [
@@ -33,12 +38,12 @@ METHODS = [
 ]
 
 
-def mask_of(method, request: Request) -> np.ndarray:
-    region = "hand" if method.region == "hand" else "palm"
-    return region_mask(request.analysis, request.image.shape, region, method.mask_points, method.mask_margin)
+def mask_of(method: Any, request: Request) -> NDArray[Any]:
+    region: Literal["hand", "palm"] = "hand" if method.region == "hand" else "palm"
+    return region_mask(hand_of(request.analysis), request.image.shape, region, method.mask_points, method.mask_margin)
 
 
-def apply(method, request: Request) -> np.ndarray:
+def apply(method: Any, request: Request) -> NDArray[Any]:
     (result,) = method.deidentify([request])
     assert isinstance(result, np.ndarray), result
     return result
@@ -46,41 +51,43 @@ def apply(method, request: Request) -> np.ndarray:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.info.name}-{m.region}")
 class TestEveryMethod:
-    def test_keeps_the_contract(self, method, request_for):
+    def test_keeps_the_contract(self, method: Any, request_for: Callable[..., Request]) -> None:
         request = request_for()
         before = request.image.copy()
         result = apply(method, request)
         assert isinstance(method, Deidentifier)
-        assert (result.shape, result.dtype) == (before.shape, np.uint8)
+        assert (result.shape, result.dtype) == (before.shape, np.dtype(np.uint8))
         assert (request.image == before).all()
         assert not np.shares_memory(result, request.image)
 
-    def test_changes_nothing_outside_its_region(self, method, request_for):
+    def test_changes_nothing_outside_its_region(self, method: Any, request_for: Callable[..., Request]) -> None:
         request = request_for()
         outside = ~mask_of(method, request)
         assert (apply(method, request)[outside] == request.image[outside]).all()
 
-    def test_changes_the_inside(self, method, request_for):
+    def test_changes_the_inside(self, method: Any, request_for: Callable[..., Request]) -> None:
         request = request_for()
         inside = mask_of(method, request)
         changed = (apply(method, request) != request.image).any(axis=2)
         assert changed[inside].mean() > 0.9
 
-    def test_does_not_depend_on_the_batch(self, method, request_for):
+    def test_does_not_depend_on_the_batch(self, method: Any, request_for: Callable[..., Request]) -> None:
         requests = [request_for(seed) for seed in range(3)]
         together = method.deidentify(requests)
         alone = [apply(method, request) for request in reversed(requests)]
         assert all((a == b).all() for a, b in zip(together, reversed(alone), strict=True))
 
-    def test_takes_no_colour_from_outside_the_hand(self, method, request_for):
+    def test_takes_no_colour_from_outside_the_hand(self, method: Any, request_for: Callable[..., Request]) -> None:
         request = request_for()
         elsewhere = request.image.copy()
-        elsewhere[~request.analysis.mask] = (0, 255, 0)
+        elsewhere[~present(request.analysis.mask)] = (0, 255, 0)
         inside = mask_of(method, request)
         other = apply(method, replace(request, image=elsewhere))
         assert (other[inside] == apply(method, request)[inside]).all()
 
-    def test_an_unusable_analysis_fails_for_its_image_alone(self, method, request_for):
+    def test_an_unusable_analysis_fails_for_its_image_alone(
+        self, method: Any, request_for: Callable[..., Request]
+    ) -> None:
         good = request_for()
         bad = replace(good, analysis=replace(good.analysis, mask=np.zeros(good.image.shape[:2], bool)))
         first, second, third = method.deidentify([good, bad, good])
@@ -89,7 +96,7 @@ class TestEveryMethod:
         assert (first == third).all()
 
 
-def test_masking_colours(request_for):
+def test_masking_colours(request_for: Callable[..., Request]) -> None:
     request = request_for()
     inside = mask_of(Masking(), request)
     assert (apply(Masking(color="black"), request)[inside] == 0).all()
@@ -99,7 +106,7 @@ def test_masking_colours(request_for):
     assert (skin == np.rint(np.median(request.image[around], axis=0))).all()
 
 
-def test_skin_shows_nothing_of_the_palm(request_for):
+def test_skin_shows_nothing_of_the_palm(request_for: Callable[..., Request]) -> None:
     request = request_for()
     inside = mask_of(Masking(), request)
     repainted = request.image.copy()
@@ -108,7 +115,7 @@ def test_skin_shows_nothing_of_the_palm(request_for):
     assert (result == apply(Masking(color="skin"), request)).all()
 
 
-def test_blurring_equals_a_plain_gaussian_deep_inside_the_hand(request_for):
+def test_blurring_equals_a_plain_gaussian_deep_inside_the_hand(request_for: Callable[..., Request]) -> None:
     import cv2
 
     request = request_for()
@@ -119,12 +126,12 @@ def test_blurring_equals_a_plain_gaussian_deep_inside_the_hand(request_for):
     assert np.abs(result[inside] - plain[inside]).max() <= 1
 
 
-def test_no_blur_at_strength_zero(request_for):
+def test_no_blur_at_strength_zero(request_for: Callable[..., Request]) -> None:
     request = request_for()
     assert (apply(Blurring(sigma=0), request) == request.image).all()
 
 
-def test_pixelation_blocks_hold_their_own_mean(request_for):
+def test_pixelation_blocks_hold_their_own_mean(request_for: Callable[..., Request]) -> None:
     request = request_for()
     side = 0.2 * np.hypot(97, 10)
     method = Pixelation(block=0.2)
@@ -138,7 +145,7 @@ def test_pixelation_blocks_hold_their_own_mean(request_for):
         assert np.abs(result[rows[here], columns[here]] - mean).max() <= 0.5 + 1e-9
 
 
-def test_pixelation_with_blocks_beyond_the_palm_is_one_colour(request_for):
+def test_pixelation_with_blocks_beyond_the_palm_is_one_colour(request_for: Callable[..., Request]) -> None:
     request = request_for()
     inside = mask_of(Pixelation(), request)
     assert len(np.unique(apply(Pixelation(block=4.0), request)[inside], axis=0)) == 1
@@ -153,7 +160,7 @@ def test_pixelation_with_blocks_beyond_the_palm_is_one_colour(request_for):
     ],
     ids=["blurring", "pixelation", "baselines"],
 )
-def test_stronger_methods_cost_more_image(methods, request_for):
+def test_stronger_methods_cost_more_image(methods: Any, request_for: Callable[..., Request]) -> None:
     request = request_for()
     results = [apply(method, request) for method in methods]
     for metric in (psnr, ssim):
@@ -161,16 +168,16 @@ def test_stronger_methods_cost_more_image(methods, request_for):
         assert values == sorted(set(values), reverse=True)
 
 
-def test_strength_follows_the_size_of_the_hand(request_for):
+def test_strength_follows_the_size_of_the_hand(request_for: Callable[..., Request]) -> None:
     import cv2
 
     request = request_for()
     twice = Request(
-        image=cv2.resize(request.image, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST),
+        image=np.asarray(cv2.resize(request.image, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST), np.uint8),
         analysis=replace(
-            request.analysis,
-            keypoints_2d=request.analysis.keypoints_2d * 2,
-            mask=np.kron(request.analysis.mask, np.ones((2, 2), bool)),
+            hand_of(request.analysis),
+            keypoints_2d=hand_of(request.analysis).keypoints_2d * 2,
+            mask=np.kron(present(request.analysis.mask), np.ones((2, 2), bool)),
         ),
         seed=0,
     )
@@ -179,20 +186,20 @@ def test_strength_follows_the_size_of_the_hand(request_for):
         assert psnr(twice.image, large) == pytest.approx(psnr(request.image, small), abs=0.3)
 
 
-def test_the_region_covers_what_it_changes(request_for):
+def test_the_region_covers_what_it_changes(request_for: Callable[..., Request]) -> None:
     request = request_for()
     method = Masking()
-    covered = roi_coverage(request.analysis.roi, mask_of(method, request))
-    assert roi_changed(request.analysis.roi, request.image, apply(method, request)) == pytest.approx(covered)
+    covered = present(roi_coverage(hand_of(request.analysis).roi, mask_of(method, request)))
+    assert roi_changed(hand_of(request.analysis).roi, request.image, apply(method, request)) == pytest.approx(covered)
     assert covered > 90
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Masking(color="pink"),
-        lambda: Masking(region="wrist"),
-        lambda: Masking(mask_points="5"),
+        lambda: Masking(color="pink"),  # type: ignore[arg-type]
+        lambda: Masking(region="wrist"),  # type: ignore[arg-type]
+        lambda: Masking(mask_points="5"),  # type: ignore[arg-type]
         lambda: Masking(mask_margin=-1),
         lambda: Blurring(sigma=-0.1),
         lambda: Blurring(sigma=float("nan")),
@@ -202,6 +209,6 @@ def test_the_region_covers_what_it_changes(request_for):
         lambda: Pixelation(block=float("nan")),
     ],
 )
-def test_bad_parameters_are_refused_with_what_was_expected(make):
+def test_bad_parameters_are_refused_with_what_was_expected(make: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match=r"expected .* got .*; "):
         make()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from narrowed import present
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.analyzers.face_alignment import TEMPLATE
@@ -50,7 +54,7 @@ def without_mask(request: Request) -> Request:
     return replace(request, analysis=replace(request.face, mask=None))
 
 
-def apply(method: Deidentifier, request: Request) -> np.ndarray:
+def apply(method: Deidentifier, request: Request) -> NDArray[Any]:
     (result,) = method.deidentify([request])
     assert isinstance(result, np.ndarray), result
     return result
@@ -108,25 +112,26 @@ def test_a_margin_grows_the_region_on_all_sides(region: str) -> None:
 
 # --- methods --------------------------------------------------------------------------------------------------------
 
-METHODS = [method(region=region) for method in (Masking, Blurring, Pixelation) for region in ("auto", *REGIONS)]
+CLASSICAL: tuple[Any, ...] = (Masking, Blurring, Pixelation)
+METHODS = [method(region=region) for method in CLASSICAL for region in ("auto", *REGIONS)]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.info.name}-{m.region}")
 class TestEveryMethod:
-    def test_changes_its_region_alone(self, method) -> None:
+    def test_changes_its_region_alone(self, method: Any) -> None:
         request = drawn_face()
         inside, result = method.repaints(request), apply(method, request)
         assert "face" in method.info.modality
-        assert (result.shape, result.dtype) == (request.image.shape, np.uint8)
+        assert (result.shape, result.dtype) == (request.image.shape, np.dtype(np.uint8))
         assert (result[~inside] == request.image[~inside]).all()
         assert (result[inside] != request.image[inside]).any(axis=1).mean() > 0.9
 
-    def test_strength_follows_the_size_of_the_face(self, method) -> None:
+    def test_strength_follows_the_size_of_the_face(self, method: Any) -> None:
         small, large = drawn_face(), drawn_face(3)
         values = [similarity(each.image, apply(method, each)).psnr for each in (small, large)]
         assert values[0] == pytest.approx(values[1], abs=0.6)
 
-    def test_an_unusable_analysis_fails_for_its_image_alone(self, method) -> None:
+    def test_an_unusable_analysis_fails_for_its_image_alone(self, method: Any) -> None:
         good = drawn_face()
         bad = replace(good, analysis=replace(good.face, landmarks_5=np.full((5, 2), np.nan, np.float32)))
         first, second, third = method.deidentify([good, bad, good])
@@ -142,7 +147,7 @@ def test_skin_is_the_faces_colour_outside_the_region() -> None:
     request = drawn_face()
     method = Masking(color="skin", region="eyes")
     inside = method.repaints(request)
-    expected = np.rint(np.median(request.image[request.face.mask & ~inside], axis=0))
+    expected = np.rint(np.median(request.image[present(request.face.mask) & ~inside], axis=0))
     assert (apply(method, request)[inside] == expected).all()
     assert (expected > 100).all()
 
@@ -150,7 +155,7 @@ def test_skin_is_the_faces_colour_outside_the_region() -> None:
 def test_no_background_bleeds_into_a_blurred_face() -> None:
     request = drawn_face()
     elsewhere = request.image.copy()
-    elsewhere[~request.face.mask] = (0, 255, 0)
+    elsewhere[~present(request.face.mask)] = (0, 255, 0)
     inside = request.face.mask
     other = apply(Blurring(sigma=0.2), replace(request, image=elsewhere))
     assert (other[inside] == apply(Blurring(sigma=0.2), request)[inside]).all()
@@ -158,7 +163,7 @@ def test_no_background_bleeds_into_a_blurred_face() -> None:
 
 @pytest.mark.parametrize("region", ["box", "eyes"])
 @pytest.mark.parametrize("method", [Masking, Blurring, Pixelation])
-def test_box_and_eyes_need_no_mask(method, region: str) -> None:
+def test_box_and_eyes_need_no_mask(method: Any, region: str) -> None:
     request = without_mask(drawn_face())
     result = apply(method(region=region), request)
     assert (result != request.image).any()
@@ -168,17 +173,19 @@ def test_box_and_eyes_need_no_mask(method, region: str) -> None:
 
 
 @pytest.mark.parametrize("method", [Masking(), Blurring(region="mask"), Pixelation()])
-def test_the_mask_region_says_that_there_is_no_mask(method) -> None:
+def test_the_mask_region_says_that_there_is_no_mask(method: Any) -> None:
     assert "no face mask" in failure(method, without_mask(drawn_face()))
 
 
 @pytest.mark.parametrize("region", ["palm", "hand"])
-def test_a_palm_region_on_a_face_is_named(region) -> None:
+def test_a_palm_region_on_a_face_is_named(region: Literal["auto", "palm", "hand", "box", "mask", "eyes"]) -> None:
     assert failure(Masking(region=region), drawn_face()) == f"region={region} is for palms; take box, mask or eyes"
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_face_region_on_a_palm_is_named(region, request_for) -> None:
+def test_a_face_region_on_a_palm_is_named(
+    region: Literal["auto", "palm", "hand", "box", "mask", "eyes"], request_for: Callable[..., Request]
+) -> None:
     assert failure(Masking(region=region), request_for()) == f"region={region} is for faces; take palm or hand"
 
 
@@ -193,7 +200,7 @@ def test_a_face_region_on_a_palm_is_named(region, request_for) -> None:
         ({"mask": np.zeros((200, 200), np.bool_)}, "outside"),
     ],
 )
-def test_unusable_analyses_are_refused_with_a_reason(changes: dict[str, object], words: str) -> None:
+def test_unusable_analyses_are_refused_with_a_reason(changes: dict[str, Any], words: str) -> None:
     request = drawn_face()
     if changes.get("landmarks_5", ...) is None:
         changes = {name: value for name, value in changes.items() if value is not None}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import toy_faces
+from narrowed import present
 from toy_faces import drawn_face, face_request, photo_request, write_unet
 
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.plugin_checks.contracts import method_checks
 from deid_bench.datasets.base import Failure
+from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.dedim import dedim_sampling as sampling
 from deid_bench.deidentifiers.dedim.dedim import Dedim
 from deid_bench.deidentifiers.dedim.dedim_denoiser import (
@@ -50,15 +53,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def method(folder: Path):
-    def make(**parameters) -> Dedim:
+def method(folder: Path) -> Callable[..., Dedim]:
+    def make(**parameters: Any) -> Dedim:
         quick = {"surrogate": toy_faces.GOOD, "model": str(folder), "steps": 2, "loops": 2, "device": "cpu"}
         return Dedim(**{**quick, **parameters})
 
     return make
 
 
-def probability(request, result) -> float:
+def probability(request: Request, result: Any) -> float:
     a, b = toy_faces.ToyFace().embed([request.image, result])
     return (float(a @ b) + 1) / 2
 
@@ -117,7 +120,7 @@ def test_unguided_it_is_diffusers_ddpm(folder: Path, count: int) -> None:
     noises = Noises([(7, 0)], 112, "cpu")
     found = guided_sample(denoiser, lambda faces: faces, clean, torch.zeros(1, 1), noises, settings, steps)
 
-    scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=True, variance_type="fixed_small")
+    scheduler: Any = DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=True, variance_type="fixed_small")
     scheduler.alphas_cumprod = torch.from_numpy(
         denoiser.alphas_bar[1:]
     )  # its own are too coarse for 1 - alpha at the end
@@ -174,7 +177,7 @@ def test_guidance_is_scaled_by_sigma_or_its_square(folder: Path) -> None:
     def network(faces: torch.Tensor) -> torch.Tensor:
         return faces.mean(dim=(1, 2, 3))[:, None] * 0.1
 
-    def sampled(**changes) -> torch.Tensor:
+    def sampled(**changes: Any) -> torch.Tensor:
         settings = Settings(**{"start": 100, "steps": 2, "loops": 1, "threshold": 0.2, **changes})
         noises = Noises([(1, 0)], 112, "cpu")
         return guided_sample(denoiser, network, clean, torch.ones(1, 1), noises, settings, steps)
@@ -189,20 +192,21 @@ def test_guidance_is_scaled_by_sigma_or_its_square(folder: Path) -> None:
 # ------------------------------------------------------------------------------------------------ the loop
 
 
-def test_from_time_0_or_with_an_empty_mask_the_source_comes_back(method) -> None:
+def test_from_time_0_or_with_an_empty_mask_the_source_comes_back(method: Callable[..., Dedim]) -> None:
     for request in (face_request(1), photo_request(2)):
         for one in (method(start=0), method(radius=0.0)):
-            assert np.array_equal(one.deidentify([request])[0], request.image)
+            assert np.array_equal(present(one.deidentify([request])[0]), request.image)
     small, large = (
         np.abs(
-            method(start=start, scale=0.0, loops=1).deidentify([face_request(1)])[0].astype(int) - face_request(1).image
+            present(method(start=start, scale=0.0, loops=1).deidentify([face_request(1)])[0]).astype(int)
+            - face_request(1).image
         )
         for start in (1, 100)
     )
     assert small.mean() < large.mean()
 
 
-def test_more_loops_never_make_the_original_more_likely(method) -> None:
+def test_more_loops_never_make_the_original_more_likely(method: Callable[..., Dedim]) -> None:
     request = face_request(3)
     found = [probability(request, method(loops=loops).deidentify([request])[0]) for loops in range(1, 6)]
     assert found == sorted(found, reverse=True)
@@ -214,7 +218,7 @@ def test_a_loop_that_does_not_help_is_not_taken_over() -> None:
     settings = Settings(start=100, steps=2, scale=0.0, guidance="sigma", loops=9, threshold=0.2)
     face = sampling.Face(image, np.ones((112, 112), bool), False, 0)
     progress = sampling.Progress(0, face, torch.zeros(1, 4), image, probability=0.6)
-    done: list = [None]
+    done: list[Any] = [None]
     for value, expected in ((0.7, 0.6), (0.6, 0.6), (0.5, 0.5)):
         going = sampling._gone_on([progress], [(image + 1, value)], settings, done)
         assert progress.probability == expected
@@ -224,11 +228,13 @@ def test_a_loop_that_does_not_help_is_not_taken_over() -> None:
     assert done[0] is progress.pixels
 
 
-def test_a_face_below_the_threshold_leaves_and_a_waiting_one_comes_in(method, monkeypatch) -> None:
+def test_a_face_below_the_threshold_leaves_and_a_waiting_one_comes_in(
+    method: Callable[..., Dedim], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     work = sampling._one_loop
 
-    def watched(denoiser, network, batch, settings, steps):
+    def watched(denoiser: Any, network: Any, batch: Any, settings: Any, steps: Any) -> Any:
         seen.append([each.index for each in batch])
         return work(denoiser, network, batch, settings, steps)
 
@@ -242,23 +248,25 @@ def test_a_face_below_the_threshold_leaves_and_a_waiting_one_comes_in(method, mo
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_the_result_depends_on_the_request_alone(method, size: int) -> None:
+def test_the_result_depends_on_the_request_alone(method: Callable[..., Dedim], size: int) -> None:
     requests = [face_request(seed) for seed in range(3)]
     together = method(batch_size=size).deidentify(requests)
     turned = method(batch_size=size).deidentify(requests[::-1])[::-1]
     alone = [method(batch_size=size).deidentify([each])[0] for each in requests]
     for a, b, c in zip(together, turned, alone, strict=True):
-        assert np.array_equal(a, b)
-        assert np.array_equal(a, c)
-    other = method(batch_size=size).deidentify([dataclasses.replace(requests[0], seed=2**64 - 1)])[0]
-    assert not np.array_equal(other, together[0])
+        assert np.array_equal(present(a), present(b))
+        assert np.array_equal(present(a), present(c))
+    other = present(method(batch_size=size).deidentify([dataclasses.replace(requests[0], seed=2**64 - 1)])[0])
+    assert not np.array_equal(other, present(together[0]))
 
 
-def test_the_batch_stays_halved_after_the_gpu_was_full(method, monkeypatch) -> None:
+def test_the_batch_stays_halved_after_the_gpu_was_full(
+    method: Callable[..., Dedim], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes = []
     work = sampling._one_loop
 
-    def small_gpu(denoiser, network, batch, settings, steps):
+    def small_gpu(denoiser: Any, network: Any, batch: Any, settings: Any, steps: Any) -> Any:
         sizes.append(len(batch))
         if len(batch) > 1:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -270,7 +278,7 @@ def test_the_batch_stays_halved_after_the_gpu_was_full(method, monkeypatch) -> N
     one.deidentify(requests[:1])
     assert sizes == [2, 1, 1, 1]
     expected = method(batch_size=1, loops=1).deidentify(requests)
-    assert all(np.array_equal(a, b) for a, b in zip(halved, expected, strict=True))
+    assert all(np.array_equal(present(a), present(b)) for a, b in zip(halved, expected, strict=True))
     monkeypatch.setattr(
         sampling, "_one_loop", lambda *given: (_ for _ in ()).throw(torch.cuda.OutOfMemoryError("CUDA out of memory"))
     )
@@ -294,24 +302,24 @@ def test_the_mask_is_what_lies_near_the_51_points() -> None:
     assert 0.25 < mask.mean() < 0.4
 
 
-def test_only_the_mask_changes(method) -> None:
+def test_only_the_mask_changes(method: Callable[..., Dedim]) -> None:
     for request in (face_request(5), photo_request(5), face_request(5, grey=True)):
         one = method()
         result, region = one.deidentify([request])[0], one.repaints(request)
-        assert result.shape == request.image.shape
-        assert np.array_equal(result[~region], request.image[~region])
-        assert (result != request.image).any()
+        assert present(result).shape == request.image.shape
+        assert np.array_equal(present(result)[~region], request.image[~region])
+        assert (present(result) != request.image).any()
         grey = (request.image == request.image[..., :1]).all()
-        assert grey == (result == result[..., :1]).all()
+        assert grey == (present(result) == present(result)[..., :1]).all()
 
 
-def test_a_model_of_another_size_and_schedule(method, tmp_path: Path) -> None:
+def test_a_model_of_another_size_and_schedule(method: Callable[..., Dedim], tmp_path: Path) -> None:
     model = write_unet(tmp_path, size=64, schedule=LINEAR)
     assert load_denoiser(model, "cpu").size == 64
     request = face_request(2)
     result = method(model=str(model)).deidentify([request])[0]
     assert not isinstance(result, Failure)
-    assert (result != request.image).any()
+    assert (present(result) != request.image).any()
 
 
 def test_keeps_the_contract(folder: Path, tmp_path: Path) -> None:
@@ -322,11 +330,11 @@ def test_keeps_the_contract(folder: Path, tmp_path: Path) -> None:
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 
-def poor(request, **changes):
+def poor(request: Request, **changes: Any) -> Request:
     return dataclasses.replace(request, analysis=dataclasses.replace(request.analysis, **changes))
 
 
-def test_bad_input_is_a_failure_with_a_reason_and_costs_nobody_else(method) -> None:
+def test_bad_input_is_a_failure_with_a_reason_and_costs_nobody_else(method: Callable[..., Dedim]) -> None:
     good = face_request(0)
     assert isinstance(good.analysis, FaceAnalysis)
     points, more = good.analysis.landmarks_5, good.analysis.landmarks_68
@@ -340,26 +348,28 @@ def test_bad_input_is_a_failure_with_a_reason_and_costs_nobody_else(method) -> N
         "outside the image": poor(good, landmarks_5=points + 500),
     }
     one = method()
-    expected = one.deidentify([good])[0]
+    expected = present(one.deidentify([good])[0])
     *failed, found = one.deidentify([*bad.values(), good])
     for reason, failure in zip(bad, failed, strict=True):
         assert isinstance(failure, Failure)
         assert reason in failure.reason
-    assert np.array_equal(found, expected)
+    assert np.array_equal(present(found), expected)
     jawless = more.copy()
     jawless[:17] = np.nan
-    assert np.array_equal(one.deidentify([poor(good, landmarks_68=jawless)])[0], expected)
+    assert np.array_equal(present(one.deidentify([poor(good, landmarks_68=jawless)])[0]), expected)
 
 
-def test_networks_without_numbers_are_failures(method, folder: Path, monkeypatch) -> None:
+def test_networks_without_numbers_are_failures(
+    method: Callable[..., Dedim], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed = method(surrogate=toy_faces.NAN).deidentify([face_request(0)])[0]
     assert isinstance(failed, Failure)
     assert "not finite" in failed.reason
     one = method(batch_size=2)
-    expected = one.deidentify([face_request(1)])[0]
+    expected = present(one.deidentify([face_request(1)])[0])
     work = sampling.guided_sample
 
-    def first_is_nan(denoiser: Denoiser, network, clean, *rest):
+    def first_is_nan(denoiser: Denoiser, network: Any, clean: Any, *rest: Any) -> Any:
         made = work(denoiser, network, clean, *rest)
         made[(clean[:, 0, 0, 0] == bad)] = float("nan")
         return made
@@ -368,7 +378,7 @@ def test_networks_without_numbers_are_failures(method, folder: Path, monkeypatch
     monkeypatch.setattr(sampling, "guided_sample", first_is_nan)
     failed, found = one.deidentify([face_request(0), face_request(1)])
     assert isinstance(failed, Failure)
-    assert np.array_equal(found, expected)
+    assert np.array_equal(present(found), expected)
 
 
 # ------------------------------------------------------------------------------------------------ parameters, weights
@@ -432,7 +442,7 @@ def test_models_that_cannot_be_used_say_why(tmp_path: Path) -> None:
         ({"surrogate": " "}, "face recogniser"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(parameters, message) -> None:
+def test_a_bad_parameter_is_refused_by_name(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Dedim(**parameters)
 

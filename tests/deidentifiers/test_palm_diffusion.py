@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from narrowed import hand_of, present
+from numpy.typing import NDArray
 from tiny_paint_by_example import write_today
 
 from deid_bench.benchmark.planning.cells import describe
@@ -53,8 +56,8 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def method(folder):
-    def make(**parameters) -> PalmDiffusion:
+def method(folder: Path) -> Callable[..., PalmDiffusion]:
+    def make(**parameters: Any) -> PalmDiffusion:
         quick = {"weights": str(folder), "crop": "palm", "steps": 2, "scheduler": "ddim"}
         return PalmDiffusion(**{**quick, **parameters})
 
@@ -69,55 +72,65 @@ def seeded(request: Request, seed: int) -> Request:
 
 
 @pytest.mark.parametrize("more", ["", ",batch_size=3", ",preset=authors"], ids=["default", "batches", "authors"])
-def test_keeps_the_contract(named, folder, more) -> None:
+def test_keeps_the_contract(named: str, folder: Path, more: str) -> None:
     spec = f"{named}:weights={folder},{QUICK}{more}"
     problems = {check.__name__: check(spec) for check in method_checks()}
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 
-def test_two_seeds_differ_inside_the_region_and_are_equal_outside(method, request_for) -> None:
+def test_two_seeds_differ_inside_the_region_and_are_equal_outside(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request]
+) -> None:
     request = request_for(0)
     first, second = (method().deidentify([seeded(request, seed)])[0] for seed in (1, 2))
     region = method().repaints(request)
-    assert np.array_equal(first[~region], request.image[~region])
-    assert np.array_equal(second[~region], request.image[~region])
-    assert np.abs(first.astype(int) - second)[region].mean() > 1
+    assert np.array_equal(present(first)[~region], request.image[~region])
+    assert np.array_equal(present(second)[~region], request.image[~region])
+    assert np.abs(present(first).astype(int) - second)[region].mean() > 1
 
 
-def test_alpha_one_with_pinning_ignores_the_seed(method, request_for) -> None:
+def test_alpha_one_with_pinning_ignores_the_seed(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request]
+) -> None:
     plain = method(alpha=1.0, grain=False, texture=False)
     first, second = (plain.deidentify([seeded(request_for(0), seed)])[0] for seed in (1, 2))
-    assert np.array_equal(first, second)
+    assert np.array_equal(present(first), present(second))
     free = method(alpha=1.0, grain=False, pin_unmasked=False)
     first, second = (free.deidentify([seeded(request_for(0), seed)])[0] for seed in (1, 2))
-    assert not np.array_equal(first, second)
+    assert not np.array_equal(present(first), present(second))
 
 
-def test_the_order_of_exemplars_does_not_matter_but_their_choice_does(method, request_for) -> None:
+def test_the_order_of_exemplars_does_not_matter_but_their_choice_does(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request]
+) -> None:
     results = {
         text: method(exemplars=text, guidance_scale=20.0).deidentify([request_for(0)])[0]
         for text in ("s+m", "m+s", "f", "s+m+f")
     }
-    assert np.array_equal(results["s+m"], results["m+s"])
-    assert not np.array_equal(results["s+m"], results["f"])
-    assert not np.array_equal(results["s+m"], results["s+m+f"])
+    assert np.array_equal(present(results["s+m"]), present(results["m+s"]))
+    assert not np.array_equal(present(results["s+m"]), present(results["f"]))
+    assert not np.array_equal(present(results["s+m"]), present(results["s+m+f"]))
 
 
-def test_a_back_of_a_hand_is_refused_where_the_labels_tell(method, request_for) -> None:
+def test_a_back_of_a_hand_is_refused_where_the_labels_tell(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request]
+) -> None:
     palm, back = request_for(0), dataclasses.replace(request_for(1), aspect="dorsal")
     made = method().deidentify([back, palm])
     assert made[0] == Failure("the back of a hand")
     assert isinstance(made[1], np.ndarray)
 
 
-def test_an_image_that_cannot_be_done_costs_itself_alone(method, request_for, monkeypatch) -> None:
+def test_an_image_that_cannot_be_done_costs_itself_alone(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = request_for(0)
-    empty = dataclasses.replace(good.analysis, mask=np.zeros_like(good.analysis.mask))
+    empty = dataclasses.replace(good.analysis, mask=np.zeros_like(present(good.analysis.mask)))
     one = method()
-    expected = one.deidentify([good])[0]
+    expected = present(one.deidentify([good])[0])
     results = one.deidentify([dataclasses.replace(good, analysis=empty), good])
     assert isinstance(results[0], Failure)
-    assert np.array_equal(results[1], expected)
+    assert np.array_equal(present(results[1]), expected)
     decode = sampler._decode
     monkeypatch.setattr(sampler, "_decode", lambda parts, latents: decode(parts, latents) * float("nan"))
     failed = one.deidentify([good])[0]
@@ -125,10 +138,14 @@ def test_an_image_that_cannot_be_done_costs_itself_alone(method, request_for, mo
     assert "dtype=float32" in failed.reason
 
 
-def test_a_grey_a_small_and_a_cut_hand_come_out(method, request_for) -> None:
+def test_a_grey_a_small_and_a_cut_hand_come_out(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request]
+) -> None:
     request = request_for(0)
     grey = np.repeat(request.image[..., :1], 3, axis=2)
-    cut = dataclasses.replace(request.analysis, keypoints_2d=request.analysis.keypoints_2d + np.float32([-95, 70]))
+    cut = dataclasses.replace(
+        hand_of(request.analysis), keypoints_2d=hand_of(request.analysis).keypoints_2d + np.array([-95, 70], np.float32)
+    )
     requests = [
         dataclasses.replace(request, image=grey),
         dataclasses.replace(request, analysis=cut),
@@ -139,11 +156,13 @@ def test_a_grey_a_small_and_a_cut_hand_come_out(method, request_for) -> None:
         assert not isinstance(result, Failure)
         assert result.shape == each.image.shape
         assert (result != each.image).any()
-    assert (results[0] == results[0][..., :1]).all()
+    assert (present(results[0]) == present(results[0])[..., :1]).all()
 
 
 @pytest.mark.slow
-def test_an_image_of_8000_px_comes_out(method, request_for) -> None:
+def test_an_image_of_8000_px_comes_out(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request]
+) -> None:
     request = _resized(request_for(0), 8000 / 300)
     one = method()
     result = one.deidentify([request])[0]
@@ -153,21 +172,23 @@ def test_an_image_of_8000_px_comes_out(method, request_for) -> None:
 
 
 def _resized(request: Request, factor: float) -> Request:
-    analysis = request.analysis
-    height, width = (round(each * factor) for each in analysis.mask.shape)
+    analysis = hand_of(request.analysis)
+    height, width = (round(each * factor) for each in present(analysis.mask).shape)
     image = cv2.resize(request.image, (width, height), interpolation=cv2.INTER_LINEAR)
-    mask = cv2.resize(analysis.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    mask = cv2.resize(present(analysis.mask).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     there = dataclasses.replace(
         analysis, keypoints_2d=analysis.keypoints_2d * np.float32(factor), box=analysis.box * factor, mask=mask
     )
-    return dataclasses.replace(request, image=image, analysis=there)
+    return dataclasses.replace(request, image=np.asarray(image, np.uint8), analysis=there)
 
 
-def test_the_batch_stays_halved_after_the_gpu_was_full(method, request_for, monkeypatch) -> None:
+def test_the_batch_stays_halved_after_the_gpu_was_full(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = []
     work = sampler._paint_batch
 
-    def small_gpu(parts, canvases, sampling):
+    def small_gpu(parts: Any, canvases: Any, sampling: Any) -> Any:
         calls.append(len(canvases))
         if len(canvases) > 1:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -211,10 +232,17 @@ def test_presets_set_what_is_not_given() -> None:
     assert paper.settings["crop"] == authors.settings["crop"] == "palm"
 
 
-def test_authors_start_every_image_from_one_latent(method, request_for, monkeypatch) -> None:
+def test_authors_start_every_image_from_one_latent(
+    method: Callable[..., PalmDiffusion], request_for: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     draws = sampler._draws
-    monkeypatch.setattr(sampler, "_draws", lambda *given: seen.append(draws(*given)) or seen[-1])
+
+    def watched(*given: Any) -> Any:
+        seen.append(draws(*given))
+        return seen[-1]
+
+    monkeypatch.setattr(sampler, "_draws", watched)
     one = method(preset="authors", batch_size=2, steps=2)
     one.deidentify([seeded(request_for(0), 1), seeded(request_for(1), 2)])
     start, noise = seen[0]
@@ -247,7 +275,7 @@ def test_authors_start_every_image_from_one_latent(method, request_for, monkeypa
         ({"posterior": "mean"}, "mode or sample"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(parameters, message) -> None:
+def test_a_bad_parameter_is_refused_by_name(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PalmDiffusion(**parameters)
 
@@ -255,7 +283,7 @@ def test_a_bad_parameter_is_refused_by_name(parameters, message) -> None:
 # ------------------------------------------------------------------------------------------------ digests
 
 
-def test_the_files_that_are_used_are_in_the_digest_and_in_the_record(named, tmp_path) -> None:
+def test_the_files_that_are_used_are_in_the_digest_and_in_the_record(named: str, tmp_path: Path) -> None:
     folder = write_today(tmp_path / "a")
     resolved = registry().resolve(Kind.DEIDENTIFIER, f"{named}:weights={folder}")
     before = plugin_of(resolved)
@@ -266,13 +294,13 @@ def test_the_files_that_are_used_are_in_the_digest_and_in_the_record(named, tmp_
     assert plugin_of(resolved).digest != before.digest
 
 
-def test_the_default_is_pinned_by_the_registry(named) -> None:
+def test_the_default_is_pinned_by_the_registry(named: str) -> None:
     plugin = plugin_of(registry().resolve(Kind.DEIDENTIFIER, named))
     assert set(plugin.weights) == set(PalmDiffusion.info.weights)
     assert all(len(each) == 64 for each in plugin.weights.values())
 
 
-def test_weights_that_are_not_there_show_before_any_work(named) -> None:
+def test_weights_that_are_not_there_show_before_any_work(named: str) -> None:
     with pytest.raises(WeightsError, match="a folder or a Hugging Face id"):
         plugin_of(registry().resolve(Kind.DEIDENTIFIER, f"{named}:weights=/nowhere/at/all"))
 
@@ -305,7 +333,7 @@ def test_palm_tiny_paints_palms_nearer_to_the_original_as_alpha_grows() -> None:
     assert apart[-1] < apart[0] - 0.01
 
 
-def _own_distance(request: Request, result: np.ndarray) -> float:
+def _own_distance(request: Request, result: NDArray[Any]) -> float:
     """MTCC's distance of an image to what it was made from."""
     recognizer = registry().resolve(Kind.RECOGNIZER, "mtcc").create()
     crops = [recognizer.align(each, request.analysis) for each in (request.image, result)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from narrowed import present
+from numpy.typing import NDArray
 from tiny_paint_by_example import EXEMPLAR, SIZE, write_release, write_today
 
 from deid_bench.deidentifiers.diffusers_models import OutOfMemory
@@ -22,6 +25,7 @@ from deid_bench.deidentifiers.palm_diffusion.paint_by_example import (
     paint,
 )
 from deid_bench.deidentifiers.palm_diffusion.paint_by_example_parts import (
+    Parts,
     load_parts,
     part_files,
     weight_hashes,
@@ -47,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parts(folder: Path):
+def parts(folder: Path) -> Parts:
     return load_parts(folder, "float32", "cpu", False)
 
 
@@ -64,7 +68,7 @@ def canvas(seed: int, exemplars: int = 1, start_seed: int | None = None) -> Canv
     )
 
 
-def changed(**values) -> Sampling:
+def changed(**values: Any) -> Sampling:
     return dataclasses.replace(PLAIN, **values)
 
 
@@ -72,13 +76,13 @@ def changed(**values) -> Sampling:
 
 
 @pytest.mark.parametrize("scheduler", ["pndm", "ddim", "dpm++"])
-def test_equals_the_pipeline_of_diffusers(parts, scheduler) -> None:
+def test_equals_the_pipeline_of_diffusers(parts: Parts, scheduler: Literal["pndm", "dpm++", "ddim"]) -> None:
     from diffusers import PaintByExamplePipeline
 
     canvases = [canvas(1), canvas(2)]
     sampling = changed(scheduler=scheduler)
     ours, _ = paint(parts, canvases, sampling, 2)
-    pipeline = PaintByExamplePipeline(
+    pipeline: Any = PaintByExamplePipeline(
         vae=parts.vae,
         image_encoder=parts.image_encoder,
         unet=parts.unet,
@@ -88,7 +92,7 @@ def test_equals_the_pipeline_of_diffusers(parts, scheduler) -> None:
     )
     pipeline.set_progress_bar_config(disable=True)
 
-    def planes(pixels) -> torch.Tensor:
+    def planes(pixels: Sequence[NDArray[Any]]) -> torch.Tensor:
         return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float()
 
     exemplars = planes([each.exemplars[0] for each in canvases]) / 255
@@ -104,10 +108,10 @@ def test_equals_the_pipeline_of_diffusers(parts, scheduler) -> None:
         output_type="np",
     ).images
     assert np.asarray(theirs).std() > 0.02
-    np.testing.assert_allclose(np.stack(ours) / 255, theirs, atol=1e-4)
+    np.testing.assert_allclose(np.stack([present(each) for each in ours]) / 255, theirs, atol=1e-4)
 
 
-def test_several_exemplars_count_as_the_mean_of_their_embeddings(parts) -> None:
+def test_several_exemplars_count_as_the_mean_of_their_embeddings(parts: Parts) -> None:
     both = canvas(3, exemplars=2)
     single = [dataclasses.replace(both, exemplars=both.exemplars[[k]]) for k in (0, 1)]
     with torch.inference_mode():
@@ -120,23 +124,25 @@ def test_several_exemplars_count_as_the_mean_of_their_embeddings(parts) -> None:
 
 @pytest.mark.parametrize("pinned", [True, False])
 @pytest.mark.parametrize("scheduler", ["pndm", "dpm++"])
-def test_an_image_does_not_depend_on_its_neighbours(parts, pinned, scheduler) -> None:
+def test_an_image_does_not_depend_on_its_neighbours(parts: Parts, pinned: bool, scheduler: str) -> None:
     canvases = [canvas(seed, exemplars=2) for seed in range(5)]
     sampling = changed(alpha=0.1, pin_unmasked=pinned, scheduler=scheduler, posterior="sample")
     together, _ = paint(parts, canvases, sampling, 3)
     backwards, _ = paint(parts, canvases[::-1], sampling, 3)
     alone = [paint(parts, [each], sampling, 3)[0][0] for each in canvases]
     for a, b, c in zip(together, backwards[::-1], alone, strict=True):
-        assert np.array_equal(a, b)
-        assert np.array_equal(a, c)
+        assert np.array_equal(present(a), present(b))
+        assert np.array_equal(present(a), present(c))
     other_size, _ = paint(parts, canvases, sampling, 1)
     for a, b in zip(together, other_size, strict=True):  # other kernels, equal up to rounding
-        np.testing.assert_allclose(a, b, atol=0.02)
+        np.testing.assert_allclose(present(a), present(b), atol=0.02)
 
 
-def test_pinned_latents_end_at_those_of_the_original(parts, monkeypatch) -> None:
-    seen = {}
-    monkeypatch.setattr(sampler, "_decode", lambda parts, latents: seen.setdefault("latents", latents).mean(1)[:, None])
+def test_pinned_latents_end_at_those_of_the_original(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(
+        sampler, "_decode", lambda parts, latents: present(seen.setdefault("latents", latents)).mean(1)[:, None]
+    )
     monkeypatch.setattr(sampler, "_denoise", _recording(sampler._denoise, seen))
     with torch.inference_mode():
         sampler._paint_batch(parts, [canvas(4)], changed(pin_unmasked=True))
@@ -148,8 +154,8 @@ def test_pinned_latents_end_at_those_of_the_original(parts, monkeypatch) -> None
     assert gap[~pinned].min() > 0
 
 
-def _recording(denoise, seen):
-    def wrapped(parts, sampling, start, context, condition, original, pinned):
+def _recording(denoise: Any, seen: Any) -> Any:
+    def wrapped(parts: Any, sampling: Any, start: Any, context: Any, condition: Any, original: Any, pinned: Any) -> Any:
         seen.update(original=original, pinned=pinned)
         return denoise(parts, sampling, start, context, condition, original, pinned)
 
@@ -157,20 +163,22 @@ def _recording(denoise, seen):
 
 
 @pytest.mark.parametrize("scheduler", ["pndm", "ddim", "dpm++"])
-def test_alpha_one_with_pinning_is_the_autoencoders_round_trip(parts, scheduler) -> None:
+def test_alpha_one_with_pinning_is_the_autoencoders_round_trip(parts: Parts, scheduler: str) -> None:
     one = canvas(5)
     found, _ = paint(parts, [one], changed(alpha=1.0, pin_unmasked=True, scheduler=scheduler), 1)
     with torch.inference_mode():
         image = torch.from_numpy(one.image).permute(2, 0, 1)[None].float() / 127.5 - 1
         back = parts.vae.decode(parts.vae.encode(image).latent_dist.mode()).sample
     expected = (back[0].permute(1, 2, 0).numpy() / 2 + 0.5).clip(0, 1) * 255
-    np.testing.assert_allclose(found[0], expected, atol=0.01)
+    np.testing.assert_allclose(present(found[0]), expected, atol=0.01)
 
 
-def test_alpha_mixes_the_original_into_the_background(parts, monkeypatch) -> None:
+def test_alpha_mixes_the_original_into_the_background(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def context_of(parts, sampling, start, context, condition, original, pinned):
+    def context_of(
+        parts: Any, sampling: Any, start: Any, context: Any, condition: Any, original: Any, pinned: Any
+    ) -> Any:
         seen.append(context)
         return start
 
@@ -184,7 +192,7 @@ def test_alpha_mixes_the_original_into_the_background(parts, monkeypatch) -> Non
     assert seen[0][0, 4, 3, 4] == 0  # the last channel is 1 where the image is kept
 
 
-def test_start_latents_are_the_seeds_or_one_for_all(parts) -> None:
+def test_start_latents_are_the_seeds_or_one_for_all(parts: Parts) -> None:
     own = sampler._draws(parts, [canvas(1), canvas(2), canvas(1)])[0]
     assert torch.equal(own[0], own[2])
     assert not torch.equal(own[0], own[1])
@@ -193,10 +201,10 @@ def test_start_latents_are_the_seeds_or_one_for_all(parts) -> None:
     assert not torch.equal(noise[0], noise[1])
 
 
-def test_numbers_that_are_not_finite_cost_their_own_image_alone(parts, monkeypatch) -> None:
+def test_numbers_that_are_not_finite_cost_their_own_image_alone(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     decode = sampler._decode
 
-    def spoilt(parts, latents):
+    def spoilt(parts: Any, latents: Any) -> Any:
         decoded = decode(parts, latents).clone()
         decoded[1, 0, 3, 3] = float("nan")
         return decoded
@@ -206,11 +214,11 @@ def test_numbers_that_are_not_finite_cost_their_own_image_alone(parts, monkeypat
     assert [each is None for each in found] == [False, True, False]
 
 
-def test_a_full_gpu_halves_the_batch_and_goes_on(parts, monkeypatch) -> None:
+def test_a_full_gpu_halves_the_batch_and_goes_on(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     work = sampler._paint_batch
 
-    def small_gpu(parts, canvases, sampling):
+    def small_gpu(parts: Any, canvases: Any, sampling: Any) -> Any:
         calls.append(len(canvases))
         if len(canvases) > 2:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -223,11 +231,13 @@ def test_a_full_gpu_halves_the_batch_and_goes_on(parts, monkeypatch) -> None:
     assert used == 2
     monkeypatch.undo()
     expected, _ = paint(parts, canvases, PLAIN, 2)
-    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert all(np.array_equal(present(a), present(b)) for a, b in zip(found, expected, strict=True))
 
 
-def test_a_gpu_without_room_for_one_image_is_an_error_that_says_what_to_do(parts, monkeypatch) -> None:
-    def full(*_):
+def test_a_gpu_without_room_for_one_image_is_an_error_that_says_what_to_do(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(sampler, "_paint_batch", full)
@@ -235,28 +245,30 @@ def test_a_gpu_without_room_for_one_image_is_an_error_that_says_what_to_do(parts
         paint(parts, [canvas(1)], PLAIN, 4)
 
 
-def test_bfloat16_and_attention_slicing_come_near_the_plain_result(folder, parts) -> None:
+def test_bfloat16_and_attention_slicing_come_near_the_plain_result(folder: Path, parts: Parts) -> None:
     expected, _ = paint(parts, [canvas(1)], PLAIN, 1)
     sliced, _ = paint(load_parts(folder, "float32", "cpu", True), [canvas(1)], PLAIN, 1)
-    np.testing.assert_allclose(sliced[0], expected[0], atol=0.05)
+    np.testing.assert_allclose(present(sliced[0]), present(expected[0]), atol=0.05)
     half, _ = paint(load_parts(folder, "bfloat16", "cpu", False), [canvas(1)], PLAIN, 1)
-    assert np.abs(half[0] - expected[0]).mean() < 4
+    assert np.abs(present(half[0]) - present(expected[0])).mean() < 4
 
 
 # ------------------------------------------------------------------------------------------------ the weights
 
 
-def test_the_released_layout_loads_and_gives_the_same_pictures(parts, tmp_path) -> None:
+def test_the_released_layout_loads_and_gives_the_same_pictures(parts: Parts, tmp_path: Path) -> None:
     released = load_parts(write_release(tmp_path), "float32", "cpu", False)
     assert (released.size, released.exemplar_size) == (SIZE, EXEMPLAR)
     assert released.vae.config.scaling_factor == 0.18215  # not in the old file, the default of that time
     canvases = [canvas(1, exemplars=2)]
     theirs, _ = paint(released, canvases, PLAIN, 1)
     ours, _ = paint(parts, canvases, PLAIN, 1)
-    np.testing.assert_allclose(theirs[0], ours[0], atol=0.01)
+    np.testing.assert_allclose(present(theirs[0]), present(ours[0]), atol=0.01)
 
 
-def test_loading_and_painting_are_silent_and_leave_random_states_alone(folder, capfd, caplog) -> None:
+def test_loading_and_painting_are_silent_and_leave_random_states_alone(
+    folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     before = torch.random.get_rng_state()
     load_parts.cache_clear()
     fresh = load_parts(folder, "float32", "cpu", False)
@@ -268,14 +280,14 @@ def test_loading_and_painting_are_silent_and_leave_random_states_alone(folder, c
     assert not caplog.records
 
 
-def test_a_folder_with_a_missing_file_is_refused_by_name(tmp_path) -> None:
+def test_a_folder_with_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     write_today(tmp_path)
     (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"unet/diffusion_pytorch_model\.safetensors"):
         weights_folder(str(tmp_path))
 
 
-def test_a_file_that_lacks_tensors_is_refused(tmp_path) -> None:
+def test_a_file_that_lacks_tensors_is_refused(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     for part, name in (("unet", "diffusion_pytorch_model"), ("image_encoder", "model")):
@@ -288,14 +300,14 @@ def test_a_file_that_lacks_tensors_is_refused(tmp_path) -> None:
             load_parts(folder, "float32", "cpu", False)
 
 
-def test_a_damaged_file_is_refused(tmp_path) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     write_today(tmp_path)
     (tmp_path / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"<html>log in</html>")
     with pytest.raises(WeightsError, match="cannot be read"):
         load_parts(tmp_path, "float32", "cpu", False)
 
 
-def test_a_denoiser_for_something_else_is_refused(tmp_path) -> None:
+def test_a_denoiser_for_something_else_is_refused(tmp_path: Path) -> None:
     from diffusers import UNet2DConditionModel
 
     write_today(tmp_path)
@@ -310,19 +322,19 @@ def test_a_name_that_is_neither_folder_nor_hub_id_is_refused() -> None:
         weights_folder("/nowhere/at/all")
 
 
-def test_a_hub_id_that_is_not_cached_is_an_error_when_offline(monkeypatch, tmp_path) -> None:
+def test_a_hub_id_that_is_not_cached_is_an_error_when_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WeightsError, match="weights=FOLDER"):
         weights_folder("no-such-owner/no-such-model")
 
 
-def test_a_hub_id_is_fetched_without_what_is_not_needed(monkeypatch, folder) -> None:
+def test_a_hub_id_is_fetched_without_what_is_not_needed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     import huggingface_hub
 
-    asked = {}
+    asked: dict[str, Any] = {}
 
-    def snapshot(name, **options):
+    def snapshot(name: Any, **options: Any) -> Any:
         asked.update(options, name=name)
         return str(folder)
 
@@ -335,7 +347,7 @@ def test_a_hub_id_is_fetched_without_what_is_not_needed(monkeypatch, folder) -> 
     assert asked["local_files_only"] is False
 
 
-def test_hashes_cover_every_file_and_see_a_changed_one(tmp_path) -> None:
+def test_hashes_cover_every_file_and_see_a_changed_one(tmp_path: Path) -> None:
     write_today(tmp_path)
     before = weight_hashes(str(tmp_path))
     assert set(before) == set(part_files(tmp_path))

@@ -8,10 +8,12 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import FaceAnalysis, HandAnalysis
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
@@ -62,7 +64,7 @@ def tool() -> ModuleType:
     return module
 
 
-def noise(seed: int, fine: float, coarse: float) -> np.ndarray:
+def noise(seed: int, fine: float, coarse: float) -> NDArray[Any]:
     """Detail of unit strength between two scales, px."""
     raw = np.random.default_rng(seed).standard_normal(HOLE.shape).astype(np.float32)
     band = cv2.GaussianBlur(raw, (0, 0), fine) - cv2.GaussianBlur(raw, (0, 0), coarse)
@@ -149,7 +151,7 @@ def test_a_sleeve_at_the_outline_is_foreign_and_lines_are_not() -> None:
 # ------------------------------------------------------------------------------------------------ texture
 
 
-def bands(light: np.ndarray) -> list[float]:
+def bands(light: NDArray[Any]) -> list[float]:
     inner = depth(HOLE) > CUTS[-2] * PALM
     cuts = [cut * PALM for cut in CUTS[1:-1] if cut * PALM > 0.35]
     smooth = [light, *(masked_smooth(light, HOLE, cut) for cut in cuts)]
@@ -157,8 +159,8 @@ def bands(light: np.ndarray) -> list[float]:
 
 
 def test_detail_becomes_as_strong_as_the_originals_in_every_band() -> None:
-    original = 60 + 1.2 * noise(2, 0.5, 5)
-    painted = 60 + 0.3 * noise(3, 2, 5)
+    original: NDArray[Any] = 60 + 1.2 * noise(2, 0.5, 5)
+    painted: NDArray[Any] = 60 + 0.3 * noise(3, 2, 5)
     made = fill_texture(painted, original, HOLE, PALM, noise(4, 0.5, 5), noise(5, 0.01, 50))
     ratios = [a / b for a, b in zip(bands(made), bands(original), strict=True)]
     assert min(bands(painted)[i] / bands(original)[i] for i in range(2)) < 0.3
@@ -168,7 +170,8 @@ def test_detail_becomes_as_strong_as_the_originals_in_every_band() -> None:
 def test_texture_knows_the_holes_strength_and_not_its_places() -> None:
     """Turned upside down, the original has the same strengths, and the result is the same."""
     original = 60 + 1.2 * noise(2, 0.5, 5)
-    painted, skin = 60 + 0.3 * noise(3, 2, 5), noise(4, 0.5, 5)
+    painted: NDArray[Any] = 60 + 0.3 * noise(3, 2, 5)
+    skin = noise(4, 0.5, 5)
     turned = original.copy()
     rows, columns = slice(30, 211), slice(40, 201)  # the hole's pixels
     turned[rows, columns] = original[rows, columns][::-1, ::-1]
@@ -206,20 +209,20 @@ def test_the_layer_follows_the_seed_and_the_hands_direction() -> None:
 # ------------------------------------------------------------------------------------------------ the four numbers
 
 
-def picture(seed: int = 2) -> np.ndarray:
+def picture(seed: int = 2) -> NDArray[Any]:
     lab = np.dstack([60 + 0.05 * X + noise(seed, 0.7, 4), 14 + 0 * X, 18 + 0 * X]).astype(np.float32)
     return np.clip(np.rint(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * 255), 0, 255).astype(np.uint8)
 
 
-def test_the_original_itself_cannot_be_told(tool) -> None:
+def test_the_original_itself_cannot_be_told(tool: ModuleType) -> None:
     found = tool.looks(picture(), picture(), HOLE, HAND, PALM)
     assert (found.border, found.tone, found.texture, found.lines) == (1, 0, 1, 1)
 
 
-def test_each_number_sees_its_fault(tool) -> None:
+def test_each_number_sees_its_fault(tool: ModuleType) -> None:
     image = picture()
 
-    def with_hole(pixels: np.ndarray):
+    def with_hole(pixels: NDArray[Any]) -> Any:
         made = np.where(HOLE[..., None], np.clip(pixels, 0, 255), image).astype(np.uint8)
         return tool.looks(image, made, HOLE, HAND, PALM)
 
@@ -235,13 +238,13 @@ def test_each_number_sees_its_fault(tool) -> None:
     assert lined.lines > 1.5
 
 
-def test_no_region_no_numbers(tool) -> None:
+def test_no_region_no_numbers(tool: ModuleType) -> None:
     with pytest.raises(ValueError, match="region"):
         tool.looks(picture(), picture(), np.zeros_like(HOLE), HAND, PALM)
 
 
 @pytest.mark.slow
-def test_palms_of_the_built_in_set_look_like_their_surround(tool) -> None:
+def test_palms_of_the_built_in_set_look_like_their_surround(tool: ModuleType) -> None:
     """Six palms of palm-mini; limits are wide for six, the medians over the set stand in docs/methods.md."""
     samples = PalmMini().samples()[::16]
     images = [sample.image() for sample in samples]

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 import toy_faces
+from narrowed import face_of, present
 from toy_faces import drawn_face, face_request, photo_request
 
 from deid_bench.analyzers.base import FaceAnalysis
 from deid_bench.benchmark.plugin_checks.contracts import method_checks
 from deid_bench.datasets.base import Failure
-from deid_bench.deidentifiers.base import Donor
+from deid_bench.deidentifiers.base import Donor, Request
 from deid_bench.deidentifiers.tip_im import tip_im_objective as objective
 from deid_bench.deidentifiers.tip_im.tip_im import PRESETS, TipIm
 from deid_bench.deidentifiers.tip_im.tip_im_objective import BANDWIDTHS, Search
 
-QUICK = {"surrogate": toy_faces.GOOD, "steps": 6, "device": "cpu"}
+QUICK: dict[str, Any] = {"surrogate": toy_faces.GOOD, "steps": 6, "device": "cpu"}
 
 
-def search(**changes) -> Search:
+def search(**changes: Any) -> Search:
     return Search(**{**PRESETS["paper"], "epsilon": 12.0, "momentum": 1.0, **changes})
 
 
@@ -71,7 +74,7 @@ def test_its_gradient_is_that_of_the_whole_batch(strength: float) -> None:
 def test_a_heavy_mmd_keeps_the_face_nearer() -> None:
     request = face_request(1, 3)
     light, heavy = (
-        TipIm(**QUICK, norm="l2", gamma=gamma).deidentify([request])[0].astype(float) - request.image
+        present(TipIm(**QUICK, norm="l2", gamma=gamma).deidentify([request])[0]).astype(float) - request.image
         for gamma in (0.0, 1e6)
     )
     assert np.square(heavy).mean() < 0.9 * np.square(light).mean()
@@ -106,12 +109,12 @@ def test_gradients_against_finite_differences(warped: bool, mean_loss: bool) -> 
 # ------------------------------------------------------------------------------------------------ the search
 
 
-def brute_force(network, face, targets, settings: Search) -> tuple[torch.Tensor, list[int]]:
+def brute_force(network: Any, face: Any, targets: Any, settings: Search) -> tuple[torch.Tensor, list[int]]:
     """Algorithm 1 as it is written: literal losses through autograd, the literal gain, one target after the other."""
     source, wanted = network(face / 255), [network(each[None] / 255) for each in targets]
     current, velocity, chosen = face.clone(), torch.zeros_like(face), []
     for _ in range(settings.steps):
-        best = None
+        best: Any = None
         for index, target in enumerate(wanted):
             image = current.clone().requires_grad_(True)
             features = network(image / 255)
@@ -140,7 +143,7 @@ def test_the_search_is_the_brute_force_one(seed: int) -> None:
     targets = torch.cat([(tensor(20 + 5 * seed + each) + shared) / 2 for each in range(4)])
     settings = search(steps=8, mmd_batch=5)
     expected, chosen = brute_force(network, face, targets, settings)
-    found = objective.protect(network, face, targets, settings, grey=False)
+    found = present(objective.protect(network, face, targets, settings, grey=False))
     assert torch.equal(found, expected)
     assert (len(set(chosen)) > 1) == (seed != 1)  # the target may change on the way
 
@@ -157,7 +160,7 @@ def test_a_candidate_that_gains_most_is_chosen_by_squares_or_roots() -> None:
 def test_a_face_without_slope_stays_as_it_is() -> None:
     flat = torch.full((1, 3, 112, 112), 100.0)
     assert torch.equal(objective.per_mean(torch.zeros(2, 3, 4, 4)), torch.zeros(2, 3, 4, 4))
-    same = objective.protect(toy_faces.Embedder(), flat, flat, search(steps=2), grey=False)
+    same = present(objective.protect(toy_faces.Embedder(), flat, flat, search(steps=2), grey=False))
     assert torch.equal(same, flat)
 
 
@@ -166,9 +169,9 @@ def test_a_face_without_slope_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("preset", ["paper", "code"])
 @pytest.mark.parametrize("grey", [False, True])
-def test_it_looks_like_a_target_and_stays_within_the_bound(preset: str, grey: bool) -> None:
+def test_it_looks_like_a_target_and_stays_within_the_bound(preset: Literal["paper", "code"], grey: bool) -> None:
     request = face_request(2, 4, grey)
-    result = TipIm(preset=preset, surrogate=toy_faces.GOOD, steps=40, device="cpu").deidentify([request])[0]
+    result = present(TipIm(preset=preset, surrogate=toy_faces.GOOD, steps=40, device="cpu").deidentify([request])[0])
     change = result.astype(int) - request.image
     assert result.dtype == np.uint8
     assert 6 < np.abs(change).max() <= 12
@@ -188,18 +191,18 @@ def test_the_result_does_not_depend_on_the_batch_or_on_the_seed() -> None:
     turned = one.deidentify(requests[::-1])[::-1]
     alone = [TipIm(**QUICK).deidentify([dataclasses.replace(each, seed=99)])[0] for each in requests]
     for a, b, c in zip(together, turned, alone, strict=True):
-        assert np.array_equal(a, b)
-        assert np.array_equal(a, c)
+        assert np.array_equal(present(a), present(b))
+        assert np.array_equal(present(a), present(c))
     diverse = [TipIm(**QUICK, preset="code").deidentify([dataclasses.replace(requests[0], seed=k)])[0] for k in (1, 2)]
-    assert np.array_equal(*diverse)
+    assert np.array_equal(present(diverse[0]), present(diverse[1]))
 
 
 def test_a_face_in_a_photo_changes_inside_the_named_region_and_by_no_more_than_the_bound() -> None:
     request = photo_request(4, 3)
     one = TipIm(**{**QUICK, "steps": 12})
     result, region = one.deidentify([request])[0], one.repaints(request)
-    change = np.abs(result.astype(int) - request.image)
-    assert result.shape == request.image.shape
+    change = np.abs(present(result).astype(int) - request.image)
+    assert present(result).shape == request.image.shape
     assert change.max() <= 12
     assert change[region].mean() > 3
     assert not change[~region].any()
@@ -214,11 +217,11 @@ def test_targets_beyond_the_wanted_number_are_not_looked_at() -> None:
     request = face_request(1, 4)
     fewer = dataclasses.replace(request, targets=request.targets[:2])
     a, b = (TipIm(**QUICK, targets=2).deidentify([each])[0] for each in (request, fewer))
-    assert np.array_equal(a, b)
-    assert not np.array_equal(a, TipIm(**QUICK).deidentify([request])[0])
+    assert np.array_equal(present(a), present(b))
+    assert not np.array_equal(present(a), present(TipIm(**QUICK).deidentify([request])[0]))
 
 
-def test_keeps_the_contract(tmp_path) -> None:
+def test_keeps_the_contract(tmp_path: Path) -> None:
     path = tmp_path / "method.py"
     path.write_text("from deid_bench.deidentifiers.tip_im.tip_im import TipIm\n", encoding="utf-8")
     spec = f"{path}:TipIm:surrogate={toy_faces.GOOD},steps=2,device=cpu"
@@ -226,13 +229,13 @@ def test_keeps_the_contract(tmp_path) -> None:
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 
-def poor(request, **changes):
+def poor(request: Request, **changes: Any) -> Request:
     return dataclasses.replace(request, analysis=dataclasses.replace(request.analysis, **changes))
 
 
 def test_bad_input_is_a_failure_with_a_reason_and_costs_nobody_else() -> None:
     good = face_request(0, 2)
-    points = good.analysis.landmarks_5
+    points = face_of(good.analysis).landmarks_5
     bad = {
         "no face of another person": dataclasses.replace(good, targets=()),
         "less than 8 px apart": poor(good, landmarks_5=points * 0.1),
@@ -240,12 +243,12 @@ def test_bad_input_is_a_failure_with_a_reason_and_costs_nobody_else() -> None:
         "outside the image": poor(good, landmarks_5=points + 500),
     }
     one = TipIm(**QUICK)
-    expected = one.deidentify([good])[0]
+    expected = present(one.deidentify([good])[0])
     *failed, found = one.deidentify([*bad.values(), good])
     for reason, failure in zip(bad, failed, strict=True):
         assert isinstance(failure, Failure)
         assert reason in failure.reason
-    assert np.array_equal(found, expected)
+    assert np.array_equal(present(found), expected)
 
 
 def test_a_target_that_cannot_be_cut_is_left_out() -> None:
@@ -255,7 +258,7 @@ def test_a_target_that_cannot_be_cut_is_left_out() -> None:
     broken = Donor(image, dataclasses.replace(analysis, landmarks_5=analysis.landmarks_5 * np.float32(np.nan)))
     with_broken = dataclasses.replace(request, targets=(broken, *request.targets))
     a, b = (TipIm(**QUICK).deidentify([each])[0] for each in (request, with_broken))
-    assert np.array_equal(a, b)
+    assert np.array_equal(present(a), present(b))
     failed = TipIm(**QUICK).deidentify([dataclasses.replace(request, targets=(broken,))])[0]
     assert isinstance(failed, Failure)
 
@@ -307,6 +310,6 @@ def test_the_surrogate_stands_in_digest_and_record() -> None:
         ({"surrogate": ""}, "face recogniser"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(parameters, message) -> None:
+def test_a_bad_parameter_is_refused_by_name(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TipIm(**parameters)

@@ -7,9 +7,11 @@ behind. Nothing of the package is used here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as f
 
@@ -19,14 +21,14 @@ class Drawn:
 
     def __init__(self, seed: int = 0) -> None:
         self.rng = np.random.default_rng(seed)
-        self.tensors: dict[str, np.ndarray] = {}
+        self.tensors: dict[str, NDArray[Any]] = {}
 
     def tensor(self, name: str, shape: tuple[int, ...], low: float, high: float) -> Tensor:
         if name not in self.tensors:
             self.tensors[name] = (low + (high - low) * self.rng.random(shape)).astype(np.float32)
         return torch.from_numpy(self.tensors[name])
 
-    def conv(self, x: Tensor, name: str, outs: int, kernel: int = 1, stride: int = 1, **more) -> Tensor:
+    def conv(self, x: Tensor, name: str, outs: int, kernel: int = 1, stride: int = 1, **more: Any) -> Tensor:
         groups, bias = more.get("groups", 1), more.get("bias", False)
         shape = (outs, x.shape[1] // groups, kernel, kernel)
         bound = (6 / np.prod(shape[1:])) ** 0.5
@@ -78,7 +80,7 @@ def _block_names(single: str, several: str) -> list[str]:
 def treb1en(d: Drawn, x: Tensor, head: str = "") -> Tensor:
     """MobileFaceNet of InsightFace_Pytorch; with head "output_layer." that of cavaface (GDC, no attention)."""
 
-    def unit(x: Tensor, name: str, outs: int, *size: int, act: bool = True, **more) -> Tensor:
+    def unit(x: Tensor, name: str, outs: int, *size: int, act: bool = True, **more: Any) -> Tensor:
         x = d.norm(d.conv(x, f"{name}.conv", outs, *size, **more), f"{name}.bn")
         return d.prelu(x, f"{name}.prelu") if act else x
 
@@ -100,7 +102,7 @@ def cavaface(d: Drawn, x: Tensor) -> Tensor:
 def arcface_torch(d: Drawn, x: Tensor, scale: int = 1) -> Tensor:
     """`get_mbf` of insightface's arcface_torch."""
 
-    def unit(x: Tensor, name: str, outs: int, *size: int, act: bool = True, **more) -> Tensor:
+    def unit(x: Tensor, name: str, outs: int, *size: int, act: bool = True, **more: Any) -> Tensor:
         x = d.norm(d.conv(x, f"{name}.layers.0", outs, *size, **more), f"{name}.layers.1")
         return d.prelu(x, f"{name}.layers.2") if act else x
 
@@ -139,7 +141,7 @@ def faceplugin(d: Drawn, x: Tensor) -> Tensor:
     """fr_feature.onnx: numbered tensors, batch norms folded."""
     convs, slopes = iter(range(519, 10_000, 3)), iter(range(668, 10_000))
 
-    def unit(x: Tensor, outs: int, *size: int, act: bool = True, **more) -> Tensor:
+    def unit(x: Tensor, outs: int, *size: int, act: bool = True, **more: Any) -> Tensor:
         number = next(convs)
         groups = more.get("groups", 1)
         kernel = size[0] if size else 1
@@ -205,10 +207,10 @@ def senet50(d: Drawn, x: Tensor) -> Tensor:
 # ------------------------------------------------------------------------------------------------ inputs
 
 
-def drawn_tensors(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def drawn_tensors(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[Any]]:
     """Tensors for all names, drawn in the order of the names, of a size that keeps values from growing."""
     rng = np.random.default_rng(11)
-    found = {}
+    found: dict[str, NDArray[Any]] = {}
     for name in sorted(shapes):
         shape, values = shapes[name], rng.random(shapes[name], dtype=np.float32)
         if name.endswith("num_batches_tracked"):
@@ -222,14 +224,14 @@ def drawn_tensors(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray
     return found
 
 
-def drawn_faces(count: int, side: int) -> np.ndarray:
+def drawn_faces(count: int, side: int) -> NDArray[Any]:
     """(count, 3, side, side) float32 in -1..1: coarse blocks and noise."""
     rng = np.random.default_rng(12)
     coarse = np.kron(rng.random((count, 3, 8, 8), dtype=np.float32), np.ones((side // 8, side // 8), np.float32))
     return (1.6 * coarse - 0.8 + 0.2 * rng.random((count, 3, side, side), dtype=np.float32)).astype(np.float32)
 
 
-def chips() -> list[np.ndarray]:
+def chips() -> list[NDArray[Any]]:
     """Three (150, 150, 3) uint8 chips: noise, coarse blocks, a face."""
     from skimage.data import astronaut
 

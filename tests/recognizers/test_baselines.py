@@ -41,7 +41,7 @@ def _line(theta: float, x: float, y: float) -> float:
 
 def _sampled(kernel: Kernel, theta: float, rows: int, columns: int) -> NDArray[np.float64]:
     values = np.array([[kernel(theta, x, y) for y in range(-columns, columns + 1)] for x in range(-rows, rows + 1)])
-    return values - values.mean()
+    return np.asarray(values - values.mean())
 
 
 def _bank(name: str) -> list[NDArray[np.float64]]:
@@ -52,7 +52,7 @@ def _bank(name: str) -> list[NDArray[np.float64]]:
 
 
 def _plane(crop: Crop, kernel: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return convolve2d(to_grey(crop).astype(np.float64), kernel, mode="same")[::4, ::4] > 1e-9
+    return np.asarray(convolve2d(to_grey(crop).astype(np.float64), kernel, mode="same")[::4, ::4] > 1e-9)
 
 
 def _best_shift(a: NDArray[np.bool_], b: NDArray[np.bool_], shift: int) -> float:

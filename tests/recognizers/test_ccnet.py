@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def _reference(state: Mapping[str, Tensor], images: Tensor) -> Tensor:
         features += [_order(state, block, 1, first), _order(state, block, 2, second)]
     hidden = torch.cat(features, 1) @ state["fc.weight"].T + state["fc.bias"]
     out = hidden @ state["fc1.weight"].T + state["fc1.bias"]
-    return out / out.norm(dim=1, keepdim=True)
+    return torch.div(out, out.norm(dim=1, keepdim=True))
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +193,7 @@ def test_names_what_is_wrong_with_a_checkpoint(
 
 def test_refuses_pickles_that_run_code(tmp_path: Path) -> None:
     class Bomb:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
+        def __reduce__(self: Any) -> tuple[object, tuple[str]]:
             return print, ("ran",)
 
     torch.save({"fc.weight": Bomb()}, tmp_path / "bomb.pth")

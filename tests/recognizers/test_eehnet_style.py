@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def _hand() -> Points:
 def _turned(points: Points, degrees: float, scale: float, shift: tuple[float, float]) -> Points:
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return (scale * points @ turn.T + shift).astype(np.float32)
+    return np.asarray((scale * points @ turn.T + shift).astype(np.float32))
 
 
 def _analysis(keypoints: object) -> HandAnalysis:
@@ -142,7 +143,8 @@ def test_recognition_teaches_the_localiser() -> None:
     torch.manual_seed(0)
     network = EehnetStyleNet().eval()
     crops = torch.nn.functional.interpolate(torch.rand(1, 1, 24, 24), HAND_SIZE, mode="bilinear")
-    network.describe(crops, network.localiser(crops))[0].sum().backward()
+    described: Any = network.describe(crops, network.localiser(crops))[0]
+    described.sum().backward()
     gradient = network.localiser.last.bias.grad
     assert gradient is not None
     assert (gradient[:4] != 0).all()  # the palm's

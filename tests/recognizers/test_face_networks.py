@@ -5,10 +5,12 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -35,13 +37,13 @@ FACES = torch.from_numpy((drawn_faces(2, 112) + 1) / 2)
 IMAGENET = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
-def parameters(tensors: dict[str, np.ndarray]) -> int:
+def parameters(tensors: dict[str, NDArray[Any]]) -> int:
     """How many numbers are learned."""
     kept = ("running_mean", "running_var", "num_batches_tracked")
     return sum(array.size for name, array in tensors.items() if not name.endswith(kept))
 
 
-def drawn_by(reference: Callable[[Drawn, torch.Tensor], torch.Tensor], faces: torch.Tensor):
+def drawn_by(reference: Callable[[Drawn, torch.Tensor], torch.Tensor], faces: torch.Tensor) -> Any:
     drawn = Drawn()
     with torch.no_grad():
         return drawn.tensors, reference(drawn, faces)
@@ -56,7 +58,7 @@ def drawn_by(reference: Callable[[Drawn, torch.Tensor], torch.Tensor], faces: to
         (references.arcface_torch_wide, 2_059_520, 333),
     ],
 )
-def test_mobilefacenet_reads_the_ports_layouts(reference, learned: int, count: int) -> None:
+def test_mobilefacenet_reads_the_ports_layouts(reference: Any, learned: int, count: int) -> None:
     tensors, expected = drawn_by(reference, 2 * FACES - 1)
     assert (parameters(tensors), len(tensors)) == (learned, count)  # as counted in the ports themselves
     network = build(tensors, "drawn").eval()
@@ -102,7 +104,8 @@ def test_ir_se50_reads_its_layout(tmp_path: Path) -> None:
 
 
 def test_senet50_reads_its_pickle_leaves_the_classifier_and_turns_to_bgr(tmp_path: Path) -> None:
-    window = around_box(*(2 * [1.3 * 224 / 256 * MTCNN_BOX[2]]), 224)
+    side = 1.3 * 224 / 256 * MTCNN_BOX[2]
+    window = around_box(side, side, 224)
     blue_first = window(FACES[:1]).flip(1) * 255 - torch.tensor([91.4953, 103.8827, 131.0912]).view(3, 1, 1)
     tensors, expected = drawn_by(references.senet50, blue_first)
     assert parameters(tensors) == 26_039_024
@@ -194,7 +197,8 @@ def test_gradients_of_the_others(make: Callable[[], nn.Module], window: Callable
 def places(window: Window) -> torch.Tensor:
     """(side, side, 2): which place of the aligned face each px shows, as far as it lies inside."""
     rows, columns = torch.meshgrid(torch.arange(112.0), torch.arange(112.0), indexing="ij")
-    return window(torch.stack([columns, rows, rows])[None])[0, :2].permute(1, 2, 0)
+    shown: torch.Tensor = window(torch.stack([columns, rows, rows])[None])
+    return shown[0, :2].permute(1, 2, 0)
 
 
 def test_dlibs_chip_shows_the_five_places_where_dlibs_mean_face_has_them() -> None:
@@ -254,7 +258,7 @@ def test_missing_files_are_named() -> None:
 
 @pytest.mark.parametrize(("recognizer", "name"), [(Facenet, "facenet-vggface2"), (SeResnet50, "ir-se50")])
 def test_weights_without_a_published_digest_say_how_they_are_added(
-    recognizer, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    recognizer: Any, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path))
     monkeypatch.delenv("DEID_BENCH_WEIGHTS", raising=False)
@@ -275,7 +279,7 @@ def test_weights_without_a_published_digest_say_how_they_are_added(
         (TEMPLATE + 500, "outside"),
     ],
 )
-def test_faces_that_cannot_be_cut_say_why(points: np.ndarray, reason: str) -> None:
+def test_faces_that_cannot_be_cut_say_why(points: NDArray[Any], reason: str) -> None:
     image = np.zeros((112, 112, 3), np.uint8)
     analysis = FaceAnalysis(np.zeros(4, np.float32), 1.0, points.astype(np.float32), None, None)
     found = MobileFaceNet().align(image, analysis)
@@ -306,7 +310,7 @@ def _field(number: int, content: bytes | int) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
-def _as_onnx(tensors: dict[str, np.ndarray]) -> bytes:
+def _as_onnx(tensors: dict[str, NDArray[Any]]) -> bytes:
     """A model that holds nothing but weights, in ONNX's own encoding."""
     graph = b""
     for name, array in tensors.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from deid_bench.recognizers.palm.mtcc import Mtcc
 
 
 @pytest.mark.parametrize(("recognizer", "side"), [(CCNet(), 128), (EehnetStyle(), 352), (MobileFaceNet(), 112)])
-def test_what_enters_the_last_layer_and_the_layer_give_the_template(recognizer, side: int) -> None:
+def test_what_enters_the_last_layer_and_the_layer_give_the_template(recognizer: Any, side: int) -> None:
     rng = np.random.default_rng(4)
     crops = [np.kron(rng.integers(30, 220, (side // 8, side // 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)] * 2
     crops[1] = crops[1][::-1].copy()

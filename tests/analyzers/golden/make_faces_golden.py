@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent), sys.argv[1]]
+sys.path[:0] = [str(HERE.parent.parent), sys.argv[1]]
 
-from faces import VARIANTS, variant  # noqa: E402
+from analyzers.faces import VARIANTS, variant  # noqa: E402
 
 from deid_bench.weights.torchvision import fit_torchvision  # noqa: E402
 
@@ -53,7 +53,7 @@ def main() -> None:
     for name in VARIANTS:
         photo = variant(name)
         boxes, scores, points = detector.detect(photo, landmarks=True)
-        found = {"boxes": [], "scores": [], "points": []}
+        found: dict[str, list[Any]] = {"boxes": [], "scores": [], "points": []}
         if boxes is not None:
             order = np.argsort(-np.asarray(scores, float), kind="stable")
             for key, values in (("boxes", boxes), ("scores", scores), ("points", points)):

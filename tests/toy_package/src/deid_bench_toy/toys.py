@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import AnalyzerInfo, HandAnalysis, Missing
 from deid_bench.datasets.base import DatasetInfo, Sample
-from deid_bench.deidentifiers.base import MethodInfo
+from deid_bench.datasets.types import Image
+from deid_bench.deidentifiers.base import MethodInfo, Request
 from deid_bench.recognizers.base import RecognizerInfo
 
 HEIGHT, WIDTH, SIDE = 96, 80, 48
@@ -32,7 +36,7 @@ class ToyHands:
     def __init__(self, folder: str, identities: int = 6, samples: int = 3, blank: int = 0) -> None:
         self._folder, self._identities, self._samples, self._blank = Path(folder), identities, samples, blank
 
-    def prepare(self, jobs=1, progress=None):
+    def prepare(self, jobs: int = 1, progress: Any = None) -> None:
         from deid_bench.datasets.images import write_png
 
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -42,10 +46,10 @@ class ToyHands:
                 if not path.exists():
                     path.write_bytes(write_png(self._draw(identity, sample)))
 
-    def _path(self, identity, sample):
+    def _path(self, identity: int, sample: int) -> Path:
         return self._folder / f"{identity:02d}_{sample}.png"
 
-    def _draw(self, identity, sample):
+    def _draw(self, identity: int, sample: int) -> Image:
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         number = identity * self._samples + sample
         if number < self._blank:
@@ -57,7 +61,7 @@ class ToyHands:
         image[TOP : TOP + SIDE, LEFT : LEFT + SIDE] = square[..., None]
         return image
 
-    def samples(self):
+    def samples(self) -> list[Sample]:
         made = []
         for identity in range(self._identities):
             for sample in range(self._samples):
@@ -72,10 +76,10 @@ class ToyAnalyzer:
 
     info = AnalyzerInfo("toy_analyzer", "1", "palm", "Finds what is bright", "CC0-1.0", "")
 
-    def analyze(self, images):
+    def analyze(self, images: Sequence[Image]) -> list[Any]:
         return [self._one(image) for image in images]
 
-    def _one(self, image):
+    def _one(self, image: Image) -> Any:
         mask = image.max(axis=2) > 30
         if mask.mean() < 0.05:
             return Missing("nothing bright")
@@ -95,20 +99,20 @@ class ToyRecognizer:
 
     info = RecognizerInfo("toy_recognizer", "1", "palm", "Correlates pixels", "CC0-1.0", "")
 
-    def align(self, image, analysis):
+    def align(self, image: Image, analysis: Any) -> Any:
         x0, y0, x1, y1 = analysis.box.astype(int)
         crop = image[y0:y1, x0:x1]
         rows = np.linspace(0, crop.shape[0] - 1, 24).astype(int)
         columns = np.linspace(0, crop.shape[1] - 1, 24).astype(int)
         return np.ascontiguousarray(crop[rows][:, columns])
 
-    def embed(self, crops):
+    def embed(self, crops: Sequence[Any]) -> NDArray[Any]:
         vectors = np.stack([crop.mean(axis=2).ravel() for crop in crops]).astype(np.float64)
         vectors -= vectors.mean(axis=1, keepdims=True)
-        return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+        return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9))
 
-    def distances(self, a, b):
-        return ((1 - a @ b.T) / 2).clip(0, 1).astype(np.float32)
+    def distances(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(((1 - a @ b.T) / 2).clip(0, 1).astype(np.float32))
 
 
 class ToyNoise:
@@ -123,10 +127,11 @@ class ToyNoise:
             raise ValueError(f"strength should be in (0, 255], got {strength}")
         self.strength = strength
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         results = []
         for request in batch:
             noise = np.random.default_rng(request.seed).normal(0, self.strength, request.image.shape)
             noisy = np.clip(request.image + noise, 35, 255).astype(np.uint8)
+            assert request.analysis.mask is not None
             results.append(np.where(request.analysis.mask[..., None], noisy, request.image))
         return results
