@@ -7,20 +7,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deid_bench.cli import main
 
 
-def call(capsys, *arguments: str) -> tuple[int, str, str]:
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = main(list(arguments))
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two records of the toy world."""
     out = tmp_path_factory.mktemp("results")
     code = main(_run(out, "toy_noise", "identity"))
@@ -36,7 +37,9 @@ def _run(out: Path, *methods: str) -> list[str]:
     return [*arguments, "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
 
 
-def test_quick_is_a_preset_and_what_is_named_beside_it_stays(tmp_path: Path, capsys) -> None:
+def test_quick_is_a_preset_and_what_is_named_beside_it_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from deid_bench.commands.options import as_asked
 
     bare = {"quick": True, "limit": None, "attacks": "", "datasets": (), "protocol": "palm-paper/1.0"}
@@ -99,7 +102,7 @@ def test_where_nobody_reads_on_nothing_is_said() -> None:
         "doctor",
     ],
 )
-def test_every_command_has_help(capsys, name: str) -> None:
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, _ = call(capsys, name, "--help")
     assert code == 0
     assert "Usage: deid-bench" in out
@@ -123,14 +126,16 @@ def test_every_command_has_help(capsys, name: str) -> None:
         (["list", "metric"], "metrics"),
     ],
 )
-def test_mistakes_are_explained_and_end_with_two(capsys, arguments: list[str], words: str) -> None:
+def test_mistakes_are_explained_and_end_with_two(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     code, _, err = call(capsys, *arguments)
     assert code == 2
     assert words in err
     assert "Traceback" not in err
 
 
-def test_list_shows_everything_with_its_origin(capsys) -> None:
+def test_list_shows_everything_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "list")
     assert code == 0
     for name in ("palm-mini", "mediapipe_hands", "mtcc", "blurring", "palm/1.0", "toy_noise"):
@@ -140,7 +145,7 @@ def test_list_shows_everything_with_its_origin(capsys) -> None:
 
 
 @pytest.mark.parametrize("name", ["blurring", "mtcc", "palm/1.0", "dir", "palm-mini", "mediapipe_hands"])
-def test_info_knows_everything(capsys, name: str) -> None:
+def test_info_knows_everything(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, _ = call(capsys, "info", name)
     assert code == 0
     assert name in out
@@ -153,14 +158,14 @@ def test_a_run_writes_a_record_and_a_board(results: Path) -> None:
     assert "<table" in (results / "board.html").read_text()
 
 
-def test_json_output_is_the_record(results: Path, capsys) -> None:
+def test_json_output_is_the_record(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, *_run(results, "toy_noise"), "--json")
     assert code == 0
     (path,) = [each for each in results.rglob("run.json") if "toy_noise" in str(each)]
     assert json.loads(out) == [json.loads(path.read_text())]
 
 
-def test_the_table_shows_the_records_numbers(results: Path, capsys) -> None:
+def test_the_table_shows_the_records_numbers(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, *[each for each in _run(results, "identity") if each != "--quiet"])
     assert code == 0
     assert "from the store" in out
@@ -170,11 +175,11 @@ def test_the_table_shows_the_records_numbers(results: Path, capsys) -> None:
     assert f"{ratio:.1f}" in out
 
 
-def test_failures_end_with_one(tmp_path: Path, capsys) -> None:
+def test_failures_end_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, *_run(tmp_path, "raises_on_some"))[0] == 1
 
 
-def test_plan_counts_without_working(results: Path, capsys, tmp_path: Path) -> None:
+def test_plan_counts_without_working(results: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ["plan", *[each for each in _run(results, "toy_noise")[1:] if each not in ("--quiet", "serial")]]
     arguments.remove("--backend")
     code, out, _ = call(capsys, *arguments, "--json")
@@ -195,14 +200,16 @@ def test_plan_counts_without_working(results: Path, capsys, tmp_path: Path) -> N
     assert row["stages"]["analyze originals"] == {"tasks": 18, "stored": 18}
 
 
-def test_a_limited_run_says_that_it_is_a_smoke_test(tmp_path: Path, capsys) -> None:
+def test_a_limited_run_says_that_it_is_a_smoke_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [each for each in _run(tmp_path, "toy_noise") if each != "--quiet"]
     code, out, _ = call(capsys, *arguments, "--limit", "3")
     assert code == 0
     assert "smoke test" in out
 
 
-def test_data_verify_reports_duplicates_and_unreadable_files(tmp_path: Path, capsys) -> None:
+def test_data_verify_reports_duplicates_and_unreadable_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import numpy as np
 
     from deid_bench.datasets.images import write_png
@@ -222,8 +229,8 @@ def test_data_verify_reports_duplicates_and_unreadable_files(tmp_path: Path, cap
     assert len(found["duplicates"]) == 1
 
 
-def test_interrupting_ends_with_130(monkeypatch, capsys) -> None:
-    def interrupted(*arguments, **keywords):
+def test_interrupting_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*arguments: Any, **keywords: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("deid_bench.benchmark.run.run", interrupted)
@@ -232,7 +239,7 @@ def test_interrupting_ends_with_130(monkeypatch, capsys) -> None:
     assert "the same command goes on" in err
 
 
-def test_records_of_other_limits_are_told_apart(capsys, tmp_path: Path) -> None:
+def test_records_of_other_limits_are_told_apart(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = _run(tmp_path, "identity")
     assert main([*arguments, "--limit", "3"]) == 0
     assert main([*arguments, "--limit", "4"]) == 0
@@ -250,12 +257,15 @@ def test_options_take_one_name_and_a_path_as_text() -> None:
     from deid_bench.plugins.entries import PluginError
 
     assert RunOptions(methods="masking", datasets=["a", "b"]).methods == ("masking",)
-    assert Execution(out="results").out == Path("results")
+    written: Any = "results"  # as many would
+    assert Execution(out=written).out == Path("results")
     with pytest.raises(PluginError, match="--limit"):
         RunOptions(methods="masking", limit=-1)
 
 
-def test_a_root_seed_is_a_number_or_drawn(toy_arguments, toy_plugin_arguments, tmp_path: Path, capsys) -> None:
+def test_a_root_seed_is_a_number_or_drawn(
+    toy_arguments: list[str], toy_plugin_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [*toy_plugin_arguments, "run", "-m", "toy_noise", *toy_arguments, "--backend", "serial", "--out"]
     drawn = []
     for name in ("a", "b"):

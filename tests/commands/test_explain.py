@@ -15,7 +15,7 @@ from deid_bench.reports.explanation.protocol_words import protocol_words
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
-def call(capsys, *arguments: str) -> tuple[int, str, str]:
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = main(["explain", *arguments])
     out, err = capsys.readouterr()
     return code, out, err
@@ -27,7 +27,7 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_it_tells_everything_about_a_metric(capsys, name: str) -> None:
+def test_it_tells_everything_about_a_metric(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, err = call(capsys, name)
     metric = METRICS[name]
     assert (code, err) == (0, "")
@@ -46,19 +46,19 @@ def test_it_tells_everything_about_a_metric(capsys, name: str) -> None:
 
 
 @pytest.mark.parametrize(("written", "name"), [("DIR", "dir"), ("Rank-1", "rank1_with_source"), ("ms-ssim", "ms_ssim")])
-def test_titles_and_other_spellings_are_understood(capsys, written: str, name: str) -> None:
+def test_titles_and_other_spellings_are_understood(capsys: pytest.CaptureFixture[str], written: str, name: str) -> None:
     code, out, _ = call(capsys, written, "--json")
     assert code == 0
     assert [each["name"] for each in json.loads(out)] == [name]
 
 
-def test_several_metrics_keep_their_order(capsys) -> None:
+def test_several_metrics_keep_their_order(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "rr_cross", "rr", "--json")
     assert code == 0
     assert [each["name"] for each in json.loads(out)] == ["rr_cross", "rr"]
 
 
-def test_all_as_json_is_the_catalogue(capsys) -> None:
+def test_all_as_json_is_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "--all", "--json")
     assert code == 0
     assert [each["name"] for each in json.loads(out)] == list(METRICS)
@@ -76,7 +76,7 @@ def test_all_as_json_is_the_catalogue(capsys) -> None:
         (["dir", "--json", "--markdown"], "Choose one"),
     ],
 )
-def test_mistakes_end_with_two_and_a_hint(capsys, arguments: list[str], said: str) -> None:
+def test_mistakes_end_with_two_and_a_hint(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
     code, out, err = call(capsys, *arguments)
     assert code == 2
     assert said in err
@@ -84,7 +84,7 @@ def test_mistakes_end_with_two_and_a_hint(capsys, arguments: list[str], said: st
     assert out == ""
 
 
-def test_the_page_is_up_to_date(capsys) -> None:
+def test_the_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "--all", "--markdown")
     assert code == 0
     assert out == metrics_page()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from deid_bench.benchmark.compute import stage_titles
-from deid_bench.benchmark.planning.cells import make_cells
+from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.planning.estimate import Ahead
 from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
 from deid_bench.benchmark.storage.store import Store
@@ -29,11 +31,11 @@ class Told:
 
     def note(self, text: str) -> None: ...
 
-    def cell(self, cell, todo, jobs) -> None:
+    def cell(self, cell: Any, todo: Any, jobs: Any) -> None:
         self.cells.append((cell.method.resolved.name, [each.method.resolved.name for each in todo], jobs))
 
 
-def test_stages_have_the_numbers_that_they_come_in(toy_options, tmp_path: Path) -> None:
+def test_stages_have_the_numbers_that_they_come_in(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     told, options = Told(), toy_options("identity", "toy_noise")
     execution = Execution(out=tmp_path / "out", backend="serial")
     cells = make_cells(options, 1)
@@ -48,7 +50,7 @@ def test_stages_have_the_numbers_that_they_come_in(toy_options, tmp_path: Path) 
     assert len(told.cells) == 2  # what is finished is not computed
 
 
-def test_what_is_left_is_never_more_than_what_is_known(toy_options, tmp_path: Path) -> None:
+def test_what_is_left_is_never_more_than_what_is_known(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     cells = make_cells(toy_options("identity", "toy_noise"), 1)
     store = Store(tmp_path / "out" / STORE_FOLDER)
     ahead = Ahead(cells, store, 2)
@@ -65,12 +67,12 @@ def test_what_is_left_is_never_more_than_what_is_known(toy_options, tmp_path: Pa
     assert ahead.look() == (total, total, 0.0, 0)
 
 
-def test_bars_show_set_stage_and_what_is_left(toy_options, tmp_path: Path) -> None:
+def test_bars_show_set_stage_and_what_is_left(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     store = Store(tmp_path / "out" / STORE_FOLDER)
     seen: list[list[str]] = []
 
     class Watched(Bars):
-        def stop(self) -> None:
+        def stop(self: Any) -> None:
             seen.append([each.description for each in self._progress.tasks])
             super().stop()
 

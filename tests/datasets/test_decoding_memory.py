@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def flat_png(path: Path, width: int, height: int, bits: int, kind: int) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see the peak")
-def test_the_largest_files_that_are_read_stay_below_the_bound(tmp_path):
+def test_the_largest_files_that_are_read_stay_below_the_bound(tmp_path: Path) -> None:
     side = int((MAX_WORK // 7) ** 0.5)
     said, peak = peak_mb(flat_png(tmp_path / "a.png", side, side, 16, 6))
     assert said == f"({side}, {side}, 3)"
@@ -52,7 +53,7 @@ def test_the_largest_files_that_are_read_stay_below_the_bound(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see the peak")
-def test_a_small_file_that_unpacks_to_gigabytes_is_refused_at_no_cost(tmp_path):
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_at_no_cost(tmp_path: Path) -> None:
     path = flat_png(tmp_path / "a.png", 12_000, 6_600, 16, 6)
     assert path.stat().st_size < 5_000_000
     said, peak = peak_mb(path)
@@ -64,7 +65,9 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_at_no_cost(tmp_path):
     ("name", "side", "options"),
     [("a.jpg", 4900, {"progressive": True}), ("a.webp", 3900, {"quality": 1, "method": 0}), ("a.tif", 6000, {})],
 )
-def test_what_a_format_takes_decides_how_large_it_may_be(tmp_path, name, side, options):
+def test_what_a_format_takes_decides_how_large_it_may_be(
+    tmp_path: Path, name: str, side: int, options: dict[str, Any]
+) -> None:
     path = tmp_path / name
     PilImage.new("RGB", (side, side + 200)).save(path, **options)
     with pytest.raises(ImageError, match="million px in all"):
@@ -73,7 +76,7 @@ def test_what_a_format_takes_decides_how_large_it_may_be(tmp_path, name, side, o
     assert read_image(path).shape == (700, 1000, 3)
 
 
-def test_strips_join_without_a_seam(tmp_path, monkeypatch):
+def test_strips_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deid_bench.datasets.images._STRIP", 40)
     picture = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8)
     for name, shown in (("a.png", picture[..., :3]), ("b.png", picture), ("c.png", picture[..., 0])):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,25 +16,25 @@ from deid_bench.datasets.images import write_png
 from deid_bench.datasets.manifest import check_samples, file_sha256, manifest_digest
 
 
-def put(path, seed: int = 0) -> None:
+def put(path: Path, seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(write_png(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)))
 
 
 @pytest.fixture
-def people(tmp_path):
+def people(tmp_path: Path) -> Path:
     for number, name in enumerate(["p2/10.png", "p2/9.png", "p10/a.png", "p1/session2/b.png", "p1/session1/b.PNG"]):
         put(tmp_path / name, number)
     return tmp_path
 
 
-def listed(root, *arguments, **options) -> list[Sample]:
+def listed(root: Path, *arguments: Any, **options: Any) -> list[Sample]:
     folder = Folder(str(root), *arguments, **options)
     folder.prepare()
     return list(folder.samples())
 
 
-def test_sub_folders_are_identities_in_natural_order(people):
+def test_sub_folders_are_identities_in_natural_order(people: Path) -> None:
     samples = listed(people)
     assert [s.sample_id for s in samples] == [
         "p1/session1/b.PNG",
@@ -46,7 +48,7 @@ def test_sub_folders_are_identities_in_natural_order(people):
     assert isinstance(Folder(str(people)), Dataset)
 
 
-def test_what_is_no_sample_is_counted(people):
+def test_what_is_no_sample_is_counted(people: Path) -> None:
     (people / "p1" / "notes.txt").touch()
     (people / "p1" / ".thumb.png").touch()
     (people / ".cache").mkdir()
@@ -58,12 +60,12 @@ def test_what_is_no_sample_is_counted(people):
     assert folder.ignored == {"other file type (.txt)": 1, "hidden": 2, "outside a sub-folder": 1, "linked folder": 1}
 
 
-def test_damaged_files_stay_samples(people):
+def test_damaged_files_stay_samples(people: Path) -> None:
     (people / "p1" / "broken.png").write_bytes(b"")
     assert "p1/broken.png" in [s.sample_id for s in listed(people)]
 
 
-def test_names_outside_the_allowed_letters_get_unique_ids(tmp_path):
+def test_names_outside_the_allowed_letters_get_unique_ids(tmp_path: Path) -> None:
     for name in ("Jürgen/hand 1.png", "Jürgen/hand+1.png", "plain/x.png"):
         put(tmp_path / name)
     samples = listed(tmp_path)
@@ -72,7 +74,7 @@ def test_names_outside_the_allowed_letters_get_unique_ids(tmp_path):
     assert "plain/x.png" in {s.sample_id for s in samples}
 
 
-def test_prepare_is_idempotent_and_says_how_far_it_is(people):
+def test_prepare_is_idempotent_and_says_how_far_it_is(people: Path) -> None:
     calls = []
     folder = Folder(str(people))
     with pytest.raises(DatasetError, match="call prepare"):
@@ -85,13 +87,13 @@ def test_prepare_is_idempotent_and_says_how_far_it_is(people):
     assert folder.samples() == before
 
 
-def test_modality_belongs_to_the_instance(people):
+def test_modality_belongs_to_the_instance(people: Path) -> None:
     face = Folder(str(people), modality="face")
     assert (face.info.modality, Folder(str(people)).info.modality, Folder.info.modality) == ("face", "palm", "palm")
     assert not face.info.redistributable
 
 
-def test_manifest_says_who_is_who(people):
+def test_manifest_says_who_is_who(people: Path) -> None:
     (people / "who.csv").write_text(
         "\ufefffile, identity, hand, session, subject, note\n"
         "p2/9.png, alice-l, left, 2024, alice, x\n"
@@ -126,21 +128,21 @@ def test_manifest_says_who_is_who(people):
         ("file,identity,hand\np2/9.png,a,both\n", "expected hand left, right or empty"),
     ],
 )
-def test_bad_manifests_are_refused(people, text, message):
+def test_bad_manifests_are_refused(people: Path, text: str, message: str) -> None:
     put(people.parent / "secret.png")
     (people / "who.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DatasetError, match=message):
         listed(people, "who.csv")
 
 
-def test_a_manifest_that_is_no_text_is_refused(people):
+def test_a_manifest_that_is_no_text_is_refused(people: Path) -> None:
     with pytest.raises(DatasetError, match="expected a CSV file"):
         listed(people, "none.csv")
     with pytest.raises(DatasetError, match="UTF-8 CSV"):
         listed(people, "p2/9.png")
 
 
-def test_a_link_out_of_the_folder_costs_itself_alone(people, tmp_path_factory):
+def test_a_link_out_of_the_folder_costs_itself_alone(people: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside") / "x.png"
     put(outside)
     (people / "p1" / "x.png").symlink_to(outside)
@@ -155,7 +157,7 @@ def test_a_link_out_of_the_folder_costs_itself_alone(people, tmp_path_factory):
     assert table.ignored["manifest line: link that leads out of the folder"] == 1
 
 
-def test_folders_without_images_are_refused(tmp_path):
+def test_folders_without_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="got none"):
         listed(tmp_path)
     (tmp_path / "notes.txt").touch()
@@ -168,37 +170,38 @@ def test_folders_without_images_are_refused(tmp_path):
         listed(tmp_path / "flat.png")
 
 
-def test_bad_arguments_are_refused():
+def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="palm or face"):
-        Folder("x", modality="iris")
+        Folder("x", modality="iris")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="path"):
         Folder("")
 
 
-def test_digest_depends_on_content_and_labels_alone(people, tmp_path_factory):
+def test_digest_depends_on_content_and_labels_alone(people: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     samples = listed(people)
     digest = manifest_digest(samples)
     shuffled = random.Random(0).sample(samples, len(samples))
     assert manifest_digest(shuffled) == digest
     moved = [replace(s, path=tmp_path_factory.getbasetemp() / s.path.name) for s in samples]
     assert manifest_digest(moved) == digest
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"sample_id": "other"},
         {"identity": "other"},
         {"subject": "other"},
         {"hand": "left"},
         {"session": "2"},
         {"sha256": "0" * 64},
-    ):
+    )
+    for change in changes:
         assert manifest_digest([replace(samples[0], **change), *samples[1:]]) != digest
 
 
-def test_digest_format_is_frozen(tmp_path):
+def test_digest_format_is_frozen(tmp_path: Path) -> None:
     sample = Sample("a/1.png", "a", "ä", tmp_path, "00", session=None, hand="left")
     assert manifest_digest([sample]) == "0d7172420c6520f9808717d7ce6b3bc28eff7d3edfe74cfe896834fc6bf52cd0"
 
 
-def test_file_digest_follows_the_file(tmp_path):
+def test_file_digest_follows_the_file(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"abc")
     assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -209,12 +212,12 @@ def test_file_digest_follows_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../a", "/a", "a//b", "a/./b", "ä"])
-def test_sample_ids_must_serve_as_file_names(tmp_path, name):
+def test_sample_ids_must_serve_as_file_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="sample ids"):
         check_samples([Sample(name, "a", "a", tmp_path, "00")])
 
 
-def test_sample_lists_must_be_unique_and_not_empty(tmp_path):
+def test_sample_lists_must_be_unique_and_not_empty(tmp_path: Path) -> None:
     sample = Sample("a", "a", "a", tmp_path, "00")
     check_samples([sample])
     with pytest.raises(DatasetError, match="twice"):

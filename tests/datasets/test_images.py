@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image as PilImage
 from png_files import png_file
 
 from deid_bench.datasets.images import MAX_SIDE, MIN_SIDE, ImageError, decode_png, read_image, write_png
+from deid_bench.datasets.types import Image
 
 
 @pytest.fixture
-def colours() -> np.ndarray:
+def colours() -> NDArray[Any]:
     return np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
 
-def saved(tmp_path, picture: PilImage.Image, name: str = "image.png", **options):
+def saved(tmp_path: Path, picture: PilImage.Image, name: str = "image.png", **options: Any) -> Image:
     path = tmp_path / name
     picture.save(path, **options)
     return read_image(path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.ppm", "a.webp", "A.PNG"])
-def test_lossless_formats_come_back_exactly(tmp_path, colours, name):
+def test_lossless_formats_come_back_exactly(tmp_path: Path, colours: np.ndarray, name: str) -> None:
     options = {"lossless": True} if name.endswith("webp") else {}
     image = saved(tmp_path, PilImage.fromarray(colours), name, **options)
     assert (image == colours).all()
-    assert (image.dtype, image.flags.c_contiguous, image.flags.writeable) == (np.uint8, True, True)
+    assert (image.dtype, image.flags.c_contiguous, image.flags.writeable) == (np.dtype(np.uint8), True, True)
 
 
-def test_jpeg_comes_back_nearly(tmp_path):
+def test_jpeg_comes_back_nearly(tmp_path: Path) -> None:
     smooth = np.tile(np.linspace(40, 200, 32)[None, :, None], (24, 1, 3)).astype(np.uint8)
     image = saved(tmp_path, PilImage.fromarray(smooth), "a.jpg", quality=95)
     assert np.abs(image.astype(int) - smooth).max() < 8
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(tmp_path, colours, orientation):
+def test_exif_orientation_is_applied(tmp_path: Path, colours: np.ndarray, orientation: int) -> None:
     stored = {
         1: lambda a: a,
         2: lambda a: a[:, ::-1],
@@ -58,12 +62,12 @@ def test_exif_orientation_is_applied(tmp_path, colours, orientation):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_a_damaged_exif_block_does_not_lose_the_image(tmp_path, colours):
+def test_a_damaged_exif_block_does_not_lose_the_image(tmp_path: Path, colours: np.ndarray) -> None:
     image = saved(tmp_path, PilImage.fromarray(colours), exif=b"Exif\x00\x00MM\x00*\x00\x00\xff\xff")
     assert (image == colours).all()
 
 
-def test_grey_and_palette(tmp_path, colours):
+def test_grey_and_palette(tmp_path: Path, colours: np.ndarray) -> None:
     grey = colours[..., 0]
     assert (saved(tmp_path, PilImage.fromarray(grey)) == grey[..., None]).all()
     palette = PilImage.fromarray(colours).quantize(8)
@@ -72,14 +76,14 @@ def test_grey_and_palette(tmp_path, colours):
     assert (saved(tmp_path, bits) == np.where(grey > 127, 255, 0)[..., None]).all()
 
 
-def test_16_bit_grey_is_scaled_to_8_bits(tmp_path):
+def test_16_bit_grey_is_scaled_to_8_bits(tmp_path: Path) -> None:
     wide = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
     for name in ("a.png", "a.tif"):
         image = saved(tmp_path, PilImage.fromarray(wide), name)
         assert (image == np.rint(wide / 257.0)[..., None]).all()
 
 
-def test_16_bit_colour_is_reduced_to_8_bits(tmp_path):
+def test_16_bit_colour_is_reduced_to_8_bits(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).integers(0, 65536, (20, 20, 3), dtype=np.uint16)
     raw = b"".join(b"\x00" + row.astype(">u2").tobytes() for row in rows)
     path = tmp_path / "a.png"
@@ -87,12 +91,12 @@ def test_16_bit_colour_is_reduced_to_8_bits(tmp_path):
     assert np.abs(read_image(path).astype(int) - rows / 257.0).max() <= 1
 
 
-def test_floating_point_is_refused(tmp_path):
+def test_floating_point_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="floating point"):
         saved(tmp_path, PilImage.fromarray(np.zeros((20, 20), np.float32)), "a.tif")
 
 
-def test_transparency_is_laid_over_white(tmp_path, colours):
+def test_transparency_is_laid_over_white(tmp_path: Path, colours: np.ndarray) -> None:
     alpha = np.zeros((24, 32, 1), np.uint8)
     alpha[:, 16:] = 255
     alpha[:2] = 128
@@ -102,7 +106,7 @@ def test_transparency_is_laid_over_white(tmp_path, colours):
     assert np.abs(image[:2] - (colours[:2] * (128 / 255) + 127)).max() <= 1
 
 
-def test_transparent_palette_and_grey(tmp_path, colours):
+def test_transparent_palette_and_grey(tmp_path: Path, colours: np.ndarray) -> None:
     palette = PilImage.fromarray(colours).quantize(4)
     index = int(np.asarray(palette)[0, 0])
     image = saved(tmp_path, palette, transparency=index)
@@ -111,7 +115,7 @@ def test_transparent_palette_and_grey(tmp_path, colours):
     assert (saved(tmp_path, PilImage.fromarray(grey)) == colours[..., :1]).all()
 
 
-def test_cmyk_is_converted(tmp_path):
+def test_cmyk_is_converted(tmp_path: Path) -> None:
     cmyk = np.zeros((20, 20, 4), np.uint8)
     cmyk[..., 0] = 255  # full cyan: no red
     image = saved(tmp_path, PilImage.fromarray(cmyk, mode="CMYK"), "a.tif")
@@ -119,7 +123,7 @@ def test_cmyk_is_converted(tmp_path):
     assert image[..., 1].min() == 255
 
 
-def test_the_first_frame_of_an_animation_is_taken(tmp_path):
+def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
     frames = [PilImage.fromarray(np.full((20, 20, 3), level, np.uint8)) for level in (10, 200)]
     image = saved(tmp_path, frames[0], "a.gif", save_all=True, append_images=frames[1:])
     assert np.abs(image.astype(int) - 10).max() <= 1
@@ -127,7 +131,7 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp", "a.tif"])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.9])
-def test_truncated_files_are_refused(tmp_path, colours, name, share):
+def test_truncated_files_are_refused(tmp_path: Path, colours: np.ndarray, name: str, share: float) -> None:
     path = tmp_path / name
     PilImage.fromarray(np.tile(colours, (4, 4, 1))).save(path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
@@ -135,7 +139,7 @@ def test_truncated_files_are_refused(tmp_path, colours, name, share):
         read_image(path)
 
 
-def test_flipped_bits_are_refused(tmp_path, colours):
+def test_flipped_bits_are_refused(tmp_path: Path, colours: np.ndarray) -> None:
     data = bytearray(write_png(colours))
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(ImageError, match="damaged"):
@@ -144,7 +148,7 @@ def test_flipped_bits_are_refused(tmp_path, colours):
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_no_damage_raises_anything_else(data):
+def test_no_damage_raises_anything_else(data: Any) -> None:
     good = bytearray(write_png(np.random.default_rng(0).integers(0, 9, (20, 20, 3), dtype=np.uint8)))
     for _ in range(data.draw(st.integers(1, 4))):
         good[data.draw(st.integers(8, len(good) - 1))] = data.draw(st.integers(0, 255))
@@ -156,7 +160,7 @@ def test_no_damage_raises_anything_else(data):
     assert image.ndim == 3
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "notes.png"
     text.write_text("no image at all, just text that goes on for a while")
     with pytest.raises(ImageError, match=r"notes\.png: expected one of PNG"):
@@ -166,7 +170,7 @@ def test_other_files_are_refused(tmp_path):
             read_image(path)
 
 
-def test_messages_name_the_file_and_not_its_folder(tmp_path):
+def test_messages_name_the_file_and_not_its_folder(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(ImageError, match="empty") as caught:
         read_image(tmp_path / "empty.jpg")
@@ -175,12 +179,12 @@ def test_messages_name_the_file_and_not_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (MIN_SIDE - 1, 400), (400, MIN_SIDE - 1)])
-def test_tiny_images_are_refused(tmp_path, shape):
+def test_tiny_images_are_refused(tmp_path: Path, shape: Any) -> None:
     with pytest.raises(ImageError, match=f"at least {MIN_SIDE} px"):
         saved(tmp_path, PilImage.fromarray(np.zeros((*shape, 3), np.uint8)))
 
 
-def test_the_smallest_image_is_read(tmp_path):
+def test_the_smallest_image_is_read(tmp_path: Path) -> None:
     picture = PilImage.fromarray(np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8))
     assert saved(tmp_path, picture).shape == (MIN_SIDE, MIN_SIDE, 3)
 
@@ -189,14 +193,15 @@ def test_the_smallest_image_is_read(tmp_path):
 @pytest.mark.parametrize(
     "size", [(MAX_SIDE + 1, 20), (20, MAX_SIDE + 1), (9500, 9500), (11_999, 11_999), (60_000, 60_000)]
 )
-def test_huge_images_are_refused_before_they_are_decoded(tmp_path, size):
+def test_huge_images_are_refused_before_they_are_decoded(tmp_path: Path, size: Any) -> None:
     path = tmp_path / "bomb.png"
-    path.write_bytes(png_file(*size, b"", bits=8, kind=2))
+    width, height = size
+    path.write_bytes(png_file(width, height, b"", bits=8, kind=2))
     with pytest.raises(ImageError, match=r"at most .*scale it down"):
         read_image(path)
 
 
-def test_png_bytes_round_trip_and_are_stable(colours):
+def test_png_bytes_round_trip_and_are_stable(colours: np.ndarray) -> None:
     data = write_png(colours)
     assert (decode_png(data) == colours).all()
     assert write_png(colours.copy()) == data
@@ -205,12 +210,12 @@ def test_png_bytes_round_trip_and_are_stable(colours):
 
 
 @pytest.mark.parametrize("bad", [np.zeros((20, 20), np.uint8), np.zeros((20, 20, 4), np.uint8), np.zeros((20, 20, 3))])
-def test_write_png_refuses_what_is_no_rgb_image(bad):
+def test_write_png_refuses_what_is_no_rgb_image(bad: Any) -> None:
     with pytest.raises(ImageError, match="uint8 RGB"):
         write_png(bad)
 
 
-def test_decode_png_refuses_other_formats(colours):
+def test_decode_png_refuses_other_formats(colours: np.ndarray) -> None:
     buffer = io.BytesIO()
     PilImage.fromarray(colours).save(buffer, "JPEG")
     with pytest.raises(ImageError, match="PNG signature"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from deid_bench.datasets.base import Dataset, DatasetError
+from deid_bench.datasets.base import Dataset, DatasetError, Sample
 from deid_bench.datasets.layouts.layout import compile_pattern
 from deid_bench.datasets.manifest import check_samples, manifest_digest
 from deid_bench.datasets.published.casia import Casia
@@ -29,7 +33,7 @@ HAND_INFO = """id,age,gender,skinColor,accessories,nailPolish,aspectOfHand,image
 """
 
 # loader, its options, file, (sample id, identity, subject, session, hand)
-FILES = [
+FILES: list[tuple[type[Any], dict[str, Any], str, tuple[Any, ...]]] = [
     (Iitd, {}, "IITD Palmprint V1/Left Hand/001_1.JPG", ("001-left/1", "001-left", "001", None, "left")),
     (Iitd, {}, "IITD/Left  Hand/002_1.JPG", ("002-left/1", "002-left", "002", None, "left")),
     (Iitd, {}, "Right Hand/230_6.bmp", ("230-right/6", "230-right", "230", None, "right")),
@@ -62,7 +66,7 @@ FILES = [
 ]
 
 
-def listed(loader, root, **options):
+def listed(loader: Any, root: Path, **options: Any) -> list[Sample]:
     dataset = loader(str(root), **options)
     assert isinstance(dataset, Dataset)
     dataset.prepare()
@@ -70,19 +74,24 @@ def listed(loader, root, **options):
     return list(dataset.samples())
 
 
-def labels(sample):
+def labels(sample: Sample) -> tuple[Any, ...]:
     return sample.sample_id, sample.identity, sample.subject, sample.session, sample.hand
 
 
 @pytest.mark.parametrize(("loader", "options", "file", "expected"), FILES, ids=lambda each: str(each)[:40])
-def test_names_say_who_is_who(build, loader, options, file, expected):
+def test_names_say_who_is_who(
+    build: Callable[[Iterable[str]], Path], loader: Any, options: dict[str, Any], file: str, expected: Any
+) -> None:
     (sample,) = listed(loader, build([file]), **options)
     assert labels(sample) == expected
     assert sample.image().shape == (16, 16, 3)
 
 
-@pytest.mark.parametrize("loader", sorted({each[0] for each in FILES} | {Hands11k}, key=lambda each: each.__name__))
-def test_every_loader_says_what_it_is(loader):
+LOADERS: dict[str, Any] = {each[0].__name__: each[0] for each in FILES} | {"Hands11k": Hands11k}
+
+
+@pytest.mark.parametrize("loader", [LOADERS[name] for name in sorted(LOADERS)])
+def test_every_loader_says_what_it_is(loader: Any) -> None:
     info, layout = loader.info, loader.layout
     assert info.description
     assert info.licence
@@ -95,7 +104,7 @@ def test_every_loader_says_what_it_is(loader):
         compile_pattern(part.pattern)
 
 
-def test_11k_hands_takes_people_and_sides_from_the_table(build):
+def test_11k_hands_takes_people_and_sides_from_the_table(build: Callable[[Iterable[str]], Path]) -> None:
     root = build([f"Hands/Hand_000000{n}.jpg" for n in (2, 3, 4, 5, 9)])
     with pytest.raises(DatasetError, match=r"HandInfo\.csv"):
         listed(Hands11k, root)
@@ -119,7 +128,7 @@ def test_11k_hands_takes_people_and_sides_from_the_table(build):
         listed(Hands11k, root)
 
 
-def test_rest_leaves_the_double_person_out_unless_told_otherwise(build):
+def test_rest_leaves_the_double_person_out_unless_told_otherwise(build: Callable[[Iterable[str]], Path]) -> None:
     root = build([f"p{person}_{hand}_1.jpg" for person in (121, 122, 123) for hand in "lr"])
     assert {s.subject for s in listed(Rest, root)} == {"121", "123"}
     assert {s.subject for s in listed(Rest, root, drop="none")} == {"121", "122", "123"}
@@ -129,12 +138,12 @@ def test_rest_leaves_the_double_person_out_unless_told_otherwise(build):
     assert dataset.ignored == {"subject left out": 2}
 
 
-def test_ntu_pi_does_not_use_mirrored_copies(build):
+def test_ntu_pi_does_not_use_mirrored_copies(build: Callable[[Iterable[str]], Path]) -> None:
     root = build(["1-L1-Class1.jpg", "flip/1-L1-Class1.jpg"])
     assert len(listed(NtuPi, root)) == 1
 
 
-def test_xjtu_up_by_phone_and_light(build):
+def test_xjtu_up_by_phone_and_light(build: Callable[[Iterable[str]], Path]) -> None:
     root = build(
         f"{phone}/{light}/{hand}_001/1.jpg"
         for phone in ("iPhone", "HUAWEI")
@@ -151,7 +160,9 @@ def test_xjtu_up_by_phone_and_light(build):
         XjtuUp(str(root), phone="nokia")
 
 
-def test_the_same_images_are_the_same_dataset_wherever_they_lie(build, tmp_path):
+def test_the_same_images_are_the_same_dataset_wherever_they_lie(
+    build: Callable[[Iterable[str]], Path], tmp_path: Path
+) -> None:
     root = build([f"IITD Palmprint V1/Left Hand/001_{n}.JPG" for n in (1, 2)])
     deep, near = listed(Iitd, root), listed(Iitd, root / "IITD Palmprint V1")
     assert manifest_digest(deep) == manifest_digest(near) == manifest_digest(listed(Iitd, near[0].path.parent))
@@ -159,7 +170,7 @@ def test_the_same_images_are_the_same_dataset_wherever_they_lie(build, tmp_path)
     assert manifest_digest(listed(Iitd, tmp_path / "link")) == manifest_digest(deep)
 
 
-def test_a_second_prepare_reads_nothing(build):
+def test_a_second_prepare_reads_nothing(build: Callable[[Iterable[str]], Path]) -> None:
     root = build(["s1/1.pgm", "s1/2.pgm"])
     calls = []
     dataset = Orl(str(root))
@@ -170,7 +181,7 @@ def test_a_second_prepare_reads_nothing(build):
     assert calls == [(1, 2), (2, 2)]
 
 
-def test_files_that_do_not_decode_stay_samples(build):
+def test_files_that_do_not_decode_stay_samples(build: Callable[[Iterable[str]], Path]) -> None:
     root = build(["s1/1.pgm"])
     (root / "s1" / "2.pgm").write_bytes(b"")
     assert [s.sample_id for s in listed(Orl, root)] == ["s1/1", "s1/2"]
@@ -179,7 +190,7 @@ def test_files_that_do_not_decode_stay_samples(build):
 # ----------------------------------------------------------------------------------------- what is no such layout
 
 
-def test_two_files_for_one_image_are_refused(build):
+def test_two_files_for_one_image_are_refused(build: Callable[[Iterable[str]], Path]) -> None:
     with pytest.raises(DatasetError, match=r"'Left Hand/001_1.JPG' and 'Left Hand/001_1.bmp'"):
         listed(Iitd, build(["Left Hand/001_1.JPG", "Left Hand/001_1.bmp"]))
 
@@ -192,13 +203,15 @@ def test_two_files_for_one_image_are_refused(build):
         (["Segmented/Left/001_1.bmp"], "such as 'Segmented"),
     ],
 )
-def test_folders_of_another_layout_are_refused(build, tmp_path, files, message):
+def test_folders_of_another_layout_are_refused(
+    build: Callable[[Iterable[str]], Path], tmp_path: Path, files: Any, message: str
+) -> None:
     (tmp_path / "set").mkdir()
     with pytest.raises(DatasetError, match=message):
         listed(Iitd, build(files))
 
 
-def test_no_folder_is_refused(tmp_path):
+def test_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="expected a folder"):
         listed(Iitd, tmp_path / "gone")
 
@@ -206,12 +219,14 @@ def test_no_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "message"), [("(", "expected a regular expression"), (r"\d+", r"named group \(\?P<subject>")]
 )
-def test_patterns_that_cannot_work_are_refused(pattern, message):
+def test_patterns_that_cannot_work_are_refused(pattern: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         Zhou(pattern=pattern)
 
 
-def test_links_are_not_followed_around_or_out(build, put, tmp_path):
+def test_links_are_not_followed_around_or_out(
+    build: Callable[[Iterable[str]], Path], put: Callable[[Path, int], None], tmp_path: Path
+) -> None:
     root = build(["s1/1.pgm"])
     (root / "s1" / "again").symlink_to(root, target_is_directory=True)
     dataset = Orl(str(root))
@@ -225,7 +240,9 @@ def test_links_are_not_followed_around_or_out(build, put, tmp_path):
     assert dataset.ignored == {"linked folder": 1, "link that leads out of the folder": 1}
 
 
-def test_trees_that_are_no_dataset_are_refused(build, monkeypatch):
+def test_trees_that_are_no_dataset_are_refused(
+    build: Callable[[Iterable[str]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = build([f"s{n}/1.pgm" for n in range(4)])
     monkeypatch.setattr("deid_bench.datasets.layouts.tree.MAX_FILES", 5)
     with pytest.raises(DatasetError, match="more than 5 files"):
@@ -236,7 +253,9 @@ def test_trees_that_are_no_dataset_are_refused(build, monkeypatch):
         listed(Orl, build(["a/b/c/1.pgm"]))
 
 
-def test_coep_labels_are_repaired_on_demand(build, put):
+def test_coep_labels_are_repaired_on_demand(
+    build: Callable[[Iterable[str]], Path], put: Callable[[Path, int], None]
+) -> None:
     root = build([f"{person:03d}_{number}.jpg" for person in range(1, 6) for number in (1, 2)])
     (root / "004_2.jpg").write_bytes((root / "002_1.jpg").read_bytes())  # 002 and 004 are one palm
     assert len({each.identity for each in listed(Coep, root)}) == 5
@@ -261,7 +280,7 @@ def test_coep_labels_are_repaired_on_demand(build, put):
             Coep(same=bad)
 
 
-def test_without_a_folder_the_error_says_how_to_get_it_and_what_to_do():
+def test_without_a_folder_the_error_says_how_to_get_it_and_what_to_do() -> None:
     with pytest.raises(DatasetError) as caught:
         Iitd().prepare()
     text = str(caught.value)

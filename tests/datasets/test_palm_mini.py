@@ -16,13 +16,14 @@ from deid_bench.datasets.manifest import check_samples
 from deid_bench.datasets.palm_mini import PalmMini, mini_folder, mini_plan
 from deid_bench.datasets.rendering.palm_render import render
 from deid_bench.datasets.rendering.palm_seeds import MINI_SET
+from deid_bench.datasets.synthetic_palm import SettingName
 from deid_bench.weights import files as weights
 
-SETTINGS = ("controlled", "wild")
+SETTINGS: tuple[SettingName, ...] = ("controlled", "wild")
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_counts_and_contract(setting: palm_mini.SettingName) -> None:
+def test_counts_and_contract(setting: SettingName) -> None:
     dataset = PalmMini(setting)
     assert isinstance(dataset, Dataset)
     calls: list[tuple[int, int]] = []
@@ -48,7 +49,7 @@ def test_size_stays_small() -> None:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_truth_fits(setting: palm_mini.SettingName) -> None:
+def test_truth_fits(setting: SettingName) -> None:
     dataset = PalmMini(setting)
     truth = dataset.truth("s0003-right-02")
     assert truth.keypoints_2d.shape == (21, 2)
@@ -62,7 +63,7 @@ def test_truth_fits(setting: palm_mini.SettingName) -> None:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_one_image_rendered_again(setting: palm_mini.SettingName) -> None:
+def test_one_image_rendered_again(setting: SettingName) -> None:
     planned, sample = mini_plan()[13], PalmMini(setting).samples()[13]
     capture = render(planned.identity_seed, planned.sample_seed, setting)
     difference = np.abs(capture.image().astype(int) - sample.image())
@@ -95,7 +96,7 @@ def test_unknown_setting() -> None:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_truth_agrees_with_the_detector(setting: palm_mini.SettingName) -> None:
+def test_truth_agrees_with_the_detector(setting: SettingName) -> None:
     if any(weights.find(name) is None for name in MediapipeHands.info.weights):
         pytest.skip("the hand networks' weight files are not here; deid-bench weights fetch gets them")
     dataset = PalmMini(setting)

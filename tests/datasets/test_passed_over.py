@@ -7,17 +7,19 @@ import socket
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from narrowed import present
 from PIL import Image as PilImage
 
 from deid_bench.benchmark.planning.loaded_dataset import COPY, load_dataset
 from deid_bench.benchmark.planning.tasks import ImageRef, Stage, Task
 from deid_bench.benchmark.stages.inputs import Context, load_image
-from deid_bench.benchmark.storage.store import Store
+from deid_bench.benchmark.storage.store import Payload, Store
 from deid_bench.datasets import images
 from deid_bench.datasets.folder import Folder
 from deid_bench.datasets.images import MAX_BYTES, ImageError, read_image, write_png
@@ -33,13 +35,13 @@ def put(path: Path, data: bytes = b"", seed: int = 0) -> None:
     path.write_bytes(data or png(seed))
 
 
-def listed(root: Path, **options) -> Folder:
+def listed(root: Path, **options: Any) -> Folder:
     folder = Folder(str(root), **options)
     folder.prepare()
     return folder
 
 
-def within(seconds: float, work) -> None:
+def within(seconds: float, work: Any) -> None:
     """Run in a thread of its own: what waits for a pipe would wait for ever."""
     failed: list[BaseException] = []
 
@@ -155,7 +157,9 @@ KINDS = [
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(KINDS), max_size=14), st.integers(0, 3))
-def test_every_file_is_a_sample_or_is_counted(tmp_path_factory, kinds, damaged):
+def test_every_file_is_a_sample_or_is_counted(
+    tmp_path_factory: pytest.TempPathFactory, kinds: Any, damaged: int
+) -> None:
     root = tmp_path_factory.mktemp("odd") / "set"
     for person in range(2):
         put(root / f"p{person}" / "good.png", seed=person)
@@ -171,7 +175,7 @@ def test_every_file_is_a_sample_or_is_counted(tmp_path_factory, kinds, damaged):
     assert sum(len(names) for names in folder.ignored_names.values()) == len(kinds)
 
 
-def test_people_of_whom_nothing_is_left_are_named(tmp_path, monkeypatch):
+def test_people_of_whom_nothing_is_left_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "heif", lambda: False)
     monkeypatch.setattr("deid_bench.datasets.layouts.tree.heif", lambda: False)
     put(tmp_path / "a" / "1.png", seed=1)
@@ -184,12 +188,12 @@ def test_people_of_whom_nothing_is_left_are_named(tmp_path, monkeypatch):
     assert folder.ignored_names["sub-folder without an image"] == ("b", "c")
 
 
-def test_an_unreadable_file_costs_itself(tmp_path, monkeypatch):
+def test_an_unreadable_file_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "a" / "1.png", seed=1)
     put(tmp_path / "b" / "2.png", seed=2)
     real = os.stat
 
-    def closed(path):
+    def closed(path: Any) -> Any:
         if Path(path).name == "1.png":
             raise PermissionError(13, "no")
         from deid_bench.datasets.manifest import file_sha256
@@ -203,12 +207,12 @@ def test_an_unreadable_file_costs_itself(tmp_path, monkeypatch):
     assert real is os.stat
 
 
-def test_a_closed_folder_costs_itself(tmp_path, monkeypatch):
+def test_a_closed_folder_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "a" / "1.png", seed=1)
     put(tmp_path / "b" / "2.png", seed=2)
     real = os.scandir
 
-    def scandir(path):
+    def scandir(path: Any) -> Any:
         if Path(path).name == "a":
             raise PermissionError(13, "no")
         return real(path)
@@ -220,7 +224,7 @@ def test_a_closed_folder_costs_itself(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".JPEG", ".pnm"])
-def test_rarer_suffixes_are_images(tmp_path, suffix):
+def test_rarer_suffixes_are_images(tmp_path: Path, suffix: str) -> None:
     kind = "PPM" if suffix == ".pnm" else "JPEG"
     (tmp_path / "a").mkdir()
     PilImage.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a" / f"x{suffix}", kind)
@@ -228,7 +232,7 @@ def test_rarer_suffixes_are_images(tmp_path, suffix):
     assert folder.samples()[0].image().shape == (20, 20, 3)
 
 
-def test_lines_and_images_without_each_other_are_counted(tmp_path):
+def test_lines_and_images_without_each_other_are_counted(tmp_path: Path) -> None:
     for number, name in enumerate(["a/1.png", "a/2.png", "b/1.png"]):
         put(tmp_path / name, seed=number)
     (tmp_path / "a" / "link.png").symlink_to(tmp_path / "gone.png")
@@ -248,14 +252,14 @@ def test_lines_and_images_without_each_other_are_counted(tmp_path):
     ("encoding", "stated"),
     [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("latin-1", "latin-1"), ("utf-16-le", "utf-16-le")],
 )
-def test_tables_are_read_in_the_encoding_they_are_in(tmp_path, encoding, stated):
+def test_tables_are_read_in_the_encoding_they_are_in(tmp_path: Path, encoding: str, stated: str) -> None:
     put(tmp_path / "1.png", seed=1)
     (tmp_path / "who.csv").write_text("file,identity\n1.png,Jürgen\n", encoding=encoding)
     assert listed(tmp_path, manifest="who.csv", encoding=stated).samples()[0].identity == "Jürgen"
 
 
 @pytest.mark.parametrize(("encoding", "hint"), [("latin-1", "encoding=latin-1"), ("utf-16-le", "encoding=utf-16-le")])
-def test_other_encodings_are_told_apart_and_not_guessed(tmp_path, encoding, hint):
+def test_other_encodings_are_told_apart_and_not_guessed(tmp_path: Path, encoding: str, hint: str) -> None:
     put(tmp_path / "1.png", seed=1)
     (tmp_path / "who.csv").write_text("file,identity\n1.png,Jürgen\n", encoding=encoding)
     with pytest.raises(ValueError, match=hint):
@@ -266,7 +270,7 @@ def test_other_encodings_are_told_apart_and_not_guessed(tmp_path, encoding, hint
 
 @settings(max_examples=150)
 @given(st.text(alphabet='ab,"\n; \r', max_size=40))
-def test_a_table_is_read_whole_or_refused(tmp_path_factory, body):
+def test_a_table_is_read_whole_or_refused(tmp_path_factory: pytest.TempPathFactory, body: str) -> None:
     """However a table is broken: no line swallows the next, and no row is lost without an error."""
     from deid_bench.datasets.base import DatasetError
     from deid_bench.datasets.layouts.table import read_table
@@ -281,7 +285,7 @@ def test_a_table_is_read_whole_or_refused(tmp_path_factory, body):
     assert len(rows) == len(lines)
 
 
-def split_set(root: Path, parts=("train", "val", "test"), shared=True) -> Path:
+def split_set(root: Path, parts: Any = ("train", "val", "test"), shared: bool = True) -> Path:
     for number, part in enumerate(parts):
         for person in range(3):
             name = f"s{person}" if shared else f"s{number}{person}"
@@ -289,7 +293,7 @@ def split_set(root: Path, parts=("train", "val", "test"), shared=True) -> Path:
     return root
 
 
-def test_train_val_test_are_no_people(tmp_path):
+def test_train_val_test_are_no_people(tmp_path: Path) -> None:
     folder = listed(split_set(tmp_path))
     assert {each.identity for each in folder.samples()} == {"s0", "s1", "s2"}
     (note,) = folder.notes
@@ -300,19 +304,19 @@ def test_train_val_test_are_no_people(tmp_path):
 
 
 @pytest.mark.parametrize("parts", [("train", "alice"), ("s1", "s2")])
-def test_other_folders_stay_people(tmp_path, parts):
+def test_other_folders_stay_people(tmp_path: Path, parts: tuple[str, str]) -> None:
     folder = listed(split_set(tmp_path, parts))
     assert {each.identity for each in folder.samples()} == set(parts)
     assert not folder.notes
 
 
-def test_a_folder_called_test_with_images_is_a_person(tmp_path):
+def test_a_folder_called_test_with_images_is_a_person(tmp_path: Path) -> None:
     put(tmp_path / "train" / "1.png", seed=1)
     put(tmp_path / "test" / "1.png", seed=2)
     assert {each.identity for each in listed(tmp_path).samples()} == {"train", "test"}
 
 
-def test_copies_of_one_identity_make_no_genuine_pair(tmp_path):
+def test_copies_of_one_identity_make_no_genuine_pair(tmp_path: Path) -> None:
     for person in "ab":
         for number in range(3):
             put(tmp_path / person / f"{number}.png", seed=ord(person) + number)
@@ -327,7 +331,7 @@ def test_copies_of_one_identity_make_no_genuine_pair(tmp_path):
     assert any("a/copy.png = a/0.png" in note for note in loaded.notes)
 
 
-def test_names_in_any_bytes_are_counted_and_can_be_printed(tmp_path):
+def test_names_in_any_bytes_are_counted_and_can_be_printed(tmp_path: Path) -> None:
     odd = os.fsdecode(b"p\xff\n\xe2\x80\xae1")
     put(tmp_path / odd / "1.png", seed=1)
     put(tmp_path / "q" / os.fsdecode(b"\xfe.txt"), b"x")
@@ -339,7 +343,7 @@ def test_names_in_any_bytes_are_counted_and_can_be_printed(tmp_path):
     assert folder.ignored_names["other file type (.txt)"] == ("q/?.txt",)
 
 
-def test_the_tally_counts_on_after_its_last_name():
+def test_the_tally_counts_on_after_its_last_name() -> None:
     passed = PassedOver()
     for number in range(NAMED + 5):
         passed.add("hidden", str(number))
@@ -348,7 +352,7 @@ def test_the_tally_counts_on_after_its_last_name():
     assert in_words({"b": 2, "a": 1000}) == "1,000 a, 2 b"
 
 
-def test_a_pipe_that_comes_after_the_listing_is_not_waited_for(tmp_path):
+def test_a_pipe_that_comes_after_the_listing_is_not_waited_for(tmp_path: Path) -> None:
     """Between listing and reading, and under any name."""
     pipe = tmp_path / "x.png"
     os.mkfifo(pipe)
@@ -358,12 +362,13 @@ def test_a_pipe_that_comes_after_the_listing_is_not_waited_for(tmp_path):
             read_image(pipe)
         task = Task(Stage.ANALYZE, "0" * 64, "x", images=(ImageRef(("file", "00"), str(pipe)),))
         made = load_image(task, 0, Context(Store(tmp_path), 1.0))
-        assert "unreadable image" in made.failure
+        assert isinstance(made, Payload)
+        assert "unreadable image" in present(made.failure)
 
     within(60, read)
 
 
-def test_a_vast_file_is_refused_unread(tmp_path):
+def test_a_vast_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "vast.png"
     with path.open("wb") as stream:
         stream.write(png(0))

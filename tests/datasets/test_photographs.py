@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image as PilImage
@@ -21,7 +22,7 @@ DIGESTS = {
 
 
 @pytest.mark.parametrize("cls", DIGESTS)
-def test_they_are_what_they_were(cls):
+def test_they_are_what_they_were(cls: Any) -> None:
     dataset = cls()
     assert isinstance(dataset, Dataset)
     dataset.prepare()
@@ -31,7 +32,7 @@ def test_they_are_what_they_were(cls):
 
 
 @pytest.mark.parametrize(("cls", "megabytes"), [(PalmPhotos, 5), (FaceLondon, 7)])
-def test_they_are_small_and_say_nothing_but_their_pixels(cls, megabytes):
+def test_they_are_small_and_say_nothing_but_their_pixels(cls: Any, megabytes: int) -> None:
     samples = cls().samples()
     assert sum(each.path.stat().st_size for each in samples) < megabytes * 10**6
     for each in samples:
@@ -40,7 +41,7 @@ def test_they_are_small_and_say_nothing_but_their_pixels(cls, megabytes):
             assert not {"exif", "xmp", "icc_profile"} & set(picture.info)
 
 
-def test_four_palms_and_no_rates():
+def test_four_palms_and_no_rates() -> None:
     samples = PalmPhotos().samples()
     assert Counter(each.identity for each in samples) == {"W-left": 14, "X-left": 14, "Y-right": 14, "Z-left": 6}
     assert PalmPhotos.info.no_rates == "four palms: no rates"
@@ -48,7 +49,7 @@ def test_four_palms_and_no_rates():
     assert "informed consent" in PalmPhotos.info.licence
 
 
-def test_portraits_in_pairs_with_groups():
+def test_portraits_in_pairs_with_groups() -> None:
     samples = FaceLondon().samples()
     people = {each.subject: each for each in samples}
     assert (len(samples), len(people)) == (204, 102)
@@ -61,7 +62,7 @@ def test_portraits_in_pairs_with_groups():
     assert (age_group(24), age_group(25), age_group(34.9), age_group(35)) == ("18-24", "25-34", "25-34", "35 and over")
 
 
-def test_notices_ship():
+def test_notices_ship() -> None:
     assert "Copyright (c) 2026 anjitbohara" in (ASSETS / "LICENSE.palm-photos.txt").read_text()
     assert "Attribution 4.0 International" in (ASSETS / "LICENSE.face-london.md").read_text()
     card = (ASSETS / "README.md").read_text()
@@ -69,7 +70,7 @@ def test_notices_ship():
         assert needed in card
 
 
-def test_damage_is_told(tmp_path, monkeypatch):
+def test_damage_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PalmPhotos, "folder", "nowhere")
     with pytest.raises(DatasetError, match=r"palm-photos is damaged: manifest\.csv is missing; install"):
         PalmPhotos().prepare()

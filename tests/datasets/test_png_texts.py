@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,15 +37,15 @@ LONG_CHUNKS = {
 
 
 @pytest.mark.parametrize("kind", LONG_CHUNKS)
-def test_long_texts_and_profiles_cost_no_image(kind):
+def test_long_texts_and_profiles_cost_no_image(kind: Any) -> None:
     assert (decode_image(with_chunks(LONG_CHUNKS[kind]), "a.png") == COLOURS).all()
 
 
-def test_many_long_texts_cost_no_image():
+def test_many_long_texts_cost_no_image() -> None:
     assert (decode_image(with_chunks(*LONG_CHUNKS.values(), *[LONG_CHUNKS["zTXt"]] * 40), "a.png") == COLOURS).all()
 
 
-def test_an_orientation_among_long_texts_is_applied():
+def test_an_orientation_among_long_texts_is_applied() -> None:
     exif = PilImage.Exif()
     exif[0x0112] = 6
     raw = exif.tobytes()
@@ -58,7 +59,7 @@ def test_an_orientation_among_long_texts_is_applied():
         assert (found == np.rot90(COLOURS, -1)).all()
 
 
-def test_damage_is_still_refused():
+def test_damage_is_still_refused() -> None:
     data = bytearray(with_chunks(LONG_CHUNKS["zTXt"]))
     data[-60] ^= 0xFF
     with pytest.raises(ImageError, match="damaged"):
@@ -66,7 +67,7 @@ def test_damage_is_still_refused():
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"tEXt", b"gAMA", b"iCCP", b"abcd"]), st.binary(max_size=20)), max_size=8))
-def test_the_view_is_the_file_without_its_texts(parts):
+def test_the_view_is_the_file_without_its_texts(parts: Any) -> None:
     kept = b"".join(chunk(name, body) for name, body in parts if name not in {b"tEXt", b"iCCP"})
     whole = with_chunks(*[chunk(name, body) for name, body in parts])
     view = io.BufferedReader(WithoutTexts(io.BytesIO(whole)))
@@ -80,6 +81,6 @@ def test_the_view_is_the_file_without_its_texts(parts):
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_trip_the_reader_of_chunks(data):
+def test_no_bytes_trip_the_reader_of_chunks(data: bytes) -> None:
     assert sum(length for _, _, length in chunks(io.BytesIO(SIGNATURE + data))) >= 0
     io.BufferedReader(WithoutTexts(io.BytesIO(SIGNATURE + data))).read()

@@ -7,12 +7,16 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from narrowed import present
 
 from deid_bench.cli import main
 from deid_bench.datasets.base import DatasetError
-from deid_bench.datasets.layouts.registration_audit import survey
+from deid_bench.datasets.layouts.registration_audit import Survey, survey
 from deid_bench.datasets.layouts.registrations import find_registration, registration_file
 from deid_bench.datasets.manifest import manifest_digest
 from deid_bench.datasets.published.iitd import Iitd
@@ -23,7 +27,7 @@ IITD = [f"{hand} Hand/00{subject}_{n}.JPG" for hand in ("Left", "Right") for sub
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     """Calls the command line, with nobody there to answer: exit code, standard output, error stream."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
@@ -35,19 +39,22 @@ def run(capsys, monkeypatch):
     return call
 
 
-def row(run, name: str) -> dict:
+def row(run: Callable[..., tuple[int, str, str]], name: str) -> dict[str, Any]:
     code, out, _ = run("data", "status", "--json")
-    return next(each for each in json.loads(out) if each["name"] == name) | {"code": code}
+    shown: dict[str, Any] = next(each for each in json.loads(out) if each["name"] == name)
+    return shown | {"code": code}
 
 
-def found(root, loader=Iitd, parts=("original",), **options):
+def found(root: Path, loader: Any = Iitd, parts: Any = ("original",), **options: Any) -> Survey:
     return survey(loader(**options), root, parts)
 
 
 # ------------------------------------------------------------------------------------------------ the round trip
 
 
-def test_register_use_change_verify(run, build):
+def test_register_use_change_verify(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build([*IITD, "Segmented/Left/001_1.bmp", "Segmented/Right/001_1.bmp"])
     assert row(run, "iitd")["state"] == "not registered"
     code, out, _ = run("data", "register", "iitd", root, "--accept-licence", "--quiet")
@@ -61,7 +68,7 @@ def test_register_use_change_verify(run, build):
     dataset = Iitd()
     dataset.prepare()
     assert len(dataset.samples()) == 12
-    known = find_registration("iitd")
+    known = present(find_registration("iitd"))
     assert known.parts["original"].manifest == manifest_digest(dataset.samples())
     assert known.files["Left Hand/001_1.JPG"].sha256 == dataset.samples()[0].sha256
     segmented = Iitd(images="segmented")
@@ -89,7 +96,9 @@ def test_register_use_change_verify(run, build):
     assert "is gone" in row(run, "iitd")["text"]
 
 
-def test_a_changed_file_of_the_same_size_and_time_is_found_by_verify_alone(run, build):
+def test_a_changed_file_of_the_same_size_and_time_is_found_by_verify_alone(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build(["Left Hand/001_1.bmp", "Left Hand/001_2.bmp", "Right Hand/001_1.bmp"])
     run("data", "register", "iitd", root, "--accept-licence", "--quiet")
     victim = root / "Left Hand" / "001_1.bmp"
@@ -103,7 +112,9 @@ def test_a_changed_file_of_the_same_size_and_time_is_found_by_verify_alone(run, 
     assert json.loads(run("data", "verify", "iitd", "--json")[1])["changed"] == ["Left Hand/001_1.bmp"]
 
 
-def test_files_that_were_copied_back_are_no_change(run, build):
+def test_files_that_were_copied_back_are_no_change(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build(IITD)
     run("data", "register", "iitd", root, "--accept-licence", "--quiet")
     os.utime(root / "Left Hand" / "001_1.JPG", ns=(1, 1))
@@ -113,7 +124,9 @@ def test_files_that_were_copied_back_are_no_change(run, build):
     assert row(run, "iitd")["state"] == "registered"
 
 
-def test_new_files_are_said_too(run, build, put):
+def test_new_files_are_said_too(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path], put: Callable[[Path, int], None]
+) -> None:
     root = build(IITD)
     run("data", "register", "iitd", root, "--accept-licence", "--quiet")
     put(root / "Left Hand" / "004_1.JPG", 99)
@@ -122,14 +135,18 @@ def test_new_files_are_said_too(run, build, put):
         Iitd().prepare()
 
 
-def test_known_files_are_not_read_again(run, build, monkeypatch):
+def test_known_files_are_not_read_again(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = build(IITD)
     run("data", "register", "iitd", root, "--accept-licence", "--quiet")
     monkeypatch.setattr("deid_bench.datasets.layouts.tree.file_sha256", lambda path: pytest.fail(f"{path} was read"))
     Iitd().prepare()
 
 
-def test_left_out_images_are_registered_with_the_others(run, build):
+def test_left_out_images_are_registered_with_the_others(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build([f"p{n}_{hand}_1.jpg" for n in (121, 122) for hand in "lr"])
     assert run("data", "register", "rest", root, "--accept-licence", "--quiet")[0] == 0
     for drop, count in (("122", 2), ("none", 4)):
@@ -138,7 +155,9 @@ def test_left_out_images_are_registered_with_the_others(run, build):
         assert len(dataset.samples()) == count
 
 
-def test_a_pattern_of_the_users_own_is_remembered(run, build):
+def test_a_pattern_of_the_users_own_is_remembered(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build(["links/1.a.jpg", "links/1.b.jpg", "rechts/1.a.jpg"])
     assert run("data", "register", "iitd", root, "--accept-licence", "--quiet")[0] == 2
     spec = r'iitd:pattern="(?P<hand>l|r)\w+/(?P<subject>\d+)\.(?P<sample>\w)\.jpg"'
@@ -152,7 +171,9 @@ def test_a_pattern_of_the_users_own_is_remembered(run, build):
 # ------------------------------------------------------------------------------------------------ the terms
 
 
-def test_terms_are_shown_once_and_remembered(run, build, monkeypatch):
+def test_terms_are_shown_once_and_remembered(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = build(IITD)
     code, _, err = run("data", "register", "iitd", root)  # nobody there to answer
     assert code == 3
@@ -160,11 +181,11 @@ def test_terms_are_shown_once_and_remembered(run, build, monkeypatch):
     assert "--accept-licence" in err
     assert find_registration("iitd") is None
     assert run("data", "register", "iitd", root, "--accept-licence")[0] == 0
-    first = find_registration("iitd").terms_accepted
+    first = present(find_registration("iitd")).terms_accepted
     code, _, err = run("data", "register", "iitd", root)
     assert code == 0
     assert "non-commercial" not in err
-    assert find_registration("iitd").terms_accepted == first
+    assert present(find_registration("iitd")).terms_accepted == first
 
     data = json.loads(registration_file("iitd").read_text())
     data["terms"]["sha256"] = "0" * 64  # accepted were other terms
@@ -174,7 +195,9 @@ def test_terms_are_shown_once_and_remembered(run, build, monkeypatch):
     assert run("data", "register", "iitd", root)[0] == 0
 
 
-def test_ntu_pi_shows_its_own_terms(run, build):
+def test_ntu_pi_shows_its_own_terms(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     _, _, err = run("data", "register", "ntu-pi", build(["1-L1-Class1.jpg"]))
     assert "forensic" in err
     assert "No storage in a cloud" in err
@@ -183,7 +206,7 @@ def test_ntu_pi_shows_its_own_terms(run, build):
 # ------------------------------------------------------------------------------------------------ the report
 
 
-def test_counts_are_compared_with_the_published_ones(build):
+def test_counts_are_compared_with_the_published_ones(build: Callable[[Iterable[str]], Path]) -> None:
     part = found(build(IITD)).parts["original"]
     assert (part.record.images, part.record.identities, part.record.subjects) == (12, 6, 3)
     assert part.differences == (
@@ -193,7 +216,7 @@ def test_counts_are_compared_with_the_published_ones(build):
     )
 
 
-def test_what_is_missing(build):
+def test_what_is_missing(build: Callable[[Iterable[str]], Path]) -> None:
     whole = [f"{hand} Hand/{n:03d}_1.JPG" for hand in ("Left", "Right") for n in (1, 2, 3, 5, 6)]
     part = found(build([name for name in whole if name != "Right Hand/002_1.JPG"])).parts["original"]
     assert part.one_handed == ("002",)
@@ -201,20 +224,22 @@ def test_what_is_missing(build):
     assert "right" not in str(part.differences)
 
 
-def test_a_missing_hand_folder(build):
+def test_a_missing_hand_folder(build: Callable[[Iterable[str]], Path]) -> None:
     part = found(build(name for name in IITD if name.startswith("Left"))).parts["original"]
     assert "left hands only" in part.differences
     assert part.one_handed == ()
 
 
-def test_identities_that_lack_images(build):
+def test_identities_that_lack_images(build: Callable[[Iterable[str]], Path]) -> None:
     from deid_bench.datasets.published.orl import Orl
 
     part = found(build([*(f"s1/{n}.pgm" for n in range(1, 11)), "s2/1.pgm"]), Orl).parts["original"]
     assert part.short == {"s2": 1}
 
 
-def test_double_damaged_and_extra_files(run, build):
+def test_double_damaged_and_extra_files(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build([*IITD, "notes.png"])
     shutil.copyfile(root / "Left Hand" / "001_1.JPG", root / "Right Hand" / "002_2.JPG")
     shutil.copyfile(root / "Left Hand" / "003_1.JPG", root / "Left Hand" / "003_2.JPG")
@@ -234,7 +259,9 @@ def test_double_damaged_and_extra_files(run, build):
     assert "differs: 12 images here, 2601 published (2,601 in most papers" in out
 
 
-def test_two_files_for_one_image_are_not_registered(run, build):
+def test_two_files_for_one_image_are_not_registered(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     code, _, err = run(
         "data", "register", "iitd", build(["Left Hand/001_1.JPG", "Left Hand/001_1.png"]), "--accept-licence"
     )
@@ -246,7 +273,12 @@ def test_two_files_for_one_image_are_not_registered(run, build):
 # ------------------------------------------------------------------------------------------------ archives
 
 
-def test_archives_are_known_by_the_published_digest(run, build, tmp_path, monkeypatch):
+def test_archives_are_known_by_the_published_digest(
+    run: Callable[..., tuple[int, str, str]],
+    build: Callable[[Iterable[str]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     root = build(["lfw/AJ_Cook/AJ_Cook_0001.jpg"])
     archive = tmp_path / "lfw.tgz"
     archive.write_bytes(b"archive")
@@ -258,11 +290,13 @@ def test_archives_are_known_by_the_published_digest(run, build, tmp_path, monkey
     code, out, _ = run(*arguments)
     assert code == 0
     assert hashlib.sha256(b"archive").hexdigest() in out
-    assert find_registration("lfw").archives["lfw.tgz"]["sha256"] == hashlib.sha256(b"archive").hexdigest()
+    assert present(find_registration("lfw")).archives["lfw.tgz"]["sha256"] == hashlib.sha256(b"archive").hexdigest()
     assert run(*arguments[:-1], tmp_path / "gone.tgz")[0] == 2
 
 
-def test_sets_without_published_digests_take_no_archive(run, build, tmp_path):
+def test_sets_without_published_digests_take_no_archive(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path], tmp_path: Path
+) -> None:
     code, _, err = run("data", "register", "iitd", build(IITD), "--accept-licence", "--archive", tmp_path / "x.7z")
     assert code == 2
     assert "no digest of its archives is published" in err
@@ -280,13 +314,17 @@ def test_sets_without_published_digests_take_no_archive(run, build, tmp_path):
         (["iitd", "/nowhere/at/all", "--accept-licence"], "expected a folder"),
     ],
 )
-def test_mistakes_are_said_in_one_line(run, arguments, words):
+def test_mistakes_are_said_in_one_line(
+    run: Callable[..., tuple[int, str, str]], arguments: list[str], words: str
+) -> None:
     code, _, err = run("data", "register", *arguments)
     assert code == 2
     assert words in err
 
 
-def test_a_damaged_registration_says_what_to_do(run, build):
+def test_a_damaged_registration_says_what_to_do(
+    run: Callable[..., tuple[int, str, str]], build: Callable[[Iterable[str]], Path]
+) -> None:
     root = build(IITD)
     run("data", "register", "iitd", root, "--accept-licence", "--quiet")
     for text in ("{", "[]", '{"format": "other/1"}'):
@@ -298,7 +336,12 @@ def test_a_damaged_registration_says_what_to_do(run, build):
     Iitd().prepare()
 
 
-def test_a_data_folder_that_cannot_be_written(run, build, tmp_path, monkeypatch):
+def test_a_data_folder_that_cannot_be_written(
+    run: Callable[..., tuple[int, str, str]],
+    build: Callable[[Iterable[str]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("DEID_BENCH_DATA", str(tmp_path / "file"))
     code, _, err = run("data", "register", "iitd", build(IITD), "--accept-licence", "--quiet")
@@ -306,14 +349,16 @@ def test_a_data_folder_that_cannot_be_written(run, build, tmp_path, monkeypatch)
     assert "DEID_BENCH_DATA" in err
 
 
-def test_a_run_on_an_unregistered_set_says_how_to_get_it(run, tmp_path):
+def test_a_run_on_an_unregistered_set_says_how_to_get_it(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     code, _, err = run("run", "-m", "blurring", "-d", "iitd", "--out", tmp_path / "out", "--quiet")
     assert code == 2
     assert "Database_Palm.htm" in err
     assert "deid-bench data register iitd PATH" in err
 
 
-def test_status_knows_every_dataset(run):
+def test_status_knows_every_dataset(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run("data", "status")
     assert code == 0
     for name in ("iitd", "polyu-cf", "rest", "zhou", "ntu-pi", "tongji", "mpd", "casia", "hands-11k", "xjtu-up"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image as PilImage
 from png_files import chunk, png_file
 
@@ -22,12 +25,12 @@ GREY = np.random.default_rng(0).integers(0, 256, (24, 32), dtype=np.uint16)
 COLOUR = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint16)
 
 
-def at(values: np.ndarray, bits: int) -> np.ndarray:
+def at(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """8-bit values as the nearest ones of so many bits, so that scaling gives them back."""
     return ((values.astype(np.uint32) * ((1 << bits) - 1) + 127) // 255).astype(np.uint16)
 
 
-def png(values: np.ndarray, sbit: int = 0) -> bytes:
+def png(values: NDArray[Any], sbit: int = 0) -> bytes:
     """A 16-bit PNG of (H, W), (H, W, 3) or (H, W, 4), with a chunk sBIT."""
     channels = 1 if values.ndim == 2 else values.shape[2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -35,14 +38,14 @@ def png(values: np.ndarray, sbit: int = 0) -> bytes:
     return png_file(values.shape[1], values.shape[0], rows, 16, {1: 0, 3: 2, 4: 6}[channels], extra=said)
 
 
-def read(tmp_path, data: bytes, name: str = "a.png", bits: int = 0) -> np.ndarray:
+def read(tmp_path: Path, data: bytes, name: str = "a.png", bits: int = 0) -> NDArray[Any]:
     (tmp_path / name).write_bytes(data)
     return read_image(tmp_path / name, bits)
 
 
 @pytest.mark.parametrize("bits", [9, 10, 12, 14, 16])
 @pytest.mark.parametrize("picture", [GREY, COLOUR], ids=["grey", "colour"])
-def test_a_declared_depth_is_heeded(tmp_path, picture, bits):
+def test_a_declared_depth_is_heeded(tmp_path: Path, picture: Any, bits: int) -> None:
     expected = picture if picture.ndim == 3 else picture[..., None]
     found = read(tmp_path, png(at(picture, bits), sbit=bits))
     assert np.abs(found.astype(int) - expected).max() <= (1 if bits == 16 and picture.ndim == 3 else 0)
@@ -50,7 +53,7 @@ def test_a_declared_depth_is_heeded(tmp_path, picture, bits):
 
 @pytest.mark.parametrize("bits", [10, 12])
 @pytest.mark.parametrize("picture", [GREY, COLOUR], ids=["grey", "colour"])
-def test_a_stated_depth_is_heeded(tmp_path, picture, bits):
+def test_a_stated_depth_is_heeded(tmp_path: Path, picture: Any, bits: int) -> None:
     expected = picture if picture.ndim == 3 else picture[..., None]
     assert (read(tmp_path, png(at(picture, bits)), bits=bits) == expected).all()
     assert (read(tmp_path, png(at(picture, bits))).astype(int).max()) <= 256 >> (16 - bits)
@@ -58,7 +61,7 @@ def test_a_stated_depth_is_heeded(tmp_path, picture, bits):
         read(tmp_path, png(at(picture, 16)), bits=bits)
 
 
-def test_transparent_colour_of_few_bits_is_laid_over_white(tmp_path):
+def test_transparent_colour_of_few_bits_is_laid_over_white(tmp_path: Path) -> None:
     rgba = np.dstack([at(COLOUR, 12), np.full((24, 32), 4095, np.uint16)])
     rgba[:, :16, 3] = 0
     found = read(tmp_path, png(rgba, sbit=12))
@@ -67,7 +70,7 @@ def test_transparent_colour_of_few_bits_is_laid_over_white(tmp_path):
 
 
 @given(st.integers(9, 15), st.booleans(), st.integers(0, 2**32 - 1))
-def test_samples_that_were_spread_over_16_bits_are_not_scaled_again(bits, filled, seed):
+def test_samples_that_were_spread_over_16_bits_are_not_scaled_again(bits: int, filled: bool, seed: int) -> None:
     """As the PNG specification has writers do: shifted, and filled with zeros or with their own top."""
     small = np.random.default_rng(seed).integers(0, 1 << (bits - 4), (8, 8, 1)).astype(np.uint32)
     spare = 16 - bits
@@ -77,13 +80,13 @@ def test_samples_that_were_spread_over_16_bits_are_not_scaled_again(bits, filled
 
 
 @given(st.integers(9, 16), st.lists(st.integers(0, 255), min_size=1, max_size=50))
-def test_scaling_gives_back_what_was_stored(bits, values):
+def test_scaling_gives_back_what_was_stored(bits: int, values: Any) -> None:
     grey = np.array(values, np.uint16)
     assert (to_8_bits(at(grey, bits), (1 << bits) - 1) == grey).all()
 
 
 @pytest.mark.parametrize("maxval", [255, 1023, 4095, 65535])
-def test_pgm_is_scaled_by_its_largest_value(tmp_path, maxval):
+def test_pgm_is_scaled_by_its_largest_value(tmp_path: Path, maxval: int) -> None:
     bits = maxval.bit_length()
     body = at(GREY, bits).astype(">u2" if maxval > 255 else ">u1").tobytes()
     found = read(tmp_path, b"P5 32 24 %d\n" % maxval + body, "a.pgm")
@@ -91,14 +94,14 @@ def test_pgm_is_scaled_by_its_largest_value(tmp_path, maxval):
 
 
 @pytest.mark.parametrize("highest", [4095, 3987])
-def test_tiff_is_scaled_by_the_bits_of_its_highest_value(tmp_path, highest):
+def test_tiff_is_scaled_by_the_bits_of_its_highest_value(tmp_path: Path, highest: int) -> None:
     path = tmp_path / "a.tif"
     values = np.minimum(at(GREY, 12), highest)
     PilImage.fromarray(values).save(path, tiffinfo={281: highest})
     assert np.abs(read_image(path).astype(int) - np.minimum(GREY, 248 if highest < 4095 else 255)[..., None]).max() <= 0
 
 
-def test_packed_tiff_of_12_bits(tmp_path):
+def test_packed_tiff_of_12_bits(tmp_path: Path) -> None:
     rows = at(GREY, 12)
     packed = np.empty((24, 48), np.uint8)
     first, second = rows[:, ::2], rows[:, 1::2]
@@ -113,7 +116,7 @@ def test_packed_tiff_of_12_bits(tmp_path):
 
 @pytest.mark.parametrize("picture", [GREY, COLOUR], ids=["grey", "colour"])
 @pytest.mark.parametrize("bits", [10, 12, 14])
-def test_undeclared_few_bits_raise_an_alarm(tmp_path, picture, bits):
+def test_undeclared_few_bits_raise_an_alarm(tmp_path: Path, picture: Any, bits: int) -> None:
     for person in "ab":
         (tmp_path / person).mkdir()
         for number in range(2):
@@ -126,7 +129,7 @@ def test_undeclared_few_bits_raise_an_alarm(tmp_path, picture, bits):
     assert stated.digest != loaded.digest
 
 
-def test_no_alarm_where_there_is_no_cause(tmp_path):
+def test_no_alarm_where_there_is_no_cause(tmp_path: Path) -> None:
     files = {"wide.png": png(at(GREY, 16)), "said.png": png(at(GREY, 12), sbit=12), "black.png": png(0 * GREY)}
     files["eight.png"] = write_png(np.zeros((20, 20, 3), np.uint8))
     for name, data in files.items():
@@ -138,7 +141,7 @@ def test_no_alarm_where_there_is_no_cause(tmp_path):
     assert narrow_note([(tmp_path / "dark.png", 12)]) == ""
 
 
-def test_the_digest_knows_a_stated_depth(tmp_path):
+def test_the_digest_knows_a_stated_depth(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.png").write_bytes(png(at(GREY, 12)))
     digests = set()
@@ -151,6 +154,6 @@ def test_the_digest_knows_a_stated_depth(tmp_path):
         Folder(str(tmp_path), bits=8)
 
 
-def test_what_opencv_wrote_comes_back(tmp_path):
+def test_what_opencv_wrote_comes_back(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), at(COLOUR, 12)[..., ::-1])
     assert (read_image(tmp_path / "a.png", 12) == COLOUR).all()

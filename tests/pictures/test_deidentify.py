@@ -6,11 +6,14 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as PilImage
+from PIL.JpegImagePlugin import JpegImageFile
 
 from deid_bench import deidentify
 from deid_bench.analyzers.mediapipe_hands import MediapipeHands
@@ -25,7 +28,7 @@ from deid_bench.plugins.specs import PluginError
 HANDS = Path(__file__).parents[1] / "analyzers" / "data"
 
 
-def hand(side: str = "left") -> np.ndarray:
+def hand(side: str = "left") -> NDArray[Any]:
     return read_image(HANDS / f"{side}.jpg")
 
 
@@ -75,10 +78,12 @@ def test_a_folder_of_all_kinds(folder: Path, tmp_path: Path, capsys: pytest.Capt
         assert len(made.getexif()) == 0
         assert not {"exif", "comment", "icc_profile", "xmp"} & set(made.info)
         with PilImage.open(folder / "turned.jpg") as before:
+            assert isinstance(made, JpegImageFile)
+            assert isinstance(before, JpegImageFile)
             assert made.quantization == before.quantization
     assert b"secret" not in (out / "turned.jpg").read_bytes()
-    two, before = read_image(out / "deep" / "two.png"), read_image(folder / "deep" / "two.png")
-    changed = (two != before).any(axis=2)
+    two, one = read_image(out / "deep" / "two.png"), read_image(folder / "deep" / "two.png")
+    changed = (two != one).any(axis=2)
     assert changed[:, :240].any()
     assert changed[:, 240:].any()
     with PilImage.open(out / "preview.jpg") as sheet:
@@ -141,7 +146,7 @@ def test_the_output_folder_may_lie_inside_the_input(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("grey", [False, True])
-def test_kind_and_quality_are_kept(tmp_path: Path, name: str, options: dict[str, object], grey: bool) -> None:
+def test_kind_and_quality_are_kept(tmp_path: Path, name: str, options: dict[str, Any], grey: bool) -> None:
     path = tmp_path / name
     picture = PilImage.fromarray(hand())
     (picture.convert("L") if grey else picture).save(path, **options)
@@ -161,7 +166,7 @@ def test_kind_and_quality_are_kept(tmp_path: Path, name: str, options: dict[str,
 
 def test_the_python_form_gives_pictures_or_reasons(tmp_path: Path) -> None:
     blank = np.full((120, 120, 3), 90, np.uint8)
-    made = deidentify([hand(), blank, tmp_path / "none.png", np.zeros((3, 3))], "masking", modality="palm")
+    made = deidentify([hand(), blank, tmp_path / "none.png", np.zeros((3, 3), np.uint8)], "masking", modality="palm")
     assert isinstance(made[0], np.ndarray)
     assert made[0].shape == hand().shape
     assert not np.array_equal(made[0], hand())

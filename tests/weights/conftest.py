@@ -31,10 +31,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[[str, bytes], str]]:
     root.mkdir()
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: Any) -> None:
+        def __init__(self: Any, *args: Any) -> None:
             super().__init__(*args, directory=str(root))
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self: Any, *args: Any) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)

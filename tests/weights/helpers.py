@@ -9,6 +9,7 @@ from typing import Any
 
 from deid_bench.weights import files as weights
 from deid_bench.weights.files import WeightSpec
+from deid_bench.weights.sources import Source
 
 DATA = bytes(range(256)) * 40
 OTHER = DATA[::-1]
@@ -18,10 +19,8 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def make_spec(
-    *sources: weights._weight_sources.Source, data: bytes = DATA, name: str = "test-net", **more: Any
-) -> WeightSpec:
-    fields = {"file": f"{name}.bin", "sha256": sha(data), "size": len(data)} | more
+def make_spec(*sources: Source, data: bytes = DATA, name: str = "test-net", **more: Any) -> WeightSpec:
+    fields: dict[str, Any] = {"file": f"{name}.bin", "sha256": sha(data), "size": len(data)} | more
     return WeightSpec(name=name, licence="CC0-1.0", training_data="none", citation="", sources=tuple(sources), **fields)
 
 

