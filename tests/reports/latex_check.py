@@ -64,5 +64,5 @@ def _check_rows(table: str) -> None:
         spans = [int(each) - 1 for each in re.findall(r"\\multicolumn\{(\d+)\}", line)]
         cells = len(re.findall(r"(?<!\\)&", line)) + 1 + sum(spans)
         assert cells == len(widths), line
-        start = re.sub(r"\\(toprule|midrule|cmidrule\(lr\)\{\d+-\d+\})", "", line).strip()
-        assert not start.startswith(("[", "*")), "a line break would take this for its argument"
+        first = re.sub(r"\\(toprule|midrule|cmidrule\(lr\)\{\d+-\d+\})", "", line).strip()
+        assert not first.startswith(("[", "*")), "a line break would take this for its argument"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,12 @@ def _record(index: int, protocol: str, dataset: str, root_seed: int) -> RunRecor
     rules = get_protocol(protocol)
     spec = name + (":" + ",".join(f"{key}={value}" for key, value in params.items()) if params else "")
     rng = np.random.default_rng([index, root_seed])
-    shared = {"version": "1", "origin": "deid-bench 0.1.0", "source_sha256": "3f" * 32, "licence": "Apache-2.0"}
+    shared: dict[str, Any] = {
+        "version": "1",
+        "origin": "deid-bench 0.1.0",
+        "source_sha256": "3f" * 32,
+        "licence": "Apache-2.0",
+    }
     strength = 0.0 if index == 0 else 1.0 if index == 1 else float(rng.beta(1.5, 1.2))
     return RunRecord(
         digest=digest([spec, protocol, dataset, root_seed]),
@@ -140,7 +146,7 @@ def _record(index: int, protocol: str, dataset: str, root_seed: int) -> RunRecor
         method=records.Method(
             spec=spec,
             name=name,
-            params=params,
+            params={**params},
             description=f"Made-up method no. {index}",
             weights={f"{name}-unet": "ab" * 32} if index > 13 else {},
             citation=f"Author {index} et al., A method that hides palms & more, 2025",

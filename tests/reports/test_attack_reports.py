@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from narrowed import present
 
-from deid_bench.benchmark.records.record import load_record
+from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.cli import cli
 from deid_bench.reports.board.card import sections
 from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs
@@ -21,31 +22,33 @@ GOLDEN = Path(__file__).parents[1] / "benchmark" / "golden"
 
 
 @pytest.fixture(scope="module")
-def attacked():
+def attacked() -> RunRecord:
     return load_record(GOLDEN / "run-1-attacks.json")
 
 
-def test_a_worst_case_names_its_attacks(attacked) -> None:
+def test_a_worst_case_names_its_attacks(attacked: RunRecord) -> None:
     (table,) = leaderboards([attacked])
     (row,) = table.rows
     cells = {each.metric: cell for each, cell in zip(table.columns, row.cells, strict=True)}
-    label = attacked.attacks.worst_label("rank1_worst", "toy_face_recognizer")
+    label = present(attacked.attacks).worst_label("rank1_worst", "toy_face_recognizer")
     assert label
     assert cells["rank1_worst"].text.endswith(f" {label}")
-    assert cells["rank1_worst"].order == attacked.value("rank1_worst", "toy_face_recognizer").value
+    assert cells["rank1_worst"].order == present(attacked.value("rank1_worst", "toy_face_recognizer")).value
     assert " " not in cells["rank1_without_source"].text
 
 
-def test_how_many_ran_and_why_not_the_others(attacked) -> None:
+def test_how_many_ran_and_why_not_the_others(attacked: RunRecord) -> None:
     assert ran(attacked) == "2/2 attacks"
     assert ran(load_record(GOLDEN / "run-1-blurring.json")) == IGNORANT
-    rows = [each.model_copy(update={"status": "not run", "reason": "too dear"}) for each in attacked.attacks.rows]
-    stopped = attacked.model_copy(update={"attacks": attacked.attacks.model_copy(update={"rows": rows})})
+    rows = [
+        each.model_copy(update={"status": "not run", "reason": "too dear"}) for each in present(attacked.attacks).rows
+    ]
+    stopped = attacked.model_copy(update={"attacks": present(attacked.attacks).model_copy(update={"rows": rows})})
     assert ran(stopped) == "0/2 attacks"
     assert left_out(stopped) == ["A0, A1: too dear"]
 
 
-def test_the_ladder_stands_on_the_card(attacked) -> None:
+def test_the_ladder_stands_on_the_card(attacked: RunRecord) -> None:
     found = dict(sections(attacked))
     rows = dict(found["Attackers with toy_face_recognizer"])
     assert [name.split()[0] for name in rows][:2] == ["A0", "A1"]
@@ -53,10 +56,10 @@ def test_the_ladder_stands_on_the_card(attacked) -> None:
     assert "found most often" in rows
 
 
-def test_the_table_has_one_line_for_each_attack_in_every_form(attacked) -> None:
+def test_the_table_has_one_line_for_each_attack_in_every_form(attacked: RunRecord) -> None:
     lines = list(csv.DictReader(io.StringIO(attack_table([attacked], "csv"))))
     assert [each["attack"] for each in lines] == ["A0", "A1"]
-    value = attacked.attacks.row("A0", "toy_face_recognizer").value("rank1_without_source")
+    value = present(present(present(attacked.attacks).row("A0", "toy_face_recognizer")).value("rank1_without_source"))
     assert float(lines[0]["rank1_without_source"]) == pytest.approx(value.value, rel=1e-3)
     assert attack_table([attacked], "latex").count(r"\\") == 3
     assert attack_table([attacked], "markdown").count("\n") == 4

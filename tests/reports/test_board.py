@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.records.record import RunRecord, load_record, save_record
 from deid_bench.benchmark.run import Execution, run
@@ -27,7 +28,7 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory) -> RunRecord:
+def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     from deid_bench.benchmark.planning.cells import RunOptions
 
     folder = tmp_path_factory.mktemp("board")
@@ -42,7 +43,7 @@ def record(tmp_path_factory) -> RunRecord:
 
 def board_data(page: str) -> Any:
     """What the page's script reads."""
-    return unpack(re.search(r'id="data">([^<]*)<', page).group(1))
+    return unpack(present(re.search(r'id="data">([^<]*)<', page)).group(1))
 
 
 class _Page(HTMLParser):
@@ -52,7 +53,7 @@ class _Page(HTMLParser):
         self.attributes: list[tuple[str, str | None]] = []
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
 
@@ -91,14 +92,14 @@ def test_the_policy_lets_the_pages_own_script_run(record: RunRecord) -> None:
     import hashlib
 
     page = render_board([(record, Path("nowhere"))])
-    script = re.search(r"<script>(.*?)</script>", page, re.S).group(1)
+    script = present(re.search(r"<script>(.*?)</script>", page, re.S)).group(1)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = re.search(r'content="(default-src[^"]*)"', page).group(1)
+    policy = present(re.search(r'content="(default-src[^"]*)"', page)).group(1)
     assert f"&#39;sha256-{digest}&#39;" in policy or f"'sha256-{digest}'" in policy
 
 
 def test_other_protocols_datasets_and_analyzers_get_tables_of_their_own(record: RunRecord) -> None:
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"protocol": record.protocol.model_copy(update={"digest": "0" * 64})},
         {"dataset": record.dataset.model_copy(update={"digest": "0" * 64})},
         {"analyzer": record.analyzer.model_copy(update={"spec": "other"})},
@@ -137,7 +138,7 @@ def test_an_unchanged_board_is_not_written_again(record: RunRecord, tmp_path: Pa
     assert update_board(tmp_path).stat().st_mtime_ns == before
 
 
-def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) -> None:
+def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import dataclasses
 
     from deid_bench.benchmark.planning.cells import RunOptions
@@ -161,7 +162,7 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch) 
     assert load_record(hidden.folder / "run.json").dataset.redistributable is False
 
 
-def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys) -> None:
+def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys: pytest.CaptureFixture[str]) -> None:
     from types import SimpleNamespace
 
     from deid_bench.benchmark.records.record import Value
@@ -180,6 +181,6 @@ def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys) -> Non
     alone = render_board([(lacking, Path("nowhere"))])
     assert ">n/a<" not in alone
     assert "<bdi>FID</bdi> (unavailable: weights fid-inception" in alone
-    outcome = SimpleNamespace(record=lacking, folder=Path("nowhere"), from_store=True)
+    outcome: Any = SimpleNamespace(record=lacking, folder=Path("nowhere"), from_store=True)
     print_outcomes([outcome], Path("board.html"), intervals=False)
     assert "unavailable:" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from narrowed import present
 
 from deid_bench.characters import inert
 from deid_bench.reports.board.page import write_board
@@ -40,9 +41,11 @@ pytestmark = pytest.mark.slow
 
 
 def _made_up() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    spec = present(
+        importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    )
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    present(spec.loader).exec_module(module)
     return module
 
 
@@ -86,11 +89,15 @@ class Visit:
         self.page.set_default_timeout(PATIENCE)
         self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("dialog", lambda dialog: (self.problems.append("alert"), dialog.dismiss()))
+        self.page.on("dialog", self._dialog)
         self.page.on("request", self._request)
         self.page.goto(board.as_uri() + (f"#{state}" if state else ""))
         if options.get("java_script_enabled", True):
             self.page.wait_for_selector("html[data-ready]", state="attached")
+
+    def _dialog(self, dialog: Any) -> None:
+        self.problems.append("alert")
+        dialog.dismiss()
 
     def _request(self, request: Any) -> None:
         if not request.url.startswith(("file:", "data:")):
@@ -98,7 +105,7 @@ class Visit:
 
     def column(self, title: str) -> list[str]:
         """Texts of a visible column, in the order of the visible rows."""
-        return self.page.evaluate(
+        shown: list[str] = self.page.evaluate(
             """title => {
               const section = [...document.querySelectorAll("section.tab")].find((each) => !each.hidden);
               const heads = [...section.querySelectorAll("tr.columns th")];
@@ -108,12 +115,14 @@ class Visit:
             }""",
             title,
         )
+        return shown
 
     def names(self) -> list[str]:
-        return self.page.eval_on_selector_all(
+        shown: list[str] = self.page.eval_on_selector_all(
             "section.tab:not([hidden]) table.board tbody tr:not([hidden]) button.open",
             "all => all.map(e => e.textContent)",
         )
+        return shown
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.records.previews import LOST, OTHER, RECOGNISED
@@ -28,9 +29,11 @@ from deid_bench.reports.leaderboard.table import leaderboards
 
 
 def _made_up() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    spec = present(
+        importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    )
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    present(spec.loader).exec_module(module)
     return module
 
 
@@ -38,12 +41,13 @@ made_up_records = _made_up()
 
 
 def board_data(page: str) -> Any:
-    return unpack(re.search(r'id="data">([^<]*)<', page).group(1))
+    return unpack(present(re.search(r'id="data">([^<]*)<', page)).group(1))
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[RunRecord]:
-    return made_up_records.made_up(12)
+    made: list[RunRecord] = made_up_records.made_up(12)
+    return made
 
 
 def test_numbers_are_those_of_the_record_to_the_last_digit(rows: list[RunRecord]) -> None:
@@ -66,11 +70,11 @@ def test_numbers_are_those_of_the_record_to_the_last_digit(rows: list[RunRecord]
 
 def test_the_table_itself_shows_every_number_without_scripts(rows: list[RunRecord]) -> None:
     page = render_board([(each, Path("nowhere")) for each in rows])
-    body = re.search(r"<tbody>(.*?)</tbody>", page, re.S).group(1)
+    body = present(re.search(r"<tbody>(.*?)</tbody>", page, re.S)).group(1)
     shown = re.findall(r"<td[^>]*>([^<]*)", body)
     record = rows[3]
     for metric in ("rr", "ssim", "drift_roi", "failure_rate"):
-        value = record.value(metric, "mtcc" if metric == "rr" else None).value
+        value = present(present(record.value(metric, "mtcc" if metric == "rr" else None)).value)
         assert METRICS[metric].text(value) in [each.strip() for each in shown]
 
 
@@ -126,7 +130,7 @@ def test_methods_share_a_letter_exactly_where_they_do_not_differ() -> None:
     pairs = compare_all(methods)
     for (a, b), each in pairs.items():
         shared = set(found[a].letters) & set(found[b].letters)
-        assert bool(shared) == (each.p_holm > 0.05), (a, b)
+        assert bool(shared) == (present(each).p_holm > 0.05), (a, b)
     assert len({each.letters for each in found.values()}) > 1
 
 
@@ -153,7 +157,7 @@ def test_a_sweep_differs_in_one_parameter_and_nothing_else(rows: list[RunRecord]
     found = {(each.method, each.parameter): each for each in sweeps(table)}
     assert ("blurring", "sigma") in found
     assert ("blurring", "region") not in found
-    settings = [row.record.method.params["sigma"] for row in found["blurring", "sigma"].rows]
+    settings: list[Any] = [row.record.method.params["sigma"] for row in found["blurring", "sigma"].rows]
     assert settings == sorted(settings)
     assert 1.0 not in settings
 
@@ -167,7 +171,9 @@ def test_pictures_come_worst_first_and_by_what_went_wrong(rows: list[RunRecord],
     assert kinds == sorted(kinds, key=[RECOGNISED, LOST, OTHER, UNKNOWN].index)
     assert kinds[-1] == UNKNOWN
     assert all(each.label.startswith("s0") for each in found[:-1])
-    nearest = [float(re.search(r"([\d.]+) × threshold", each.label)[1]) for each in found if each.kind == OTHER]
+    nearest = [
+        float(present(re.search(r"([\d.]+) × threshold", each.label))[1]) for each in found if each.kind == OTHER
+    ]
     assert nearest == sorted(nearest)
     gated = record.model_copy(update={"dataset": record.dataset.model_copy(update={"redistributable": False})})
     assert pictures(gated, folder) == []

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import Interval, load_record, save_record
@@ -36,7 +38,7 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder of the toy world: two strengths, a classical method and a sanity check, two versions each."""
     folder = tmp_path_factory.mktemp("figures")
     options = RunOptions(
@@ -87,7 +89,7 @@ def test_every_figure_comes_from_records_alone(alone: Path, tmp_path: Path) -> N
             )
 
 
-def test_the_same_records_give_the_same_bytes(alone: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_same_records_give_the_same_bytes(alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib as mpl
 
     first = write_figures([alone], tmp_path / "a", Options(width="text"))
@@ -110,7 +112,7 @@ def test_plots_are_vector_with_text_as_text_and_fonts_inside(alone: Path, tmp_pa
             root = _svg(path)
             assert "image" not in _tags(root), path.name
             assert len(_texts(root)) > 5, path.name
-            assert re.fullmatch(r"252(\.\d+)?pt", root.get("width")), path.name
+            assert re.fullmatch(r"252(\.\d+)?pt", present(root.get("width"))), path.name
         else:
             data = path.read_bytes()
             assert b"/Subtype /Image" not in data
@@ -119,10 +121,12 @@ def test_plots_are_vector_with_text_as_text_and_fonts_inside(alone: Path, tmp_pa
 
 
 @pytest.mark.parametrize(("width", "points"), [("column", 252), ("text", 374.4), ("full", 515.52)])
-def test_widths_are_those_of_papers(alone: Path, tmp_path: Path, width: str, points: float) -> None:
+def test_widths_are_those_of_papers(
+    alone: Path, tmp_path: Path, width: Literal["column", "text", "full"], points: float
+) -> None:
     options = Options(figures=("cmc",), formats=("svg",), width=width)
     (path,) = write_figures([alone], tmp_path, options).files
-    assert float(_svg(path).get("width").removesuffix("pt")) == pytest.approx(points)
+    assert float(present(_svg(path).get("width")).removesuffix("pt")) == pytest.approx(points)
 
 
 def test_grids_hold_the_images_and_their_names(alone: Path, tmp_path: Path) -> None:
@@ -219,7 +223,9 @@ def _command(*arguments: object) -> int:
     return main(["figures", *map(str, arguments)])
 
 
-def test_what_cannot_be_drawn_says_why_and_fails_only_when_named(alone: Path, tmp_path: Path, capsys) -> None:
+def test_what_cannot_be_drawn_says_why_and_fails_only_when_named(
+    alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = next(alone.glob("masking*"))
     assert _command(one, "-o", tmp_path / "a", "--format", "svg") == 0
     said = capsys.readouterr()
@@ -241,14 +247,17 @@ def test_scores_that_cannot_be_read_say_what_to_do(alone: Path, tmp_path: Path, 
         path.write_bytes(path.read_bytes()[:-40])
     else:
         bad = {"pickle": np.array([{}], object), "nan": np.full(4, np.nan, np.float32), "other": np.zeros((2, 2))}
-        np.savez(path, **{f"{kind}_0": bad[damage] for kind in ("genuine", "impostor", "own", "cross")})
+        blocks: dict[str, Any] = {f"{kind}_0": bad[damage] for kind in ("genuine", "impostor", "own", "cross")}
+        np.savez(path, **blocks)
     written = write_figures([folder], tmp_path, Options(figures=("distributions",)))
     assert not written.files
     assert len(written.refused) == 1
     assert all("run the same command again" in reason for _, reason in written.refused)
 
 
-def test_an_unreadable_record_is_left_out_and_named(alone: Path, tmp_path: Path, capsys) -> None:
+def test_an_unreadable_record_is_left_out_and_named(
+    alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (alone / "bad").mkdir()
     (alone / "bad" / "run.json").write_text('{"schema_version": 99}')
     assert _command(alone, "-o", tmp_path, "--figure", "cmc", "--format", "svg") == 1
@@ -265,7 +274,9 @@ def test_an_unreadable_record_is_left_out_and_named(alone: Path, tmp_path: Path,
         (["--method", "nobody"], "no record with these methods"),
     ],
 )
-def test_wrong_usage_says_what_is_expected(alone: Path, tmp_path: Path, capsys, arguments, message: str) -> None:
+def test_wrong_usage_says_what_is_expected(
+    alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
     assert _command(alone, "-o", tmp_path, *arguments) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("*.svg"))
@@ -284,7 +295,7 @@ def test_nonsense_in_a_record_costs_its_own_figures_only(alone: Path, tmp_path: 
     assert {"cmc", "grid", "sweep"} <= {each.name.split("__")[0] for each in written.files}
 
 
-def test_no_results_is_an_error(tmp_path: Path, capsys) -> None:
+def test_no_results_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _command(tmp_path / "nowhere") == 2
     assert "no file or folder" in capsys.readouterr().err
     with pytest.raises(FigureError, match="no record in"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present, undefined
 
 from deid_bench.benchmark.metrics.recognition.det import det_line, probit
 from deid_bench.benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
@@ -23,8 +25,17 @@ from deid_bench.reports.figures.style import Stroke, drawing, two_lines
 NAME = "toy_recognizer"
 
 
+def xs(line: Any) -> list[float]:
+    """Where the points of a drawn line lie."""
+    return list(line.get_xdata())
+
+
+def ys(line: Any) -> list[float]:
+    return list(line.get_ydata())
+
+
 @pytest.fixture(scope="module")
-def group(tmp_path_factory) -> Group:
+def group(tmp_path_factory: pytest.TempPathFactory) -> Group:
     folder = tmp_path_factory.mktemp("data")
     options = RunOptions(
         methods=("toy_noise", "toy_noise:strength=150", "masking", "identity"),
@@ -68,26 +79,26 @@ def test_record_figure_and_board_have_one_det(group: Group, spec: str, name: str
     """The record has what the function gives on the very distances; figure and board read it from there."""
     entry = _entry(group, spec)
     scores = _scores(entry)
-    expected = det_line(getattr(scores, kind), scores.impostor, scores.lost.get(kind, 0), scores.threshold)
+    expected = present(det_line(getattr(scores, kind), scores.impostor, scores.lost.get(kind, 0), scores.threshold))
     curve = next(each for each in entry.record.curves if (each.name, each.recognizer) == (name, NAME))
     assert (curve.x, curve.y) == (expected.fmr.tolist(), expected.fnmr.tolist())
-    line = det.line_of(entry, NAME, name, rate)
-    assert (line.fmr.tolist(), line.fnmr.tolist(), line.at) == (curve.x, curve.y, tuple(curve.at))
+    line = present(det.line_of(entry, NAME, name, rate))
+    assert (line.fmr.tolist(), line.fnmr.tolist(), line.at) == (curve.x, curve.y, tuple(present(curve.at)))
     drawn = det_svg([(DET_NAMES[each.name], each.x, each.y) for each in entry.record.curves if each.name in DET_NAMES])
     figures, _ = row_figures(entry.record, entry.folder)
     assert dict(figures)[NAME][0] == drawn
     if rate:
-        assert 100 * line.at[1] == pytest.approx(entry.record.value(rate, NAME).value, abs=1e-9)
-        assert line.interval == entry.record.value(rate, NAME).interval
+        assert 100 * present(line.at)[1] == pytest.approx(present(entry.record.value(rate, NAME)).value, abs=1e-9)
+        assert line.interval == present(entry.record.value(rate, NAME)).interval
 
 
 def test_what_could_not_be_processed_counts_as_rejected() -> None:
     rng = np.random.default_rng(0)
     mated, impostor = rng.normal(0, 1, 50), rng.normal(2, 1, 400)
-    line = det_line(mated, impostor, 3, 1.0)
+    line = present(det_line(mated, impostor, 3, 1.0))
     assert line.fnmr[-1] == pytest.approx(3 / 53)
     assert line.fnmr[0] == 1
-    assert line.at == (np.mean(impostor <= 1.0), pytest.approx((np.count_nonzero(mated > 1.0) + 3) / 53))
+    assert line.at == pytest.approx((np.mean(impostor <= 1.0), (np.count_nonzero(mated > 1.0) + 3) / 53))
     assert (line.impostors, line.mated) == (400, 53)
 
 
@@ -95,10 +106,12 @@ def test_a_det_keeps_points_of_the_curve_its_ends_and_its_shape() -> None:
     rng = np.random.default_rng(1)
     genuine, impostor = rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000)
     line, curve = det_line(genuine, impostor), fmr_fnmr_curve(genuine, impostor)
-    assert set(zip(line.fmr, line.fnmr, strict=True)) <= set(zip(curve.fmr, curve.fnmr, strict=True))
-    assert (line.fmr[0], line.fnmr[0], line.fmr[-1], line.fnmr[-1]) == (0, 1, 1, 0)
-    assert line.fmr.size < 1200
-    x, y = probit(line.fmr, 1e-4), probit(line.fnmr, 1e-4)
+    assert set(zip(present(line).fmr, present(line).fnmr, strict=True)) <= set(
+        zip(present(curve).fmr, present(curve).fnmr, strict=True)
+    )
+    assert (present(line).fmr[0], present(line).fnmr[0], present(line).fmr[-1], present(line).fnmr[-1]) == (0, 1, 1, 0)
+    assert present(line).fmr.size < 1200
+    x, y = probit(present(line).fmr, 1e-4), probit(present(line).fnmr, 1e-4)
     assert np.hypot(np.diff(x), np.diff(y)).max() < 0.5
 
 
@@ -106,18 +119,18 @@ def test_a_record_of_before_says_that_it_has_none(group: Group) -> None:
     entry = _entry(group, "toy_noise")
     curves = [each.model_copy(update={"at": None, "comparisons": None}) for each in entry.record.curves]
     old = Entry(entry.record.model_copy(update={"curves": curves}), entry.folder, "old")
-    assert "run the same command again" in det.line_of(old, NAME, "det").reason
+    assert "run the same command again" in undefined(det.line_of(old, NAME, "det")).reason
 
 
 def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
     with drawing():
-        drawn = det.figure(group.entries, NAME, "full")
+        drawn = present(det.figure(group.entries, NAME, "full"))
     left = drawn.axes[0]
     labels = [each.get_text() for each in left.get_yticklabels()]
     places = left.get_yticks()
     np.testing.assert_allclose(places, probit([float(each) / 100 for each in labels]))
-    originals = det.line_of(group.entries[0], NAME, "det")
-    np.testing.assert_allclose(left.lines[0].get_xdata(), det.drawn_points(originals)[0])
+    originals = present(det.line_of(group.entries[0], NAME, "det"))
+    np.testing.assert_allclose(np.asarray(left.lines[0].get_xdata()), det.drawn_points(originals)[0])
 
 
 # ------------------------------------------------------------------------------------------------ distributions
@@ -126,14 +139,14 @@ def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
 def test_panels_show_the_records_threshold_and_separations(group: Group) -> None:
     entry = _entry(group, "toy_noise")
     with drawing():
-        drawn = distributions.figure([distributions.Panel(entry, "x")], [NAME], "column")
+        drawn = present(distributions.figure([distributions.Panel(entry, "x")], [NAME], "column"))
     (axis,) = drawn.axes
-    threshold = entry.record.value("eer_threshold", NAME).value
-    assert threshold in [each.get_xdata()[0] for each in axis.lines if len(each.get_xdata()) == 2]
+    threshold = present(entry.record.value("eer_threshold", NAME)).value
+    assert threshold in [xs(each)[0] for each in axis.lines if len(xs(each)) == 2]
     said = [each.get_text() for each in axis.texts]
     assert len(said) == 3
-    assert said[0].startswith(f"d′ {entry.record.value('d_prime', NAME).value:.2f},")
-    diversity, shared = (entry.record.value(f"{name}_diversity", NAME).value for name in ("dprime", "overlap"))
+    assert said[0].startswith(f"d′ {present(entry.record.value('d_prime', NAME)).value:.2f},")
+    diversity, shared = (present(entry.record.value(f"{name}_diversity", NAME)).value for name in ("dprime", "overlap"))
     shown = "–" if shared is None else f"{shared:.2f}"
     assert said[2] == f"d′ {diversity:.2f}, overlap {shown}"
 
@@ -148,7 +161,7 @@ def test_densities_hold_one_and_follow_the_sample() -> None:
 
 
 @pytest.mark.parametrize("values", [np.zeros(1), np.zeros(50), np.array([0.0, 0.0, 0.0, 1.0])])
-def test_densities_of_few_or_equal_distances_are_finite(values) -> None:
+def test_densities_of_few_or_equal_distances_are_finite(values: Any) -> None:
     grid = np.linspace(-1, 2, 400)
     assert np.trapezoid(distributions.density(values, grid), grid) == pytest.approx(1, abs=0.02)
     edges = distributions.histogram_edges(values, float(values.min()), float(values.max()))
@@ -166,13 +179,13 @@ def test_an_unknown_recognizer_is_a_reason(group: Group) -> None:
 
 def test_cmc_shows_the_records_curve_and_the_interval_of_rank_1(group: Group) -> None:
     with drawing():
-        drawn = cmc.figure(group.entries, NAME, "text")
+        drawn = present(cmc.figure(group.entries, NAME, "text"))
     for axis, (name, metric, _) in zip(drawn.axes, cmc.SIDES, strict=True):
-        lines = [each for each in axis.lines if each.get_linestyle() != "None" and len(each.get_xdata()) > 2]
+        lines = [each for each in axis.lines if each.get_linestyle() != "None" and len(xs(each)) > 2]
         for entry, line in zip(group.entries, lines, strict=True):
             curve = next(each for each in entry.record.curves if each.name == name)
-            np.testing.assert_allclose(line.get_ydata(), np.multiply(curve.y, 100))
-            assert line.get_ydata()[0] == pytest.approx(entry.record.value(metric, NAME).value)
+            np.testing.assert_allclose(ys(line), np.multiply(curve.y, 100))
+            assert ys(line)[0] == pytest.approx(present(entry.record.value(metric, NAME)).value)
 
 
 # ------------------------------------------------------------------------------------------------ Pareto
@@ -191,11 +204,11 @@ def test_the_frontier_holds_what_nobody_beats(group: Group) -> None:
     assert [each.entry.label for each in points] == ["good", "beaten", "pretty", "sanity"]
     assert [each.entry.label for each in pareto.frontier(points, "rr", "ssim")] == ["pretty", "good"]
     with drawing():
-        drawn = pareto.figure(made, NAME, "column", "rr", "ssim")
+        drawn = present(pareto.figure(made, NAME, "column", "rr", "ssim"))
     (axis,) = drawn.axes
-    assert list(axis.lines[0].get_xdata()) == [10, 10, 90]
-    assert list(axis.lines[0].get_ydata()) == [0.99, 0.9, 0.9]
-    assert next(list(each.get_xdata()) for each in axis.lines if len(each.get_xdata()) == 2) == [89, 91]
+    assert xs(axis.lines[0]) == [10, 10, 90]
+    assert ys(axis.lines[0]) == [0.99, 0.9, 0.9]
+    assert next(xs(each) for each in axis.lines if len(xs(each)) == 2) == [89, 91]
 
 
 def test_better_is_to_the_right_whatever_the_metric(group: Group) -> None:
@@ -205,7 +218,7 @@ def test_better_is_to_the_right_whatever_the_metric(group: Group) -> None:
     best = pareto.frontier(points, "rank1_with_source", "dir")
     assert [each.entry.label for each in best] == ["30", "10"]
     with drawing():
-        (axis,) = pareto.figure(made, NAME, "column", "rank1_with_source", "dir").axes
+        (axis,) = present(pareto.figure(made, NAME, "column", "rank1_with_source", "dir")).axes
     assert axis.xaxis_inverted()
     assert axis.get_ylabel().endswith("→ 100")
 
@@ -213,7 +226,7 @@ def test_better_is_to_the_right_whatever_the_metric(group: Group) -> None:
 # ------------------------------------------------------------------------------------------------ sweeps
 
 
-def _with(entry: Entry, digest: str, value: float | None = None, seed: int = 0, **params) -> Entry:
+def _with(entry: Entry, digest: str, value: float | None = None, seed: int = 0, **params: Any) -> Entry:
     method = entry.record.method.model_copy(update={"params": params})
     changes: dict[str, object] = {"method": method, "root_seed": seed, "digest": digest}
     if value is not None:
@@ -234,13 +247,13 @@ def test_sweeps_vary_one_parameter_and_nothing_else(group: Group) -> None:
         _with(base, "d", alpha=0.2, mode="s", seed=1),
         _with(base, "e", alpha=0.5, mode="f+m"),
     ]
-    found = {each.parameter: each for each in sweep.find_sweeps(entries)}
-    assert set(found) == {"alpha", "mode"}
-    assert found["alpha"].values == (0.1, 0.3)
-    assert [each.label for each in found["alpha"].entries] == ["b", "a"]
-    assert found["mode"].values == ("s", "s+m")
-    assert found["alpha"].numeric
-    assert not found["mode"].numeric
+    both = {each.parameter: each for each in sweep.find_sweeps(entries)}
+    assert set(both) == {"alpha", "mode"}
+    assert both["alpha"].values == (0.1, 0.3)
+    assert [each.label for each in both["alpha"].entries] == ["b", "a"]
+    assert both["mode"].values == ("s", "s+m")
+    assert both["alpha"].numeric
+    assert not both["mode"].numeric
     assert not sweep.find_sweeps(entries[3:])
 
 
@@ -250,10 +263,10 @@ def test_bands_of_sweeps_are_the_intervals(group: Group) -> None:
     (found,) = sweep.find_sweeps(entries)
     assert sweep.series(found, "rr", NAME) == [(0.1, 70, 68, 73), (0.2, 50, 48, 53), (0.4, 20, 18, 23)]
     with drawing():
-        (axis,) = sweep.figure(found, [NAME], "column", ["rr"]).axes
+        (axis,) = present(sweep.figure(found, [NAME], "column", ["rr"])).axes
     corners = axis.collections[0].get_paths()[0].vertices
-    assert {(0.1, 68.0), (0.1, 73.0), (0.4, 18.0), (0.4, 23.0)} <= set(map(tuple, corners.tolist()))
-    assert list(axis.lines[0].get_ydata()) == [70, 50, 20]
+    assert {(0.1, 68.0), (0.1, 73.0), (0.4, 18.0), (0.4, 23.0)} <= set(map(tuple, np.asarray(corners).tolist()))
+    assert ys(axis.lines[0]) == [70, 50, 20]
     reason = sweep.figure(found, [NAME], "column", ["ssim"])
     assert isinstance(reason, Undefined)
 
@@ -264,7 +277,7 @@ def test_a_sweep_over_words_has_a_place_for_each(group: Group) -> None:
     (found,) = sweep.find_sweeps(entries)
     assert found.values == ("f", "s", "s+m", "s+m+f")
     with drawing():
-        (axis,) = sweep.figure(found, [NAME], "column", ["rr"]).axes
+        (axis,) = present(sweep.figure(found, [NAME], "column", ["rr"])).axes
     assert [each.get_text() for each in axis.get_xticklabels()] == ["f", "s", "s+m", "s+m+f"]
 
 

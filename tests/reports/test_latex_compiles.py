@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -75,7 +76,7 @@ def compiled(folder: Path, fit: str, tables: list[str]) -> tuple[str, bytes]:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine (pdflatex)")
 @pytest.mark.parametrize("fit", FITS)
-def test_no_table_runs_off_the_page(tmp_path: Path, fit: str) -> None:
+def test_no_table_runs_off_the_page(tmp_path: Path, fit: Literal["column", "text", "page"]) -> None:
     made = []
     for methods, count in itertools.product((1, 4, 12), (1, 2, 4)):
         records = [(record(index, RECOGNIZERS[:count]), tmp_path) for index in range(methods)]

@@ -6,14 +6,15 @@ import csv
 import hashlib
 import io
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from narrowed import present
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record, save_record
@@ -31,9 +32,9 @@ from deid_bench.reports.paper.parts import PaperRow, PaperTable
 from deid_bench.reports.paper.published import published_tables
 from deid_bench.reports.paper.shown import shown_cell
 
+from .latex_check import check_latex
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from latex_check import check_latex  # noqa: E402
 
 GOLDEN = HERE / "golden_tables"
 BASE = load_record(HERE.parent / "benchmark" / "golden" / "run-1-blurring.json")
@@ -60,7 +61,7 @@ HOSTILE = [
 ]
 
 
-def value(metric: str, number: float | None, recognizer: str | None = None, **more: object) -> Value:
+def value(metric: str, number: float | None, recognizer: str | None = None, **more: Any) -> Value:
     return Value(metric=metric, recognizer=recognizer, value=number, n=96, **more)
 
 
@@ -83,7 +84,7 @@ def privacy(rr: float, recognizer: str = "mtcc") -> list[Value]:
     ]
 
 
-def record(method: str, values: Sequence[Value], spec: str = "", family: str = "classical", **params) -> RunRecord:
+def record(method: str, values: Sequence[Value], spec: str = "", family: str = "classical", **params: Any) -> RunRecord:
     given = ",".join(f"{key}={each}" for key, each in params.items())
     described = BASE.method.model_copy(
         update={
@@ -161,7 +162,7 @@ def test_printed_numbers_are_the_papers(table: str, label: str, column: int, tex
 
 
 def test_a_deviation_is_in_the_unit_of_its_number() -> None:
-    first = published_tables()["III"].rows[0].numbers[0]
+    first = present(published_tables()["III"].rows[0].numbers[0])
     assert (first.value, first.std) == (0.9633, 0.0104)
     assert published_tables()["II"].rows[-1].numbers[0] is None
 
@@ -170,7 +171,9 @@ def test_the_prior_interpolation_at_0_1_is_the_method_of_the_other_tables() -> N
     tables = published_tables()
     for main_table, by_setting in (("III", "VI"), ("IV", "VII")):
         (row_of,) = (each for each in tables[by_setting].rows if each.label == "α = 0.1")
-        assert [each.value for each in tables[main_table].rows[0].numbers] == [each.value for each in row_of.numbers]
+        assert [present(each).value for each in tables[main_table].rows[0].numbers] == [
+            present(each).value for each in row_of.numbers
+        ]
 
 
 # ------------------------------------------------------------------------------------------------ rows and columns
@@ -194,8 +197,8 @@ def test_exemplars_are_compared_at_the_alpha_that_most_of_them_have() -> None:
         record("palm_diffusion", quality(0.9), exemplars=name, alpha=0) for name in ("s", "m", "f", "s+m")
     ]
     (table,) = tables_of(records, "VI")
-    assert row(table, "f").record.method.params["alpha"] == 0
-    assert [each.record.method.params["alpha"] for each in table.rows if each.segment.startswith("C.")] == [
+    assert present(row(table, "f").record).method.params["alpha"] == 0
+    assert [present(each.record).method.params["alpha"] for each in table.rows if each.segment.startswith("C.")] == [
         0.1,
         0.2,
         0.3,
@@ -204,8 +207,8 @@ def test_exemplars_are_compared_at_the_alpha_that_most_of_them_have() -> None:
 
 def test_printed_numbers_stand_beside_the_settings_they_belong_to() -> None:
     (table,) = tables_of(ablation(), "V")
-    assert row(table, "α = 0.2").cells[0].printed.text == "91.46"
-    assert row(table, "Masking").cells[1].printed.text == "125.31"
+    assert present(row(table, "α = 0.2").cells[0].printed).text == "91.46"
+    assert present(row(table, "Masking").cells[1].printed).text == "125.31"
     assert row(table, "stranger").cells[0].printed is None
     assert [each.recognizer for each in table.columns] == ["mtcc"] * 3 + ["compcode"] * 3
     assert row(table, "Masking").cells[3].printed is None  # the paper has no CompCode
@@ -215,10 +218,10 @@ def test_printed_numbers_stand_beside_the_settings_they_belong_to() -> None:
 def test_the_papers_own_dataset_gets_its_own_printed_row() -> None:
     here = record("palm_diffusion", privacy(90))
     (table,) = tables_of([here], "II")
-    assert row(table, "palm_diffusion").cells[0].printed.text == "95.42"
+    assert present(row(table, "palm_diffusion").cells[0].printed).text == "95.42"
     assert any("not about the images" in note for note in table.notes)
     (table,) = tables_of([on(here, "dataset", name="polyu", spec="polyu")], "II")
-    assert row(table, "palm_diffusion").cells[0].printed.text == "93.73"
+    assert present(row(table, "palm_diffusion").cells[0].printed).text == "93.73"
     assert not any("not about the images" in note for note in table.notes)
 
 
@@ -271,7 +274,7 @@ def test_white_and_black_box_columns_follow_from_the_surrogate() -> None:
         ("Rank-1 (BB)", "dlib_resnet"),
     ]
     assert [cell.number for cell in row(table, "DeDiM").cells[:2]] == [1.0, 12.0]
-    assert [cell.printed.text for cell in row(table, "DeDiM").cells[:2]] == ["0.8", "12.4"]
+    assert [present(cell.printed).text for cell in row(table, "DeDiM").cells[:2]] == ["0.8", "12.4"]
     assert row(table, "TIP-IM").record is None
     assert tables["dlib_resnet"].columns[0].recognizer == "dlib_resnet"
     assert row(tables["dlib_resnet"], "TIP-IM").cells[0].number == 0.0
@@ -369,7 +372,9 @@ def test_the_nearest_to_its_target_is_best(tmp_path: Path) -> None:
 
 def test_a_mark_agrees_with_the_paired_comparison(tmp_path: Path) -> None:
     made = {name: record(name, [value("psnr", number)]) for name, number in (("masking", 14.0), ("blurring", 41.0))}
-    folders = {name: folder_with(tmp_path, each, {("psnr", ""): each.values[0].value}) for name, each in made.items()}
+    folders = {
+        name: folder_with(tmp_path, each, {("psnr", ""): present(each.values[0].value)}) for name, each in made.items()
+    }
     (compared,) = compare_records((made["blurring"], folders["blurring"]), (made["masking"], folders["masking"]))
     (table,) = paper_tables([(each, folders[name]) for name, each in made.items()], ["III"])
     assert compared.verdict == "A"
@@ -402,7 +407,7 @@ def test_a_number_is_the_same_number_in_every_format(tmp_path: Path) -> None:
     for line in lines:
         if not line["value"]:
             continue
-        source = stored[line["record"]].value(line["metric"], line["recognizer"] or None)
+        source = present(stored[line["record"]].value(line["metric"], line["recognizer"] or None))
         assert line["value"] == repr(source.value)
         assert line["std"] == ("" if source.std is None else repr(source.std))
         assert float(line["value"]) == source.value
@@ -428,7 +433,9 @@ def test_a_cell_is_shown_as_on_the_board() -> None:
                     continue
                 names = [(other.metric, other.recognizer) for other in board_table.columns]
                 place = names.index((column.metric, column.recognizer))
-                (shown,) = (row.cells[place] for row in board_table.rows if row.record.digest == each.record.digest)
+                (shown,) = (
+                    row.cells[place] for row in board_table.rows if row.record.digest == present(each.record).digest
+                )
                 assert shown_cell(cell, column).number == shown.text
 
 

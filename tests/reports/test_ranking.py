@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.replicates import encode_replicates, load_replicates
@@ -95,14 +96,16 @@ def test_damaged_replicates_count_as_none(outcomes: dict[str, Outcome], tmp_path
 
 def test_the_board_shows_ranks(outcomes: dict[str, Outcome]) -> None:
     page = render_board([(each.record, each.folder) for each in outcomes.values()])
-    (tab,) = unpack(re.search(r'id="data">([^<]*)<', page).group(1))["tabs"]
+    (tab,) = unpack(present(re.search(r'id="data">([^<]*)<', page)).group(1))["tabs"]
     index = [column["key"] for column in tab["columns"]].index("ssim|")
     places = {row["name"]: rank for row, rank in zip(tab["rows"], tab["rank"][index], strict=True)}
     assert places["toy_noise:strength=120"] == "3"
     assert places["identity"] == ""
 
 
-def test_the_command_prints_both_numbers_and_a_verdict(outcomes: dict[str, Outcome], capsys) -> None:
+def test_the_command_prints_both_numbers_and_a_verdict(
+    outcomes: dict[str, Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
     weak, strong = outcomes["toy_noise:strength=5"], outcomes["toy_noise:strength=120"]
     assert main(["compare", str(weak.folder), str(strong.folder / "run.json")]) == 0
     out = capsys.readouterr().out

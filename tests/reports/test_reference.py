@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deid_bench.benchmark.planning.cells import make_cells
+from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.submission.pack import record_digest
@@ -16,7 +18,7 @@ from deid_bench.reports.leaderboard.reference import beside, decode, encode, hol
 
 
 @pytest.fixture
-def rows(toy_options, tmp_path: Path) -> tuple[Outcome, RunRecord]:
+def rows(toy_options: Callable[..., RunOptions], tmp_path: Path) -> tuple[Outcome, RunRecord]:
     """One's own row, and a reference row on the same images."""
     execution = Execution(out=tmp_path / "out", backend="serial")
     own = run(toy_options("toy_noise"), execution)[0]
@@ -25,14 +27,14 @@ def rows(toy_options, tmp_path: Path) -> tuple[Outcome, RunRecord]:
     return own, kept
 
 
-def test_a_reference_row_keeps_its_numbers_and_little_else(rows) -> None:
+def test_a_reference_row_keeps_its_numbers_and_little_else(rows: Any) -> None:
     _, kept = rows
     assert kept.value("rr", "toy_recognizer").value is not None
     assert (kept.samples, kept.curves) == ([], [])
     assert encode([kept]) == encode([kept])
 
 
-def test_it_stands_on_the_board_and_says_what_it_is(rows, tmp_path: Path, monkeypatch) -> None:
+def test_it_stands_on_the_board_and_says_what_it_is(rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own, kept = rows
     monkeypatch.setattr(reference, "shipped", lambda: (kept,))
     out, page = own.folder.parent, tmp_path / "page.html"
@@ -48,7 +50,7 @@ def test_it_stands_on_the_board_and_says_what_it_is(rows, tmp_path: Path, monkey
     assert "<bdi>identity</bdi>" not in page.read_text()
 
 
-def test_it_is_silent_wherever_anything_is_another(rows) -> None:
+def test_it_is_silent_wherever_anything_is_another(rows: Any) -> None:
     own, kept = rows
     assert beside([own.record], [kept]) == [kept]
     assert beside([own.record, kept], [kept]) == []  # one has a row of one's own
@@ -68,7 +70,7 @@ def test_it_is_silent_wherever_anything_is_another(rows) -> None:
     assert beside([own.record], [kept.model_copy(update={"dataset": images})]) == []
 
 
-def test_what_holds_is_what_a_run_would_make_here(rows, toy_options) -> None:
+def test_what_holds_is_what_a_run_would_make_here(rows: Any, toy_options: Callable[..., RunOptions]) -> None:
     _, kept = rows
     (cell,) = make_cells(toy_options("identity"), 1)
     assert cell.digest == kept.digest

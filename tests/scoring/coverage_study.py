@@ -86,7 +86,7 @@ def draw_world(identities: int, rng: np.random.Generator, strength: float = STRE
 
 def distance_table(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
-    return np.sqrt(np.maximum(squares, 0))
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def true_values(

@@ -10,6 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))  # the other modules of the table are no package
 
 from parity_images import IMAGE_ROWS

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import numpy as np
+from narrowed import present
 from numpy.typing import NDArray
 from parity_row import Row, Unavailable, apart, relatively_apart
 
@@ -21,6 +22,9 @@ from deid_bench.benchmark.metrics.quality.similarity import similarity
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
+
+
+Net = Literal["alex", "vgg"]
 
 
 def image_pairs(sides: tuple[tuple[int, int], ...]) -> Iterator[tuple[Image, Image]]:
@@ -62,20 +66,20 @@ def tensor(image: Image, scale: float = 255.0) -> Any:
 def psnr_skimage() -> float:
     from skimage.metrics import peak_signal_noise_ratio
 
-    return apart((similarity(a, b).psnr, peak_signal_noise_ratio(a, b)) for a, b in image_pairs(SMALL))
+    return apart((present(similarity(a, b).psnr), peak_signal_noise_ratio(a, b)) for a, b in image_pairs(SMALL))
 
 
 def psnr_piq() -> float:
     import piq
 
-    return apart((similarity(a, b).psnr, piq.psnr(tensor(a), tensor(b)).item()) for a, b in image_pairs(SMALL))
+    return apart((present(similarity(a, b).psnr), piq.psnr(tensor(a), tensor(b)).item()) for a, b in image_pairs(SMALL))
 
 
 def psnr_torchmetrics() -> float:
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
     return apart(
-        (similarity(a, b).psnr, peak_signal_noise_ratio(tensor(b, 1), tensor(a, 1), data_range=255.0).item())
+        (present(similarity(a, b).psnr), peak_signal_noise_ratio(tensor(b, 1), tensor(a, 1), data_range=255.0).item())
         for a, b in image_pairs(SMALL)
     )
 
@@ -86,7 +90,7 @@ def psnr_region_skimage() -> float:
     def pairs() -> Iterator[tuple[float, float]]:
         for a, b in image_pairs(SMALL):
             chosen = region(a)
-            yield similarity(a, b, chosen).psnr_region, peak_signal_noise_ratio(a[chosen], b[chosen])
+            yield present(similarity(a, b, chosen).psnr_region), peak_signal_noise_ratio(a[chosen], b[chosen])
 
     return apart(pairs())
 
@@ -94,7 +98,9 @@ def psnr_region_skimage() -> float:
 def ssim_skimage() -> float:
     from skimage.metrics import structural_similarity
 
-    return apart((similarity(a, b).ssim, structural_similarity(a, b, channel_axis=2)) for a, b in image_pairs(SMALL))
+    return apart(
+        (present(similarity(a, b).ssim), structural_similarity(a, b, channel_axis=2)) for a, b in image_pairs(SMALL)
+    )
 
 
 def ssim_torchmetrics() -> float:
@@ -112,7 +118,7 @@ def ssim_torchmetrics() -> float:
         )
         return float(local[..., 3:-3, 3:-3].mean())
 
-    return apart((similarity(a, b).ssim, theirs(a, b)) for a, b in image_pairs(SMALL))
+    return apart((present(similarity(a, b).ssim), theirs(a, b)) for a, b in image_pairs(SMALL))
 
 
 def ssim_region_skimage() -> float:
@@ -124,7 +130,7 @@ def ssim_region_skimage() -> float:
             local = structural_similarity(a, b, channel_axis=2, full=True)[1].mean(axis=2)
             inner = np.zeros_like(chosen)
             inner[3:-3, 3:-3] = chosen[3:-3, 3:-3]
-            yield similarity(a, b, chosen).ssim_region, float(local[inner].mean())
+            yield present(similarity(a, b, chosen).ssim_region), float(local[inner].mean())
 
     return apart(pairs())
 
@@ -133,7 +139,7 @@ def ms_ssim_piq() -> float:
     import piq
 
     return apart(
-        (ms_ssim(a, b), piq.multi_scale_ssim(tensor(a), tensor(b)).item()) for a, b in image_pairs(LARGE + ODD)
+        (present(ms_ssim(a, b)), piq.multi_scale_ssim(tensor(a), tensor(b)).item()) for a, b in image_pairs(LARGE + ODD)
     )
 
 
@@ -141,7 +147,7 @@ def ms_ssim_package() -> float:
     import pytorch_msssim
 
     return apart(
-        (ms_ssim(a, b), pytorch_msssim.ms_ssim(tensor(a), tensor(b), data_range=1).item())
+        (present(ms_ssim(a, b)), pytorch_msssim.ms_ssim(tensor(a), tensor(b), data_range=1).item())
         for a, b in image_pairs(LARGE)
     )
 
@@ -149,7 +155,7 @@ def ms_ssim_package() -> float:
 # ------------------------------------------------------------------------------------------------ LPIPS
 
 
-def lpips_model(net: str, *, spatial: bool = False) -> Any:
+def lpips_model(net: Net, *, spatial: bool = False) -> Any:
     """The package's network with random weights under which no value dies out."""
     import lpips
     import torch
@@ -167,7 +173,7 @@ def lpips_model(net: str, *, spatial: bool = False) -> Any:
     return model
 
 
-def arrays_of(model: Any, net: str) -> dict[str, NDArray[np.float32]]:
+def arrays_of(model: Any, net: Net) -> dict[str, NDArray[np.float32]]:
     """The network's weights as a weight file has them."""
     import torch
 
@@ -176,12 +182,12 @@ def arrays_of(model: Any, net: str) -> dict[str, NDArray[np.float32]]:
     convolutions = [module for module in model.net.modules() if isinstance(module, torch.nn.Conv2d)]
     for i, module in enumerate(convolutions):
         arrays[f"{prefix}.Conv_{i}.kernel"] = module.weight.detach().permute(2, 3, 1, 0).contiguous().numpy()
-        arrays[f"{prefix}.Conv_{i}.bias"] = module.bias.detach().numpy()
+        arrays[f"{prefix}.Conv_{i}.bias"] = present(module.bias).detach().numpy()
     return arrays
 
 
 @contextmanager
-def our_lpips(model: Any, net: str) -> Iterator[Callable[..., Any]]:
+def our_lpips(model: Any, net: Net) -> Iterator[Callable[..., Any]]:
     """Our function on the weights of that model, on one thread."""
     import torch
 
@@ -212,7 +218,7 @@ def signed(image: Image) -> Any:
     return (tensor(image, 127.5) - 1).float()
 
 
-def lpips_package(net: str) -> float:
+def lpips_package(net: Net) -> float:
     import torch
 
     model = lpips_model(net)
@@ -221,7 +227,7 @@ def lpips_package(net: str) -> float:
     return relatively_apart(pairs)
 
 
-def lpips_torchmetrics(net: str) -> float:
+def lpips_torchmetrics(net: Net) -> float:
     import torch
     from torchmetrics.functional.image import lpips as package
 
@@ -235,7 +241,7 @@ def lpips_torchmetrics(net: str) -> float:
     return relatively_apart(pairs)
 
 
-def lpips_region_package(net: str) -> float:
+def lpips_region_package(net: Net) -> float:
     import torch
 
     model = lpips_model(net, spatial=True)
@@ -262,7 +268,7 @@ def moments_of(features: Array) -> tuple[Array, Array]:
 
 
 def frechet(a: Array, b: Array) -> float:
-    return frechet_distance(Moments.of(a), Moments.of(b)).value
+    return present(frechet_distance(Moments.of(a), Moments.of(b))).value
 
 
 def frechet_scipy() -> float:
@@ -365,7 +371,7 @@ def inception_features() -> float:
 _RANDOM = "relative; the same random weights on both sides"
 
 
-def _lpips_rows(net: str) -> Iterator[Row]:
+def _lpips_rows(net: Net) -> Iterator[Row]:
     ours, part = (f"lpips_{net}",), (f"lpips_{net}_region",)
     yield Row(ours, "lpips", "lpips", 1e-4, lambda: lpips_package(net), f"{_RANDOM}; single precision")
     yield Row(ours, "torchmetrics _LPIPS", "torchmetrics", 1e-4, lambda: lpips_torchmetrics(net), _RANDOM)

@@ -11,6 +11,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from narrowed import present
 from numpy.typing import NDArray
 from parity_row import Row, apart
 
@@ -70,9 +71,9 @@ def curve_sklearn() -> float:
     def pairs() -> Iterator[tuple[Array, Array]]:
         for genuine, impostor in score_sets():
             ours, theirs = fmr_fnmr_curve(genuine, impostor), roc(genuine, impostor)
-            yield ours.fmr, theirs[0]
-            yield ours.fnmr, theirs[1]
-            yield ours.thresholds[1:], theirs[2][1:]
+            yield present(ours).fmr, theirs[0]
+            yield present(ours).fnmr, theirs[1]
+            yield present(ours).thresholds[1:], theirs[2][1:]
 
     return apart(pairs())
 
@@ -80,7 +81,7 @@ def curve_sklearn() -> float:
 def curve_bob() -> float:
     def pairs() -> Iterator[tuple[Any, Any]]:
         for case in bob_cases():
-            curve = fmr_fnmr_curve(case["genuine"], case["impostor"])
+            curve = present(fmr_fnmr_curve(case["genuine"], case["impostor"]))
             for row in case["rates"]:
                 at = np.searchsorted(curve.thresholds, row["threshold"], side="right") - 1
                 yield (curve.fmr[at], curve.fnmr[at]), (row["fmr"], row["fnmr"])
@@ -93,7 +94,7 @@ def curve_pyeer() -> float:
 
     def pairs() -> Iterator[tuple[Array, Array]]:
         for genuine, impostor in score_sets():
-            ours = fmr_fnmr_curve(genuine, impostor)
+            ours = present(fmr_fnmr_curve(genuine, impostor))
             thresholds, fmr, fnmr = calculate_roc(genuine, impostor, ds_scores=True)
             yield ours.thresholds[1:], thresholds[::-1]
             yield ours.fmr[1:], fmr[::-1]
@@ -103,7 +104,7 @@ def curve_pyeer() -> float:
 
 
 def eer_bob() -> float:
-    return apart((eer(case["genuine"], case["impostor"]).eer, case["eer"]) for case in bob_cases())
+    return apart((present(eer(case["genuine"], case["impostor"])).eer, case["eer"]) for case in bob_cases())
 
 
 def eer_sklearn() -> float:
@@ -112,7 +113,7 @@ def eer_sklearn() -> float:
             fmr, fnmr, _ = roc(genuine, impostor)
             gap = np.abs(fmr - fnmr)
             best = gap <= gap.min() + 1e-12
-            yield eer(genuine, impostor).eer, float(((fmr + fnmr) / 2)[best].mean())
+            yield present(eer(genuine, impostor)).eer, float(((fmr + fnmr) / 2)[best].mean())
 
     return apart(pairs())
 
@@ -125,7 +126,7 @@ def eer_scipy() -> float:
         for genuine, impostor in score_sets((False,)):
             fmr, fnmr, _ = roc(genuine, impostor)
             crossing = interp1d(fmr, fnmr - fmr)
-            yield eer(genuine, impostor).eer, brentq(crossing, 0.0, 1.0)
+            yield present(eer(genuine, impostor)).eer, brentq(crossing, 0.0, 1.0)
 
     return apart(pairs())
 
@@ -136,26 +137,26 @@ def eer_pyeer() -> float:
     def pairs() -> Iterator[tuple[float, float]]:
         for genuine, impostor in score_sets((False,)):
             _, fmr, fnmr = calculate_roc(genuine, impostor, ds_scores=True)
-            yield eer(genuine, impostor).eer, get_eer_values(fmr, fnmr)[3]
+            yield present(eer(genuine, impostor)).eer, get_eer_values(fmr, fnmr)[3]
 
     return apart(pairs())
 
 
 def eer_closed_form() -> float:
-    return apart((eer(gaussian(0, 1), gaussian(d, 1)).eer, NormalDist().cdf(-d / 2)) for d in (0.5, 1, 2, 4))
+    return apart((present(eer(gaussian(0, 1), gaussian(d, 1))).eer, NormalDist().cdf(-d / 2)) for d in (0.5, 1, 2, 4))
 
 
 def threshold_bob() -> float:
     def pairs() -> Iterator[tuple[float, float]]:
         for case in bob_cases():
-            point = eer(case["genuine"], case["impostor"])
+            point = present(eer(case["genuine"], case["impostor"]))
             yield case["eer_threshold"], float(np.clip(case["eer_threshold"], point.threshold, point.upper))
 
     return apart(pairs())
 
 
 def threshold_closed_form() -> float:
-    return apart((eer(gaussian(0, 1), gaussian(d, 1)).threshold, d / 2) for d in (0.5, 1, 2, 4))
+    return apart((present(eer(gaussian(0, 1), gaussian(d, 1))).threshold, d / 2) for d in (0.5, 1, 2, 4))
 
 
 def fnmr_sklearn() -> float:
@@ -163,7 +164,7 @@ def fnmr_sklearn() -> float:
         for genuine, impostor in score_sets():
             fmr, fnmr, _ = roc(genuine, impostor)
             for point in fnmr_at_fmr(genuine, impostor):
-                yield point.fnmr, float(fnmr[fmr <= point.target].min())
+                yield present(point.fnmr), float(fnmr[fmr <= point.target].min())
 
     return apart(pairs())
 
@@ -175,7 +176,7 @@ def fnmr_pyeer() -> float:
         for genuine, impostor in score_sets((False,)):
             _, fmr, fnmr = calculate_roc(genuine, impostor, ds_scores=True)
             for point in fnmr_at_fmr(genuine, impostor):
-                yield point.fnmr, float(get_fmr_op(fmr, fnmr, point.target)[1])
+                yield present(point.fnmr), float(get_fmr_op(fmr, fnmr, point.target)[1])
 
     return apart(pairs())
 
@@ -187,7 +188,7 @@ def fnmr_bob() -> float:
             points = fnmr_at_fmr(case["genuine"], case["impostor"], targets)
             for point, row in zip(points, case["fnmr_at_fmr"], strict=True):
                 if point.fnmr is not None:
-                    yield point.fnmr, row["fnmr"]
+                    yield present(point.fnmr), row["fnmr"]
 
     return apart(pairs())
 
@@ -197,13 +198,13 @@ def d_prime_pyeer() -> float:
 
     def pairs() -> Iterator[tuple[float, float]]:
         for g, i in score_sets():
-            yield d_prime(g, i), get_decidability_value(g.mean(), g.std(), i.mean(), i.std())
+            yield present(d_prime(g, i)), get_decidability_value(g.mean(), g.std(), i.mean(), i.std())
 
     return apart(pairs())
 
 
 def d_prime_closed_form() -> float:
-    return apart((d_prime(gaussian(0, 2), gaussian(2 * d, 2)), d) for d in (0.5, 1, 2, 4))
+    return apart((present(d_prime(gaussian(0, 2), gaussian(2 * d, 2))), d) for d in (0.5, 1, 2, 4))
 
 
 def rejection_sklearn() -> float:
@@ -211,9 +212,9 @@ def rejection_sklearn() -> float:
 
     def pairs() -> Iterator[tuple[float, float]]:
         for genuine, impostor in score_sets():
-            threshold = eer(genuine, impostor).threshold
+            threshold = present(eer(genuine, impostor)).threshold
             recall = recall_score(np.ones(genuine.size), genuine <= threshold)
-            yield rejection_rate(genuine, threshold), 1 - recall
+            yield present(rejection_rate(genuine, threshold)), 1 - recall
 
     return apart(pairs())
 
@@ -222,7 +223,7 @@ def rejection_bob() -> float:
     def pairs() -> Iterator[tuple[float, float]]:
         for case in bob_cases():
             for row in case["rates"]:
-                yield rejection_rate(case["genuine"], row["threshold"]), row["fnmr"]
+                yield present(rejection_rate(case["genuine"], row["threshold"])), row["fnmr"]
 
     return apart(pairs())
 
@@ -234,7 +235,7 @@ def dir_pyeer() -> float:
         for seed, (g, i) in enumerate(score_sets()):
             d = np.random.default_rng(100 + seed).normal(0.41, 0.04, 80)
             to_stranger, to_changed = (get_decidability_value(g.mean(), g.std(), x.mean(), x.std()) for x in (i, d))
-            yield dir_ratio(g, i, d), 100 * to_changed / to_stranger
+            yield present(dir_ratio(g, i, d)), 100 * to_changed / to_stranger
 
     return apart(pairs())
 
@@ -244,7 +245,7 @@ def dir_closed_form() -> float:
         for mean, deviation in ((0.45, 0.05), (0.30, 0.02), (0.41, 0.10), (0.0, 0.01)):
             expected = (0.35 - mean) / (0.35 - 0.45) * np.hypot(0.06, 0.05) / np.hypot(0.06, deviation) * 100
             found = dir_ratio(gaussian(0.35, 0.06), gaussian(0.45, 0.05), gaussian(mean, deviation))
-            yield found, float(expected)
+            yield present(found), float(expected)
 
     return apart(pairs())
 
@@ -275,9 +276,9 @@ def rank1_sklearn() -> float:
         for seed in range(4):
             distances, probes, gallery, sources = search(seed)
             nearest = KNeighborsClassifier(1, metric="precomputed").fit(np.zeros((36, 36)), gallery)
-            yield identify(distances, probes, gallery).rank1, nearest.score(distances, probes)
+            yield present(identify(distances, probes, gallery)).rank1, nearest.score(distances, probes)
             hidden = without(distances, sources)
-            yield identify(distances, probes, gallery, sources).rank1, nearest.score(hidden, probes)
+            yield present(identify(distances, probes, gallery, sources)).rank1, nearest.score(hidden, probes)
 
     return apart(pairs())
 
@@ -296,7 +297,7 @@ def cmc_sklearn() -> float:
             distances, probes, gallery, sources = search(seed)
             scores, people = per_person(without(distances, sources), gallery)
             theirs = [top_k_accuracy_score(probes, -scores, k=k, labels=people) for k in range(1, 12)]
-            yield identify(distances, probes, gallery, sources).cmc[:11], theirs
+            yield present(identify(distances, probes, gallery, sources)).cmc[:11], theirs
 
     return apart(pairs())
 
@@ -312,7 +313,7 @@ def cmc_pyeer() -> float:
                 str(k): ([name], sorted(zip(people, row, strict=True), key=lambda pair: pair[1]))
                 for k, (name, row) in enumerate(zip(probes, scores.tolist(), strict=True))
             }
-            yield identify(distances, probes, gallery).cmc, get_cmc_curve(queries, len(people))
+            yield present(identify(distances, probes, gallery)).cmc, get_cmc_curve(queries, len(people))
 
     return apart(pairs())
 
@@ -327,7 +328,7 @@ def effective_eer_sklearn() -> float:
                 fmr, fnmr, _ = roc(mated, other)
                 gap = np.abs(fmr - fnmr)
                 rate = float(((fmr + fnmr) / 2)[gap <= gap.min() + 1e-12].mean())
-                yield effective_eer(mated, other), min(rate, 1 - rate)
+                yield present(effective_eer(mated, other)), min(rate, 1 - rate)
 
     return apart(pairs())
 
@@ -342,7 +343,7 @@ def d_sys_scipy() -> float:
 
     def pairs() -> Iterator[tuple[float, float]]:
         for d in (0.5, 1.0, 2.0, 4.0):
-            yield unlinkability(gaussian(0, 1), gaussian(d, 1)).d_sys, quad(local, -8, d / 2, args=(d,))[0]
+            yield present(unlinkability(gaussian(0, 1), gaussian(d, 1))).d_sys, quad(local, -8, d / 2, args=(d,))[0]
 
     return apart(pairs())
 
@@ -356,13 +357,13 @@ def d_sys_null_relabelled() -> float:
         shuffled = rng.permutation(pooled)
         p, q = (np.histogram(part, edges)[0] / part.size for part in (shuffled[:400], shuffled[400:]))
         drawn.append(np.sum(p * np.where(p > q, (p - q) / np.maximum(p + q, 1e-12), 0)))
-    return apart([(unlinkability(mated, other, permutations=2000).null, np.mean(drawn))])
+    return apart([(present(unlinkability(mated, other, permutations=2000)).null, np.mean(drawn))])
 
 
 def linkability_enumerated() -> float:
     def pairs() -> Iterator[tuple[float, float]]:
         for seed in range(2):
-            found = nearest_by_identity(*search(seed)[:3])
+            found = present(nearest_by_identity(*search(seed)[:3]))
             for n in (2, 4):
                 wins = [
                     np.mean([own < min(others) for others in combinations(row, n - 1)])
@@ -380,7 +381,7 @@ def linkability_sklearn() -> float:
         for seed in range(4):
             distances, probes, gallery, _ = search(seed)
             nearest = KNeighborsClassifier(1, metric="precomputed").fit(np.zeros((36, 36)), gallery)
-            risk = linkability(nearest_by_identity(distances, probes, gallery), [12]).risk[0]
+            risk = linkability(present(nearest_by_identity(distances, probes, gallery)), [12]).risk[0]
             yield risk, nearest.score(distances, probes)
 
     return apart(pairs())
@@ -389,7 +390,7 @@ def linkability_sklearn() -> float:
 def singling_out_enumerated() -> float:
     def pairs() -> Iterator[tuple[float, float]]:
         for seed in range(2):
-            found = nearest_by_identity(*search(seed)[:3])
+            found = present(nearest_by_identity(*search(seed)[:3]))
             for n, t in ((2, 0.1), (4, 0.05), (4, 0.3)):
                 wins = [
                     np.mean([own <= t < min(others) for others in combinations(row, n - 1)])
@@ -402,7 +403,7 @@ def singling_out_enumerated() -> float:
 
 def overlap_python() -> float:
     return apart(
-        (overlap(gaussian(0, 1), gaussian(d, s)), NormalDist(0, 1).overlap(NormalDist(d, s)))
+        (present(overlap(gaussian(0, 1), gaussian(d, s))), NormalDist(0, 1).overlap(NormalDist(d, s)))
         for d, s in ((0.5, 1), (2, 1), (1, 2), (4, 0.5))
     )
 
@@ -416,7 +417,7 @@ def wilson_scipy() -> float:
     def pairs() -> Iterator[tuple[Any, Any]]:
         for k, n in ((0, 10), (3, 10), (97, 100), (500, 1000), (1000, 1000)):
             ours, theirs = wilson(k / n, n), binomtest(k, n).proportion_ci(0.95, "wilson")
-            yield (ours.low, ours.high), (theirs.low, theirs.high)
+            yield (present(ours).low, present(ours).high), (theirs.low, theirs.high)
 
     return apart(pairs())
 
@@ -426,7 +427,7 @@ def wilson_statsmodels() -> float:
 
     def pairs() -> Iterator[tuple[Any, Any]]:
         for k, n in ((0, 10), (3, 10), (97, 100), (500, 1000), (1000, 1000)):
-            ours = wilson(k / n, n)
+            ours = present(wilson(k / n, n))
             yield (ours.low, ours.high), proportion_confint(k, n, method="wilson")
 
     return apart(pairs())

@@ -14,10 +14,10 @@ SHAPE = (100, 200, 3)
 
 def face(shift: tuple[float, float] = (0, 0), dense: bool = True, masked: bool = True) -> FaceAnalysis:
     rng = np.random.default_rng(1)
-    five, many = (rng.uniform(20, 80, (count, 2)).astype(np.float32) + np.float32(shift) for count in (5, 68))
+    five, many = (rng.uniform(20, 80, (count, 2)).astype(np.float32) + np.array(shift, np.float32) for count in (5, 68))
     mask = np.zeros(SHAPE[:2], bool)
     mask[20 : 60 + int(shift[1]), 20:60] = True
-    box = np.array([20, 20, 60, 60], np.float32) + np.tile(np.float32(shift), 2)
+    box = np.array([20, 20, 60, 60], np.float32) + np.tile(np.array(shift, np.float32), 2)
     return FaceAnalysis(box, 0.9, five, many if dense else None, mask if masked else None)
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,12 +39,12 @@ PROMISED = {
 }
 
 
-def test_every_promised_metric_is_there():
+def test_every_promised_metric_is_there() -> None:
     assert set(METRICS) >= PROMISED
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_metrics_are_complete(name):
+def test_metrics_are_complete(name: Any) -> None:
     metric = METRICS[name]
     assert metric.name == name
     assert metric.title
@@ -62,26 +63,29 @@ def test_metrics_are_complete(name):
         assert metric.low <= metric.target
 
 
-@pytest.mark.parametrize("function", sorted({each.function for each in METRICS.values()}, key=lambda f: f.__qualname__))
-def test_the_function_of_each_metric_gives_what_its_docstring_shows(function):
+FUNCTIONS: set[Any] = {each.function for each in METRICS.values()}
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS, key=lambda each: str(getattr(each, "__qualname__", ""))))
+def test_the_function_of_each_metric_gives_what_its_docstring_shows(function: Any) -> None:
     examples = doctest.DocTestFinder(recurse=False).find(function, globs=vars(sys.modules[function.__module__]).copy())
     (test,) = [each for each in examples if each.examples]
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     assert runner.run(test).failed == 0
 
 
-def test_function_and_description_stand_together():
+def test_function_and_description_stand_together() -> None:
     rooms = {"recognition", "privacy", "quality", "usability"}
     for metric in METRICS.values():
         assert metric.function.__module__.split(".")[-2] in rooms, metric.name
 
 
-def test_titles_are_unique():
+def test_titles_are_unique() -> None:
     titles = [metric.title for metric in METRICS.values()]
     assert len(set(titles)) == len(titles)
 
 
-def test_a_second_metric_of_one_name_is_refused():
+def test_a_second_metric_of_one_name_is_refused() -> None:
     other = METRICS["dir"].__class__(
         **{name: getattr(METRICS["ssim"], name) for name in inspect.signature(METRICS["ssim"].__class__).parameters}
         | {"name": "dir", "group": "privacy"}
@@ -90,18 +94,18 @@ def test_a_second_metric_of_one_name_is_refused():
         catalogue([METRICS["dir"], other])
 
 
-def test_the_catalogue_is_read_without_torch():
+def test_the_catalogue_is_read_without_torch() -> None:
     code = "import sys, deid_bench.benchmark.metrics.catalogue; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
 
 
-def test_no_metric_names_a_protocol_itself():
+def test_no_metric_names_a_protocol_itself() -> None:
     for metric in METRICS.values():
         text = f"{metric.definition} {metric.how} {metric.caveat}"
         assert not re.search(r"\b(palm|palm-paper|face)/\d", text), metric.name
 
 
-def test_words_about_protocols_follow_the_protocols():
+def test_words_about_protocols_follow_the_protocols() -> None:
     strict = Protocol.of({**protocols()["palm/1.0"].rules, "id": "palm/9.0"}, "a test")
     lax = Protocol.of({**strict.rules, "id": "palm/9.1", "threshold": {"rule": "eer", "from": "eval"}}, "a test")
     said = protocol_words(METRICS["rr"], [strict, lax])
@@ -111,14 +115,14 @@ def test_words_about_protocols_follow_the_protocols():
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("run-*.json")), ids=lambda path: path.stem)
-def test_intervals_stand_where_a_metric_says_that_it_is_resampled(path):
+def test_intervals_stand_where_a_metric_says_that_it_is_resampled(path: Any) -> None:
     record = load_record(path)
     for value in record.values:
         if value.interval is not None:
             assert catalogue_of(record)[value.metric].resampling != "none", value.metric
 
 
-def test_zero_has_no_sign_and_ends_of_an_interval_do_not_look_alike():
+def test_zero_has_no_sign_and_ends_of_an_interval_do_not_look_alike() -> None:
     rr = METRICS["rr"]
     assert (rr.text(-0.04), rr.text(0.7)) == ("0.0", "0.7")
     assert rr.bounds(0.68, 0.72) == ("0.68", "0.72")

@@ -13,7 +13,7 @@ from deid_bench.benchmark.stages.measure import FURTHER, PAPER
 QUALITY_METRICS = [each for each in METRICS.values() if each.group == "quality"]
 
 
-def test_descriptions_and_values_have_the_same_names():
+def test_descriptions_and_values_have_the_same_names() -> None:
     described = [metric.name for metric in QUALITY_METRICS]
     assert len(described) == len(set(described))
     tiny = np.zeros((8, 8, 3), np.uint8)  # too small for any network: the names come without one
@@ -26,7 +26,7 @@ def test_descriptions_and_values_have_the_same_names():
     assert given == set(described)
 
 
-def test_directions_and_bounds_fit_each_other():
+def test_directions_and_bounds_fit_each_other() -> None:
     for metric in QUALITY_METRICS:
         assert metric.group == "quality"
         distance = metric.name.startswith(("lpips", "f", "k", "gmsd", "dists"))

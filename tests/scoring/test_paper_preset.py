@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -13,7 +16,7 @@ from deid_bench.benchmark.metrics.quality.perceptual import Perceptual
 from deid_bench.benchmark.metrics.values import Undefined
 
 
-def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+def picture(height: int, width: int, seed: int = 0) -> NDArray[Any]:
     small = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     return np.array(Image.fromarray(small).resize((width, height)))
 
@@ -21,7 +24,7 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(
     ("shape", "expected"), [((2000, 30), (2000, 30)), ((2400, 300), (2000, 250)), ((161, 161), (161, 161))]
 )
-def test_large_images_are_reduced(shape, expected):
+def test_large_images_are_reduced(shape: tuple[int, int], expected: tuple[int, int]) -> None:
     image = picture(*shape)
     assert reduced(image).shape == (*expected, 3)
     thumbnail = Image.fromarray(image)
@@ -31,14 +34,14 @@ def test_large_images_are_reduced(shape, expected):
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((160, 400), (200, 200)), ((161, 400), (161, 400))])
-def test_small_images_become_a_square_of_200(shape, expected):
+def test_small_images_become_a_square_of_200(shape: tuple[int, int], expected: tuple[int, int]) -> None:
     assert enlarged(picture(*shape)).shape == (*expected, 3)
 
 
 @pytest.mark.parametrize("shape", [(180, 170), (128, 128)])
-def test_similarity_is_that_of_the_resized_images(shape):
-    a, b = picture(*shape), np.clip(picture(*shape) + np.random.default_rng(3).normal(0, 9, (*shape, 3)), 0, 255)
-    b = b.astype(np.uint8)
+def test_similarity_is_that_of_the_resized_images(shape: tuple[int, int]) -> None:
+    a = picture(*shape)
+    b = np.clip(picture(*shape) + np.random.default_rng(3).normal(0, 9, (*shape, 3)), 0, 255).astype(np.uint8)
     if shape[0] < 161:
         x, y = (np.array(Image.fromarray(v).resize((200, 200), resample=Image.Resampling.LANCZOS)) for v in (a, b))
     else:
@@ -52,10 +55,10 @@ def test_similarity_is_that_of_the_resized_images(shape):
     assert found["ms_ssim"] == pytest.approx(piq.multi_scale_ssim(*tensors).item(), abs=1e-5)
 
 
-def test_lpips_is_vggs_and_does_not_enlarge(monkeypatch):
+def test_lpips_is_vggs_and_does_not_enlarge(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def record(originals, changed, net, *, device):
+    def record(originals: NDArray[Any], changed: Any, net: Any, *, device: Any) -> Any:
         asked.append((originals[0].shape, net))
         return [Perceptual(0.25, 0.5)]
 
@@ -65,7 +68,7 @@ def test_lpips_is_vggs_and_does_not_enlarge(monkeypatch):
     assert asked == [((128, 128, 3), "vgg"), ((2000, 50, 3), "vgg")]
 
 
-def test_pairs_of_two_shapes_are_left_out():
+def test_pairs_of_two_shapes_are_left_out() -> None:
     a, b = picture(170, 180), picture(180, 170)
     assert all(isinstance(value, Undefined) for value in paper_similarity(a, b).values())
     assert isinstance(paper_lpips(a, b), Undefined)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from narrowed import present, undefined
+from numpy.typing import NDArray
+
+from deid_bench.benchmark.metrics.quality.changes import Box
 
 pytest.importorskip("torch", reason="torch is not installed")
 
@@ -21,7 +28,7 @@ from deid_bench.weights import files as weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torchvision.models._utils")
 
-NETS = ("alex", "vgg")
+NETS: tuple[Literal["alex", "vgg"], ...] = ("alex", "vgg")
 CONVOLUTIONS = {
     "alex": [(11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)],
     "vgg": [
@@ -37,7 +44,7 @@ HEADS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 
 
 @lru_cache(maxsize=2)
-def random_arrays(name: str) -> dict[str, np.ndarray]:
+def random_arrays(name: str) -> dict[str, NDArray[Any]]:
     """Arrays like those of a weight file, from a generator."""
     net = name.removeprefix("lpips-")
     rng = np.random.default_rng(len(net))
@@ -66,7 +73,7 @@ def forget() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh():
+def _fresh() -> Iterator[None]:
     """No network of another test, and one thread: the tests may share their cores."""
     forget()
     threads = torch.get_num_threads()
@@ -77,12 +84,12 @@ def _fresh():
 
 
 @pytest.fixture
-def random_weights(monkeypatch):
+def random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_networks, "tensors", random_arrays)
     monkeypatch.setattr(feature_networks, "head_weights", random_heads)
 
 
-def reference(net: str, *, spatial: bool = False, arrays=random_arrays):
+def reference(net: str, *, spatial: bool = False, arrays: Any = random_arrays) -> Any:
     package = pytest.importorskip("lpips", reason="lpips, the reference, is not installed")
     model = package.LPIPS(net=net, pnet_rand=True, pretrained=False, spatial=spatial, verbose=False)
     values = arrays(f"lpips-{net}")
@@ -91,17 +98,17 @@ def reference(net: str, *, spatial: bool = False, arrays=random_arrays):
     for i, module in enumerate(convolutions):
         name = next(k for k in kernels if k.endswith(f"Conv_{i}.kernel"))
         module.weight.data = torch.from_numpy(values[name]).permute(3, 2, 0, 1).contiguous()
-        module.bias.data = torch.from_numpy(values[name.replace("kernel", "bias")])
+        present(module.bias).data = torch.from_numpy(values[name.replace("kernel", "bias")])
     for i, head in enumerate(model.lins):
         head.model[-1].weight.data = torch.from_numpy(values[f"NetLinLayer_{i}.Conv_0.kernel"]).reshape(1, -1, 1, 1)
     return model.eval()
 
 
-def as_tensor(image: np.ndarray) -> torch.Tensor:
+def as_tensor(image: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
-def pair(shape: tuple[int, int], box: tuple[int, int, int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def pair(shape: tuple[int, int], box: tuple[int, int, int, int], seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
     rng = np.random.default_rng(seed)
     original = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     changed = original.copy()
@@ -123,12 +130,12 @@ CASES = [
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.usefixtures("random_weights")
-def test_equals_the_lpips_package_wherever_the_change_lies(net):
+def test_equals_the_lpips_package_wherever_the_change_lies(net: Literal["alex", "vgg"]) -> None:
     plain, spatial = reference(net), reference(net, spatial=True)
     for shape, box in CASES:
         a, b = pair(shape, box)
         region = np.random.default_rng(1).random(shape) < 0.4
-        found = lpips([a], [b], net, [region])[0]
+        found = present(lpips([a], [b], net, [region])[0])
         with torch.inference_mode():
             value = plain(as_tensor(a), as_tensor(b)).item()
             local = spatial(as_tensor(a), as_tensor(b))[0, 0].numpy()
@@ -138,13 +145,13 @@ def test_equals_the_lpips_package_wherever_the_change_lies(net):
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.usefixtures("random_weights")
-def test_only_the_changed_part_is_computed_and_nothing_is_lost(net):
+def test_only_the_changed_part_is_computed_and_nothing_is_lost(net: str) -> None:
     """The update gives the features that a run over the whole changed image gives; outside they are the original's."""
     network = feature_networks.trunk(net)
     for shape, (top, bottom, left, right) in CASES:
         a, b = pair(shape, (top, bottom, left, right))
         part = network.prepared([b[top:bottom, left:right]])
-        box = feature_networks.Box(top, bottom, left, right)
+        box = Box(top, bottom, left, right)
         with torch.inference_mode():
             taps = list(network.walk(network.prepared([a]), [(box, part)]))
             whole = list(network.walk(network.prepared([b]), []))
@@ -158,62 +165,61 @@ def test_only_the_changed_part_is_computed_and_nothing_is_lost(net):
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.usefixtures("random_weights")
-def test_batches_and_variants_give_the_values_of_single_pairs(net):
+def test_batches_and_variants_give_the_values_of_single_pairs(net: Literal["alex", "vgg"]) -> None:
     pairs = [pair((48, 40), (i, 20 + 4 * i, 3 * i, 30), i) for i in range(3)]
     pairs += [pair((40, 48), (0, 40, 0, 48), 8), (pairs[0][0], pairs[0][0].copy())]
     originals, changed = [p[0] for p in pairs], [p[1] for p in pairs]
     regions = [np.arange(v[0].shape[0] * v[0].shape[1]).reshape(v[0].shape[:2]) % 3 == 0 for v in pairs]
     one_by_one = [lpips([a], [b], net, [r])[0] for a, b, r in zip(originals, changed, regions, strict=True)]
     together = lpips(originals, changed, net, regions, batch=8)
-    assert [v.value for v in together] == pytest.approx([v.value for v in one_by_one], abs=1e-5)
-    assert [v.region for v in together] == pytest.approx([v.region for v in one_by_one], abs=1e-5)
+    assert [present(v).value for v in together] == pytest.approx([present(v).value for v in one_by_one], abs=1e-5)
+    assert [present(v).region for v in together] == pytest.approx([present(v).region for v in one_by_one], abs=1e-5)
     variants = [changed[0], originals[0].copy(), originals[0][::-1].copy()]
     of_one = lpips_variants(originals[0], variants, net, regions[0])
     single = [lpips([originals[0]], [v], net, [regions[0]])[0] for v in variants]
-    assert [v.value for v in of_one] == pytest.approx([v.value for v in single], abs=1e-5)
-    assert [v.region for v in of_one] == pytest.approx([v.region for v in single], abs=1e-5)
-    assert of_one[1].value == 0.0
+    assert [present(v).value for v in of_one] == pytest.approx([present(v).value for v in single], abs=1e-5)
+    assert [present(v).region for v in of_one] == pytest.approx([present(v).region for v in single], abs=1e-5)
+    assert present(of_one[1]).value == 0.0
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_one_walk_gives_lpips_and_the_features_of_both_images():
+def test_one_walk_gives_lpips_and_the_features_of_both_images() -> None:
     """As the lpips package has them: its value, and its own network's last layer of the whole changed image."""
     model = reference("alex")
     for a, b in (*(pair(*case) for case in CASES), (pair(*CASES[0])[0],) * 2):
-        found = look(a, b)
-        assert found.value == lpips([a], [b])[0].value
+        found = present(look(a, b))
+        assert found.value == present(lpips([a], [b])[0]).value
         with torch.inference_mode():
             assert found.value == pytest.approx(model(as_tensor(a), as_tensor(b)).item(), abs=1e-5, rel=1e-4)
             layers = [model.net(model.scaling_layer(as_tensor(image)))[-1] for image in (a, b)]
         expected = [layer.mean(dim=(2, 3))[0].numpy() for layer in layers]
         np.testing.assert_allclose(found.original, expected[0], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(found.changed, expected[1], rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(
-            np.stack([found.original, found.changed]), set_features([a, b], "alexnet"), rtol=1e-5
-        )
+        both = present(set_features([a, b], "alexnet"))
+        np.testing.assert_allclose(np.stack([found.original, found.changed]), both, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_too_small_an_image_has_no_look():
+def test_too_small_an_image_has_no_look() -> None:
     small = np.zeros((31, 40, 3), np.uint8)
-    assert look(small, small).reason == lpips([small], [small])[0].reason
-    assert "AlexNet features need at least 32 px" in set_features([small], "alexnet").reason
+    assert undefined(look(small, small)) == undefined(lpips([small], [small])[0])
+    assert "AlexNet features need at least 32 px" in undefined(set_features([small], "alexnet")).reason
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_order_of_the_images_does_not_matter():
+def test_order_of_the_images_does_not_matter() -> None:
     a, b = pair((40, 40), (5, 30, 5, 30))
-    assert lpips([a], [b])[0].value == pytest.approx(lpips([b], [a])[0].value, rel=1e-5)
+    assert present(lpips([a], [b])[0]).value == pytest.approx(present(lpips([b], [a])[0]).value, rel=1e-5)
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_what_has_no_value_says_why():
+def test_what_has_no_value_says_why() -> None:
     a, b = pair((40, 40), (5, 30, 5, 30))
     no_region = lpips([a], [b])[0]
     assert isinstance(no_region, Perceptual)
     assert isinstance(no_region.region, Undefined)
-    empty = lpips([a], [b], "alex", [np.zeros((40, 40), bool)])[0]
-    assert "empty" in empty.region.reason
+    empty = present(lpips([a], [b], "alex", [np.zeros((40, 40), bool)])[0])
+    assert "empty" in undefined(empty.region).reason
     small = lpips([a[:31]], [b[:31]])[0]
     assert isinstance(small, Undefined)
     assert "32 px" in small.reason
@@ -222,7 +228,7 @@ def test_what_has_no_value_says_why():
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_wrong_inputs_are_refused():
+def test_wrong_inputs_are_refused() -> None:
     a, b = pair((40, 40), (5, 30, 5, 30))
     with pytest.raises(ValueError, match="one shape"):
         lpips([a], [b[:-1]])
@@ -233,17 +239,19 @@ def test_wrong_inputs_are_refused():
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_image_quality_has_every_metric():
+def test_image_quality_has_every_metric() -> None:
     a, b = pair((40, 40), (5, 30, 5, 30))
     region = np.zeros((40, 40), bool)
     region[5:30, 5:30] = True
     found = image_quality(a, b, region)
     assert {f"lpips_{net}{end}" for net in NETS for end in ("", "_region")} < set(found)
-    assert found["lpips_vgg"] == lpips([a], [b], "vgg")[0].value
-    assert found["lpips_alex_region"] > found["lpips_alex"]  # the change lies in the region
+    assert found["lpips_vgg"] == present(lpips([a], [b], "vgg")[0]).value
+    assert present(found["lpips_alex_region"]) > present(found["lpips_alex"])  # the change lies in the region
 
 
-def test_without_the_weight_file_there_is_a_reason_and_no_crash(monkeypatch, tmp_path):
+def test_without_the_weight_file_there_is_a_reason_and_no_crash(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path))
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     monkeypatch.delenv("DEID_BENCH_WEIGHTS", raising=False)
@@ -257,7 +265,7 @@ def test_without_the_weight_file_there_is_a_reason_and_no_crash(monkeypatch, tmp
 
 
 @pytest.fixture(autouse=True)
-def _own_weights(monkeypatch):
+def _own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine's, if it has them."""
     monkeypatch.delenv("DEID_BENCH_WEIGHTS")
 
@@ -267,15 +275,15 @@ def real(net: str) -> None:
         pytest.skip(f"weights lpips-{net} are not on this machine: deid-bench weights fetch lpips-{net}")
 
 
-def astronaut() -> np.ndarray:
+def astronaut() -> NDArray[Any]:
     cv2 = pytest.importorskip("cv2")
     from skimage import data
 
-    return cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(data.astronaut(), (256, 256), interpolation=cv2.INTER_AREA))
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_real_weights_equal_the_lpips_package(net):
+def test_real_weights_equal_the_lpips_package(net: Literal["alex", "vgg"]) -> None:
     real(net)
     package = pytest.importorskip("lpips", reason="lpips, the reference, is not installed")
     model = reference(net, arrays=weights.tensors)
@@ -286,10 +294,10 @@ def test_real_weights_equal_the_lpips_package(net):
     b = np.clip(a + np.random.default_rng(0).normal(0, 15, a.shape), 0, 255).astype(np.uint8)
     with torch.inference_mode():
         expected = model(as_tensor(a), as_tensor(b)).item()
-    assert lpips([a], [b], net)[0].value == pytest.approx(expected, abs=1e-5)
+    assert present(lpips([a], [b], net)[0]).value == pytest.approx(expected, abs=1e-5)
 
 
-def test_linear_layers_are_those_of_the_package_and_no_others(monkeypatch):
+def test_linear_layers_are_those_of_the_package_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     for net in NETS:
         assert [each.shape[1] for each in feature_networks.head_weights(net).values()] == list(HEADS[net])
     monkeypatch.setitem(feature_networks.HEADS, "alex", "0" * 64)
@@ -297,12 +305,12 @@ def test_linear_layers_are_those_of_the_package_and_no_others(monkeypatch):
         feature_networks.head_weights("alex")
 
 
-def test_known_values():
+def test_known_values() -> None:
     real("alex")
     import cv2
 
     a = astronaut()
     noisy = np.clip(a + np.random.default_rng(0).normal(0, 10, a.shape), 0, 255).astype(np.uint8)
     changed = [cv2.GaussianBlur(a, (0, 0), 1), cv2.GaussianBlur(a, (0, 0), 4), noisy, np.roll(a, 2, axis=1)]
-    values = [v.value for v in lpips_variants(a, changed, "alex")]
+    values = [present(v).value for v in lpips_variants(a, changed, "alex")]
     assert values == pytest.approx([0.184, 0.627, 0.101, 0.060], abs=6e-4)

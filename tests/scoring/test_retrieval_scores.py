@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from narrowed import present
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.metrics.recognition.error_rates import fnmr_at_fmr
 from deid_bench.benchmark.metrics.recognition.identification import identify, rank_hits, target_hits
@@ -11,7 +15,7 @@ from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.statistics.bootstrap_scores import cut_pairs, fmr_threshold_rows, fnmr_rows, sort_pairs
 
 
-def searched(seed: int, ties: bool) -> tuple[np.ndarray, list[str], list[str]]:
+def searched(seed: int, ties: bool) -> tuple[NDArray[Any], list[str], list[str]]:
     rng = np.random.default_rng(seed)
     table = rng.random((12, 30))
     gallery = [f"i{each}" for each in rng.permutation(np.arange(30) % 9)]
@@ -22,14 +26,14 @@ def searched(seed: int, ties: bool) -> tuple[np.ndarray, list[str], list[str]]:
 @pytest.mark.parametrize("rank", [1, 3, 5])
 def test_rank_hits_are_the_characteristic(ties: bool, rank: int) -> None:
     table, probes, gallery = searched(rank, ties)
-    found = identify(table, probes, gallery)
-    hits = rank_hits(table, probes, gallery, rank)
+    found = present(identify(table, probes, gallery))
+    hits = present(rank_hits(table, probes, gallery, rank))
     assert hits.mean() == pytest.approx(found.cmc[rank - 1])
 
 
 def test_a_probe_without_a_mate_has_no_rank() -> None:
     table, probes, gallery = searched(1, False)
-    hits = rank_hits(table, [*probes[:-1], "nobody"], gallery, 1)
+    hits = present(rank_hits(table, [*probes[:-1], "nobody"], gallery, 1))
     assert np.isnan(hits).tolist() == [False] * 11 + [True]
     assert isinstance(rank_hits(table, ["nobody"] * 12, gallery, 1), Undefined)
     assert isinstance(rank_hits(np.zeros((0, 30)), [], gallery, 1), Undefined)
@@ -42,14 +46,14 @@ def test_target_hits_by_sorting(rank: int) -> None:
     for row in table:
         order = list(dict.fromkeys(gallery[column] for column in np.argsort(row)))
         expected.append(bool({"i2", "i5"} & set(order[:rank])))
-    assert target_hits(table, gallery, {"i2", "i5"}, rank).tolist() == expected
+    assert present(target_hits(table, gallery, {"i2", "i5"}, rank)).tolist() == expected
     assert isinstance(target_hits(table, gallery, {"elsewhere"}, rank), Undefined)
 
 
 def test_a_tie_with_the_nearest_target_is_a_chance() -> None:
     table = np.array([[0.5, 0.5, 0.5, 0.9]])
-    assert target_hits(table, ["a", "b", "target", "c"], {"target"}, 1).tolist() == [pytest.approx(1 / 3)]
-    assert target_hits(table, ["a", "b", "target", "c"], {"target"}, 2).tolist() == [pytest.approx(2 / 3)]
+    assert present(target_hits(table, ["a", "b", "target", "c"], {"target"}, 1)).tolist() == [pytest.approx(1 / 3)]
+    assert present(target_hits(table, ["a", "b", "target", "c"], {"target"}, 2)).tolist() == [pytest.approx(2 / 3)]
 
 
 @pytest.mark.parametrize("target", [0.1, 0.02])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ BOXES = [
 ]
 
 
-def pair(box: tuple[int, int, int, int], noise: float = 40.0, shape: tuple[int, int] = (60, 80)):
+def pair(box: tuple[int, int, int, int], noise: float = 40.0, shape: tuple[int, int] = (60, 80)) -> Any:
     rng = np.random.default_rng(sum(box))
     original = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     changed = original.copy()
@@ -36,19 +37,19 @@ def pair(box: tuple[int, int, int, int], noise: float = 40.0, shape: tuple[int, 
 
 
 @pytest.mark.parametrize("box", BOXES)
-def test_the_box_holds_every_changed_pixel_and_no_more(box):
+def test_the_box_holds_every_changed_pixel_and_no_more(box: tuple[int, int, int, int]) -> None:
     original, changed = pair(box)
     assert changed_box(original, changed) == Box(*box)
 
 
-def test_identical_images_have_no_box():
+def test_identical_images_have_no_box() -> None:
     original, _ = pair(BOXES[0])
     assert changed_box(original, original.copy()) is None
 
 
 @pytest.mark.parametrize("box", BOXES)
 @pytest.mark.parametrize("noise", [2.0, 100.0])
-def test_whole_image_equals_scikit_image(box, noise):
+def test_whole_image_equals_scikit_image(box: tuple[int, int, int, int], noise: float) -> None:
     original, changed = pair(box, noise)
     found = similarity(original, changed)
     assert found.ssim == pytest.approx(structural_similarity(original, changed, channel_axis=-1), abs=1e-12)
@@ -56,7 +57,7 @@ def test_whole_image_equals_scikit_image(box, noise):
 
 
 @pytest.mark.parametrize("box", BOXES)
-def test_a_region_takes_the_mean_of_scikit_images_map(box):
+def test_a_region_takes_the_mean_of_scikit_images_map(box: tuple[int, int, int, int]) -> None:
     original, changed = pair(box)
     region = np.random.default_rng(5).random(original.shape[:2]) < 0.3
     _, whole_map = structural_similarity(original, changed, channel_axis=-1, full=True)
@@ -69,14 +70,14 @@ def test_a_region_takes_the_mean_of_scikit_images_map(box):
     assert found.psnr_region == pytest.approx(expected, abs=1e-9)
 
 
-def test_the_whole_image_as_region_changes_nothing():
+def test_the_whole_image_as_region_changes_nothing() -> None:
     original, changed = pair(BOXES[3])
     found = similarity(original, changed, np.ones(original.shape[:2], bool))
     assert found.psnr_region == pytest.approx(found.psnr, abs=1e-12)
     assert found.ssim_region == pytest.approx(found.ssim, abs=1e-12)
 
 
-def test_saturated_images_do_not_overflow():
+def test_saturated_images_do_not_overflow() -> None:
     black, white = np.zeros((20, 20, 3), np.uint8), np.full((20, 20, 3), 255, np.uint8)
     for a, b in ((black, white), (white, black)):
         expected = structural_similarity(a, b, channel_axis=-1)
@@ -88,13 +89,13 @@ def test_saturated_images_do_not_overflow():
     )
 
 
-def test_identical_images():
+def test_identical_images() -> None:
     original, _ = pair(BOXES[0])
     found = similarity(original, original.copy(), np.ones((60, 80), bool))
     assert (found.psnr, found.ssim, found.psnr_region, found.ssim_region) == (math.inf, 1.0, math.inf, 1.0)
 
 
-def test_what_has_no_value_says_why():
+def test_what_has_no_value_says_why() -> None:
     original, changed = pair(BOXES[0])
     nothing = similarity(original, changed)
     assert isinstance(nothing.psnr_region, Undefined)
@@ -113,17 +114,19 @@ def test_what_has_no_value_says_why():
     assert isinstance(small.psnr, float)
 
 
-def test_wrong_inputs_are_refused():
+def test_wrong_inputs_are_refused() -> None:
     original, changed = pair(BOXES[0])
-    for bad in (changed[:-1], changed.astype(float), changed[..., 0]):
+    others: tuple[Any, ...] = (changed[:-1], changed.astype(float), changed[..., 0])
+    for bad in others:
         with pytest.raises(ValueError, match="expected"):
             similarity(original, bad)
-    for region in (np.ones((60, 79), bool), np.ones((60, 80), np.uint8)):
+    regions: tuple[Any, ...] = (np.ones((60, 79), bool), np.ones((60, 80), np.uint8))
+    for region in regions:
         with pytest.raises(ValueError, match="region"):
             similarity(original, changed, region)
 
 
-def test_image_quality_without_networks_has_the_pixel_metrics():
+def test_image_quality_without_networks_has_the_pixel_metrics() -> None:
     original, changed = pair(BOXES[3])
     found = image_quality(original, changed, np.ones((60, 80), bool), nets=())
     assert set(found) == {"psnr", "ssim", "ms_ssim", "psnr_region", "ssim_region"}

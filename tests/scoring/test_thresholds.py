@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from narrowed import present
 
 from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.privacy.singling_out import (
@@ -29,7 +32,7 @@ from deid_bench.datasets.base import Sample
 grid = st.lists(st.integers(0, 12).map(lambda k: k / 4), min_size=1, max_size=12)
 
 
-def point_of(genuine, impostor) -> EerPoint:
+def point_of(genuine: Any, impostor: Any) -> EerPoint:
     found = eer(np.float32(genuine), np.float32(impostor))
     assert isinstance(found, EerPoint)
     return found
@@ -39,7 +42,7 @@ def point_of(genuine, impostor) -> EerPoint:
 @given(grid, grid)
 def test_the_set_holds_every_threshold_of_least_gap_and_no_other(genuine: list[float], impostor: list[float]) -> None:
     point = point_of(genuine, impostor)
-    curve = fmr_fnmr_curve(np.float32(genuine), np.float32(impostor))
+    curve = present(fmr_fnmr_curve(np.array(genuine, np.float32), np.array(impostor, np.float32)))
     gap = np.abs(curve.fmr - curve.fnmr)[1:]  # accepting nothing is no threshold
     tried = curve.thresholds[1:]
     best = tried[gap <= min(gap.min(), abs(1.0)) + 1e-12]
@@ -54,8 +57,8 @@ def test_the_set_holds_every_threshold_of_least_gap_and_no_other(genuine: list[f
 
 def test_the_ends_of_a_gap() -> None:
     point = point_of([0.1, 0.2], [0.7, 0.8, 0.9])
-    assert (point.eer, point.threshold, point.end) == (0.0, np.float32(0.2), np.float32(0.7))
-    probes = np.float32([0.15, 0.3, 0.7, 0.75])
+    assert (point.eer, point.threshold, point.end) == (0.0, float(np.float32(0.2)), float(np.float32(0.7)))
+    probes = np.array([0.15, 0.3, 0.7, 0.75], np.float32)
     assert rejection_rate(probes, point.threshold) == 0.75
     assert rejection_rate(probes, point.laxest) == 0.5, "just below the end: what lies on it is rejected"
 
@@ -73,7 +76,8 @@ def test_resamples_have_the_ends_of_their_own_comparisons(seed: int, tied: bool)
     assert isinstance(draws, Draws)
     rows = eer_rows(pair_up(table, identity), draws.weights)
     for row, weights in enumerate(draws.weights):
-        genuine, impostor = [], []
+        genuine: list[Any] = []
+        impostor: list[Any] = []
         for i in range(12):
             for j in range(i + 1, 12):
                 a, b = identity[i], identity[j]
@@ -90,7 +94,7 @@ def test_singling_out_is_tried_at_every_threshold_in_between(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = [f"p{k}" for k in np.repeat(np.arange(6), 2)]
     table = np.round(rng.random((12, 12)), 1).astype(np.float32)
-    nearest = nearest_by_identity(table, names, names)
+    nearest = present(nearest_by_identity(table, names, names))
     low, high, at = singling_out_between(nearest, 0.15, 0.65, 4)
     tried = [float(singling_out(nearest, t, [4]).risk[0]) for t in np.linspace(0.15, 0.65, 501)]
     assert low == pytest.approx(min(tried))
@@ -104,7 +108,7 @@ def test_singling_out_is_tried_at_every_threshold_in_between(seed: int) -> None:
 PEOPLE, IMAGES = 12, 4
 
 
-def separated(rng: np.random.Generator, mates: float = 0.0, queries: bool = False):
+def separated(rng: np.random.Generator, mates: float = 0.0, queries: bool = False) -> Any:
     """Distances whose originals separate wholly: genuine below 0.3, impostors above 0.6, de-identified in between."""
     n = PEOPLE * IMAGES
     person = np.repeat(np.arange(PEOPLE), IMAGES)
@@ -112,7 +116,7 @@ def separated(rng: np.random.Generator, mates: float = 0.0, queries: bool = Fals
     originals = np.where(same, rng.uniform(0.1, 0.3, (n, n)), rng.uniform(0.6, 0.9, (n, n)))
     originals = np.triu(originals, 1) + np.triu(originals, 1).T
     deidentified = np.where(same, rng.uniform(0.35 + mates, 0.55 + mates, (n, n)), rng.uniform(0.6, 0.9, (n, n)))
-    samples = [Sample(f"s{k:03d}", f"p{person[k]:02d}", f"p{person[k]:02d}", None, "") for k in range(n)]
+    samples = [Sample(f"s{k:03d}", f"p{person[k]:02d}", f"p{person[k]:02d}", Path(), "") for k in range(n)]
     return samples, originals.astype(np.float32), deidentified.astype(np.float32)
 
 
@@ -151,7 +155,7 @@ def scored(protocol_id: str, mates: float = 0.0, seed: int = 0, score_version: i
     return score_results(Setting(protocol, samples, 1, queries, score_version=score_version), results)
 
 
-def number(found: Scored, metric: str):
+def number(found: Scored, metric: str) -> Any:
     return next(each for each in found.values.values if (each.metric, each.recognizer) == (metric, "toy"))
 
 
@@ -186,7 +190,7 @@ def test_a_threshold_that_does_not_matter_raises_no_alarm() -> None:
     assert (number(found, "rr").range.low, number(found, "rr").range.high) == (100, 100)
 
 
-def with_split(protocol_id: str, share: float = 0.5):
+def with_split(protocol_id: str, share: float = 0.5) -> Any:
     base = get_protocol(protocol_id)
     rules = {**base.rules, "split": {"dev_share": share, "seed": 3}, "threshold": {"rule": "eer", "from": "dev"}}
     return type(base).of(rules, "a test", own=True)
@@ -202,7 +206,7 @@ def test_a_dev_split_sets_thresholds_on_the_dev_people_and_measures_the_others(
     dev = protocol.dev_subjects([each.subject for each in samples])
     made = separated(np.random.default_rng(0))
 
-    def moved(rng: np.random.Generator, mates: float = 0.0):
+    def moved(rng: np.random.Generator, mates: float = 0.0) -> Any:
         names, originals, deidentified = made
         chosen = np.array([each.subject in dev for each in names])
         both = chosen[:, None] & chosen

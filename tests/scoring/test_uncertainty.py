@@ -6,6 +6,7 @@ import importlib.util
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,12 +42,12 @@ def bounds(found: Interval | Undefined) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 24), (1, 96), (48, 96), (95, 96), (96, 96), (3, 7)])
-def test_wilson_equals_scipy(hits, trials):
+def test_wilson_equals_scipy(hits: int, trials: int) -> None:
     expected = binomtest(hits, trials).proportion_ci(0.95, method="wilson")
     assert bounds(wilson(hits / trials, trials)) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_wilson_refuses_percent_and_no_trials():
+def test_wilson_refuses_percent_and_no_trials() -> None:
     with pytest.raises(ValueError, match="divide percentages"):
         wilson(50.0, 10)
     with pytest.raises(ValueError, match="level"):
@@ -54,7 +55,7 @@ def test_wilson_refuses_percent_and_no_trials():
     assert isinstance(wilson(0.5, 0), Undefined)
 
 
-def test_draws_hold_data_resamples_and_jackknife():
+def test_draws_hold_data_resamples_and_jackknife() -> None:
     draws = drawn(30, 50)
     assert draws.weights.shape == (1 + 50 + 30, 30)
     assert (draws.weights[0] == 1).all()
@@ -63,14 +64,16 @@ def test_draws_hold_data_resamples_and_jackknife():
     assert ((draws.weights[51:] == 0).sum(axis=1) == 1).all()
 
 
-def test_draws_repeat_with_the_seed_and_leave_the_global_state_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002 - to see that nobody touches it
+def test_draws_repeat_with_the_seed_and_leave_the_global_state_alone() -> None:
+    state: Any = np.random.get_state()  # noqa: NPY002 - to see that nobody touches it
+    before = state[1].copy()
     assert (drawn(12, 20, 3).weights == drawn(12, 20, 3).weights).all()
     assert not (drawn(12, 20, 3).weights == drawn(12, 20, 4).weights).all()
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+    state = np.random.get_state()  # noqa: NPY002
+    assert (state[1] == before).all()
 
 
-def test_strata_are_drawn_for_themselves():
+def test_strata_are_drawn_for_themselves() -> None:
     strata = np.array(["dev"] * 8 + ["eval"] * 20)
     draws = draw_clusters(28, 100, strata=strata)
     assert isinstance(draws, Draws)
@@ -78,39 +81,39 @@ def test_strata_are_drawn_for_themselves():
     assert (draws.weights[1:101, 8:].sum(axis=1) == 20).all()
 
 
-def test_many_clusters_are_left_out_in_groups():
+def test_many_clusters_are_left_out_in_groups() -> None:
     draws = drawn(MAX_LEFT_OUT + 50, 1)
     left_out = draws.weights[2:]
     assert left_out.shape[0] == MAX_LEFT_OUT
     assert ((left_out == 0).sum(axis=0) == 1).all()
 
 
-def test_multinomial_moments():
+def test_multinomial_moments() -> None:
     weights = drawn(20, 20_000).weights[1:20_001]
     assert weights.mean(axis=0) == pytest.approx(np.ones(20), abs=0.04)
     assert weights.var(axis=0) == pytest.approx(np.full(20, 0.95), abs=0.06)
 
 
 @pytest.mark.parametrize("clusters", [0, 1, 4])
-def test_too_few_identities_have_no_interval(clusters):
+def test_too_few_identities_have_no_interval(clusters: int) -> None:
     found = draw_clusters(clusters)
     assert isinstance(found, Undefined)
     assert "identities" in found.reason
 
 
-def test_a_statistic_of_few_clusters_has_no_interval_though_the_data_have_many():
+def test_a_statistic_of_few_clusters_has_no_interval_though_the_data_have_many() -> None:
     draws = drawn(30)
     scores = Clustered(np.array([0.1, 0.2, 0.4, 0.8]), np.array([0, 0, 1, 2]))
     assert isinstance(interval(mean_replicates(scores, draws)), Undefined)
 
 
-def test_equal_values_have_no_interval():
+def test_equal_values_have_no_interval() -> None:
     found = interval(mean_replicates(Clustered(np.full(20, 0.7), np.arange(20)), drawn(20)))
     assert isinstance(found, Undefined)
     assert "varies" in found.reason
 
 
-def test_too_many_undefined_resamples():
+def test_too_many_undefined_resamples() -> None:
     values = np.r_[np.full(30, np.nan), np.arange(70.0)]
     found = interval(Replicates(1.0, values, np.arange(20.0), 20))
     assert isinstance(found, Undefined)
@@ -118,7 +121,7 @@ def test_too_many_undefined_resamples():
     assert isinstance(interval(Replicates(1.0, values[25:], np.arange(20.0), 20)), Interval)
 
 
-def test_undefined_passes_through():
+def test_undefined_passes_through() -> None:
     assert interval(Undefined("why")) == Undefined("why")
     draws = drawn(10)
     rows = np.full(draws.weights.shape[0], np.nan)
@@ -128,7 +131,7 @@ def test_undefined_passes_through():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_a_share_at_its_bound_counts_each_identity_once(value):
+def test_a_share_at_its_bound_counts_each_identity_once(value: float) -> None:
     identity = np.repeat(np.arange(24), 4)
     found = share_replicates(Clustered(np.full(96, value), identity), drawn(24))
     assert isinstance(found, Replicates)
@@ -140,7 +143,7 @@ def test_a_share_at_its_bound_counts_each_identity_once(value):
     assert (low if value == 0 else high) == value
 
 
-def test_effective_trials_know_clusters():
+def test_effective_trials_know_clusters() -> None:
     """Wholly alike within identities: as many as identities. Independent: about as many as images."""
     rng = np.random.default_rng(0)
     identity = np.repeat(np.arange(200), 4)
@@ -153,14 +156,14 @@ def test_effective_trials_know_clusters():
         assert effective_trials(found) == pytest.approx(expected, rel=0.2)
 
 
-def test_effective_trials_are_of_shares_only():
+def test_effective_trials_are_of_shares_only() -> None:
     found = mean_replicates(Clustered(np.arange(20.0), np.arange(20)), drawn(20))
     assert isinstance(found, Replicates)
     with pytest.raises(ValueError, match="share"):
         effective_trials(found)
 
 
-def test_interval_of_a_mean_is_close_to_students():
+def test_interval_of_a_mean_is_close_to_students() -> None:
     """One image an identity: Student's interval is exact there."""
     values = np.random.default_rng(1).normal(5, 2, 40)
     found = interval(mean_replicates(Clustered(values, np.arange(40)), drawn(40, 4000)))
@@ -168,7 +171,7 @@ def test_interval_of_a_mean_is_close_to_students():
     assert bounds(found) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.12)
 
 
-def test_interval_follows_skewness():
+def test_interval_follows_skewness() -> None:
     values = np.random.default_rng(2).exponential(1, 60)
     replicates = mean_replicates(Clustered(values, np.arange(60)), drawn(60, 4000))
     assert isinstance(replicates, Replicates)
@@ -179,7 +182,7 @@ def test_interval_follows_skewness():
 
 
 @pytest.mark.parametrize(("bias", "pulls"), [(0.0, [0]), (0.3, [0]), (0.0, [-1, -1, 2]), (-0.2, [1, 1, 1, -3])])
-def test_interval_is_the_corrected_quantile(bias, pulls):
+def test_interval_is_the_corrected_quantile(bias: float, pulls: list[int]) -> None:
     """Resamples on the quantiles of a standard normal: the interval's ends are the corrected normal deviates."""
     grid = norm.ppf((np.arange(40_001) + 0.5) / 40_001)
     left_out = np.tile(-np.array(pulls, float), 12)
@@ -191,7 +194,7 @@ def test_interval_is_the_corrected_quantile(bias, pulls):
     assert bounds(found) == pytest.approx(expected, abs=0.01)
 
 
-def test_times_changes_the_unit():
+def test_times_changes_the_unit() -> None:
     found = wilson(0.25, 40)
     assert isinstance(found, Interval)
     percent = found.times(100.0)
@@ -199,7 +202,7 @@ def test_times_changes_the_unit():
     assert (percent.level, percent.method) == (found.level, found.method)
 
 
-def test_interval_grows_with_the_level():
+def test_interval_grows_with_the_level() -> None:
     values = np.random.default_rng(3).normal(size=30)
     replicates = mean_replicates(Clustered(values, np.arange(30)), drawn(30, 1000))
     widths = [high - low for low, high in (bounds(interval(replicates, level)) for level in (0.5, 0.9, 0.95, 0.99))]
@@ -216,7 +219,7 @@ NUMBERS = {
 }
 
 
-def load_study():
+def load_study() -> Any:
     path = Path(__file__).with_name("coverage_study.py")
     spec = importlib.util.spec_from_file_location("coverage_study", path)
     assert spec is not None
@@ -227,7 +230,7 @@ def load_study():
     return module
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say():
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Nominal 95 %: the quick version of the study, 60 identities of 4 samples with effects of the identity.
 
     With 100 rounds the standard error is 2.2 %; the full study has the exact table. One test, not one per number: the

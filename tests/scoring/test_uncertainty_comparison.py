@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,19 +32,19 @@ def drawn(clusters: int = K, resamples: int = 300, seed: int = 0) -> Draws:
     return draws
 
 
-def means(values, draws: Draws | None = None) -> Replicates:
+def means(values: Any, draws: Draws | None = None) -> Replicates:
     found = mean_replicates(Clustered(np.asarray(values, float), IDENTITY), draws or drawn())
     assert isinstance(found, Replicates)
     return found
 
 
-def compared(first, second, **options) -> Difference:
+def compared(first: Any, second: Any, **options: Any) -> Difference:
     found = difference(first, second, **options)
     assert isinstance(found, Difference), found
     return found
 
 
-def test_holm_known_values():
+def test_holm_known_values() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
     assert holm([0.7, 0.9]) == [1.0, 1.0]
@@ -52,7 +54,7 @@ def test_holm_known_values():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
+def test_holm_rejects_what_the_step_down_procedure_rejects(p_values: Any) -> None:
     order = sorted(range(len(p_values)), key=lambda k: p_values[k])
     rejected = set()
     for step, k in enumerate(order):
@@ -62,7 +64,7 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
     assert {k for k, p in enumerate(holm(p_values)) if p <= 0.05} == rejected
 
 
-def test_equal_methods_do_not_differ():
+def test_equal_methods_do_not_differ() -> None:
     values = means(np.random.default_rng(0).normal(size=IDENTITY.size))
     found = compared(values, values)
     assert (found.value, found.p) == (0.0, 1.0)
@@ -70,7 +72,7 @@ def test_equal_methods_do_not_differ():
     assert (found.interval.low, found.interval.high) == (0.0, 0.0)
 
 
-def test_pairing_sees_through_what_images_have_in_common():
+def test_pairing_sees_through_what_images_have_in_common() -> None:
     rng = np.random.default_rng(1)
     hard = rng.normal(0, 1, K)[IDENTITY]
     a, b = hard + rng.normal(0.0, 0.1, hard.size), hard + rng.normal(0.1, 0.1, hard.size)
@@ -86,7 +88,7 @@ def test_pairing_sees_through_what_images_have_in_common():
     assert others.p > 0.1
 
 
-def test_p_values_are_calibrated():
+def test_p_values_are_calibrated() -> None:
     """No difference: about 5 % of the p-values are below 5 %, and the intervals hold 0 in about 95 %."""
     low, held, rounds = 0, 0, 400
     for seed in range(rounds):
@@ -101,7 +103,7 @@ def test_p_values_are_calibrated():
     assert 0.92 <= held / rounds <= 0.98
 
 
-def test_all_against_nothing_is_as_sure_as_a_sign_test():
+def test_all_against_nothing_is_as_sure_as_a_sign_test() -> None:
     draws = drawn()
     a, b = (share_replicates(Clustered(np.full(IDENTITY.size, v), IDENTITY), draws) for v in (1.0, 0.0))
     found = compared(a, b)
@@ -109,7 +111,7 @@ def test_all_against_nothing_is_as_sure_as_a_sign_test():
     assert found.p == pytest.approx(2.0 ** (1 - K))
 
 
-def test_targets_compare_distances_from_the_target():
+def test_targets_compare_distances_from_the_target() -> None:
     rng = np.random.default_rng(2)
     below, above = means(rng.normal(90, 1, IDENTITY.size)), means(rng.normal(110, 1, IDENTITY.size))
     assert compared(below, above).p < 1e-6
@@ -117,18 +119,22 @@ def test_targets_compare_distances_from_the_target():
     assert compared(below, above, target=90.0).value < 0
 
 
-def test_what_cannot_be_compared():
+def test_what_cannot_be_compared() -> None:
     good = means(np.arange(IDENTITY.size))
     assert difference(good, Undefined("no number")) == Undefined("no number")
     with pytest.raises(ValueError, match="same draws"):
         difference(good, means(np.arange(IDENTITY.size), drawn(resamples=100)))
 
 
-def test_compare_corrects_over_metrics():
+def test_compare_corrects_over_metrics() -> None:
     rng = np.random.default_rng(3)
     draws = drawn()
-    first = {name: means(rng.normal(shift, 1, IDENTITY.size), draws) for name, shift in (("ssim", 0), ("psnr", 0.4))}
-    second = {name: means(rng.normal(0, 1, IDENTITY.size), draws) for name in ("psnr", "ssim", "only here")}
+    first: dict[str, Replicates | Undefined] = {
+        name: means(rng.normal(shift, 1, IDENTITY.size), draws) for name, shift in (("ssim", 0), ("psnr", 0.4))
+    }
+    second: dict[str, Replicates | Undefined] = {
+        name: means(rng.normal(0, 1, IDENTITY.size), draws) for name in ("psnr", "ssim", "only here")
+    }
     first["lost"], second["lost"] = Undefined("no image"), Undefined("no image")
     found = compare(first, second)
     assert list(found) == ["ssim", "psnr", "lost"]
@@ -137,12 +143,14 @@ def test_compare_corrects_over_metrics():
     assert found["lost"] == Undefined("no image")
 
 
-def test_ranks_of_clear_and_of_equal_methods():
+def test_ranks_of_clear_and_of_equal_methods() -> None:
     rng = np.random.default_rng(4)
     draws = drawn()
     hard = rng.normal(size=K)[IDENTITY]
     shifts = {"best": 3.0, "twin a": 1.0, "twin b": 1.0, "worst": 0.0}
-    methods = {name: means(hard + shift + rng.normal(0, 0.2, hard.size), draws) for name, shift in shifts.items()}
+    methods: dict[str, Replicates | Undefined] = {
+        name: means(hard + shift + rng.normal(0, 0.2, hard.size), draws) for name, shift in shifts.items()
+    }
     methods["broken"] = Undefined("no image")
     found = rank_ranges(methods, "higher")
     assert {name: str(each) for name, each in found.items() if isinstance(each, RankRange)} == {
@@ -159,7 +167,7 @@ def test_ranks_of_clear_and_of_equal_methods():
     assert aimed["worst"] == RankRange(1, 1)
 
 
-def test_equal_methods_share_all_ranks_most_of_the_time():
+def test_equal_methods_share_all_ranks_most_of_the_time() -> None:
     alarms, rounds = 0, 120
     for seed in range(rounds):
         rng = np.random.default_rng([8, seed])
@@ -169,14 +177,14 @@ def test_equal_methods_share_all_ranks_most_of_the_time():
     assert alarms / rounds <= 0.09
 
 
-def test_all_pairs_are_compared_once():
+def test_all_pairs_are_compared_once() -> None:
     draws = drawn()
     rng = np.random.default_rng(5)
     methods = {name: means(rng.normal(size=IDENTITY.size), draws) for name in "abc"}
     assert list(compare_all(methods)) == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
-def test_few_identities_have_no_ranks():
+def test_few_identities_have_no_ranks() -> None:
     few = MIN_RANKED_IDENTITIES - 1
     draws = drawn(few)
     methods = {
@@ -189,7 +197,7 @@ def test_few_identities_have_no_ranks():
     assert found["c"] == Undefined("none")
 
 
-def test_targets_are_asked_for():
+def test_targets_are_asked_for() -> None:
     with pytest.raises(ValueError, match="target"):
         rank_ranges({}, "target")
     with pytest.raises(ValueError, match="target"):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
 from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
@@ -36,7 +40,7 @@ from deid_bench.benchmark.statistics.bootstrap_scores import (
 from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 
-def world(identities: int, samples: int, seed: int, decimals: int | None):
+def world(identities: int, samples: int, seed: int, decimals: int | None) -> Any:
     rng = np.random.default_rng(seed)
     identity = np.repeat(np.arange(identities), samples)
     codes = rng.normal(size=(identities, 6))[identity] + 0.6 * rng.normal(size=(identity.size, 6))
@@ -53,9 +57,10 @@ def drawn(clusters: int, resamples: int, seed: int = 0) -> Draws:
     return draws
 
 
-def written_out(distances, identity, weights):
+def written_out(distances: NDArray[Any], identity: Any, weights: Any) -> Any:
     """Genuine and impostor distances of a resample, every copy in full, with loops as plain as can be."""
-    genuine, impostor = [], []
+    genuine: list[Any] = []
+    impostor: list[Any] = []
     for i in range(len(identity)):
         for j in range(i + 1, len(identity)):
             a, b = identity[i], identity[j]
@@ -68,7 +73,9 @@ def written_out(distances, identity, weights):
 
 @pytest.mark.parametrize("decimals", [None, 1, 0])
 @pytest.mark.parametrize(("identities", "samples"), [(6, 3), (14, 4)])
-def test_all_rows_equal_the_written_out_multiset(identities, samples, decimals, monkeypatch):
+def test_all_rows_equal_the_written_out_multiset(
+    identities: int, samples: int, decimals: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_crossing, "SHORT", 32)  # so that the cuts are refined on small data too
     identity, distances, own = world(identities, samples, 5, decimals)
     draws = drawn(identities, 25)
@@ -98,7 +105,7 @@ def test_all_rows_equal_the_written_out_multiset(identities, samples, decimals, 
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=14),
     st.lists(st.integers(0, 3), min_size=4, max_size=4),
 )
-def test_ties_between_rates_and_distances(comparisons, counts):
+def test_ties_between_rates_and_distances(comparisons: Any, counts: Any) -> None:
     """Few comparisons on few levels: equal gaps on both sides of the crossing are the rule."""
     d, first, second = (np.array(each) for each in zip(*comparisons, strict=True))
     pairs = sort_pairs(d / 4, first == second, first, second, 4)
@@ -119,7 +126,7 @@ def test_ties_between_rates_and_distances(comparisons, counts):
             assert operating.fnmr is None or rate[row] == pytest.approx(operating.fnmr, abs=1e-12)
 
 
-def test_refined_cuts_change_nothing():
+def test_refined_cuts_change_nothing() -> None:
     identity, distances, _ = world(40, 5, 1, None)
     weights = drawn(40, 30).weights
     pairs = pair_up(distances, identity)
@@ -134,7 +141,7 @@ def test_refined_cuts_change_nothing():
         np.testing.assert_array_equal(a, b)
 
 
-def test_all_distances_equal():
+def test_all_distances_equal() -> None:
     identity = np.repeat(np.arange(6), 2)
     pairs = pair_up(np.full((12, 12), 0.5), identity)
     draws = drawn(6, 20)
@@ -146,7 +153,7 @@ def test_all_distances_equal():
     assert np.isnan(d_prime_rows(pairs, draws.weights)).all()
 
 
-def test_a_perfect_recogniser_has_an_interval_of_some_width():
+def test_a_perfect_recogniser_has_an_interval_of_some_width() -> None:
     identity = np.repeat(np.arange(24), 4)
     distances = np.where(identity[:, None] == identity[None], 0.1, 0.6) + np.random.default_rng(0).uniform(
         0, 0.1, (96, 96)
@@ -158,7 +165,7 @@ def test_a_perfect_recogniser_has_an_interval_of_some_width():
     assert 0.05 < got.high < 0.25
 
 
-def test_no_genuine_or_no_impostor_comparisons():
+def test_no_genuine_or_no_impostor_comparisons() -> None:
     draws = drawn(8, 10)
     alone = pair_up(np.random.default_rng(0).random((8, 8)), np.arange(8))
     assert np.isnan(eer_rows(alone, draws.weights).eer).all()
@@ -167,7 +174,7 @@ def test_no_genuine_or_no_impostor_comparisons():
     assert all(isinstance(each, Undefined) for each in found.values())
 
 
-def test_lost_comparisons_are_rejected():
+def test_lost_comparisons_are_rejected() -> None:
     identity, distances, own = world(8, 3, 2, None)
     draws, pairs = drawn(8, 20), pair_up(distances, identity)
     threshold = eer_rows(pairs, draws.weights).threshold
@@ -176,14 +183,15 @@ def test_lost_comparisons_are_rejected():
     assert with_lost == pytest.approx(infinite, abs=1e-12)
 
 
-def test_subjects_as_clusters_keep_both_hands_together():
+def test_subjects_as_clusters_keep_both_hands_together() -> None:
     """Left and right hand are two identities of one cluster: their impostor pairs count with the cluster, once."""
     identity, distances, _ = world(10, 3, 3, None)
     draws = drawn(5, 15)
     pairs = pair_up(distances, identity, clusters=identity // 2)
     found = eer_rows(pairs, draws.weights)
     for row, counts in enumerate(draws.weights):
-        genuine, impostor = [], []
+        genuine: list[Any] = []
+        impostor: list[Any] = []
         for i in range(30):
             for j in range(i + 1, 30):
                 a, b = identity[i] // 2, identity[j] // 2
@@ -195,7 +203,7 @@ def test_subjects_as_clusters_keep_both_hands_together():
         assert found.threshold[row] == expected.threshold
 
 
-def test_threshold_of_other_identities():
+def test_threshold_of_other_identities() -> None:
     """Development identities set the threshold, evaluated ones are judged; both are drawn, each for itself."""
     identity, distances, own = world(16, 3, 4, None)
     dev = identity < 6
@@ -216,7 +224,7 @@ def test_threshold_of_other_identities():
     assert np.std(threshold.resampled) > 0
 
 
-def test_recognition_replicates_start_from_the_reported_numbers():
+def test_recognition_replicates_start_from_the_reported_numbers() -> None:
     identity, distances, own = world(20, 4, 6, None)
     pairs, draws = pair_up(distances, identity), drawn(20, 50)
     scores = Clustered(own, identity)
@@ -243,7 +251,7 @@ def test_recognition_replicates_start_from_the_reported_numbers():
         assert got.low <= each.estimate <= got.high
 
 
-def test_repetitions_are_drawn_within_samples():
+def test_repetitions_are_drawn_within_samples() -> None:
     identity = np.repeat(np.arange(6), 6)
     sample = np.repeat(np.arange(12), 3)
     draws = drawn(6, 40)
@@ -258,13 +266,13 @@ def test_repetitions_are_drawn_within_samples():
     assert (weights == draw_repetitions(draws, identity, sample, seed=1)).all()
 
 
-def test_single_repetitions_stay_as_they_are():
+def test_single_repetitions_stay_as_they_are() -> None:
     draws = drawn(6, 10)
     identity = np.repeat(np.arange(6), 2)
     assert (draw_repetitions(draws, identity, np.arange(12)) == draws.weights[:, identity]).all()
 
 
-def test_means_and_shares():
+def test_means_and_shares() -> None:
     draws = drawn(10, 30)
     column = np.repeat(np.arange(10), 2)
     hits = Clustered(np.r_[np.ones(4), 0.5, np.zeros(15)], column)
@@ -279,7 +287,7 @@ def test_means_and_shares():
 
 
 @pytest.mark.parametrize(("apart", "expected"), [(1.0, 0.309), (-1.0, 0.309), (0.0, 0.5)])
-def test_effective_eer_interval_is_folded(apart, expected):
+def test_effective_eer_interval_is_folded(apart: float, expected: float) -> None:
     rng = np.random.default_rng(9)
     first, second = rng.integers(0, 30, (2, 4000))
     genuine = rng.random(4000) < 0.5
@@ -303,7 +311,7 @@ def test_effective_eer_interval_is_folded(apart, expected):
         (lambda: eer_rows(_pairs(), np.ones((2, 9))), "weights of 3 clusters"),
     ],
 )
-def test_bad_input_is_named(build, message):
+def test_bad_input_is_named(build: Callable[..., Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from narrowed import present
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.metrics.privacy.worst_case import disclosure_bits, people_found
 from deid_bench.benchmark.metrics.values import Undefined
@@ -21,17 +25,17 @@ def drawn(people: int = PEOPLE) -> Draws:
     return found
 
 
-def outcomes(rng: np.random.Generator, chances: np.ndarray, people: int = PEOPLE) -> np.ndarray:
+def outcomes(rng: np.random.Generator, chances: NDArray[Any], people: int = PEOPLE) -> NDArray[Any]:
     """(attacks, people, images) hits; a person's images are alike, and attacks agree about whom they find."""
     ease = rng.normal(size=(1, people, 1)) + 0.7 * rng.normal(size=(len(chances), people, 1))
     noise = rng.normal(size=(len(chances), people, IMAGES))
     total = (ease + noise) / np.sqrt(1 + 0.49 + 1)
     from scipy.special import ndtri
 
-    return total < ndtri(chances)[:, None, None]
+    return np.asarray(total < ndtri(chances)[:, None, None])
 
 
-def replicates(hits: np.ndarray, draws: Draws) -> Replicates:
+def replicates(hits: NDArray[Any], draws: Draws) -> Replicates:
     people, images = hits.shape
     found = share_replicates(Clustered(hits.ravel().astype(float), np.repeat(np.arange(people), images)), draws)
     assert isinstance(found, Replicates)
@@ -94,8 +98,10 @@ def test_the_first_of_equals_is_named_and_nothing_gives_a_reason() -> None:
 def test_disclosure_is_near_nothing_at_chance_and_near_all_where_everybody_is_found() -> None:
     rng = np.random.default_rng(4)
     people = np.repeat(np.arange(PEOPLE), IMAGES)
-    found = disclosure_bits(np.ones(people.size), people, PEOPLE)
-    guessed = [disclosure_bits(rng.integers(1, PEOPLE + 1, people.size), people, PEOPLE).mean() for _ in range(50)]
+    found = present(disclosure_bits(np.ones(people.size), people, PEOPLE))
+    guessed = [
+        present(disclosure_bits(rng.integers(1, PEOPLE + 1, people.size), people, PEOPLE)).mean() for _ in range(50)
+    ]
     assert 0.9 * np.log2(PEOPLE) < found.mean() < np.log2(PEOPLE)
     assert -0.3 < np.mean(guessed) < 0.05
     assert isinstance(disclosure_bits([1, 1], [0, 0], 5), Undefined)
@@ -127,16 +133,16 @@ def test_a_fusion_finds_what_two_halves_show_and_is_fitted_on_others() -> None:
     ]
     made = fused(halves, parts)
     assert not isinstance(made, str)
-    alone = max(each.rank1() for each in halves)
+    alone = max(present(each.rank1()) for each in halves)
     together = np.mean(
-        [each.among(part.evaluated, part.gallery).rank1() for each, part in zip(made, parts, strict=True)]
+        [present(each.among(part.evaluated, part.gallery).rank1()) for each, part in zip(made, parts, strict=True)]
     )
     assert together > alone + 0.15
     assert "only one" in fused(halves[:1], parts)
     assert "dev people" in fused(halves, [Fold(frozenset(), everybody, everybody, everybody)])
 
 
-def thirds(rng: np.random.Generator, apart: float, people: int = PEOPLE):
+def thirds(rng: np.random.Generator, apart: float, people: int = PEOPLE) -> Any:
     """Searches of three parts of the people, each before the gallery of all, as another attack each would give them."""
     from deid_bench.benchmark.scoring.attack_choice import Chosen
     from deid_bench.benchmark.scoring.attack_tables import Searches

@@ -9,17 +9,21 @@ bob.measure takes similarities and accepts score >= threshold; distances go in w
 threshold t stands for the distance -t.
 """
 
+from __future__ import annotations
+
 import json
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import bob.measure
 import numpy as np
+from numpy.typing import NDArray
 
 TARGETS = (0.1, 0.01)
 
 
-def score_sets():
+def score_sets() -> Any:
     rng = np.random.default_rng(20250411)
     yield "overlapping", rng.normal(0.30, 0.05, 150), rng.normal(0.42, 0.04, 600)
     yield "separated", rng.normal(0.20, 0.02, 60), rng.normal(0.45, 0.02, 300)
@@ -29,10 +33,10 @@ def score_sets():
     yield "tiny", np.array([0.1, 0.2, 0.45]), np.array([0.3, 0.4, 0.5, 0.6])
 
 
-def measure(genuine, impostor):
+def measure(genuine: NDArray[Any], impostor: NDArray[Any]) -> Any:
     positives, negatives = np.sort(-genuine), np.sort(-impostor)
     grid = np.quantile(np.concatenate([genuine, impostor]), [0.1, 0.3, 0.5, 0.7, 0.9])
-    result = {
+    result: dict[str, Any] = {
         "eer": float(bob.measure.eer(negatives, positives)),
         "eer_threshold": -float(bob.measure.eer_threshold(negatives, positives)),
         "rates": [],
@@ -48,7 +52,7 @@ def measure(genuine, impostor):
     return result
 
 
-def main():
+def main() -> None:
     cases = []
     for name, genuine, impostor in score_sets():
         genuine, impostor = np.round(genuine, 6), np.round(impostor, 6)
