@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import AnalyzerInfo, FaceAnalysis, Missing
 from deid_bench.analyzers.face_alignment import TEMPLATE, align_face, similarity_to_template
 from deid_bench.datasets.base import DatasetInfo, Failure, Sample
-from deid_bench.deidentifiers.base import MethodInfo
+from deid_bench.datasets.types import Image
+from deid_bench.deidentifiers.base import MethodInfo, Request
 from deid_bench.recognizers.base import RecognizerInfo
 
 SIDE = 112
@@ -40,7 +44,7 @@ class ToyFaces:
         self._folder, self._blank, self._noise = Path(folder), blank, noise
         self._counts = [samples] * identities + [1] * singles
 
-    def prepare(self, jobs=1, progress=None):
+    def prepare(self, jobs: int = 1, progress: Any = None) -> None:
         from deid_bench.datasets.images import write_png
 
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -49,13 +53,13 @@ class ToyFaces:
             if not path.exists():
                 path.write_bytes(write_png(self._draw(identity, sample, number < self._blank)))
 
-    def _all(self):
+    def _all(self) -> list[tuple[int, int]]:
         return [(identity, sample) for identity, count in enumerate(self._counts) for sample in range(count)]
 
-    def _path(self, identity, sample):
+    def _path(self, identity: int, sample: int) -> Path:
         return self._folder / f"{identity:03d}_{sample}.png"
 
-    def _draw(self, identity, sample, blank):
+    def _draw(self, identity: int, sample: int, blank: bool) -> Image:
         image = np.full((140, 130, 3), 90, np.uint8)
         if blank:
             return image
@@ -68,7 +72,7 @@ class ToyFaces:
         image[top : top + SIDE, left : left + SIDE] = face
         return image
 
-    def samples(self):
+    def samples(self) -> list[Sample]:
         made = []
         for identity, sample in self._all():
             path = self._path(identity, sample)
@@ -83,10 +87,10 @@ class ToyFaceAnalyzer:
 
     info = AnalyzerInfo("toy_face_analyzer", "1", "face", "Finds five dots", "CC0-1.0", "")
 
-    def analyze(self, images):
+    def analyze(self, images: Sequence[Image]) -> list[Any]:
         return [self._one(image) for image in images]
 
-    def _one(self, image):
+    def _one(self, image: Image) -> Any:
         points = []
         for colour in DOTS:
             ys, xs = np.nonzero(np.abs(image.astype(int) - colour).max(axis=2) < 90)
@@ -106,20 +110,20 @@ class ToyFaceRecognizer:
     def __init__(self, block: int = 8) -> None:
         self.block = block
 
-    def align(self, image, analysis):
+    def align(self, image: Image, analysis: Any) -> Any:
         if image.max() == image.min():
             return Failure("nothing to see")
         return align_face(image, analysis.landmarks_5)
 
-    def embed(self, crops):
+    def embed(self, crops: Sequence[Any]) -> NDArray[Any]:
         size = SIDE // self.block
         cut = np.stack([crop[: size * self.block, : size * self.block].mean(axis=2) for crop in crops])
         blocks = cut.reshape(len(cut), size, self.block, size, self.block).mean(axis=(2, 4)).reshape(len(cut), -1)
         blocks -= blocks.mean(axis=1, keepdims=True)
-        return blocks / (np.linalg.norm(blocks, axis=1, keepdims=True) + 1e-9)
+        return np.asarray(blocks / (np.linalg.norm(blocks, axis=1, keepdims=True) + 1e-9))
 
-    def distances(self, a, b):
-        return (1 - a @ b.T).clip(0, 2).astype(np.float32)
+    def distances(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray((1 - a @ b.T).clip(0, 2).astype(np.float32))
 
 
 class ToyCoarseRecognizer(ToyFaceRecognizer):
@@ -149,18 +153,18 @@ class ToyLookalike:
         self.surrogate, self.share = surrogate, share
 
     @staticmethod
-    def knowledge_of(params):
+    def knowledge_of(params: Mapping[str, Any]) -> str:
         return f"surrogate={params['surrogate']}"
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [self._one(request) for request in batch]
 
-    def _one(self, request):
+    def _one(self, request: Request) -> Any:
         aim = request.targets[request.seed % len(request.targets)]
         mixed = (1 - self.share) * request.image + self.share * aim.image
         return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
-    def repaints(self, request):
+    def repaints(self, request: Request) -> NDArray[Any]:
         transform = similarity_to_template(request.face.landmarks_5)
         return np.full(request.image.shape[:2], bool(np.isfinite(transform).all()))
 
@@ -172,7 +176,7 @@ class ToySame:
         name="toy_same", version="1", modality=("face",), description="Nothing", licence="CC0-1.0", family="sanity"
     )
 
-    def deidentify(self, batch):
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [request.image.copy() for request in batch]
 
 
@@ -186,8 +190,10 @@ class ToyBlank:
     def __init__(self, darkest: float = 0.0) -> None:
         self.darkest = darkest
 
-    def deidentify(self, batch):
-        return [
-            Failure("too dark") if request.image.mean() < self.darkest else np.full_like(request.donor.image, 128)
-            for request in batch
-        ]
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        made: list[Any] = []
+        for request in batch:
+            assert request.donor is not None
+            dark = request.image.mean() < self.darkest
+            made.append(Failure("too dark") if dark else np.full_like(request.donor.image, 128))
+        return made

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from deid_bench.analyzers.base import FaceAnalysis, HandAnalysis, Missing
 from deid_bench.benchmark.engine.backends import Settings, serial
-from deid_bench.benchmark.planning.tasks import Stage, Task
+from deid_bench.benchmark.planning.tasks import Stage, Task, TaskResult
 from deid_bench.benchmark.stages.answers import analysis, reason, region, template
 from deid_bench.benchmark.stages.guard import Crash, guarded
 from deid_bench.benchmark.stages.inputs import analysis_of
@@ -44,8 +45,8 @@ def answered(answer: Any, modality: str = "palm") -> Payload | Crash:
     [
         ([HAND], "palm"),
         ((HAND,), "palm"),
-        ([replace(HAND, mask=np.full(SHAPE, 255, np.uint8), box=np.arange(4))], "palm"),
-        ([replace(HAND, score=np.float32(0.5))], "palm"),
+        ([replace(HAND, mask=np.full(SHAPE, 255, np.uint8), box=cast(Any, np.arange(4)))], "palm"),
+        ([replace(HAND, score=cast(Any, np.float32(0.5)))], "palm"),
         ([FACE], "face"),
         ([replace(FACE, landmarks_68=points(68, 2), mask=np.ones(SHAPE, np.bool_))], "face"),
     ],
@@ -66,7 +67,7 @@ ODD: list[tuple[Any, str]] = [
     ],
     *[(each, "returned|RuntimeError") for each in ([None], [FACE], Unspeakable(), [Unspeakable()])],
     *[
-        ([replace(HAND, **{name: value})], name)
+        ([replace(HAND, **cast(Any, {name: value}))], name)
         for name, values in {
             "box": (None, points(3), points(4) * np.nan, "box", Unspeakable(), points(4).astype(str)),
             "roi": (None, points(3, 2), points(4, 2) + np.inf, [[1], [2, 3]]),
@@ -126,7 +127,8 @@ def test_a_region_is_a_mask_or_nothing() -> None:
         assert found is not None
         assert found.dtype == np.bool_
         assert found.all()
-    for answer in (np.ones((40, 29)), np.full(SHAPE, np.nan), np.full(SHAPE, "x"), Unspeakable(), 1):
+    odd: tuple[Any, ...] = (np.ones((40, 29)), np.full(SHAPE, np.nan), np.full(SHAPE, "x"), Unspeakable(), 1)
+    for answer in odd:
         with pytest.raises(ValueError, match="expected bool"):
             region(answer, SHAPE)
 
@@ -136,13 +138,13 @@ def test_numbers_of_any_kind_are_templates(kind: str) -> None:
     np.testing.assert_array_equal(template(np.ones((1, 3), kind)), np.ones(3, kind))
 
 
-def test_what_nobody_has_foreseen_costs_its_own_task(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_has_foreseen_costs_its_own_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the serial back-end as with worker processes."""
 
-    def stumbles(tasks, context):
+    def stumbles(tasks: Any, context: Any) -> Any:
         if any(each.label == "odd" for each in tasks):
             raise ZeroDivisionError("a bug")
-        return [serial.TaskResult(each.digest, None, 0.0) for each in tasks]
+        return [TaskResult(each.digest, None, 0.0) for each in tasks]
 
     monkeypatch.setattr(serial, "run_tasks", stumbles)
     chunk = tuple(Task(Stage.MEASURE, name * 8, name) for name in ("a", "odd", "b"))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning import cells
 from deid_bench.benchmark.planning.auxiliary import AuxiliaryPeople
-from deid_bench.benchmark.planning.cells import load_dataset, make_cells
+from deid_bench.benchmark.planning.cells import RunOptions, make_cells
+from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.suites import SuiteError, get_suite, read_suite
+from deid_bench.datasets.types import Image
 
 PEOPLE = 12
 
@@ -21,7 +26,7 @@ PEOPLE = 12
 def learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Toy people in the place of rendered ones: identities that no test evaluates."""
 
-    def few(rule, jobs, progress):
+    def few(rule: Any, jobs: int, progress: Any) -> Any:
         spec = f"toy-hands:folder={tmp_path / 'strangers'},identities={PEOPLE + 6},samples=3"
         samples = load_dataset(spec, 0, 1, None).samples[6 * 3 :]
         return AuxiliaryPeople(tuple(samples), "toy people")
@@ -29,46 +34,60 @@ def learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "rendered_people", few)
 
 
-def one(options, out: Path, **execution) -> RunRecord:
+def one(options: Any, out: Path, **execution: Any) -> RunRecord:
     (outcome,) = run(options, Execution(out=out, backend=execution.pop("backend", "serial"), **execution))
     return outcome.record
 
 
-def test_the_ignorant_attack_is_the_record_without_attacks(toy_options, tmp_path: Path) -> None:
+def test_the_ignorant_attack_is_the_record_without_attacks(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     plain = one(toy_options("toy_noise"), tmp_path / "a")
     attacked = one(toy_options("toy_noise", attacks="A1"), tmp_path / "b")
-    row = attacked.attacks.row("A0", "toy_recognizer")
+    row = present(present(attacked.attacks).row("A0", "toy_recognizer"))
     for metric in ("rank1_without_source", "eer_effective", "linkability"):
         own, before = row.value(metric), plain.value(metric, "toy_recognizer")
-        assert (own.value, own.n, own.interval) == (before.value, before.n, before.interval)
+        assert (present(own).value, present(own).n, present(own).interval) == (
+            present(before).value,
+            present(before).n,
+            present(before).interval,
+        )
     kept = [each for each in attacked.values if plain.value(each.metric, each.recognizer)]
     assert kept == plain.values
     assert plain.attacks is None
     assert plain.digest != attacked.digest
 
 
-def test_an_attacker_who_knows_the_method_is_worse_or_says_why(toy_options, tmp_path: Path, learners) -> None:
+def test_an_attacker_who_knows_the_method_is_worse_or_says_why(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, learners: None
+) -> None:
     record = one(toy_options("toy_noise:strength=200", attacks="basic"), tmp_path / "out")
-    found = record.attacks
+    found = present(record.attacks)
     assert found.auxiliary == "toy people"
     assert (found.auxiliary_people, found.auxiliary_images) == (PEOPLE, 2 * 3 * PEOPLE)
     assert [each.attack for each in found.rows][:3] == ["A0", "A1", "A2a"]
     for row in found.rows:
         assert row.reason or row.status == "counts"
-        assert row.status == "not run" or row.value("rank1_without_source").value is not None
-    worst = record.value("rank1_worst", "toy_recognizer")
+        assert row.status == "not run" or present(row.value("rank1_without_source")).value is not None
+    worst = present(record.value("rank1_worst", "toy_recognizer"))
     assert worst.value is not None
     assert found.worst_label("rank1_worst", "toy_recognizer")
-    largest = record.value("rank1_max", "toy_recognizer")
-    assert largest.value >= worst.value
+    largest = present(record.value("rank1_max", "toy_recognizer"))
+    assert present(largest.value) >= worst.value
 
 
-def test_unchanged_images_are_found_by_every_attack_that_counts(toy_options, tmp_path: Path, learners) -> None:
+def test_unchanged_images_are_found_by_every_attack_that_counts(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, learners: None
+) -> None:
     record = one(toy_options("identity", attacks="A1,A2a"), tmp_path / "out")
-    plain = record.value("rank1_without_source", "toy_recognizer")
-    for row in record.attacks.rows:
+    plain = present(record.value("rank1_without_source", "toy_recognizer"))
+    for row in present(record.attacks).rows:
         if row.status == "counts":
-            assert plain.interval.low <= row.value("rank1_without_source").value <= plain.interval.high
+            assert (
+                present(plain.interval).low
+                <= present(present(row.value("rank1_without_source")).value)
+                <= present(plain.interval).high
+            )
 
 
 def test_nobody_who_is_evaluated_is_learned_on() -> None:
@@ -90,7 +109,7 @@ def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.Monke
     from deid_bench.benchmark.suites import AuxiliaryRule
     from deid_bench.datasets import synthetic_palm
 
-    def render(folder, image, setting):
+    def render(folder: Any, image: Image, setting: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / image.file).write_bytes(f"{setting} {image.identity_seed} {image.sample_seed}".encode())
 
@@ -120,7 +139,7 @@ def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:
     ]
     protocol = get_protocol("face/1.0")
     rule = AuxiliaryRule(people=20, images=4, least_people=10, least_images=4)
-    roles = assign_roles(samples, protocol.retrieval.model_copy(update={"queries": 30, "gallery_others": 50}))
+    roles = assign_roles(samples, present(protocol.retrieval).model_copy(update={"queries": 30, "gallery_others": 50}))
     found = people_of_dataset(rule, protocol, samples, roles)
     assert found.people == 20
     used = (*roles.queries, *roles.mates, *roles.others)
@@ -131,7 +150,7 @@ def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:
     assert "500 are needed" in few.reason
 
 
-def test_back_ends_and_restarts_give_the_same_bytes(toy_options, tmp_path: Path) -> None:
+def test_back_ends_and_restarts_give_the_same_bytes(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options = toy_options("toy_noise", attacks="A1")
     records = [one(options, tmp_path / "a"), one(options, tmp_path / "b", backend="process", jobs=2)]
     assert records[0].model_dump(exclude={"host"}) == records[1].model_dump(exclude={"host"})
@@ -139,7 +158,7 @@ def test_back_ends_and_restarts_give_the_same_bytes(toy_options, tmp_path: Path)
     assert again == records[0]
 
 
-def test_wrong_names_show_before_any_work(toy_options) -> None:
+def test_wrong_names_show_before_any_work(toy_options: Callable[..., RunOptions]) -> None:
     with pytest.raises(SuiteError, match="did you mean 'A1'"):
         make_cells(toy_options("identity", attacks="A11"), 1)
     with pytest.raises(SuiteError, match="none, basic, full or names"):
@@ -167,7 +186,9 @@ def test_a_suite_is_checked() -> None:
             read_suite(head + wrong, "x.toml")
 
 
-def test_what_attackers_find_is_computed_anew_from_the_distances(toy_options, tmp_path: Path, learners) -> None:
+def test_what_attackers_find_is_computed_anew_from_the_distances(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, learners: None
+) -> None:
     from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
     from deid_bench.benchmark.submission.recompute import recompute
 
@@ -176,14 +197,14 @@ def test_what_attackers_find_is_computed_anew_from_the_distances(toy_options, tm
     again = recompute(outcome.record, found)
     assert again.problems == []
     assert {each.outcome for each in again.verdicts if each.metric.endswith("_worst")} == {"equal"}
-    told = outcome.record.attacks
+    told = present(outcome.record.attacks)
     flattered = [each.model_copy(update={"label": "A0"}) for each in told.rows]
     wrong = outcome.record.model_copy(update={"attacks": told.model_copy(update={"rows": flattered})})
     assert "what its attackers find is not what the distances give" in recompute(wrong, found).problems
 
 
 def test_an_attack_that_crashes_has_no_number_until_it_is_tried_again(
-    toy_options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deid_bench.attackers.purification import Purify
     from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
@@ -191,7 +212,7 @@ def test_an_attack_that_crashes_has_no_number_until_it_is_tried_again(
 
     options, whole = toy_options("toy_noise", attacks="A1,A4,A8"), Purify.restore
 
-    def restore(self, published):
+    def restore(self: Any, published: Any) -> Any:
         if self.step == "tv":  # one of five steps
             raise RuntimeError("fell over")
         return whole(self, published)
@@ -204,54 +225,63 @@ def test_an_attack_that_crashes_has_no_number_until_it_is_tried_again(
     assert record.counts.retry
     assert [each.about for each in record.failures if each.outcome == "crashed"] == ["attacks"]
     assert any("restore crashed" in each and "fell over" in each for each in record.alarms)
-    rows = {each.attack: each for each in record.attacks.rows}
+    rows = {each.attack: each for each in present(record.attacks).rows}
     assert rows["A4"].status == rows["A8"].status == "not run"
     assert rows["A4"].reason.startswith("crashed: ")
     assert "A4 crashed" in rows["A8"].reason
     assert rows["A0"].status == rows["A1"].status == "counts"
     for metric in ("rank1_worst", "eer_worst", "rank1_max", "people_found", "disclosure_bits"):
-        assert record.value(metric, "toy_recognizer").value is None
-        assert "A4 crashed" in record.value(metric, "toy_recognizer").reason
-    assert record.value("rank1_without_source", "toy_recognizer").value is not None
+        assert present(record.value(metric, "toy_recognizer")).value is None
+        assert "A4 crashed" in present(present(record.value(metric, "toy_recognizer")).reason)
+    assert present(record.value("rank1_without_source", "toy_recognizer")).value is not None
     assert recompute(record, read(outcome.folder / DISTANCES_NAME)).problems == []
     again = one(options, tmp_path / "out")
     assert again.complete
-    assert again.attacks.row("A4", "toy_recognizer").value("rank1_without_source").value is not None
+    assert (
+        present(present(present(again.attacks).row("A4", "toy_recognizer")).value("rank1_without_source")).value
+        is not None
+    )
 
 
-def test_a_gallery_that_the_method_crashed_on_is_no_gallery(toy_options, tmp_path: Path) -> None:
+def test_a_gallery_that_the_method_crashed_on_is_no_gallery(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     method = f"{Path(__file__).parents[1] / 'misbehaving.py'}:RaisesOnSome"
     record = one(toy_options(method, attacks="A1"), tmp_path / "out")
-    rows = {each.attack: each for each in record.attacks.rows}
+    rows = {each.attack: each for each in present(record.attacks).rows}
     assert rows["A0"].status == "counts"
     assert rows["A1"].reason.startswith("crashed: ")
     assert not record.complete
 
 
 def test_a_method_of_other_peoples_images_is_parroted_with_auxiliary_people_or_not_at_all(
-    toy_options, tmp_path: Path, learners, monkeypatch: pytest.MonkeyPatch
+    toy_options: Callable[..., RunOptions], tmp_path: Path, learners: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = one(toy_options("other", attacks="A1,A4"), tmp_path / "some")
-    assert {each.attack: each.status for each in record.attacks.rows} == dict.fromkeys(("A0", "A1", "A4"), "counts")
+    assert {each.attack: each.status for each in present(record.attacks).rows} == dict.fromkeys(
+        ("A0", "A1", "A4"), "counts"
+    )
     monkeypatch.setattr(cells, "rendered_people", lambda *_: AuxiliaryPeople((), "", "everybody is evaluated"))
     record = one(toy_options("other", attacks="A1,A4"), tmp_path / "none")
-    rows = {each.attack: each for each in record.attacks.rows}
+    rows = {each.attack: each for each in present(record.attacks).rows}
     assert rows["A1"].status == "not run"
     assert "everybody is evaluated" in rows["A1"].reason
     assert rows["A4"].status == "counts"
     assert all(each.startswith("originals") for each in rows["A4"].slots)
 
 
-def test_what_hides_the_region_has_no_control_of_unchanged_images(toy_options, tmp_path: Path) -> None:
+def test_what_hides_the_region_has_no_control_of_unchanged_images(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = one(toy_options(f"{Path(__file__).parents[1] / 'faulty.py'}:Veils", attacks="A1,A6"), tmp_path / "out")
-    rows = {each.attack: each for each in record.attacks.rows}
+    rows = {each.attack: each for each in present(record.attacks).rows}
     assert [each.name for each in rows["A1"].controls] == ["identity", "stranger"]
     assert [each.name for each in rows["A6"].controls] == ["stranger"]
     assert rows["A6"].status == "counts"
 
 
 def test_restored_images_are_made_once_for_all_recognisers_and_not_kept(
-    toy_options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deid_bench.attackers.purification import Purify
     from deid_bench.benchmark.storage.store import Store
@@ -259,7 +289,7 @@ def test_restored_images_are_made_once_for_all_recognisers_and_not_kept(
     def templates(out: Path, light: bool) -> tuple[RunRecord, list[bytes], int, int]:
         calls, whole = [], Purify.restore
 
-        def restore(self, published):
+        def restore(self: Any, published: Any) -> Any:
             calls.append(self.step)
             return whole(self, published)
 
@@ -269,7 +299,7 @@ def test_restored_images_are_made_once_for_all_recognisers_and_not_kept(
             options = toy_options("toy_noise", attacks="A4", recognizers=("toy_recognizer", "mtcc"))
             record = one(options, out)
         store = Store(out / ".store")
-        payloads = [store.read(each) for each in store.digests()]
+        payloads = [present(store.read(each)) for each in store.digests()]
         found = sorted(each.arrays["template"].tobytes() for each in payloads if "template" in each.arrays)
         return record, found, len(calls), sum("image.png" in each.blobs for each in payloads)
 

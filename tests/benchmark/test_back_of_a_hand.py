@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.planning.tasks import ImageRef, deidentify_task, plugin_of
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.datasets.base import Sample
@@ -26,7 +29,7 @@ def write_labels(folder: Path) -> None:
     (folder / "labels.csv").write_text("\n".join(["file,identity,hand,aspect", *lines]), encoding="utf-8")
 
 
-def test_backs_are_refused_counted_and_named(toy_options, tmp_path: Path) -> None:
+def test_backs_are_refused_counted_and_named(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     hands = registry().resolve(Kind.DATASET, f"toy-hands:folder={tmp_path / 'hands'},identities=3,samples=2")
     hands.create().prepare()
     write_labels(tmp_path / "hands")
@@ -45,7 +48,7 @@ def test_backs_are_refused_counted_and_named(toy_options, tmp_path: Path) -> Non
 def test_what_is_not_told_changes_no_digest(tmp_path: Path) -> None:
     method = plugin_of(registry().resolve(Kind.DEIDENTIFIER, "pixelation"))
 
-    def made(**labels) -> tuple[str, str]:
+    def made(**labels: Any) -> tuple[str, str]:
         sample = Sample("a", "a", "a", tmp_path, "00", **labels)
         task = deidentify_task("a", ImageRef.of(sample), "analysis", method, 0, sample=sample)
         return task.digest, manifest_digest([sample])

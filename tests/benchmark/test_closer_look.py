@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
+
+from deid_bench.benchmark.planning.cells import RunOptions
 
 pytest.importorskip("torch", reason="torch is not installed")
 
@@ -33,7 +37,7 @@ class Pooled(torch.nn.Module):
 
 
 @pytest.fixture
-def networks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def networks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Makes AlexNet, with random weights, and a small network in Inception's place known to the run by name."""
     drawn = torch.Generator().manual_seed(1)
     model = lpips_package().LPIPS(net="alex", pnet_rand=True, pretrained=False, verbose=False).eval()
@@ -56,11 +60,11 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     perceptual._missing_weights.cache_clear()
 
 
-def lpips_package():
+def lpips_package() -> Any:
     return pytest.importorskip("lpips", reason="lpips, the reference, is not installed")
 
 
-def go(options, out: Path) -> Outcome:
+def go(options: Any, out: Path) -> Outcome:
     return run(options, Execution(out=out, backend="serial"))[0]
 
 
@@ -74,12 +78,17 @@ def number(outcome: Outcome, metric: str) -> float:
 def images(outcome: Outcome, out: Path, hands: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     store = Store(out / ".store")
     return [
-        (read_image(hands / f"{row.sample_id}.png"), decode_png(store.read(row.task).blobs["image.png"]))
+        (
+            read_image(hands / f"{row.sample_id}.png"),
+            decode_png(present(store.read(present(row.task))).blobs["image.png"]),
+        )
         for row in outcome.record.samples
     ]
 
 
-def test_a_default_run_has_the_packages_own_numbers(toy_options, tmp_path: Path, networks) -> None:
+def test_a_default_run_has_the_packages_own_numbers(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, networks: Any
+) -> None:
     fid_score = pytest.importorskip("pytorch_fid.fid_score", reason="pytorch-fid, the reference, is not installed")
     networks("lpips-alex", "fid-inception")
     outcome = go(toy_options("blurring"), tmp_path / "out")
@@ -96,27 +105,29 @@ def test_a_default_run_has_the_packages_own_numbers(toy_options, tmp_path: Path,
     assert number(outcome, "lpips_alex") > 0
     for metric, features in (("fd_alexnet", layers), ("fid", pooled)):
         a, b = (np.stack([row[side] for row in features]) for side in (0, 1))
-        moments = [(side.mean(axis=0), np.cov(side, rowvar=False)) for side in (a, b)]
+        moments = [(each.mean(axis=0), np.cov(each, rowvar=False)) for each in (a, b)]
         expected = fid_score.calculate_frechet_distance(*moments[0], *moments[1])
         assert number(outcome, metric) == pytest.approx(expected, rel=1e-3)
     x, y = (np.stack([row[side] for row in pooled]) for side in (0, 1))
-    same, cross = ((a @ b.T / 3 + 1) ** 3 for a, b in ((x, x), (x, y)))
+    same, cross = ((p @ q.T / 3 + 1) ** 3 for p, q in ((x, x), (x, y)))
     other, off = (y @ y.T / 3 + 1) ** 3, ~np.eye(len(x), dtype=bool)
     assert number(outcome, "kid") == pytest.approx(same[off].mean() + other[off].mean() - 2 * cross.mean(), rel=1e-6)
     assert outcome.record.complete
 
 
-def test_what_is_missing_is_made_when_its_network_comes(toy_options, tmp_path: Path, networks) -> None:
+def test_what_is_missing_is_made_when_its_network_comes(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, networks: Any
+) -> None:
     """And nothing else is: a record without LPIPS, of this version or of one before, is looked at once more."""
     options, out = toy_options("toy_noise"), tmp_path / "out"
     before = go(options, out)
-    assert before.record.value("lpips_alex").value is None
+    assert present(before.record.value("lpips_alex")).value is None
     assert go(options, out).from_store
     networks("lpips-alex")
     after = go(options, out)
     assert not after.from_store
     assert number(after, "lpips_alex") > 0
-    assert "fid-inception" in after.record.value("fid").reason
+    assert "fid-inception" in present(present(after.record.value("fid")).reason)
     assert go(options, out).from_store
     others = [each for each in before.record.values if each.value is not None]
     assert others == [
@@ -129,15 +140,17 @@ def test_what_is_missing_is_made_when_its_network_comes(toy_options, tmp_path: P
     assert not go(options, out).from_store
 
 
-def test_versions_of_one_image_count_their_original_once(toy_options, tmp_path: Path, networks) -> None:
+def test_versions_of_one_image_count_their_original_once(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, networks: Any
+) -> None:
     networks("lpips-alex")
     outcome = go(toy_options("toy_noise:strength=80", repetitions=2), tmp_path / "out")
     assert number(outcome, "lpips_between_seeds") > 0
-    assert outcome.record.value("fd_alexnet").n == outcome.record.value("lpips_alex").n == 36
+    assert present(outcome.record.value("fd_alexnet")).n == present(outcome.record.value("lpips_alex")).n == 36
 
 
 def test_what_a_run_would_like_is_fetched_once_and_its_absence_stops_nothing(
-    toy_options, tmp_path: Path, monkeypatch
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deid_bench.weights import files
 
@@ -150,7 +163,7 @@ def test_what_a_run_would_like_is_fetched_once_and_its_absence_stops_nothing(
 
     monkeypatch.setattr(files, "find", lambda name: None)
     monkeypatch.setattr(files, "fetch", fetch)
-    cells = [SimpleNamespace(quality="basic")] * 3
+    cells: list[Any] = [SimpleNamespace(quality="basic")] * 3
     closer_look.bring_networks(cells, notes.append)
     assert asked == ["lpips-alex", "fid-inception"]
     assert len(notes) == 4

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deid_bench import parametrize_with_checks
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.plugin_checks.contracts import CHECKS, kind_of, method_checks, run_checks
 from deid_bench.benchmark.plugin_checks.scaffold import SCAFFOLDS, write_package
 from deid_bench.plugins.entries import Kind, PluginError, parameters, registry
@@ -22,7 +25,7 @@ from deid_bench.plugins.entries import Kind, PluginError, parameters, registry
         if entry.origin.startswith("deid-bench ") and "surrogate" not in parameters(entry.load())
     )
 )
-def test_builtin_methods_keep_the_contract(check) -> None:
+def test_builtin_methods_keep_the_contract(check: Any) -> None:
     check()
 
 
@@ -177,7 +180,9 @@ class M:
         ("{'a': 1}", PluginError),
     ],
 )
-def test_what_check_passes_run_can_do(default: str, recorded: object, toy_options, tmp_path: Path) -> None:
+def test_what_check_passes_run_can_do(
+    default: str, recorded: object, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     from deid_bench.benchmark.run import Execution, run
 
     path = tmp_path / "m.py"

@@ -6,10 +6,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from deid_bench.benchmark.planning.cells import RunOptions
 
 pytest.importorskip("distributed", reason="the extra deid-bench[dask] is not installed")
 
@@ -22,7 +26,7 @@ from deid_bench.benchmark.storage.store import Store
 from deid_bench.plugins.entries import Kind, registry
 
 
-def numbers(record: RunRecord) -> dict:
+def numbers(record: RunRecord) -> dict[str, Any]:
     return record.model_dump(exclude={"host"})
 
 
@@ -31,7 +35,7 @@ def objects(out: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster() -> Iterator[Any]:
     """A cluster that is not ours to end: two workers, each a process with a nanny."""
     import dask
     import distributed
@@ -43,15 +47,17 @@ def cluster():
 
 
 @pytest.fixture
-def on_cluster(cluster, tmp_path: Path):
-    def make(out: str = "out", **changes) -> Execution:
+def on_cluster(cluster: Any, tmp_path: Path) -> Callable[..., Execution]:
+    def make(out: str = "out", **changes: Any) -> Execution:
         return Execution(tmp_path / out, "dask", cluster=Cluster(cluster.scheduler_address), **changes)
 
     return make
 
 
 @pytest.mark.slow
-def test_the_store_is_that_of_a_serial_run(toy_options, on_cluster, cluster, tmp_path: Path) -> None:
+def test_the_store_is_that_of_a_serial_run(
+    toy_options: Callable[..., RunOptions], on_cluster: Callable[..., Execution], cluster: Any, tmp_path: Path
+) -> None:
     options = toy_options("toy_noise", "refuses_some")
     serial = run(options, Execution(tmp_path / "serial", "serial"))
     spread = run(options, on_cluster())
@@ -61,7 +67,9 @@ def test_the_store_is_that_of_a_serial_run(toy_options, on_cluster, cluster, tmp
 
 
 @pytest.mark.slow
-def test_hung_and_dying_methods_cost_their_images(toy_options, on_cluster, tmp_path: Path) -> None:
+def test_hung_and_dying_methods_cost_their_images(
+    toy_options: Callable[..., RunOptions], on_cluster: Callable[..., Execution], tmp_path: Path
+) -> None:
     options = toy_options("dies_on_some", "hangs_on_some")
     serial = run(toy_options("raises_on_some"), Execution(tmp_path / "serial", "serial"))[0].record
     dies, hangs = (each.record for each in run(options, on_cluster(seconds_per_image=0.5)))
@@ -71,7 +79,9 @@ def test_hung_and_dying_methods_cost_their_images(toy_options, on_cluster, tmp_p
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_time_alone(toy_options, on_cluster, cluster, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_time_alone(
+    toy_options: Callable[..., RunOptions], on_cluster: Callable[..., Execution], cluster: Any, tmp_path: Path
+) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
         "import time\n"
@@ -103,7 +113,12 @@ def test_a_killed_worker_costs_time_alone(toy_options, on_cluster, cluster, tmp_
 
 
 @pytest.mark.slow
-def test_a_gpu_that_nobody_has_ends_the_run_with_a_sentence(toy_options, on_cluster, tmp_path, monkeypatch) -> None:
+def test_a_gpu_that_nobody_has_ends_the_run_with_a_sentence(
+    toy_options: Callable[..., RunOptions],
+    on_cluster: Callable[..., Execution],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(dask_cluster, "NO_WORKERS_SECONDS", 1.0)
     painter = tmp_path / "painter.py"
     painter.write_text(
@@ -120,7 +135,9 @@ def test_a_gpu_that_nobody_has_ends_the_run_with_a_sentence(toy_options, on_clus
 
 
 @pytest.mark.slow
-def test_a_worker_that_does_not_see_the_folder_is_named(cluster, tmp_path: Path, monkeypatch) -> None:
+def test_a_worker_that_does_not_see_the_folder_is_named(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Path, "write_text", lambda self, *_, **__: None)
     store = Store(tmp_path)
     store.open()
@@ -129,7 +146,7 @@ def test_a_worker_that_does_not_see_the_folder_is_named(cluster, tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_a_worker_with_other_code_is_named_before_any_work(cluster, tmp_path: Path) -> None:
+def test_a_worker_with_other_code_is_named_before_any_work(cluster: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from deid_bench.deidentifiers.base import MethodInfo\n"
         "class Mine:\n"
@@ -166,7 +183,7 @@ OWN = Report("0.1.0", {"analyze": 1}, {"numpy": "2.4.6"}, "a processor", "token"
         ({"daemonic": True}, "DASK_DISTRIBUTED__WORKER__DAEMON=False"),
     ],
 )
-def test_workers_that_differ_are_told_so(changes: dict, said: str | None) -> None:
+def test_workers_that_differ_are_told_so(changes: dict[str, Any], said: str | None) -> None:
     found = difference(replace(OWN, processor="of the login node"), OWN, replace(OWN, **changes))
     assert found is None if said is None else said in (found or "")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import load_record
@@ -17,7 +18,7 @@ from deid_bench.datasets.images import write_png
 
 
 @pytest.fixture
-def hands(tmp_path) -> Path:
+def hands(tmp_path: Path) -> Path:
     """The toy hands as a folder of a user's own, with a text file, a hidden one and a copy."""
     root = tmp_path / "secret place" / "my hands"
     for each in load_dataset(f"toy-hands:folder={tmp_path / 'drawn'},identities=5", 0, 1, None).samples:
@@ -37,7 +38,7 @@ def run(out: Path, dataset: str, *more: str, code: int = 0) -> Path:
     return found
 
 
-def test_what_is_passed_over_is_said_and_kept(hands, tmp_path, capsys):
+def test_what_is_passed_over_is_said_and_kept(hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = run(tmp_path / "out", f"folder:path={hands}")
     assert "folder:name=my hands: passed over 1 hidden, 1 other file type (.txt)" in capsys.readouterr().out
     record = load_record(path)
@@ -53,7 +54,9 @@ def test_what_is_passed_over_is_said_and_kept(hands, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["passed_names"]["hidden"] == [".DS_Store"]
 
 
-def test_a_path_is_a_dataset_and_is_written_nowhere(hands, tmp_path, capsys):
+def test_a_path_is_a_dataset_and_is_written_nowhere(
+    hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     path = run(out, str(hands))
     capsys.readouterr()
@@ -71,7 +74,9 @@ def test_a_path_is_a_dataset_and_is_written_nowhere(hands, tmp_path, capsys):
     assert load_record(next((tmp_path / "named").glob("*/run.json"))).digest == record.digest
 
 
-def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(hands, tmp_path, capsys):
+def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(
+    hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()
     for number, each in enumerate(sorted(hands.glob("*/*.png"))):
@@ -80,17 +85,17 @@ def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(hands, tmp_
         path = run(tmp_path / protocol.replace("/", "-"), str(flat), "--protocol", protocol)
         record = load_record(path)
         assert record.dataset.no_rates == FLAT
-        assert record.value("psnr").value is not None
-        assert record.value("drift_roi").value is not None
+        assert present(record.value("psnr")).value is not None
+        assert present(record.value("drift_roi")).value is not None
         for metric in ("rr", "dir", "eer", "rank1_with_source"):
-            value = record.value(metric, "toy_recognizer")
+            value = present(record.value(metric, "toy_recognizer"))
             assert (value.value, value.reason) == (None, FLAT)
         assert any(FLAT in alarm for alarm in record.alarms)
         assert all(row.distances["toy_recognizer"] is not None for row in record.samples)
     assert "quality and drift alone" in capsys.readouterr().out
 
 
-def test_nothing_measured_ends_with_1(tmp_path):
+def test_nothing_measured_ends_with_1(tmp_path: Path) -> None:
     for person in "ab":
         for number in range(2):
             target = tmp_path / "black" / person / f"{number}.png"
@@ -101,7 +106,7 @@ def test_nothing_measured_ends_with_1(tmp_path):
     run(tmp_path / "out", str(tmp_path / "black"), code=1)
 
 
-def test_own_pictures_stand_on_own_boards_when_their_owner_says_so(hands, tmp_path):
+def test_own_pictures_stand_on_own_boards_when_their_owner_says_so(hands: Path, tmp_path: Path) -> None:
     kept = run(tmp_path / "kept", f"folder:path={hands}")
     assert not (kept.parent / "previews").exists()
     shown = run(tmp_path / "shown", f"folder:path={hands},show=true")
@@ -110,13 +115,13 @@ def test_own_pictures_stand_on_own_boards_when_their_owner_says_so(hands, tmp_pa
     assert not load_record(shown).dataset.redistributable
 
 
-def test_a_name_of_a_dataset_is_no_path(tmp_path, monkeypatch):
+def test_a_name_of_a_dataset_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "palm-mini").mkdir()
     assert load_dataset("palm-mini", 0, 1, None).plugin.name == "palm-mini"
 
 
-def test_the_notes_of_a_dataset_are_alarms_that_verify_expects(hands, tmp_path):
+def test_the_notes_of_a_dataset_are_alarms_that_verify_expects(hands: Path, tmp_path: Path) -> None:
     from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 
     first = sorted(hands.glob("*/*.png"))[0]

@@ -6,9 +6,11 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.results import distances_file
@@ -46,7 +48,7 @@ def with_member(data: bytes, name: str, content: bytes | None) -> bytes:
     return buffer.getvalue()
 
 
-def npy(array: np.ndarray) -> bytes:
+def npy(array: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=True)
     return buffer.getvalue()

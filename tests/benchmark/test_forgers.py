@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord
@@ -108,7 +109,7 @@ def remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The images that the method makes are the same in every test; computing them once is enough."""
     import deid_bench.benchmark.submission.remake as remake
 
-    compute, kept = remake.compute, world.__dict__.setdefault("kept", {})
+    compute, kept = vars(remake)["compute"], world.__dict__.setdefault("kept", {})
 
     def once(cell: Any, executor: Any, chosen: Any = lambda version: True) -> Any:
         if cell.digest not in kept:
@@ -203,56 +204,57 @@ def test_an_edit_of_any_field_is_found_when_every_image_is_made_anew(world: Worl
 FORGERIES: dict[str, Callable[[PairDistances], PairDistances]] = {}
 
 
-def forgery(function: Callable[[np.ndarray, np.ndarray, np.ndarray, list[int]], None]) -> None:
+def forgery(function: Callable[[NDArray[Any], NDArray[Any], NDArray[Any], list[int]], None]) -> None:
     """A change of the blocks, in place; the last argument has the column of the source of each row."""
 
     def change(found: PairDistances) -> PairDistances:
         own = found.distances[NAME]
-        blocks = [np.array(each) for each in (own.originals, own.deidentified, own.versions)]
+        originals, deidentified, versions = (np.array(each) for each in (own.originals, own.deidentified, own.versions))
         column = {int(sample): index for index, sample in enumerate(found.usable)}
         kept = found.version_row >= 0
-        function(*blocks, [column[int(each)] for each in found.version_sample[kept]])
-        return replace(
-            found, distances={NAME: replace(own, originals=blocks[0], deidentified=blocks[1], versions=blocks[2])}
-        )
+        function(originals, deidentified, versions, [column[int(each)] for each in found.version_sample[kept]])
+        edited = replace(own, originals=originals, deidentified=deidentified, versions=versions)
+        return replace(found, distances={NAME: edited})
 
     FORGERIES[function.__name__] = change
 
 
 @forgery
-def far_from_ones_own(originals, deidentified, versions, sources) -> None:
+def far_from_ones_own(originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any) -> None:
     deidentified[np.arange(len(sources)), sources] += 0.5
 
 
 @forgery
-def far_from_everybody(originals, deidentified, versions, sources) -> None:
+def far_from_everybody(originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any) -> None:
     deidentified += 0.5
 
 
 @forgery
-def far_from_the_others_of_one_person(originals, deidentified, versions, sources) -> None:
+def far_from_the_others_of_one_person(
+    originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any
+) -> None:
     own = deidentified[np.arange(len(sources)), sources].copy()
     deidentified += 0.5
     deidentified[np.arange(len(sources)), sources] = own
 
 
 @forgery
-def one_distance(originals, deidentified, versions, sources) -> None:
+def one_distance(originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any) -> None:
     deidentified[0, (sources[0] + 1) % len(originals)] += 0.3
 
 
 @forgery
-def originals_closer(originals, deidentified, versions, sources) -> None:
+def originals_closer(originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any) -> None:
     originals *= 0.5
 
 
 @forgery
-def versions_apart(originals, deidentified, versions, sources) -> None:
+def versions_apart(originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any) -> None:
     versions[~np.eye(len(versions), dtype=bool)] += 0.5
 
 
 @forgery
-def not_acquired(originals, deidentified, versions, sources) -> None:
+def not_acquired(originals: NDArray[Any], deidentified: NDArray[Any], versions: Any, sources: Any) -> None:
     deidentified[0] = versions[0] = versions[:, 0] = np.nan
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from deid_bench.attackers.shortlist import overlaid, shortlist
-from deid_bench.benchmark.planning.cells import make_cells
+from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.plugins.entries import Kind, PluginError
@@ -16,7 +18,7 @@ from deid_bench.plugins.entries import Kind, PluginError
 FILE = Path(__file__).parents[1] / "informed.py"
 
 
-def one(options, out: Path, **execution) -> RunRecord:
+def one(options: Any, out: Path, **execution: Any) -> RunRecord:
     (outcome,) = run(options, Execution(out=out, backend=execution.pop("backend", "serial"), **execution))
     return outcome.record
 
@@ -26,7 +28,7 @@ def found(record: RunRecord, attack: str) -> float:
     return row.value("rank1_without_source").value
 
 
-def test_who_knows_the_seed_finds_what_the_noise_hides(toy_options, tmp_path: Path) -> None:
+def test_who_knows_the_seed_finds_what_the_noise_hides(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options = toy_options(f"{FILE}:Drowns", dataset="identities=5", attacks="A1,A1s")
     record = one(options, tmp_path / "a")
     assert found(record, "A1") < 60
@@ -38,7 +40,9 @@ def test_who_knows_the_seed_finds_what_the_noise_hides(toy_options, tmp_path: Pa
     assert again.model_dump(exclude={"host"}) == record.model_dump(exclude={"host"})
 
 
-def test_a_method_that_draws_nothing_has_no_seed_to_know(toy_options, tmp_path: Path) -> None:
+def test_a_method_that_draws_nothing_has_no_seed_to_know(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = one(toy_options("masking", attacks="A1s"), tmp_path / "out")
     row = record.attacks.row("A1s", "toy_recognizer")
     assert row.status == "not run"
@@ -46,7 +50,7 @@ def test_a_method_that_draws_nothing_has_no_seed_to_know(toy_options, tmp_path: 
 
 
 def test_an_attack_that_the_method_brings_and_its_encoder_stand_in_ladder_and_worst_case(
-    toy_options, tmp_path: Path
+    toy_options: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
     record = one(toy_options(f"{FILE}:Cards", attacks="OWN,A7"), tmp_path / "out")
     assert found(record, "A0") < 60
@@ -59,7 +63,9 @@ def test_an_attack_that_the_method_brings_and_its_encoder_stand_in_ladder_and_wo
     assert record.attacks.worst_label("rank1_worst", "toy_recognizer") in ("OWN", "A7", "A7 | OWN", "OWN | A7")
 
 
-def test_the_code_of_an_own_attack_is_part_of_the_digest(toy_options, tmp_path: Path) -> None:
+def test_the_code_of_an_own_attack_is_part_of_the_digest(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     file = tmp_path / "mine.py"
     file.write_text(FILE.read_text())
     (before,) = make_cells(toy_options(f"{file}:Cards", attacks="OWN"), 1)
@@ -79,7 +85,9 @@ def test_the_checks_see_what_a_method_brings() -> None:
         assert found[names[1]] is None
 
 
-def test_methods_without_any_say_so_and_wrong_names_show_before_any_work(toy_options, tmp_path: Path) -> None:
+def test_methods_without_any_say_so_and_wrong_names_show_before_any_work(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = one(toy_options("identity", attacks="OWN,A7"), tmp_path / "out")
     assert "brings no attack" in record.attacks.row("OWN", "toy_recognizer").reason
     assert "nothing that could recognise" in record.attacks.row("A7", "toy_recognizer").reason

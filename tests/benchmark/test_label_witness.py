@@ -55,7 +55,7 @@ def test_the_other_images_tell_which_label_is_wrong(
 
 
 def test_it_disagrees_from_the_genuine_mean_on() -> None:
-    places = {"a/0": 0, "a/1": 4, "b/0": 4, "b/1": 8}
+    places = {"a/0": 0.0, "a/1": 4.0, "b/0": 4.0, "b/1": 8.0}
     assert witness(places).genuine_mean == 4
     assert "line disagrees (distance 4, not below the genuine mean of 4)" in witness(places).says(near("a/0", "b/0"))
     assert "line agrees" in witness({**places, "b/0": 3.9}).says(near("a/0", "b/0"))

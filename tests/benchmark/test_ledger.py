@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.acquired import acquired
 from deid_bench.benchmark.results.cell import Distances
@@ -27,7 +30,7 @@ def recognizer(fault: str) -> str:
     return f"{FAULTY}:Faulty:fault={fault}"
 
 
-def run_one(options, out: Path) -> Outcome:
+def run_one(options: Any, out: Path) -> Outcome:
     (outcome,) = run(options, Execution(out=out, backend="serial"))
     return outcome
 
@@ -41,7 +44,9 @@ def spec_of(record: RunRecord) -> str:
 
 
 @pytest.mark.parametrize("fault", ["align", "checkpoint", "raises", "wrong shape", "lengths", "words", "unspeakable"])
-def test_a_recogniser_that_crashes_has_no_numbers(toy_options, tmp_path: Path, fault: str) -> None:
+def test_a_recogniser_that_crashes_has_no_numbers(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, fault: str
+) -> None:
     outcome = run_one(toy_options("identity", recognizers=(recognizer(fault), HEALTHY)), tmp_path / "out")
     record = outcome.record
     name = spec_of(record)
@@ -64,7 +69,9 @@ def test_a_recogniser_that_crashes_has_no_numbers(toy_options, tmp_path: Path, f
     assert [each for each in found.verdicts if each.outcome == "different"] == []
 
 
-def test_what_crashes_on_de_identified_images_leaves_the_numbers_about_originals(toy_options, tmp_path: Path) -> None:
+def test_what_crashes_on_de_identified_images_leaves_the_numbers_about_originals(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     analyzer = f"{FAULTY}:FaultyAnalyzer:fault=nowhere"
     options = toy_options(f"{FAULTY}:Blackens", recognizers=(recognizer("dark"),), analyzer=analyzer)
     record = run_one(options, tmp_path / "out").record
@@ -76,7 +83,9 @@ def test_what_crashes_on_de_identified_images_leaves_the_numbers_about_originals
     }  # fmt: skip
 
 
-def test_a_recogniser_without_distances_of_black_images_rejects_them_alone(toy_options, tmp_path: Path) -> None:
+def test_a_recogniser_without_distances_of_black_images_rejects_them_alone(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     method = f"{FAULTY}:Blackens"
     faults = [recognizer("zero by zero"), recognizer("nowhere")]
     options = toy_options(method, recognizers=tuple(faults), analyzer=f"{FAULTY}:FaultyAnalyzer:fault=nowhere")
@@ -93,7 +102,7 @@ def test_a_recogniser_without_distances_of_black_images_rejects_them_alone(toy_o
     assert record.counts.retry == 0
 
 
-def test_no_distance_to_itself_is_no_rejection(toy_options, tmp_path: Path) -> None:
+def test_no_distance_to_itself_is_no_rejection(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     outcome = run_one(toy_options("identity", recognizers=(recognizer("itself"),)), tmp_path / "out")
     name = spec_of(outcome.record)
     found = numbers(outcome.record, name)
@@ -106,7 +115,9 @@ def test_no_distance_to_itself_is_no_rejection(toy_options, tmp_path: Path) -> N
     ("fault", "words"),
     [("one image", "not finite"), ("infinite", "not finite"), ("negative", "negative"), ("lopsided", "of b and a")],
 )
-def test_bad_pairs_are_named_and_cost_themselves(toy_options, tmp_path: Path, fault: str, words: str) -> None:
+def test_bad_pairs_are_named_and_cost_themselves(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, fault: str, words: str
+) -> None:
     record = run_one(toy_options("identity", recognizers=(recognizer(fault),)), tmp_path / "out").record
     name = spec_of(record)
     (failure, *_) = [each for each in record.failures if each.stage == "compare"]
@@ -119,7 +130,9 @@ def test_bad_pairs_are_named_and_cost_themselves(toy_options, tmp_path: Path, fa
     assert not record.complete
 
 
-def test_a_number_that_no_proper_distance_is_left_for_says_so(toy_options, tmp_path: Path) -> None:
+def test_a_number_that_no_proper_distance_is_left_for_says_so(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = run_one(toy_options("identity", recognizers=(recognizer("no distances"),)), tmp_path / "out").record
     name = spec_of(record)
     assert set(numbers(record, name).values()) == {None}
@@ -128,7 +141,9 @@ def test_a_number_that_no_proper_distance_is_left_for_says_so(toy_options, tmp_p
             assert "distances are not finite (" in (each.reason or ""), each.metric
 
 
-def test_an_analyzer_that_crashes_on_originals_leaves_no_number(toy_options, tmp_path: Path) -> None:
+def test_an_analyzer_that_crashes_on_originals_leaves_no_number(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = run_one(toy_options("identity", analyzer=f"{FAULTY}:FaultyAnalyzer"), tmp_path / "out").record
     assert 0 < record.counts.skipped < 18
     assert {each.value for each in record.values} == {None}
@@ -136,7 +151,9 @@ def test_an_analyzer_that_crashes_on_originals_leaves_no_number(toy_options, tmp
     assert not record.complete
 
 
-def test_an_analyzer_that_crashes_on_de_identified_images_leaves_the_originals(toy_options, tmp_path: Path) -> None:
+def test_an_analyzer_that_crashes_on_de_identified_images_leaves_the_originals(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     options = toy_options(f"{FAULTY}:Blackens", analyzer=f"{FAULTY}:FaultyAnalyzer:fault=again")
     record = run_one(options, tmp_path / "out").record
     survival = record.value("survival")
@@ -145,7 +162,9 @@ def test_an_analyzer_that_crashes_on_de_identified_images_leaves_the_originals(t
     assert not [each for each in record.values if each.metric.startswith(("drift_", "psnr")) and each.value is not None]
 
 
-def test_a_run_without_a_single_image_ends_with_one(toy_arguments, tmp_path: Path, capsys) -> None:
+def test_a_run_without_a_single_image_ends_with_one(
+    toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [*toy_arguments[:2], "--recognizer", HEALTHY, "--quiet", "--backend", "serial"]
     spec = f"{FAULTY}:FaultyAnalyzer:fault=nothing"
     code = main(["run", "--method", "masking", "--analyzer", spec, "--out", str(tmp_path / "out"), *arguments])
@@ -153,7 +172,9 @@ def test_a_run_without_a_single_image_ends_with_one(toy_arguments, tmp_path: Pat
     assert "no image was de-identified: 18 skipped" in capsys.readouterr().err
 
 
-def test_the_terminal_says_in_one_line_what_crashed(toy_arguments, tmp_path: Path, capsys) -> None:
+def test_the_terminal_says_in_one_line_what_crashed(
+    toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [*toy_arguments[:4], "--quiet", "--backend", "serial", "--out", str(tmp_path / "out")]
     code = main(["run", "--method", "identity", "--recognizer", recognizer("align"), *arguments])
     err = capsys.readouterr().err
@@ -164,7 +185,9 @@ def test_the_terminal_says_in_one_line_what_crashed(toy_arguments, tmp_path: Pat
     assert "align fell over \\u001b[31mbadly" in err
 
 
-def test_weights_that_cannot_be_had_end_the_run_before_any_work(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_weights_that_cannot_be_had_end_the_run_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     monkeypatch.delenv("DEID_BENCH_WEIGHTS", raising=False)
@@ -208,7 +231,9 @@ def without(distances: Distances, seed: int, share: float) -> Distances:
 
 @settings(max_examples=12)
 @given(st.integers(0, 10**6), st.sampled_from([0.003, 0.02, 0.1, 0.5]))
-def test_pairs_without_distances_never_make_a_rejection(unchanged, seed: int, share: float) -> None:
+def test_pairs_without_distances_never_make_a_rejection(
+    unchanged: tuple[RunRecord, PairDistances], seed: int, share: float
+) -> None:
     record, found = unchanged
     spoiled = without(found.distances[HEALTHY], seed, share)
     setting, results = rebuild(record, replace(found, distances={HEALTHY: spoiled}))
@@ -223,7 +248,7 @@ def test_who_is_compared_has_all_distances(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     square = rng.random((7, 7)).astype(np.float32)
     square[rng.random((7, 7)) < share] = np.nan
-    square = (square + square.T) / 2
+    square = (square + square.T) / np.float32(2)
     oblong = np.where(rng.random((5, 7)) < share, np.nan, 1).astype(np.float32)
     found = acquired(Distances(square, oblong, np.full((5, 5), np.nan, np.float32), {}))
     kept = np.flatnonzero(found.originals)

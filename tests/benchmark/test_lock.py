@@ -71,7 +71,9 @@ def test_a_killed_holder_leaves_nothing_to_clear_away(tmp_path: Path) -> None:
         pass
 
 
-def test_a_holder_on_another_machine_is_watched_before_it_is_believed_dead(tmp_path: Path, monkeypatch) -> None:
+def test_a_holder_on_another_machine_is_watched_before_it_is_believed_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The folder does not carry locks between machines: the name in the file alone says that somebody is there."""
     monkeypatch.setattr(lock, "STILL_SECONDS", 1.0)
     path = tmp_path / "x.lock"
@@ -95,22 +97,23 @@ def test_a_holder_on_another_machine_is_watched_before_it_is_believed_dead(tmp_p
         pass
 
 
-def test_a_removed_lock_file_is_no_lock(tmp_path: Path, monkeypatch) -> None:
+def test_a_removed_lock_file_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real = tmp_path / "x.lock", lock._try
 
     def removed_meanwhile(descriptor: int) -> bool | None:
         got = real(descriptor)
         if not gone:
-            gone.append(path.unlink())
+            path.unlink()
+            gone.append(path)
         return got
 
-    gone: list[None] = []
+    gone: list[Path] = []
     monkeypatch.setattr(lock, "_try", removed_meanwhile)
     with hold(path, "a cell"), pytest.raises(Busy), hold(path, "a cell", wait=False):
         pass
 
 
-def test_a_folder_without_locks_is_told_and_used(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_without_locks_is_told_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.metrics.base import Comparisons, MetricInfo
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.metrics.plugged import check_info
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.described import catalogue_of
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
@@ -37,32 +40,40 @@ def registry_as_before() -> Iterator[None]:
     known._entries = entries
 
 
-def one(toy_options, out: Path, *metrics: str, method: str = "toy_noise", **changes) -> RunRecord:
+def one(
+    toy_options: Callable[..., RunOptions], out: Path, *metrics: str, method: str = "toy_noise", **changes: Any
+) -> RunRecord:
     (outcome,) = run(toy_options(method, metrics=metrics, **changes), Execution(out=out, backend="serial"))
     return outcome.record
 
 
-def test_a_metric_of_distances_has_the_numbers_and_intervals_of_the_built_in_one(toy_options, tmp_path: Path) -> None:
+def test_a_metric_of_distances_has_the_numbers_and_intervals_of_the_built_in_one(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = one(toy_options, tmp_path / "out", RATIO)
     mine, ours = record.value("own_ratio", TOY), record.value("dir", TOY)
-    assert mine.value == pytest.approx(ours.value, rel=1e-12)
-    assert (mine.interval.low, mine.interval.high) == pytest.approx((ours.interval.low, ours.interval.high), rel=1e-9)
-    assert mine.interval.method == ours.interval.method
+    assert present(mine).value == pytest.approx(present(ours).value, rel=1e-12)
+    assert (present(present(mine).interval).low, present(present(mine).interval).high) == pytest.approx(
+        (present(present(ours).interval).low, present(present(ours).interval).high), rel=1e-9
+    )
+    assert present(present(mine).interval).method == present(present(ours).interval).method
 
 
-def test_a_metric_of_images_is_a_mean_with_an_interval_over_identities(toy_options, tmp_path: Path) -> None:
+def test_a_metric_of_images_is_a_mean_with_an_interval_over_identities(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = one(toy_options, tmp_path / "out", EDGE, f"{EDGE}:gain=2")
-    once, twice = record.value("edge_loss"), record.value("edge_loss:gain=2")
-    rows = [row.measures["edge_loss"] for row in record.samples]
+    once, twice = present(record.value("edge_loss")), present(record.value("edge_loss:gain=2"))
+    rows = [present(row.measures["edge_loss"]) for row in record.samples]
     assert once.value == pytest.approx(np.mean(rows))
     assert once.std == pytest.approx(np.std(rows))
-    assert twice.value == pytest.approx(2 * once.value)
-    assert once.interval.low < once.value < once.interval.high
+    assert twice.value == pytest.approx(2 * present(once.value))
+    assert present(once.interval).low < present(once.value) < present(once.interval).high
     assert catalogue_of(record)["edge_loss:gain=2"].title == "Edge loss (gain=2)"
 
 
 def test_records_without_own_metrics_keep_their_digest_and_others_have_one_of_their_own(
-    toy_options, tmp_path: Path
+    toy_options: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
     from deid_bench.benchmark.planning.cells import make_cells
 
@@ -74,7 +85,7 @@ def test_records_without_own_metrics_keep_their_digest_and_others_have_one_of_th
 
 
 def test_it_is_found_in_terminal_board_tables_page_explain_and_list(
-    toy_arguments, toy_plugin_arguments, tmp_path: Path, capsys
+    toy_arguments: list[str], toy_plugin_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     arguments = [each for each in toy_arguments if each != "--quiet"]
@@ -102,7 +113,7 @@ def test_it_is_found_in_terminal_board_tables_page_explain_and_list(
     assert page != metrics_page()
 
 
-def test_it_stands_in_the_papers_tables(toy_options, tmp_path: Path) -> None:
+def test_it_stands_in_the_papers_tables(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     from deid_bench.reports.paper.build import paper_tables
 
     outcomes = run(
@@ -114,7 +125,9 @@ def test_it_stands_in_the_papers_tables(toy_options, tmp_path: Path) -> None:
     assert any("own_ratio" in some for some in columns.values()), columns
 
 
-def test_verify_computes_it_anew_where_the_very_plug_in_is_at_hand(toy_options, tmp_path: Path, capsys) -> None:
+def test_verify_computes_it_anew_where_the_very_plug_in_is_at_hand(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, zipped = tmp_path / "out", tmp_path / "submission.zip"
     one(toy_options, out, EDGE, RATIO)
     assert main(["pack", str(out), "-o", str(zipped), "--samples", "0"]) == 0
@@ -140,15 +153,17 @@ def test_verify_computes_it_anew_where_the_very_plug_in_is_at_hand(toy_options, 
         ("text", "the metric gave str in place of a number"),
     ],
 )
-def test_what_fails_is_no_number_and_says_why(toy_options, tmp_path: Path, how: str, why: str) -> None:
+def test_what_fails_is_no_number_and_says_why(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, how: str, why: str
+) -> None:
     given = "" if how == "raise" else f":how={how}"
     record, name = one(toy_options, tmp_path / "out", f"{BROKEN}{given}"), f"broken{given}"
-    assert record.value(name, TOY).value is None
-    assert record.value(name, TOY).reason == why
-    assert record.value("rr", TOY).value is not None
+    assert present(record.value(name, TOY)).value is None
+    assert present(record.value(name, TOY)).reason == why
+    assert present(record.value("rr", TOY)).value is not None
 
 
-def test_two_definitions_of_one_name_are_two_columns(toy_options, tmp_path: Path) -> None:
+def test_two_definitions_of_one_name_are_two_columns(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     from deid_bench.reports.leaderboard.table import leaderboards
 
     record = one(toy_options, tmp_path / "out", EDGE)
@@ -179,13 +194,15 @@ def test_two_definitions_of_one_name_are_two_columns(toy_options, tmp_path: Path
         ({"group": "recognition"}, "comparisons"),
     ],
 )
-def test_a_description_that_does_not_fit_together_is_refused(changes: dict, said: str) -> None:
+def test_a_description_that_does_not_fit_together_is_refused(changes: dict[str, Any], said: str) -> None:
     values = {"name": "edge_loss", "version": "1", "description": "Edges.", "takes": "images", "better": "lower"}
     with pytest.raises(PluginError, match=re.escape(said)):
         check_info(MetricInfo(**{**values, **changes}))
 
 
-def test_a_name_of_the_toolkit_cannot_be_taken_over_by_a_record(toy_options, tmp_path: Path) -> None:
+def test_a_name_of_the_toolkit_cannot_be_taken_over_by_a_record(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = one(toy_options, tmp_path / "out", EDGE)
     forged = record.model_copy(
         update={"metrics": [record.metrics[0].model_copy(update={"name": "ssim", "spec": "ssim"})]}
@@ -217,7 +234,7 @@ def test_resampling_counts_identities_as_the_toolkit_does() -> None:
     assert drawn.non_mated.tolist() == [0.7, 0.7]
 
 
-def test_the_record_is_read_back(toy_options, tmp_path: Path) -> None:
+def test_the_record_is_read_back(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = one(toy_options, tmp_path / "out", EDGE, RATIO)
     (path,) = (tmp_path / "out").glob("*/run.json")
     assert load_record(path) == record

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 
 
@@ -24,7 +25,7 @@ def test_real_faces_are_found_cut_and_recognised(tmp_path: Path) -> None:
     assert roles is not None
     assert (roles.queries, roles.query_identities, roles.mates, roles.others) == (30, 6, 6, 60)
 
-    def value(record, metric: str, recognizer: str | None = "mobilefacenet") -> float:
+    def value(record: RunRecord, metric: str, recognizer: str | None = "mobilefacenet") -> float:
         found = record.value(metric, recognizer)
         assert found is not None
         assert found.value is not None, found.reason

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -10,12 +11,16 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench import cli
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
@@ -33,7 +38,7 @@ def method(name: str, **params: object) -> str:
     return f"{STRANGE}:{name}" + (f":{given}" if given else "")
 
 
-def run_one(options, out: Path, backend: str = "serial") -> RunRecord:
+def run_one(options: Any, out: Path, backend: str = "serial") -> RunRecord:
     return run(options, Execution(out=out, backend=backend, jobs=1))[0].record
 
 
@@ -43,7 +48,7 @@ def same_numbers(first: RunRecord, second: RunRecord) -> bool:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_changed_working_directory_is_the_methods_own(
-    backend: str, toy_options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = toy_options(method("ChangesFolder"))
@@ -87,7 +92,9 @@ def test_check_as_json_stays_json_too() -> None:
     assert "Applied providers" in done.stderr
 
 
-def test_images_drawn_from_global_generators_depend_on_their_seed_alone(toy_options, tmp_path: Path) -> None:
+def test_images_drawn_from_global_generators_depend_on_their_seed_alone(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     random.seed(1)
     np.random.seed(1)
     before = random.getstate()
@@ -100,7 +107,9 @@ def test_images_drawn_from_global_generators_depend_on_their_seed_alone(toy_opti
     assert {each.image_sha256 for each in first.samples}.isdisjoint(each.image_sha256 for each in again.samples)
 
 
-def test_drawing_while_loading_does_not_slow_a_method_down(toy_options, tmp_path: Path) -> None:
+def test_drawing_while_loading_does_not_slow_a_method_down(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     from deid_bench.benchmark.stages.inputs import habits
     from deid_bench.plugins.entries import Kind, registry
 
@@ -117,24 +126,26 @@ def test_generators_are_set_compared_and_put_back() -> None:
         1,
         seed=5,
     )
-    assert generators.drawn
+    assert generators.drawn is True
     assert random.getstate() == state
     guarded(lambda: np.random.default_rng(1).random(), 1, generators=generators)
-    assert not generators.drawn
+    assert (generators.drawn, random.getstate()) == (False, state)
     guarded(lambda: __import__("torch").rand(1), 60, generators=generators)
     assert generators.drawn
 
 
-def test_a_failed_batch_is_tried_again_on_images_as_they_were(toy_options, tmp_path: Path) -> None:
+def test_a_failed_batch_is_tried_again_on_images_as_they_were(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = run_one(toy_options(method("KeepsWhatItSaw")), tmp_path / "out")
     assert record.counts.failed == 0
-    assert record.value("ssim").value == 1
+    assert present(record.value("ssim")).value == 1
     spoilt = run_one(toy_options(method("SpoilsAndRaises")), tmp_path / "out")
     assert spoilt.counts.failed == 0
     assert {each.measures["coverage"] for each in spoilt.samples if "coverage" in each.measures} != {0}
 
 
-def test_inputs_cannot_be_unlocked(toy_options, tmp_path: Path) -> None:
+def test_inputs_cannot_be_unlocked(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options(method("Unlocks")), tmp_path / "out")
     assert record.counts.failed == len(record.samples)
     assert any("WRITEABLE" in reason for reason in record.counts.reasons)
@@ -179,7 +190,7 @@ def _state(pid: int) -> str:
     ],
 )
 def test_a_method_that_ends_the_interpreter_costs_its_own_image_and_is_named(
-    backend: str, how: str, toy_options, tmp_path: Path
+    backend: str, how: str, toy_options: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
     record = run_one(toy_options(method("Exits", how=how)), tmp_path / "out", backend)
     assert 0 < record.counts.failed < len(record.samples)
@@ -187,26 +198,30 @@ def test_a_method_that_ends_the_interpreter_costs_its_own_image_and_is_named(
     assert all(words in reason for reason in record.counts.reasons), record.counts.reasons
 
 
-def test_a_failure_without_a_reason_is_a_failure(toy_options, tmp_path: Path) -> None:
+def test_a_failure_without_a_reason_is_a_failure(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options(method("SaysNothing")), tmp_path / "out")
     assert record.counts.failed == len(record.samples)
     assert list(record.counts.reasons) == ["method: no reason given"]
 
 
-def test_a_region_that_cannot_be_had_is_not_passed_over(toy_options, tmp_path: Path) -> None:
+def test_a_region_that_cannot_be_had_is_not_passed_over(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options(method("ForgetsItsRegion")), tmp_path / "out")
     assert record.counts.failed == record.counts.retry == len(record.samples)
     assert all("repaints: it called sys.exit(0)" in reason for reason in record.counts.reasons)
 
 
-def test_a_batch_size_that_is_none_is_refused_before_any_work(toy_options, tmp_path: Path) -> None:
+def test_a_batch_size_that_is_none_is_refused_before_any_work(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     with pytest.raises(PluginError, match="batch_size to be 1 or more, got 0"):
         run_one(toy_options(method("EmptyBatches")), tmp_path / "out")
 
 
 @pytest.mark.parametrize("way", ["sys.exit(0)", "os._exit(0)"])
 @pytest.mark.parametrize("place", ["module", "constructor"])
-def test_leaving_at_import_or_in_the_constructor_is_an_error(place: str, way: str, toy_options, tmp_path: Path) -> None:
+def test_leaving_at_import_or_in_the_constructor_is_an_error(
+    place: str, way: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     text = STRANGE.read_text().replace('info = _info("talks")', "info = _info('talks')\n    def nothing(self): pass")
     text = text + f"\n{way}\n" if place == "module" else text.replace('print("built")', way)
     (tmp_path / "leaves.py").write_text(text)
@@ -242,7 +257,9 @@ def test_a_dataset_that_fails_while_it_is_listed_is_named(way: str, words: str, 
 
 
 @pytest.mark.parametrize("end", [os._exit, sys.exit])
-def test_a_command_that_a_plug_in_ends_says_so(end, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_a_command_that_a_plug_in_ends_says_so(
+    end: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Where nothing else looks after plug-ins."""
     monkeypatch.setattr(cli.cli, "main", lambda **_: (os._exit if end is not sys.exit else end)(0))
     assert cli.main(["list"]) == 1
@@ -269,7 +286,7 @@ def test_every_way_out_of_a_call_is_a_reason() -> None:
         raise error
 
     for error in (Odd("x"), SystemExit(3), GeneratorExit(), MemoryError(), RuntimeError()):
-        assert isinstance(guarded(lambda error=error: leave(error), 5), Crash)
+        assert isinstance(guarded(functools.partial(leave, error), 5), Crash)
     with pytest.raises(KeyboardInterrupt):
         guarded(lambda: leave(KeyboardInterrupt()), 5)
 

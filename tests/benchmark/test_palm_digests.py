@@ -12,7 +12,8 @@ import numpy as np
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.benchmark.planning.cell_tasks import Tasks
-from deid_bench.benchmark.planning.cells import Cell, LoadedDataset
+from deid_bench.benchmark.planning.cells import Cell
+from deid_bench.benchmark.planning.loaded_dataset import LoadedDataset
 from deid_bench.benchmark.planning.tasks import Stage, compare_tasks, floor_task, perceive_task
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
@@ -63,7 +64,7 @@ def task_digests(protocol: str) -> str:
 
 def hand() -> HandAnalysis:
     points = np.arange(42, dtype=np.float32).reshape(21, 2)
-    depth = np.arange(63, dtype=np.float32).reshape(21, 3) / 100
+    depth = np.arange(63, dtype=np.float32).reshape(21, 3) / np.float32(100)
     mask = np.zeros((40, 30), bool)
     mask[5:20, 3:17] = True
     return HandAnalysis(np.array([1, 2, 30, 40], np.float32), 0.75, "right", points, depth, points[:4], mask)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deid_bench.benchmark import protocols as room
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol, protocol_of, protocols
 from deid_bench.benchmark.protocols.page import REGENERATE, protocols_table
 from deid_bench.benchmark.records.record import load_record, load_records
@@ -90,7 +93,10 @@ def test_the_docs_show_every_protocol() -> None:
 
 
 def test_a_version_is_added_by_one_file(
-    tmp_path: Path, toy_options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    toy_options: Callable[..., RunOptions],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One file in the folder of protocols is found by `list`, `info`, `explain`, the docs, a run, and its board."""
     folder = tmp_path / "protocols"
@@ -113,7 +119,7 @@ def test_a_version_is_added_by_one_file(
         protocols.cache_clear()
 
 
-def _typed(options, out: Path) -> list[str]:
+def _typed(options: Any, out: Path) -> list[str]:
     typed = [
         "run",
         "--out",
@@ -131,7 +137,7 @@ def _typed(options, out: Path) -> list[str]:
 
 
 def test_a_users_own_protocol_runs_and_is_kept_apart(
-    tmp_path: Path, toy_options, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, toy_options: Callable[..., RunOptions], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Even under the id of one of ours: by its digest, in tables, on the board, and when it is recomputed."""
     path, out = changed(tmp_path, ("dev_share = 0.34", "dev_share = 0.5")), tmp_path / "out"

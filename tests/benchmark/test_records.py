@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.collection import collect
 from deid_bench.benchmark.records.record import (
     RecordError,
@@ -33,7 +35,9 @@ def test_every_field_of_the_schema_says_what_it_is() -> None:
             assert "description" in description, f"{name}.{field}"
 
 
-def test_a_real_record_satisfies_the_schema_and_comes_back(toy_options, tmp_path: Path) -> None:
+def test_a_real_record_satisfies_the_schema_and_comes_back(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     outcome = run(toy_options("toy_noise"), Execution(out=tmp_path, backend="serial"))[0]
     path = outcome.folder / "run.json"
     jsonschema.validate(json.loads(path.read_text()), json.loads(SCHEMA.read_text()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def one(options: RunOptions, out: Path) -> tuple[RunRecord, Path]:
     return outcome.record, outcome.folder / "run.json"
 
 
-def test_it_is_the_record_that_a_run_with_the_metrics_gives(toy_options, tmp_path: Path) -> None:
+def test_it_is_the_record_that_a_run_with_the_metrics_gives(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     plain, path = one(toy_options("toy_noise", repetitions=2), tmp_path / "out")
     with_them, other = one(toy_options("toy_noise", repetitions=2, metrics=(EDGE, RATIO)), tmp_path / "out")
     found = rescore(path, as_specs((EDGE, RATIO), "metrics"))
@@ -44,7 +47,9 @@ def test_it_is_the_record_that_a_run_with_the_metrics_gives(toy_options, tmp_pat
     assert (written.parent / "distances.npz").read_bytes() == path.with_name("distances.npz").read_bytes()
 
 
-def test_what_cannot_be_computed_says_why_and_the_rest_is(toy_options, tmp_path: Path, capsys) -> None:
+def test_what_cannot_be_computed_says_why_and_the_rest_is(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, path = one(toy_options("toy_noise"), tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / ".store")
     assert main(["score", str(tmp_path / "out"), "--metric", EDGE, "--metric", RATIO, "--json"]) == 1
@@ -56,7 +61,9 @@ def test_what_cannot_be_computed_says_why_and_the_rest_is(toy_options, tmp_path:
     assert "cannot be computed anew" in capsys.readouterr().err
 
 
-def test_without_a_metric_changed_numbers_are_told(toy_options, tmp_path: Path, capsys) -> None:
+def test_without_a_metric_changed_numbers_are_told(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     record, path = one(toy_options("toy_noise"), tmp_path / "out")
     assert main(["score", str(path)]) == 0
     assert "every number is what it was" in capsys.readouterr().out
@@ -69,6 +76,8 @@ def test_without_a_metric_changed_numbers_are_told(toy_options, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("arguments", "said"), [(["nowhere"], "no file or folder"), ([], "RESULTS")])
-def test_mistakes_end_with_two(arguments: list[str], said: str, tmp_path: Path, capsys) -> None:
+def test_mistakes_end_with_two(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["score", *(str(tmp_path / each) for each in arguments)]) == 2
     assert said in capsys.readouterr().err

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning.retrieval_split import Roles, assign_roles, target_candidates
 from deid_bench.benchmark.protocols import ProtocolError, RetrievalRule, get_protocol
@@ -40,7 +41,7 @@ def check(roles: Roles, samples: list[Sample]) -> None:
 def test_a_dataset_like_lfw_gives_the_papers_sizes() -> None:
     # 5,749 people, 1,680 of them with two images or more, as in LFW.
     samples = people(*[2] * 1000, *[3] * 680, *[1] * 4069)
-    roles = assign_roles(samples, RULE)
+    roles = assign_roles(samples, present(RULE))
     check(roles, samples)
     assert roles.full
     sizes = [(len(part), len(names(part))) for part in (roles.queries, roles.mates, roles.others)]
@@ -49,7 +50,7 @@ def test_a_dataset_like_lfw_gives_the_papers_sizes() -> None:
 
 def test_orl_gives_what_it_has() -> None:
     samples = people(*[10] * 40)
-    roles = assign_roles(samples, RULE)
+    roles = assign_roles(samples, present(RULE))
     check(roles, samples)
     assert not roles.full
     sizes = [(len(part), len(names(part))) for part in (roles.queries, roles.mates, roles.others)]
@@ -59,7 +60,7 @@ def test_orl_gives_what_it_has() -> None:
 
 def test_where_people_are_many_but_too_few_nobody_is_left_without_a_query() -> None:
     samples = people(*[9] * 600)
-    roles = assign_roles(samples, RULE)
+    roles = assign_roles(samples, present(RULE))
     check(roles, samples)
     assert (len(roles.queries), len(names(roles.queries))) == (500, 300)
     assert (len(roles.others), len(names(roles.others))) == (500, 300)
@@ -68,9 +69,12 @@ def test_where_people_are_many_but_too_few_nobody_is_left_without_a_query() -> N
 def test_the_order_of_the_samples_does_not_matter_and_the_seed_does() -> None:
     samples = people(*[4] * 30, *[1] * 9)
     mixed = random.Random(1).sample(samples, len(samples))
-    straight, other = assign_roles(samples, RULE), assign_roles(samples, RULE.model_copy(update={"seed": 1}))
+    straight, other = (
+        assign_roles(samples, present(RULE)),
+        assign_roles(samples, present(RULE).model_copy(update={"seed": 1})),
+    )
     assert {each.sample_id for each in straight.queries} == {
-        each.sample_id for each in assign_roles(mixed, RULE).queries
+        each.sample_id for each in assign_roles(mixed, present(RULE)).queries
     }
     assert names(straight.queries) != names(other.queries)
 
@@ -78,13 +82,13 @@ def test_the_order_of_the_samples_does_not_matter_and_the_seed_does() -> None:
 def test_more_strangers_do_not_move_the_queries_of_the_same_people() -> None:
     """Half of the people are asked; a further person with one image has no say in which."""
     few, more = people(*[3] * 20), people(*[3] * 20, 1, 1, 1)
-    assert assign_roles(few, RULE).query_ids == assign_roles(more, RULE).query_ids
+    assert assign_roles(few, present(RULE)).query_ids == assign_roles(more, present(RULE)).query_ids
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1), (5,), (2, 1, 1)])
 def test_too_few_people_with_two_images_are_refused(counts: tuple[int, ...]) -> None:
     with pytest.raises(ProtocolError, match="at least 2 identities with two images"):
-        assign_roles(people(*counts), RULE)
+        assign_roles(people(*counts), present(RULE))
 
 
 def test_targets_are_people_in_no_other_role() -> None:
@@ -101,7 +105,7 @@ def test_targets_are_people_in_no_other_role() -> None:
 
 def test_targets_come_from_the_strangers_where_nobody_is_left() -> None:
     samples = people(*[10] * 40)
-    roles = assign_roles(samples, RULE)
+    roles = assign_roles(samples, present(RULE))
     found, from_gallery = target_candidates(samples, roles, 10, 5)
     assert from_gallery
     assert names(found) <= names(roles.others)
@@ -114,8 +118,7 @@ def portraits(count: int, *more: str) -> list[Sample]:
     return [Sample(f"{name}-{session}", name, name, Path(), "", session=session) for name, session in seen]
 
 
-SESSIONS = get_protocol("face/1.1").retrieval
-assert SESSIONS is not None
+SESSIONS = present(get_protocol("face/1.1").retrieval)
 
 
 def test_everybodys_neutral_image_is_searched_among_the_smiling_ones() -> None:

@@ -8,24 +8,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
-from deid_bench.benchmark.planning.cells import make_cells
+from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.store import StoreError
 from deid_bench.plugins.entries import PluginError
 
 
-def numbers(record: RunRecord) -> dict:
+def numbers(record: RunRecord) -> dict[str, Any]:
     """Everything of a record but the host's facts."""
     return record.model_dump(exclude={"host"})
 
 
-def run_one(options, out: Path, **execution) -> RunRecord:
+def run_one(options: Any, out: Path, **execution: Any) -> RunRecord:
     outcomes = run(options, Execution(out=out, backend=execution.pop("backend", "serial"), **execution))
     assert len(outcomes) == 1
     return outcomes[0].record
@@ -38,19 +41,21 @@ def value(record: RunRecord, metric: str, recognizer: str | None = None) -> floa
     return found.value
 
 
-def test_identity_is_never_rejected_and_masking_always(toy_options, tmp_path: Path) -> None:
+def test_identity_is_never_rejected_and_masking_always(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     unchanged = run_one(toy_options("identity"), tmp_path / "out")
     masked = run_one(toy_options("masking:color=grey"), tmp_path / "out")
     assert value(unchanged, "rr", "toy_recognizer") == 0
     assert value(unchanged, "rank1_with_source", "toy_recognizer") == 100
     assert value(unchanged, "ssim") == 1
-    assert unchanged.value("psnr").value is None
-    assert "infinite" in unchanged.value("psnr").reason or "identical" in unchanged.value("psnr").reason
+    assert present(unchanged.value("psnr")).value is None
+    assert "infinite" in present(present(unchanged.value("psnr")).reason) or "identical" in present(
+        present(unchanged.value("psnr")).reason
+    )
     assert value(masked, "rr", "toy_recognizer") == 100
     assert value(masked, "ssim") < 0.9
 
 
-def test_the_same_command_answers_from_the_store(toy_options, tmp_path: Path) -> None:
+def test_the_same_command_answers_from_the_store(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options, execution = toy_options("toy_noise"), Execution(out=tmp_path / "out", backend="serial")
     first = run(options, execution)[0]
     second = run(options, execution)[0]
@@ -59,21 +64,23 @@ def test_the_same_command_answers_from_the_store(toy_options, tmp_path: Path) ->
     assert first.record == second.record
 
 
-def test_a_lost_record_is_rebuilt_without_any_task(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_a_lost_record_is_rebuilt_without_any_task(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from deid_bench.benchmark.engine.backends import serial
 
     options, execution = toy_options("toy_noise"), Execution(out=tmp_path / "out", backend="serial")
     first = run(options, execution)[0]
     (first.folder / "run.json").unlink()
 
-    def refuse(self, chunks):
+    def refuse(self: Any, chunks: Any) -> None:
         raise AssertionError("finished work was computed again")
 
     monkeypatch.setattr(serial.SerialBackend, "run", refuse)
     assert numbers(run(options, execution)[0].record) == numbers(first.record)
 
 
-def test_serial_and_process_give_the_same_bytes(toy_options, tmp_path: Path) -> None:
+def test_serial_and_process_give_the_same_bytes(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options = toy_options("toy_noise")
     records = [
         run_one(options, tmp_path / "a", backend="serial"),
@@ -88,7 +95,9 @@ def test_serial_and_process_give_the_same_bytes(toy_options, tmp_path: Path) -> 
     assert len(stores[0]) > 50
 
 
-def test_numbers_do_not_depend_on_the_order_of_the_samples(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_numbers_do_not_depend_on_the_order_of_the_samples(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from deid_bench.plugins.entries import Kind, registry
 
     options = toy_options("toy_noise")
@@ -99,7 +108,7 @@ def test_numbers_do_not_depend_on_the_order_of_the_samples(toy_options, tmp_path
     backwards = run_one(options, tmp_path / "b")
     assert backwards.digest == straight.digest
     for each in straight.values:
-        other = backwards.value(each.metric, each.recognizer)
+        other = present(backwards.value(each.metric, each.recognizer))
         assert other.n == each.n
         if each.value is None:
             assert other.value is None
@@ -107,19 +116,19 @@ def test_numbers_do_not_depend_on_the_order_of_the_samples(toy_options, tmp_path
             assert other.value == pytest.approx(each.value, rel=1e-9, abs=1e-9), each.metric
 
 
-def test_seeds_make_versions(toy_options, tmp_path: Path) -> None:
+def test_seeds_make_versions(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options("toy_noise", repetitions=3), tmp_path / "out")
     assert record.repetitions == 3
     assert record.counts.planned == 54
     assert len({(row.sample_id, row.repetition) for row in record.samples}) == 54
 
 
-def test_a_deterministic_method_is_run_once(toy_options, tmp_path: Path) -> None:
+def test_a_deterministic_method_is_run_once(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options("masking", repetitions=3), tmp_path / "out")
     assert record.repetitions == 1
 
 
-def test_another_root_seed_is_another_cell(toy_options) -> None:
+def test_another_root_seed_is_another_cell(toy_options: Callable[..., RunOptions]) -> None:
     first, second = (make_cells(toy_options("toy_noise", root_seed=seed), 1)[0] for seed in (0, 1))
     assert first.digest != second.digest
     sample = first.dataset.samples[0]
@@ -127,7 +136,7 @@ def test_another_root_seed_is_another_cell(toy_options) -> None:
     assert first.seed(sample, 0) != first.seed(sample, 1)
 
 
-def test_missing_hands_are_skipped_and_counted(toy_options, tmp_path: Path) -> None:
+def test_missing_hands_are_skipped_and_counted(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options("toy_noise", dataset="blank=4"), tmp_path / "out")
     assert record.counts.skipped == 4
     assert record.counts.done == 14
@@ -145,7 +154,9 @@ def test_missing_hands_are_skipped_and_counted(toy_options, tmp_path: Path) -> N
         ("not_an_image", "returned str"),
     ],
 )
-def test_bad_output_is_a_failure_that_counts(toy_options, tmp_path: Path, method: str, reason: str) -> None:
+def test_bad_output_is_a_failure_that_counts(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, method: str, reason: str
+) -> None:
     record = run_one(toy_options(method), tmp_path / "out")
     assert record.counts.failed == 18
     assert any(reason in each for each in record.counts.reasons), record.counts.reasons
@@ -154,12 +165,14 @@ def test_bad_output_is_a_failure_that_counts(toy_options, tmp_path: Path, method
     assert value(record, "rank1_with_source", "toy_recognizer") == 100
     assert value(record, "failure_rate") == 100
     assert value(record, "survival") == 0
-    assert record.value("ssim").value is None
+    assert present(record.value("ssim")).value is None
 
 
 @pytest.mark.parametrize("backend", ["serial", "process"])
 @pytest.mark.parametrize("method", ["raises_on_some", "hangs_on_some", "refuses_some"])
-def test_one_bad_image_costs_itself(toy_options, tmp_path: Path, method: str, backend: str) -> None:
+def test_one_bad_image_costs_itself(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, method: str, backend: str
+) -> None:
     record = run_one(toy_options(method), tmp_path / "out", backend=backend, jobs=2, seconds_per_image=0.3)
     assert 0 < record.counts.failed < 18
     assert record.counts.failed + record.counts.done == 18
@@ -167,7 +180,7 @@ def test_one_bad_image_costs_itself(toy_options, tmp_path: Path, method: str, ba
     assert 0 < value(record, "failure_rate") < 100
 
 
-def test_a_worker_that_dies_costs_its_image(toy_options, tmp_path: Path) -> None:
+def test_a_worker_that_dies_costs_its_image(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options("dies_on_some"), tmp_path / "out", backend="process", jobs=2)
     assert 0 < record.counts.failed < 18
     assert any("worker process died" in each for each in record.counts.reasons)
@@ -175,7 +188,7 @@ def test_a_worker_that_dies_costs_its_image(toy_options, tmp_path: Path) -> None
     assert record.counts.failed == raised.counts.failed
 
 
-def test_failures_are_tried_again(toy_options, tmp_path: Path) -> None:
+def test_failures_are_tried_again(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     execution = Execution(out=tmp_path / "out", backend="serial")
     run(toy_options("raises_on_some"), execution)
     assert not run(toy_options("raises_on_some"), execution)[0].from_store
@@ -183,7 +196,7 @@ def test_failures_are_tried_again(toy_options, tmp_path: Path) -> None:
     assert run(toy_options("refuses_some"), execution)[0].from_store
 
 
-def test_a_corrupt_image_is_skipped_with_its_reason(toy_options, tmp_path: Path) -> None:
+def test_a_corrupt_image_is_skipped_with_its_reason(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options = toy_options("masking")
     make_cells(options, 1)
     path = tmp_path / "hands" / "02_1.png"
@@ -194,7 +207,7 @@ def test_a_corrupt_image_is_skipped_with_its_reason(toy_options, tmp_path: Path)
     assert record.counts.done == 17
 
 
-def test_a_damaged_object_is_made_again(toy_options, tmp_path: Path) -> None:
+def test_a_damaged_object_is_made_again(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options = toy_options("toy_noise")
     first = run(options, Execution(out=tmp_path / "out", backend="serial"))[0]
     for index, path in enumerate(sorted((tmp_path / "out" / ".store" / "objects").rglob("*.zip"))):
@@ -208,11 +221,13 @@ def test_a_damaged_object_is_made_again(toy_options, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_a_read_only_folder_is_refused(toy_options, tmp_path: Path, monkeypatch, number: int) -> None:
+def test_a_read_only_folder_is_refused(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     options = toy_options("masking")
     make_cells_before = make_cells(options, 1)
 
-    def locked(self, *arguments, **keywords):
+    def locked(self: Any, *arguments: Any, **keywords: Any) -> None:
         raise OSError(number, os.strerror(number))
 
     # Tests may run as root, who may write anywhere; so the file system's answer is given here.
@@ -223,14 +238,16 @@ def test_a_read_only_folder_is_refused(toy_options, tmp_path: Path, monkeypatch,
         run(options, Execution(out=tmp_path / "out", backend="serial"))
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(toy_options, tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_refused(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     out = tmp_path / "taken"
     out.write_text("x")
     with pytest.raises(StoreError, match="choose another folder"):
         run(toy_options("masking"), Execution(out=out, backend="serial"))
 
 
-def test_a_full_disk_stops_the_run_and_keeps_what_is_done(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = toy_options("toy_noise")
     real, written = os.fsync, []
 
@@ -250,31 +267,35 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(toy_options, tmp_path:
     assert run_one(options, tmp_path / "out").counts.done == 18
 
 
-def test_one_identity_only_is_refused(toy_options, tmp_path: Path) -> None:
+def test_one_identity_only_is_refused(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one identity only"):
         run_one(toy_options("masking", dataset="identities=1"), tmp_path / "out")
 
 
-def test_one_sample_each_is_refused(toy_options, tmp_path: Path) -> None:
+def test_one_sample_each_is_refused(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one image of each identity"):
         run_one(toy_options("masking", dataset="samples=1"), tmp_path / "out")
 
 
-def test_the_strict_protocol_needs_people_on_both_sides(toy_options, tmp_path: Path) -> None:
+def test_the_strict_protocol_needs_people_on_both_sides(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least two in each part"):
         run_one(toy_options("masking", dataset="identities=3", protocol="palm/1.0"), tmp_path / "out")
 
 
-def test_the_strict_protocol_measures_on_the_eval_part_alone(toy_options, tmp_path: Path) -> None:
+def test_the_strict_protocol_measures_on_the_eval_part_alone(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     record = run_one(toy_options("toy_noise", dataset="identities=8", protocol="palm/1.0"), tmp_path / "out")
     evaluated = 8 - round(0.34 * 8)
-    assert record.value("rr", "toy_recognizer").n == evaluated * 3
-    assert record.value("rr_cross", "toy_recognizer").n == evaluated * 3 * 2
+    assert present(record.value("rr", "toy_recognizer")).n == evaluated * 3
+    assert present(record.value("rr_cross", "toy_recognizer")).n == evaluated * 3 * 2
     pairs = evaluated * 3 * (evaluated * 3 - 1) // 2
-    assert record.value("eer", "toy_recognizer").n == pairs
+    assert present(record.value("eer", "toy_recognizer")).n == pairs
 
 
-def test_scores_file_holds_the_distances_behind_the_numbers(toy_options, tmp_path: Path) -> None:
+def test_scores_file_holds_the_distances_behind_the_numbers(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     outcome = run(toy_options("toy_noise"), Execution(out=tmp_path / "out", backend="serial"))[0]
     with np.load(outcome.folder / "scores.npz", allow_pickle=False) as scores:
         own, threshold = scores["own_0"], value(outcome.record, "eer_threshold", "toy_recognizer")
@@ -283,7 +304,7 @@ def test_scores_file_holds_the_distances_behind_the_numbers(toy_options, tmp_pat
         assert len(scores["impostor_0"]) == 18 * 17 // 2 - 18
 
 
-def test_a_wrong_parameter_shows_before_any_work(toy_options, tmp_path: Path) -> None:
+def test_a_wrong_parameter_shows_before_any_work(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="strength should be in"):
         run_one(toy_options("toy_noise:strength=-3"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -310,7 +331,11 @@ def _wait_for_objects(out: Path, count: int, process: subprocess.Popen[bytes]) -
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_run_goes_on_where_it_was(
-    toy_options, toy_arguments, toy_plugin_arguments, tmp_path: Path, stop: signal.Signals
+    toy_options: Callable[..., RunOptions],
+    toy_arguments: list[str],
+    toy_plugin_arguments: list[str],
+    tmp_path: Path,
+    stop: signal.Signals,
 ) -> None:
     out = tmp_path / "out"
     slow = tmp_path / "slow.py"
@@ -340,7 +365,9 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert numbers(resumed) == numbers(whole)
 
 
-def test_a_file_that_vanishes_or_changes_is_tried_again(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_a_file_that_vanishes_or_changes_is_tried_again(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import deid_bench.benchmark.run as module
 
     options, out = toy_options("masking"), tmp_path / "out"
@@ -360,7 +387,9 @@ def test_a_file_that_vanishes_or_changes_is_tried_again(toy_options, tmp_path: P
     assert run_one(options, out).counts.done == 18
 
 
-def test_distances_that_depend_on_the_order_of_a_pair_are_refused(toy_options, tmp_path: Path) -> None:
+def test_distances_that_depend_on_the_order_of_a_pair_are_refused(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     (outcome,) = run(toy_options("identity", recognizers=("lopsided",)), Execution(out=tmp_path, backend="serial"))
     assert not outcome.record.complete
     assert any("distances of a and b are not those of b and a" in each for each in outcome.record.alarms)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,9 @@ PER_IMAGE = set(Stage) - {Stage.COMPARE}
 
 
 @pytest.fixture
-def write_plan(toy_arguments, tmp_path: Path, capsys):
+def write_plan(
+    toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Path, list[str]]]:
     """Writes a plan; returns its file and the arguments of the run that it is of."""
 
     def make(*options: str, blank: int = 0) -> tuple[Path, list[str]]:
@@ -43,7 +47,7 @@ def objects(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (out / ".store" / "objects").rglob("*.zip")}
 
 
-def numbers(out: Path) -> list[dict]:
+def numbers(out: Path) -> list[dict[str, Any]]:
     return [load_record(path).model_dump(exclude={"host"}) for path in sorted(out.rglob("run.json"))]
 
 
@@ -53,7 +57,11 @@ def numbers(out: Path) -> list[dict]:
     ids=["two methods", "donors"],
 )
 def test_parts_make_the_store_of_a_whole_run(
-    write_plan, tmp_path: Path, monkeypatch, options: tuple[str, ...], blank: int
+    write_plan: Callable[..., tuple[Path, list[str]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    blank: int,
 ) -> None:
     """Also of a method that needs another person's image, while some of these show no hand."""
     plan, arguments = write_plan(*options, blank=blank)
@@ -61,9 +69,10 @@ def test_parts_make_the_store_of_a_whole_run(
     assert main([*run, "--out", str(tmp_path / "whole")]) == 0
     for number in (3, 1, 2):
         assert work(plan, f"{number}/3") == 0
-    real, stages = serial.SerialBackend.run, set()
+    real = serial.SerialBackend.run
+    stages: set[str] = set()
 
-    def watch(self, chunks):
+    def watch(self: Any, chunks: Any) -> Any:
         stages.update(task.stage for chunk in chunks for task in chunk)
         return real(self, chunks)
 
@@ -74,7 +83,9 @@ def test_parts_make_the_store_of_a_whole_run(
     assert objects(tmp_path / "out") == objects(tmp_path / "whole")
 
 
-def test_a_part_looks_at_its_own_samples_alone(write_plan, tmp_path: Path, capsys) -> None:
+def test_a_part_looks_at_its_own_samples_alone(
+    write_plan: Callable[..., tuple[Path, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan, _ = write_plan("-m", "toy_noise")
     assert main(["work", str(plan), "--shard", "2/6", "--backend", "serial", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
@@ -84,14 +95,21 @@ def test_a_part_looks_at_its_own_samples_alone(write_plan, tmp_path: Path, capsy
     assert not list((tmp_path / "out").rglob("run.json"))
 
 
-def test_what_goes_wrong_in_a_part_is_said_and_tried_again(write_plan, tmp_path: Path, capsys) -> None:
+def test_what_goes_wrong_in_a_part_is_said_and_tried_again(
+    write_plan: Callable[..., tuple[Path, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan, _ = write_plan("-m", "raises_on_some")
     codes = [work(plan, f"{number}/6") for number in range(1, 7)]
     assert 1 in codes
     assert "no luck with this one" in capsys.readouterr().err
 
 
-def test_a_part_without_the_weights_ends_before_any_work(write_plan, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_part_without_the_weights_ends_before_any_work(
+    write_plan: Callable[..., tuple[Path, list[str]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     plan, _ = write_plan("-m", "masking", "--analyzer", "mediapipe_hands")
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "empty"))
@@ -101,7 +119,9 @@ def test_a_part_without_the_weights_ends_before_any_work(write_plan, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-def test_a_part_of_other_code_or_images_ends_before_any_work(write_plan, tmp_path: Path, capsys) -> None:
+def test_a_part_of_other_code_or_images_ends_before_any_work(
+    write_plan: Callable[..., tuple[Path, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan, _ = write_plan("-m", "toy_noise")
     image = tmp_path / "hands" / "00_0.png"
     image.write_bytes((tmp_path / "hands" / "00_1.png").read_bytes())
@@ -126,7 +146,9 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
         read_plan(path)
 
 
-def test_a_plan_says_what_a_run_takes(write_plan, tmp_path: Path, capsys) -> None:
+def test_a_plan_says_what_a_run_takes(
+    write_plan: Callable[..., tuple[Path, list[str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan, arguments = write_plan("-m", "toy_noise")
     (row,) = json.loads(plan.read_text())["rows"]
     assert (row["images"], row["comparisons"]) == (18, 2 * (18 * 17 // 2) + 18 * 18)

@@ -11,17 +11,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.lock import Busy, hold
 from deid_bench.reports.board.page import update_board
 
 
-def numbers(out: Path) -> list[dict]:
+def numbers(out: Path) -> list[dict[str, Any]]:
     return [load_record(path).model_dump(exclude={"host"}) for path in sorted(out.rglob("run.json"))]
 
 
@@ -31,7 +34,9 @@ def times_done(out: Path) -> Counter[str]:
 
 
 @pytest.fixture
-def start_run(toy_options, toy_arguments, toy_plugin_arguments, tmp_path: Path):
+def start_run(
+    toy_options: Callable[..., RunOptions], toy_arguments: list[str], toy_plugin_arguments: list[str], tmp_path: Path
+) -> Callable[..., subprocess.Popen[str]]:
     """Starts `run` of a method that takes its time; its processes are a group of their own."""
     slow = tmp_path / "slow.py"
     slow.write_text(
@@ -79,7 +84,7 @@ CAN_UNSHARE = (
     ],
     ids=["processes", "namespaces"],
 )
-def test_two_runs_in_one_folder_do_the_work_once(start_run, tmp_path: Path, before: tuple[str, ...]) -> None:
+def test_two_runs_in_one_folder_do_the_work_once(start_run: Any, tmp_path: Path, before: tuple[str, ...]) -> None:
     out = tmp_path / "out"
     both = [start_run(out, "--backend", "process", "--jobs", "1", before=before) for _ in range(2)]
     for process in both:
@@ -91,7 +96,7 @@ def test_two_runs_in_one_folder_do_the_work_once(start_run, tmp_path: Path, befo
     assert not list((out / ".store" / "tmp").iterdir())
 
 
-def test_two_methods_at_once_share_the_work_on_the_originals(start_run, tmp_path: Path) -> None:
+def test_two_methods_at_once_share_the_work_on_the_originals(start_run: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for process in [start_run(out, "--backend", "serial", method=each) for each in ("identity", "toy_noise", "")]:
         end_well(process)
@@ -99,7 +104,9 @@ def test_two_methods_at_once_share_the_work_on_the_originals(start_run, tmp_path
     assert set(times_done(out).values()) == {1}
 
 
-def test_a_cell_that_another_run_works_on_is_left_out_or_waited_for(toy_options, tmp_path: Path) -> None:
+def test_a_cell_that_another_run_works_on_is_left_out_or_waited_for(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     options, out = toy_options("masking", "toy_noise"), tmp_path / "out"
     names = [each.folder.name for each in run(options, Execution(out=out, backend="serial"))]
     shutil.rmtree(out)
@@ -114,7 +121,9 @@ def test_a_cell_that_another_run_works_on_is_left_out_or_waited_for(toy_options,
     assert [each.folder.name for each in run(options, execution)] == names
 
 
-def test_problems_of_a_cell_do_not_stand_in_its_neighbour(toy_options, tmp_path: Path) -> None:
+def test_problems_of_a_cell_do_not_stand_in_its_neighbour(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     run(toy_options("toy_noise"), Execution(out=tmp_path / "alone", backend="serial"))
     run(toy_options("raises_on_some", "toy_noise"), Execution(out=tmp_path / "both", backend="serial"))
     (alone,) = numbers(tmp_path / "alone")
@@ -122,7 +131,9 @@ def test_problems_of_a_cell_do_not_stand_in_its_neighbour(toy_options, tmp_path:
     assert alone["counts"]["retry"] == 0
 
 
-def test_the_board_catches_up_with_a_run_that_was_killed_before_it(toy_options, tmp_path: Path) -> None:
+def test_the_board_catches_up_with_a_run_that_was_killed_before_it(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     run(toy_options("masking"), Execution(out=out, backend="serial"))
     board = update_board(out)
@@ -140,7 +151,7 @@ def test_the_board_catches_up_with_a_run_that_was_killed_before_it(toy_options, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["serial", "process"])
-def test_kills_cost_time_and_nothing_else(start_run, tmp_path: Path, backend: str) -> None:
+def test_kills_cost_time_and_nothing_else(start_run: Any, tmp_path: Path, backend: str) -> None:
     """Kills the whole group, one worker or the parent alone, again and again, wherever the run happens to be."""
     out, rng = tmp_path / "out", random.Random(5)
     kills = int(os.environ.get("DEID_BENCH_TEST_KILLS", "4"))

@@ -57,8 +57,8 @@ def test_a_signed_stamp_counts_for_whoever_trusts_its_key(signed: Signed) -> Non
     assert both == found
 
 
-def _edit(signed: Signed, **fields: object) -> None:
-    signed.stamp.write_text(json.dumps({**json.loads(signed.stamp.read_text()), **fields}))
+def _edit(signed: Signed, **fields: object) -> int:
+    return signed.stamp.write_text(json.dumps({**json.loads(signed.stamp.read_text()), **fields}))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.storage.digest import digest, seed_from
 from deid_bench.benchmark.storage.owner import Owner
@@ -37,7 +39,7 @@ def test_a_payload_comes_back_as_it_was(store: Store) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(hnp.arrays(st.sampled_from([np.uint8, np.float32, np.int64, np.bool_]), hnp.array_shapes(min_side=0)))
-def test_bytes_are_a_function_of_the_payload(array: np.ndarray) -> None:
+def test_bytes_are_a_function_of_the_payload(array: NDArray[Any]) -> None:
     data = encode(DIGEST, Payload({"m": 1}, {"a": array}))
     assert data == encode(DIGEST, Payload({"m": 1}, {"a": array.copy()}))
     back = decode(DIGEST, data).arrays["a"]

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.engine.backends import serial
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.digest import digest
 from deid_bench.benchmark.storage.store import Payload, Store, encode
 from deid_bench.benchmark.storage.strict_zip import make_zip
 
 
-def run_once(options, out: Path, **execution) -> Outcome:
+def run_once(options: Any, out: Path, **execution: Any) -> Outcome:
     (outcome,) = run(options, Execution(out=out, backend=execution.pop("backend", "serial"), **execution))
     return outcome
 
 
-def numbers(outcome: Outcome) -> dict:
+def numbers(outcome: Outcome) -> dict[str, Any]:
     return outcome.record.model_dump(exclude={"host"})
 
 
@@ -49,7 +53,9 @@ def spoil(data: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("backend", ["serial", "process"])
-def test_damage_is_made_good_in_the_same_run(toy_options, tmp_path: Path, backend: str) -> None:
+def test_damage_is_made_good_in_the_same_run(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, backend: str
+) -> None:
     options, out, rng = toy_options("toy_noise"), tmp_path / "out", random.Random(1)
     first = run_once(options, out)
     whole = objects(out)
@@ -63,13 +69,15 @@ def test_damage_is_made_good_in_the_same_run(toy_options, tmp_path: Path, backen
     assert objects(out) == whole
 
 
-def test_an_object_that_is_lost_during_the_run_is_made_again(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_an_object_that_is_lost_during_the_run_is_made_again(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each stage finds that something it needs is gone, which was there when the stage began."""
     options = toy_options("toy_noise")
     first = run_once(options, tmp_path / "whole")
     rng, real = random.Random(2), serial.SerialBackend.run
 
-    def forgetful(self, chunks):
+    def forgetful(self: Any, chunks: Any) -> Any:
         for chunk in chunks:
             there = sorted(each for task in chunk for each in task.reads)
             for each in rng.sample(there, min(2, len(there))):
@@ -83,7 +91,9 @@ def test_an_object_that_is_lost_during_the_run_is_made_again(toy_options, tmp_pa
     assert set(objects(tmp_path / "out")) <= set(objects(tmp_path / "whole"))
 
 
-def test_a_disk_that_keeps_nothing_ends_in_a_sentence(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_a_disk_that_keeps_nothing_ends_in_a_sentence(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = toy_options("toy_noise")
     monkeypatch.setattr(Store, "read", lambda self, digest: None)
     outcome = run_once(options, tmp_path / "out")
@@ -93,7 +103,9 @@ def test_a_disk_that_keeps_nothing_ends_in_a_sentence(toy_options, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["run.json", "distances.npz", "scores.npz"])
-def test_a_damaged_file_of_a_finished_cell_is_written_again(toy_options, tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_of_a_finished_cell_is_written_again(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, name: str
+) -> None:
     options, out, rng = toy_options("toy_noise"), tmp_path / "out", random.Random(3)
     first = run_once(options, out)
     path = first.folder / name
@@ -110,7 +122,7 @@ def test_a_damaged_file_of_a_finished_cell_is_written_again(toy_options, tmp_pat
         assert path.read_bytes() == whole
 
 
-def test_records_without_a_store_are_believed(toy_options, tmp_path: Path) -> None:
+def test_records_without_a_store_are_believed(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     first = run_once(toy_options("toy_noise"), tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / ".store")
     assert run_once(toy_options("toy_noise"), tmp_path / "out").record == first.record
@@ -119,7 +131,10 @@ def test_records_without_a_store_are_believed(toy_options, tmp_path: Path) -> No
 def test_no_mutated_object_raises_or_comes_back_changed(tmp_path: Path) -> None:
     store, rng = Store(tmp_path), random.Random(4)
     store.open()
-    arrays = {"a": np.arange(40, dtype=np.float32).reshape(5, 8), "empty": np.zeros((0, 3), np.uint8)}
+    arrays: dict[str, NDArray[Any]] = {
+        "a": np.arange(40, dtype=np.float32).reshape(5, 8),
+        "empty": np.zeros((0, 3), np.uint8),
+    }
     payloads = [
         Payload({"x": 1}, arrays, {"image.png": rng.randbytes(700)}),
         Payload({"failure": "no hand"}),
@@ -168,7 +183,7 @@ def test_an_object_in_the_place_of_another_counts_as_absent(tmp_path: Path) -> N
     assert store.read(one) == Payload({"x": 1})
 
 
-def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkeypatch) -> None:
+def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between reading a damaged object and taking it away, another process has put the whole one there."""
     store, key = Store(tmp_path), digest({"a": 1})
     store.open()

@@ -151,7 +151,9 @@ def test_a_value_of_the_wrong_type_is_the_plug_ins_error() -> None:
         expand(["blurring"], ["sigma=wide"])
 
 
-def test_the_plan_counts_the_cells(toy_arguments: list[str], tmp_path: Path, capsys) -> None:
+def test_the_plan_counts_the_cells(
+    toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [each for each in toy_arguments if each != "--quiet"] + ["--out", str(tmp_path / "out")]
     swept = ["plan", *arguments, "-m", "toy_noise", "-m", "identity", "--sweep", "strength=5,5.0,60,90"]
     assert main(swept) == 0
@@ -168,7 +170,9 @@ def test_the_plan_counts_the_cells(toy_arguments: list[str], tmp_path: Path, cap
     assert "did you mean 'strength'" in capsys.readouterr().err
 
 
-def test_a_swept_run_shares_the_records_of_plain_ones(toy_arguments: list[str], tmp_path: Path, capsys) -> None:
+def test_a_swept_run_shares_the_records_of_plain_ones(
+    toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     arguments = ["run", *toy_arguments, "--out", str(out), "--backend", "serial", "-m", "toy_noise"]
     assert main(arguments) == 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from deid_bench.benchmark.planning import tasks
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages import templates
 from deid_bench.benchmark.stages.inputs import WatchedStore
@@ -17,7 +20,7 @@ from deid_bench.benchmark.storage.store import Payload, Store
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch) -> WatchedStore:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WatchedStore:
     monkeypatch.setattr(templates, "_kept", templates._Kept())
     made = WatchedStore(tmp_path)
     made.open()
@@ -37,7 +40,7 @@ def test_what_was_read_is_kept_and_cannot_be_written_into(store: WatchedStore) -
     assert store.lost == {digest({"a": 2})}
 
 
-def test_what_is_kept_has_a_limit(store: WatchedStore, monkeypatch) -> None:
+def test_what_is_kept_has_a_limit(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(templates, "BUDGET", 10 * 8 * 100)
     keys = [digest({"a": number}) for number in range(25)]
     for key in keys:
@@ -47,7 +50,9 @@ def test_what_is_kept_has_a_limit(store: WatchedStore, monkeypatch) -> None:
     assert templates._kept._bytes == 10 * 8 * 100
 
 
-def test_blocks_share_their_columns(toy_options, tmp_path: Path, monkeypatch) -> None:
+def test_blocks_share_their_columns(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In small blocks as in one: the same distances, and every template read once by the stage."""
     whole = run(toy_options("toy_noise"), Execution(out=tmp_path / "a", backend="serial"))[0].record
     monkeypatch.setattr(tasks, "COMPARE_ROWS", 4)
@@ -55,11 +60,11 @@ def test_blocks_share_their_columns(toy_options, tmp_path: Path, monkeypatch) ->
     read: Counter[str] = Counter()
     real = templates.template
 
-    def watch(self, key):
+    def watch(self: Any, key: Any) -> Any:
         read[key] += 1
         return Store.read(self, key)
 
-    def counted(item, store):
+    def counted(item: Any, store: Any) -> Any:
         with monkeypatch.context() as patch:
             patch.setattr(WatchedStore, "read", watch)
             return real(item, store)

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
 
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages.threads import VARIABLES, single_threaded
 from deid_bench.benchmark.storage.host import machine
@@ -46,7 +48,7 @@ def test_every_pool_has_one_thread(torch_loaded: str) -> None:
     assert set(found.values()) == {1}, found
 
 
-def test_threads_come_back(monkeypatch) -> None:
+def test_threads_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKL_NUM_THREADS", "3")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     before = cv2.getNumThreads()
@@ -63,7 +65,9 @@ def test_threads_come_back(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("backend", ["serial", "process"])
-def test_tasks_see_one_thread(toy_options, tmp_path: Path, monkeypatch, backend: str) -> None:
+def test_tasks_see_one_thread(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
     """A method that paints how many threads it has."""
     for name in VARIABLES:
         monkeypatch.setenv(name, "2")
@@ -88,7 +92,7 @@ def test_tasks_see_one_thread(toy_options, tmp_path: Path, monkeypatch, backend:
     assert outcome.record.host.machine["kernels"]
 
 
-def test_the_kind_of_processor_is_told(monkeypatch) -> None:
+def test_the_kind_of_processor_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     found = machine()
     assert "MKL_CBWR=COMPATIBLE" in found["kernels"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.owner import Owner
 from deid_bench.benchmark.storage.store import Store
@@ -20,7 +22,7 @@ LATER = time.time() + 2 * YOUNG_SECONDS
 
 
 @pytest.fixture
-def two_cells(toy_options, tmp_path: Path) -> list[Outcome]:
+def two_cells(toy_options: Callable[..., RunOptions], tmp_path: Path) -> list[Outcome]:
     return run(toy_options("masking", "toy_noise"), Execution(out=tmp_path / "out", backend="serial"))
 
 
@@ -28,7 +30,9 @@ def objects(out: Path) -> set[str]:
     return set(Store(out / ".store").digests())
 
 
-def test_damage_is_named_and_made_good(two_cells: list[Outcome], toy_options, tmp_path: Path, capsys) -> None:
+def test_damage_is_named_and_made_good(
+    two_cells: list[Outcome], toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     whole = objects(out)
     assert main(["store", "verify", "--out", str(out), "--quiet"]) == 0
@@ -44,7 +48,9 @@ def test_damage_is_named_and_made_good(two_cells: list[Outcome], toy_options, tm
     assert main(["store", "verify", "--out", str(out)]) == 0
 
 
-def test_nothing_that_a_record_is_made_of_is_garbage(two_cells: list[Outcome], toy_options, tmp_path: Path) -> None:
+def test_nothing_that_a_record_is_made_of_is_garbage(
+    two_cells: list[Outcome], toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     store, whole = Store(out / ".store"), objects(out)
     assert collect_garbage(store, out, now=LATER).objects == 0
@@ -64,7 +70,7 @@ def test_nothing_that_a_record_is_made_of_is_garbage(two_cells: list[Outcome], t
     assert objects(out) == left
 
 
-def test_scratch_goes_when_its_process_is_dead_or_a_day_has_passed(two_cells, tmp_path: Path) -> None:
+def test_scratch_goes_when_its_process_is_dead_or_a_day_has_passed(two_cells: list[Outcome], tmp_path: Path) -> None:
     out = tmp_path / "out"
     store = Store(out / ".store")
     here = Owner.here()
@@ -75,7 +81,9 @@ def test_scratch_goes_when_its_process_is_dead_or_a_day_has_passed(two_cells, tm
     assert collect_garbage(store, out, now=LATER).scratch == 2
 
 
-def test_the_size_is_that_of_the_files(two_cells, tmp_path: Path, capsys) -> None:
+def test_the_size_is_that_of_the_files(
+    two_cells: list[Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     assert main(["store", "size", "--out", str(out), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
