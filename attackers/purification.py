@@ -91,7 +91,7 @@ def _tv(image: Image) -> Image:
     from skimage.restoration import denoise_tv_chambolle
 
     grey = image.astype(np.float32) / np.float32(255.0)
-    smooth = denoise_tv_chambolle(grey, weight=TV_WEIGHT, channel_axis=-1, max_num_iter=30)  # type: ignore[no-untyped-call]
+    smooth = denoise_tv_chambolle(grey, weight=TV_WEIGHT, channel_axis=-1, max_num_iter=30)
     return _as_image(np.clip(np.rint(smooth * 255.0), 0, 255))
 
 
