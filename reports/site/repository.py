@@ -16,6 +16,9 @@ What does not hold is refused with the reason. An organiser who has the method m
 `--method SPEC` (and `--plugin FILE.py`). After the merge the site is rebuilt from all records:
 
     deid-bench site results -o public
+
+Verdicts that an organiser has signed elsewhere (`deid-bench verify … -o FOLDER --sign KEY`) count with
+`--trust organiser.pub`, and only those then.
 """
 
 _WORKFLOW = """\
