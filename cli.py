@@ -50,6 +50,8 @@ _COMMANDS = {
     "doctor": "Check this installation and say what is wrong.",
 }
 
+_COMPLETION = "_DEID_BENCH_COMPLETE"
+"""Set by the shell when somebody presses the tabulator key."""
 EXIT_ENDED = 1
 EXIT_OUTPUT = 4
 EXIT_BUG = 70
@@ -112,6 +114,8 @@ def cli(plugins: tuple[str, ...]) -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
+    if os.environ.get(_COMPLETION):
+        cli.main(args=args, prog_name="deid-bench")  # click answers the shell and ends
     try:
         with no_end():
             result = _called(args)

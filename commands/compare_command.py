@@ -11,12 +11,17 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
+    from ..benchmark.records.record import RunRecord
     from ..reports.comparison.ranking import Compared
 
 
 @click.command("compare")
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
+@click.argument("first")
+@click.argument("second")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
+    help="Where methods that are given by name were run.",
+)  # fmt: skip
 @click.option(
     "--fail-if-worse",
     "gates",
@@ -25,29 +30,29 @@ if TYPE_CHECKING:
     help="End with 1 unless SECOND holds its ground on this number; `all` for every one. Repeatable.",
 )
 @json_option
-def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) -> int:
+def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_json: bool) -> int:
     """Compare two records, number by number: paired difference, 95 % interval, p-value, verdict.
 
     Each interval and the p-value beside it are one construction, for this one number; the verdict goes by the p-value
     corrected for all numbers (Holm).
 
-    FIRST and SECOND are folders of results (or their run.json) of one protocol and dataset.
+    FIRST and SECOND are folders of results (or their run.json) of one protocol and dataset, or methods that were run
+    into --results: names or specifications, where one pair of records fits.
 
     As a gate (--fail-if-worse) FIRST is what was there before and SECOND what is to replace it: ends with 0 when
     SECOND is nowhere significantly worse, with 1 when it is or it cannot be told, and with 2 when the records cannot
     be compared or lack the number.
 
     \b
+    deid-bench compare blurring pixelation
     deid-bench compare results/blurring__… results/pixelation__…
     deid-bench compare old/mine__… new/mine__… --fail-if-worse rr --fail-if-worse ssim
     """
-    from ..benchmark.records.record import FILE_NAME, load_record
     from ..benchmark.statistics.comparison import Difference
     from ..reports.comparison.ranking import compare_records, interval_text
 
-    paths = [path / FILE_NAME if path.is_dir() else path for path in (first, second)]
-    records = [(load_record(path), path.parent) for path in paths]
-    rows = compare_records(records[0], records[1])
+    records = _pair(first, second, results)
+    rows = compare_records(*records)
     lost = _lost(rows, gates)
     if as_json:
         data = [
@@ -87,6 +92,48 @@ def command(first: Path, second: Path, gates: tuple[str, ...], as_json: bool) ->
         table.add_row(row.metric, row.recognizer, *numbers, interval, *p, row.verdict)
     console.print(table)
     return _say(lost)
+
+
+def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path], tuple[RunRecord, Path]]:
+    """The two records.
+
+    Raises:
+        RecordError: there is no such record, or more than one pair fits.
+    """
+    from ..benchmark.records.record import RecordError
+    from ..reports.leaderboard.table import group_key
+
+    found = [_candidates(each, results) for each in (first, second)]
+    if len(found[0]) == len(found[1]) == 1:
+        return found[0][0], found[1][0]
+    pairs = [(a, b) for a in found[0] for b in found[1] if group_key(a[0]) == group_key(b[0]) and a[1] != b[1]]
+    if len(pairs) == 1:
+        return pairs[0]
+    said = "no two records of one protocol and dataset"
+    if pairs:
+        named = "".join(f"\n  {a[1]} {b[1]}" for a, b in pairs[:8])
+        said = f"{len(pairs)} pairs of records fit; name the folders:{named}"
+    raise RecordError(f"{first} and {second} in {results}: {said}")
+
+
+def _candidates(text: str, results: Path) -> list[tuple[RunRecord, Path]]:
+    """The record of a folder or file, or all of a method."""
+    from ..benchmark.records.collection import collect
+    from ..benchmark.records.record import FILE_NAME, RecordError, load_record
+
+    path = Path(text)
+    if path.exists() or not results.is_dir():
+        path = path / FILE_NAME if path.is_dir() else path
+        return [(load_record(path), path.parent)]
+    records = collect((results,)).records
+    found = [each for each in records if each[0].method.spec == text]
+    found = found or [each for each in records if each[0].method.name == text]
+    if not found:
+        there = ", ".join(sorted({each.method.spec for each, _ in records})[:12]) or "none"
+        raise RecordError(
+            f"there is no file or folder {text}, and no method of that name in {results} (there: {there})"
+        )
+    return found
 
 
 def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:

@@ -9,20 +9,27 @@ import click
 
 from .options import json_option
 
+ALIASES = {"methods": "deidentifiers", "recognisers": "recognizers", "detectors": "analyzers"}
 KINDS = ("datasets", "analyzers", "recognizers", "deidentifiers", "attackers", "attacks", "protocols", "metrics")
+KINDS_SHOWN = tuple(each for each in KINDS if each != "attacks")
 
 
 @click.command("list")
-@click.argument("what", required=False, type=click.Choice(KINDS))
+@click.argument("what", required=False, type=click.Choice([*KINDS, *ALIASES]), metavar="[KIND]")
 @json_option
 def command(what: str | None, as_json: bool) -> int:
     """List what there is, where it comes from, and what is broken.
 
+    Kinds: datasets, analyzers (or detectors), recognizers (or recognisers), deidentifiers (or methods), attackers,
+    attacks, protocols, metrics. Without one: all but the attacks.
+
     \b
     deid-bench list
+    deid-bench list methods
     deid-bench list metrics
     """
-    sections = {name: _rows(name) for name in ([what] if what else KINDS[:-1])}
+    kinds = [ALIASES.get(what, what)] if what else KINDS_SHOWN
+    sections = {name: _rows(name) for name in kinds}
     if as_json:
         click.echo(json.dumps(sections, indent=1))
         return 0

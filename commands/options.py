@@ -7,11 +7,34 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 QUICK_LIMIT = 6
 """Identities that `--quick` takes."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def completing(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes names of plug-ins in the shell; parameters after a colon are left to the user.
+
+    Args:
+        kind: as in the registry, or `protocol`.
+    """
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        if kind == "protocol":
+            from ..benchmark.protocols import protocols
+
+            names = list(protocols())
+        else:
+            from ..plugins.entries import Kind, registry
+
+            names = list(registry().entries(Kind(kind)))
+        return [CompletionItem(each) for each in sorted(names) if each.startswith(incomplete)]
+
+    return complete
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 reference_option = click.option(
@@ -21,6 +44,7 @@ reference_option = click.option(
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no table.")
 out_option = click.option(
     "--out",
+    "-o",
     type=click.Path(path_type=Path),
     default=Path("results"),
     show_default=True,
@@ -97,6 +121,7 @@ def run_options(function: F) -> F:
     decorators = (
         click.option(
             "--method", "-m", "methods", multiple=True, required=True, metavar="SPEC",
+            shell_complete=completing("deidentifier"),
             help="De-identifier: NAME, NAME:key=value,… or FILE.py:Class. Repeatable.",
         ),
         click.option(
@@ -110,23 +135,27 @@ def run_options(function: F) -> F:
             "others.",
         ),
         click.option(
-            "--dataset", "-d", "datasets", multiple=True, metavar="SPEC",
+            "--dataset", "-d", "datasets", multiple=True, metavar="SPEC", shell_complete=completing("dataset"),
             help="Dataset. Repeatable.  [default: palm-mini, controlled and wild; under face/1.1 lfw or, where that is "
             "not at hand, face-london]",
         ),
         click.option(
             "--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID",
+            shell_complete=completing("protocol"),
             help="Rules: an id, or FILE.toml of your own.",
         ),
         click.option(
-            "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC",
+            "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC", shell_complete=completing("recognizer"),
             help="Recognition system. Repeatable.  [default: those of the protocol]",
         ),
         click.option(
             "--metric", "metrics", multiple=True, metavar="SPEC",
             help="A metric beside those of the toolkit: NAME or FILE.py:Class. Repeatable.",
         ),
-        click.option("--analyzer", default="", metavar="SPEC", help="Detector.  [default: that of the protocol]"),
+        click.option(
+            "--analyzer", default="", metavar="SPEC", shell_complete=completing("analyzer"),
+            help="Detector.  [default: that of the protocol]",
+        ),
         click.option(
             "--seeds", "repetitions", type=click.IntRange(1), default=1, show_default=True,
             help="De-identified versions of each image (stochastic methods).",

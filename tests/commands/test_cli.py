@@ -277,3 +277,33 @@ def test_a_root_seed_is_a_number_or_drawn(
     assert len(list((tmp_path / "a").glob("*/run.json"))) == 1, "the seed that was drawn finds its record again"
     assert main([*arguments, str(tmp_path / "c"), "--root-seed", "dice"]) == 2
     assert "expected a whole number or random, got 'dice'" in capsys.readouterr().err
+
+
+def test_methods_are_listed_by_any_of_their_names(capsys) -> None:
+    for first, second in (("methods", "deidentifiers"), ("recognisers", "recognizers"), ("detectors", "analyzers")):
+        listed = [call(capsys, "list", each, "--json") for each in (first, second)]
+        assert listed[0] == listed[1]
+        assert listed[0][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("deid-bench run -m blu", "plain,blurring"),
+        ("deid-bench plan --recognizer mt", "plain,mtcc"),
+        ("deid-bench run -p face/1.1", "plain,face/1.1"),
+        ("deid-bench com", "plain,compare"),
+    ],
+)
+def test_the_shell_completes_names(words: str, expected: str) -> None:
+    import os
+    import subprocess
+    import sys
+
+    count = len(words.split()) - 1
+    asked = {"_DEID_BENCH_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+    done = subprocess.run(
+        [sys.executable, "-m", "deid_bench"], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [expected]
+    assert done.stderr == ""

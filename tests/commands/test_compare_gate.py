@@ -61,3 +61,16 @@ def test_what_cannot_be_told_does_not_pass(folders: dict[str, Path], monkeypatch
     monkeypatch.setattr(comparison, "MIN_CLUSTERS", 1000)
     arguments = ["compare", str(folders["5"]), str(folders["5"]), "--fail-if-worse", "ssim"]
     assert main(arguments) == 1
+
+
+def test_methods_are_compared_by_name(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    results = str(folders["5"].parent)
+    specs = [json.loads((folders[each] / "run.json").read_text())["method"]["spec"] for each in ("5", "120")]
+    assert main(["compare", *specs, "--results", results, "--json"]) == 0
+    by_name = json.loads(capsys.readouterr().out)
+    assert main(["compare", str(folders["5"]), str(folders["120"]), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == by_name
+    assert main(["compare", "toy_noise", "toy_noise", "--results", results]) == 2
+    assert "2 pairs of records fit" in capsys.readouterr().err
+    assert main(["compare", specs[0], "nobody", "--results", results]) == 2
+    assert "no method of that name" in capsys.readouterr().err
