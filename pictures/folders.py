@@ -131,7 +131,8 @@ def _one(source: Source, out: Path, applier: Applier) -> tuple[Row, tuple[Image,
             return Row(name, "failed", sentence(done.reason), notes="; ".join(picture.notes)), None
         write_atomically(target, picture_bytes(picture, done.image))
     except ImageError as error:
-        return Row(name, "failed", sentence(error)), None
+        reason = str(error).removeprefix(f"{source.path.name}: ")  # the row names the file
+        return Row(name, "failed", sentence(reason)), None
     except OSError as error:
         return Row(name, "failed", sentence(f"it cannot be written: {type(error).__name__}")), None
     notes = "; ".join((*picture.notes, *done.notes))

@@ -69,6 +69,7 @@ def test_a_folder_of_all_kinds(folder: Path, tmp_path: Path, capsys: pytest.Capt
         "notes.txt": "passed over",
     }
     assert rows["none.png"]["reason"] == "no hand found"
+    assert rows["broken.jpg"]["reason"].startswith("expected")  # the file is named beside it
     assert (rows["turned.jpg"]["hands"], rows["deep/two.png"]["hands"]) == ("1", "2")
     said = capsys.readouterr()
     assert "2 of 5 files done: 3 hands" in said.out
