@@ -31,6 +31,7 @@ from .records.attacks import CRASHED
 from .results.attacks import AttackResults, VariantDistances, VariantName
 from .results.blocks import join_blocks
 from .results.cell import Matrix
+from .results.tiles import whole
 from .suites import IDENTITY, STRANGER, Control
 
 Look = Callable[[Shown], Task]
@@ -229,7 +230,7 @@ class _Run:
         )
         again = []
         for block, entries in zip(blocks, lists, strict=True):
-            found = join_blocks(block, map(self.executor.read, block), len(entries))
+            found = whole(join_blocks(block, self.executor.read, (1, len(entries))))
             again.append([(entry, float(each)) for (entry, _), each in zip(entries, found[0], strict=True)])
         return overlaid(matrix, again)
 
@@ -265,7 +266,7 @@ class _Run:
             by = self.recognizer if encoder is None else encoder.plugin
             blocks = compare_tasks(label, rows, columns, by)
             self._make(f"attackers: compare ({label})", blocks)
-            return join_blocks(blocks, map(self.executor.read, blocks), len(columns))
+            return whole(join_blocks(blocks, self.executor.read, (len(rows), len(columns))))
         blocks = match_tasks(label, state, rows, columns, adapter)
         self._make(f"attackers: compare ({label})", blocks)
         found = np.full((len(rows), len(columns)), np.nan, np.float32)

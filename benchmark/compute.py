@@ -15,11 +15,13 @@ from .engine.execute import CHUNK, Executor
 from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
-from .planning.tasks import UNRESTORED, Plugin, Stage, Task, compare_tasks, metric_task
+from .planning.comparisons import comparisons, is_large
+from .planning.tasks import UNRESTORED, Plugin, Stage, Task, metric_task
 from .records.failures import About
 from .results.blocks import BadPairs, join_blocks
-from .results.cell import CellResults, Distances
+from .results.cell import CellResults, Distances, Matrix
 from .results.ledger import Ledger
+from .results.tiles import Grid, by_image, whole
 from .storage.store import Payload
 
 
@@ -285,18 +287,28 @@ def _distances(
     columns = [None if reasons[each.digest] else each.digest for each in originals]
     rows = [None if reasons[each.digest] else each.digest for each in probes]
     labels = [each.label for each in originals], [f"de-identified {each.label}" for each in probes]
-    sides: list[tuple[About, int, int]] = [("originals", 0, 0), ("de-identified images", 1, 0), ("versions", 1, 1)]
-    digests = columns, rows
-    blocks = [compare_tasks(name, digests[a], digests[b], recognizer) for _, a, b in sides]
-    executor.make(f"compare ({name})", [task for block in blocks for task in block])
-    matrices = []
-    for block, (about, a, b) in zip(blocks, sides, strict=True):
+    large = is_large(len(originals), len(probes), len(cell.recognizers))
+    sets = comparisons(columns, rows, [(each.sample.sample_id, each.repetition) for each in made], recognizer, large)
+    executor.make(f"compare ({name})", sets.tasks)
+
+    def matrix(about: About, block: Sequence[Task], a: list[str], b: list[str]) -> Grid:
         ledger.add(Stage.COMPARE.value, name, about, block, {each.digest: executor.reason(each) for each in block})
         bad = BadPairs()
-        matrices.append(join_blocks(block, map(executor.read, block), len(digests[b]), bad))
-        ledger.add_pairs(name, about, bad, (labels[a], labels[b]))
+        found = join_blocks(block, executor.read, (len(a), len(b)), bad, large)
+        ledger.add_pairs(name, about, bad, (a, b))
+        return found
+
+    first = None if sets.first is None else np.array(sets.first, dtype=np.intp)
+    ones = labels[1] if sets.first is None else [labels[1][index] for index in sets.first]
+    among_originals = matrix("originals", sets.originals, labels[0], labels[0])
+    to_originals = matrix("de-identified images", sets.deidentified, labels[1], labels[0])
+    among = matrix("versions", sets.versions, ones, ones)
+    twins: dict[str, Matrix] = {}
+    for group, block in sets.twins:
+        names = [labels[1][index] for index in group]
+        twins |= by_image(whole(matrix("versions", block, names, names)), [made[index] for index in group])
     problems = {each.label: why for each in (*originals, *probes) if (why := reasons[each.digest])}
-    return Distances(matrices[0], matrices[1], matrices[2], problems)
+    return Distances(among_originals, to_originals, among, problems, first, twins)
 
 
 def _mean_seconds(cell: Cell, tasks: Tasks, versions: list[Version], executor: Executor) -> dict[str, float]:

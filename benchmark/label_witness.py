@@ -23,6 +23,7 @@ from .compute import compute
 from .engine.backends import Settings, default_jobs, make_backend
 from .engine.execute import Executor
 from .planning.cells import DEFAULT_PROTOCOL, RunOptions, make_cells
+from .results.tiles import whole
 from .storage.store import Store
 
 _PROTOCOLS = {"palm": DEFAULT_PROTOCOL, "face": "face/1.0"}
@@ -115,5 +116,5 @@ def ask(dataset: str, recognizer: str, analyzer: str = "") -> LabelWitness:
             results = compute(cell, Executor(store, backend), lambda version: False)
         finally:
             backend.close()
-    (found,) = results.distances.values()
-    return LabelWitness(cell.recognizers[0].resolved.text, results.usable, found.originals)
+        (found,) = results.distances.values()
+        return LabelWitness(cell.recognizers[0].resolved.text, results.usable, whole(found.originals))

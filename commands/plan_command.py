@@ -82,6 +82,7 @@ def _row_data(cell: Cell, done: bool, found: Estimate) -> dict[str, Any]:
         "core_seconds": round(found.seconds, 1),
         "untimed_tasks": found.untimed,
         "scoring_memory_bytes": found.memory,
+        "scoring_scratch_bytes": found.scratch,
         "image_bytes": found.disk,
     }
 
@@ -119,9 +120,11 @@ def _taken(todo: list[Estimate], jobs: int) -> str:
     images, pairs = sum(each.images for each in todo), sum(each.comparisons for each in todo)
     seconds, untimed = sum(each.seconds for each in todo) / jobs, sum(each.untimed for each in todo)
     memory, disk = max(each.memory for each in todo), sum(each.disk for each in todo)
+    scratch = max(each.scratch for each in todo)
+    files = f", {scratch / 10**6:.0f} MB of scratch files meanwhile" if scratch else ""
     text = (
         f"to do: {images} de-identified images, {pairs} comparisons; about {memory / 2**20:.0f} MiB to score them "
-        f"(workers come on top) and {disk / 10**6:.0f} MB of images on disk; "
+        f"(workers come on top){files} and {disk / 10**6:.0f} MB of images on disk; "
     )
     if untimed == 0:
         return text + f"about {duration(seconds)}"

@@ -12,12 +12,10 @@ from ..storage.journal import Timing, read_timings
 from ..storage.store import Store
 from .cell_tasks import LOOK_WEIGHTS, Tasks
 from .cells import Cell
-from .tasks import Task, compare_tasks
+from .comparisons import comparisons, is_large
+from .sizing import Size
+from .tasks import Task
 
-BASE_MEMORY = 150 * 2**20
-"""Bytes of a process that scores nothing."""
-MATRIX_COPIES = 2.5
-"""Scoring needs so many times the matrices of one recogniser beside those of all (see *Sizing* in the docs)."""
 _IMAGE_BYTES = 1.5
 """Of PNG, for each pixel of a photograph: the guess where the store holds none of the method's images yet."""
 
@@ -38,6 +36,8 @@ class Estimate:
     """Tasks to do of a kind that has never been timed in this results folder: `seconds` leaves them out."""
     memory: int
     """Bytes of the process that scores; workers come on top."""
+    scratch: int
+    """Bytes of scratch files while that process works, where `TMPDIR` says."""
     disk: int
     """Bytes of the images that are not in the store."""
 
@@ -62,10 +62,10 @@ def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
         originals = list(tasks.original_embeds(recognizer).values())
         probes = [tasks.version_embed(each, recognizer) for each in versions]
         groups["embed"] += originals + probes
-        columns = [each.digest for each in originals]
-        rows = [each.digest for each in probes]
-        for a, b in ((columns, columns), (rows, columns), (rows, rows)):
-            groups["compare"] += compare_tasks(recognizer.resolved.text, a, b, recognizer)
+        columns, rows = [each.digest for each in originals], [each.digest for each in probes]
+        made = [(each.sample.sample_id, each.repetition) for each in versions]
+        large = is_large(len(columns), len(rows), len(cell.recognizers))
+        groups["compare"] += comparisons(columns, rows, made, recognizer, large).tasks
     return groups
 
 
@@ -121,14 +121,16 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
     todo = {name: [each for each in tasks if not store.has(each.digest)] for name, tasks in groups.items()}
     seconds, untimed = _time_of((each for tasks in todo.values() for each in tasks), _typical(journal))
     originals, versions = len(cell.samples), len(groups["de-identify"])
-    matrices = 4 * (originals**2 + versions * originals + versions**2)
+    people = len({each.identity for each in cell.samples})
+    size = Size(originals, versions, people, cell.repetitions, len(cell.recognizers))
     return Estimate(
         stages={name: (len(tasks), len(tasks) - len(todo[name])) for name, tasks in groups.items()},
         images=versions,
         comparisons=sum(each.pairs for each in groups["compare"]),
         seconds=seconds,
         untimed=untimed,
-        memory=int(BASE_MEMORY + matrices * (len(cell.recognizers) + MATRIX_COPIES)),
+        memory=size.memory,
+        scratch=size.scratch,
         disk=len(todo["de-identify"]) * _image_bytes(cell, store, groups["de-identify"]),
     )
 

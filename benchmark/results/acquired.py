@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cell import Distances, Matrix
+from .tiles import Grid, Tiled, tiles
 
 Flags = NDArray[np.bool_]
 
@@ -30,37 +31,65 @@ class Acquired:
 
 
 def acquired(distances: Distances) -> Acquired:
-    """What a recogniser acquired; where all pairs of acquired images have distances, nothing is left out."""
-    originals, images, versions = (
-        np.isfinite(each) for each in (distances.originals, distances.deidentified, distances.versions)
-    )
-    among = _any(versions, 1)
-    return Acquired(_whole(originals, _any(originals, 1) | _any(images, 0)), _any(images, 1) | among, _whole(versions, among))
+    """Who has a template."""
+    there = _any_known(distances.originals)
+    images = np.zeros(distances.deidentified.shape[0], np.bool_)
+    for tile in tiles(distances.deidentified):
+        known = np.isfinite(tile.distances)
+        images[tile.start : tile.start + len(known)] = known.any(axis=1)
+        there |= known.any(axis=0)
+    among = np.zeros(images.size, np.bool_)
+    first = np.arange(images.size) if distances.first is None else distances.first
+    among[first] = _any_known(distances.versions)
+    versions = np.zeros(images.size, np.bool_)
+    versions[first] = _whole(distances.versions, among[first])
+    return Acquired(_whole(distances.originals, there), images | among, versions)
 
 
-def _any(flags: Flags, axis: int) -> Flags:
-    return np.asarray(flags.any(axis=axis), dtype=np.bool_)
+def _any_known(square: Grid) -> Flags:
+    """(n,) of which any distance is known."""
+    found = np.zeros(square.shape[0], np.bool_)
+    for tile in tiles(square):
+        known = np.isfinite(tile.distances)
+        found[tile.start : tile.start + len(known)] |= known.any(axis=1)
+        if tile.first:  # what stands above is known on the left, too
+            found[tile.first :] |= known.any(axis=0)
+    return found
 
 
-def _whole(known: Flags, there: Flags) -> Flags:
+def _whole(square: Grid, there: Flags) -> Flags:
     """Members of the largest set that is quickly found of which every pair is known: the worst goes first.
 
     The diagonal does not count; no score is made of an image and itself.
     """
     kept = there.copy()
-    members = np.flatnonzero(kept)
-    if known[members].sum() == len(members) ** 2:
-        return kept
-    bad = ~known[np.ix_(members, members)]
-    np.fill_diagonal(bad, False)
-    per_member = bad.sum(axis=1)
+    row, column = _unknown(square, there)
+    per_member = np.bincount(row, minlength=there.size)
     while per_member.any():
         worst = int(per_member.argmax())
-        per_member = per_member - bad[:, worst]
-        bad[worst] = bad[:, worst] = False
-        per_member[worst] = 0
-        kept[members[worst]] = False
+        kept[worst] = False
+        gone = (row == worst) | (column == worst)
+        per_member -= np.bincount(row[gone], minlength=there.size)
+        row, column = row[~gone], column[~gone]
     return kept
+
+
+def _unknown(square: Grid, there: Flags) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Both sides of every pair of two members that is not known; a pair stands in both orders."""
+    rows, columns = [np.empty(0, np.intp)], [np.empty(0, np.intp)]
+    for tile in tiles(square):
+        unknown = ~np.isfinite(tile.distances)
+        unknown[~there[tile.start : tile.start + len(unknown)]] = False
+        unknown[:, ~there[tile.first :]] = False
+        a, b = np.nonzero(unknown)
+        a, b = a + tile.start, b + tile.first
+        rows.append(a[a != b])
+        columns.append(b[a != b])
+        if isinstance(square, Tiled):  # the mirror image of what stands on the right of the diagonal block
+            right = b >= tile.start + len(unknown)
+            rows.append(b[right])
+            columns.append(a[right])
+    return np.concatenate(rows), np.concatenate(columns)
 
 
 def is_known(row: Matrix, columns: NDArray[np.intp]) -> bool:

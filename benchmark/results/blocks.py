@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..planning.tasks import Task
 from ..records.failures import FIRST
 from ..stages.distances import BAD
+from ..storage import spilled
 from ..storage.store import Payload
-from .cell import Matrix
+from .tiles import Grid, Tiled
 
 
 @dataclass(slots=True)
@@ -40,8 +41,12 @@ class BadPairs:
 
 
 def join_blocks(
-    tasks: Sequence[Task], parts: Iterable[Payload | None], columns: int, bad: BadPairs | None = None
-) -> Matrix:
+    tasks: Sequence[Task],
+    read: Callable[[Task], Payload | None],
+    shape: tuple[int, int],
+    bad: BadPairs | None = None,
+    large: bool = False,
+) -> Grid:
     """The blocks one below the other; NaN where one could not be computed.
 
     Where a set is compared with itself, a block starts at its own first column (see `tasks.compare_tasks`), and what
@@ -49,31 +54,25 @@ def join_blocks(
 
     Args:
         tasks: of `compare_tasks`, all of them.
-        parts: what each left in the store.
-        columns: of the whole.
+        read: what each left in the store.
+        shape: of the whole.
         bad: takes down the pairs without a proper distance, which are NaN as well.
+        large: whether what is too much for memory stays in the store and is read from there.
 
     Returns:
         (rows, columns) float32.
     """
-    matrix = np.full((sum(task.split for task in tasks), columns), np.nan, np.float32)
-    within = bool(tasks) and is_within(tasks[0])
+    tiled = Tiled(tasks, read, shape)
+    stays = large and tiled.size > spilled.HELD
+    matrix = np.full((0, 0) if stays else shape, np.nan, np.float32)
     if bad is not None:
-        bad.total = columns * (columns + 1) // 2 if within else matrix.size
-    start = 0
-    for task, part in zip(tasks, parts, strict=True):
-        stop = start + task.split
-        first = columns - (len(task.inputs) - task.split)
-        if part is not None:
+        bad.total = shape[1] * (shape[1] + 1) // 2 if tiled.within else tiled.size
+    for start, first, part in tiled.parts():
+        if part is not None and bad is not None and "bad" in part.arrays:
+            bad.take(part.arrays["bad"], start, first, within=tiled.within)
+        if not stays and part is not None:
+            stop = start + len(part.arrays["distances"])
             matrix[start:stop, first:] = part.arrays["distances"]
-            if bad is not None and "bad" in part.arrays:
-                bad.take(part.arrays["bad"], start, first, within=within)
-        if first:
-            matrix[start:stop, :first] = matrix[:first, start:stop].T
-        start = stop
-    return matrix
-
-
-def is_within(task: Task) -> bool:
-    """Whether a compare task is of a set with itself."""
-    return task.inputs[: task.split] == task.inputs[task.split : 2 * task.split]
+            if tiled.within:
+                matrix[stop:, start:stop] = matrix[start:stop, stop:].T
+    return tiled if stays else matrix

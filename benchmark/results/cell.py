@@ -20,6 +20,7 @@ from ..storage.store import Payload
 from ..suites import Suite
 from .attacks import AttackResults
 from .attacks import Matrix as Matrix
+from .tiles import Grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,14 +84,18 @@ class Setting:
 class Distances:
     """Distances of one recogniser; NaN where a template could not be had."""
 
-    originals: Matrix
+    originals: Grid
     """(usable samples, usable samples)."""
-    deidentified: Matrix
+    deidentified: Grid
     """(de-identified images, usable samples)."""
-    versions: Matrix
-    """(de-identified images, de-identified images)."""
+    versions: Grid
+    """(de-identified images, de-identified images), or those of `first` among each other."""
     problems: Mapping[str, str]
     """Why a template could not be had, by label of the image."""
+    first: NDArray[np.intp] | None = None
+    """Rows of `deidentified` that `versions` has, one version of each image, where it has not all."""
+    twins: Mapping[str, Matrix] = field(default_factory=dict)
+    """By sample id, where `versions` has not all: versions of one image among each other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

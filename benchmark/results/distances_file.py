@@ -34,16 +34,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..planning.comparisons import KEPT
 from ..records.record import DistancesFile
 from .attacks import AttackResults
 from .attacks_in_file import attack_indexes, attack_matrices, attack_texts, read_attacks
 from .cell import CellResults, Distances, Setting
+from .tiles import whole
 from ..storage.strict_zip import Limits, Refused, make_zip, read_zip
 
 DISTANCES_NAME = "distances.npz"
 FORMAT = 1
-MAX_VALUES = 50_000_000
-"""Distances of all recognisers together; a run with more keeps none (200 MB)."""
+MAX_VALUES = KEPT
+"""Distances of all recognisers together, with those of attacks; a run with more keeps none (200 MB)."""
 MAX_ROWS = 50_000
 """Samples, or versions of them: scoring takes memory for each, whether it has distances or not."""
 
@@ -111,6 +113,9 @@ def write(found: PairDistances) -> tuple[bytes | None, DistancesFile]:
     count = sum(each.size for each in matrices.values())
     if count > MAX_VALUES:
         return None, DistancesFile(reason=f"{count} distances are more than {MAX_VALUES}; none were kept")
+    if any(each.first is not None for each in found.distances.values()):
+        reason = f"all versions with all others would be more than {MAX_VALUES} distances; none were kept"
+        return None, DistancesFile(reason=reason)
     if max(len(found.sample_ids), len(found.version_row)) > MAX_ROWS:
         return None, DistancesFile(reason=f"more than {MAX_ROWS} images; no distances were kept")
     texts = {"sample_ids": found.sample_ids, "identities": found.identities, "subjects": found.subjects}
@@ -122,7 +127,7 @@ def write(found: PairDistances) -> tuple[bytes | None, DistancesFile]:
         **{name: np.array(text, dtype=np.str_) for name, text in texts.items()},
         **{name: np.asarray(each, dtype="<i4") for name, each in indexes.items()},
         "recognizers": np.array(list(found.distances), dtype=np.str_),
-        **{name: np.asarray(each, dtype="<f4") for name, each in matrices.items()},
+        **{name: np.asarray(whole(each), dtype="<f4") for name, each in matrices.items()},
     }
     data = make_zip({f"{name}.npy": _encode(each) for name, each in arrays.items()})
     return data, DistancesFile(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
@@ -246,7 +251,7 @@ def _check(found: PairDistances, recognizers: int) -> None:
             getattr(each, kind).shape != shape for each in found.distances.values() for kind, shape in shapes.items()
         ),
         "has infinite distances": any(
-            np.isinf(getattr(each, kind)).any() for each in found.distances.values() for kind in shapes
+            np.isinf(whole(getattr(each, kind))).any() for each in found.distances.values() for kind in shapes
         ),
     }
     for problem, there in problems.items():

@@ -10,12 +10,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.recognition.population import Population
+
 SCORES_NAME = "scores.npz"
 KINDS = ("genuine", "impostor", "own", "cross", "versions")
 """Originals of one identity, of two; de-identified images and their own originals, the other ones of their identity;
 versions of one image, where there are several."""
+MOST = 2**20
+"""Distances of one kind that stand for more than are held in memory."""
 LARGEST = 2**31
 """Bytes of all arrays; more is no result of ours."""
+
+
+def spread(values: NDArray[np.float32] | Population) -> NDArray[np.float64]:
+    """All distances, or of those that are too many for memory evenly spread ones in order, `MOST` at most."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
+    step = -(-values.size // MOST)
+    kept, seen = [np.empty(0, np.float32)], 0
+    for part in values.rising():
+        kept.append(part[(step // 2 - seen) % step :: step])
+        seen += part.size
+    return np.concatenate(kept).astype(np.float64)
 
 
 def encode_scores(scores: Mapping[str, NDArray[np.float64]]) -> bytes:

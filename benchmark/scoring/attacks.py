@@ -14,6 +14,7 @@ from ..planning.attack_plan import wanted
 from ..records.attacks import CRASHED, AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
 from ..results.attacks import VariantDistances, VariantName
 from ..results.cell import CellResults, Matrix, Setting
+from ..results.tiles import diagonal, rows_of
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.simultaneous import Largest, largest_share
 from ..statistics.uncertainty import Draws, Replicates
@@ -81,7 +82,7 @@ class _Scoring:
         known = self.results.distances.get(recognizer)
         if known is None or not len(self.results.usable):
             return np.ones(len(self.results.usable), dtype=bool)
-        return np.asarray(np.isfinite(np.diagonal(known.originals)))
+        return np.isfinite(diagonal(known.originals))
 
     def plain(self, recognizer: str) -> Searches | None:
         """The controls' unchanged images before the recogniser as it is; None where its distances are not there."""
@@ -90,7 +91,7 @@ class _Scoring:
         if known is None:
             return None
         rows = np.array(self.results.attacks.controls, dtype=np.intp)
-        return self._control(known.originals[rows], np.arange(len(self.results.usable)), recognizer)
+        return self._control(rows_of(known.originals, rows), np.arange(len(self.results.usable)), recognizer)
 
     def controls(self, attack: Attack, candidate: _Candidate, plain: Searches | None) -> list[Control]:
         """What a combination makes of the controls that its attack has to pass."""

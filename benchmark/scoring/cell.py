@@ -87,7 +87,7 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
         scored = Recognition(setting, results.usable, results.versions, made, distances, name, units)
         scored.report(values, _searches(setting, results, scored))
         own[name] = scored.own_by_version()
-        kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, name)}
+        kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, scored)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
     if setting.no_rates:
         report_no_rates(values, setting.no_rates, results.distances)

@@ -5,13 +5,16 @@ A protocol may set its threshold on other people than it measures; both parts go
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.recognition.population import Population
 from ..results.cell import Matrix
-from ..statistics.bootstrap_scores import Pairs, pair_across, pair_up
+from ..results.tiles import Grid, Tiled, rows_of, tiles
+from ..statistics.bootstrap_scores import Pairs, pair_across, pair_up_rows
 
 Rows = NDArray[np.intp]
 """Places of originals in the table of distances."""
@@ -26,7 +29,7 @@ class Compared(Protocol):
     def places(self, people: Rows) -> tuple[Rows, Rows]:
         """Both sides of every comparison of originals."""
 
-    def distances(self, people: Rows) -> tuple[Matrix, Matrix]:
+    def distances(self, people: Rows) -> tuple[Matrix, Matrix | Population]:
         """Genuine and impostor distances."""
 
     def pairs(self, people: Rows) -> Pairs:
@@ -42,8 +45,9 @@ class AllPairs:
         people: how many identities there are.
     """
 
-    def __init__(self, originals: Matrix, cluster: Rows, people: int) -> None:
+    def __init__(self, originals: Grid, cluster: Rows, people: int) -> None:
         self._originals, self._cluster, self._people = originals, cluster, people
+        self._sorted: dict[bytes, Pairs] = {}
 
     def sides(self, people: Rows) -> tuple[Rows, Rows]:
         """All in all."""
@@ -54,21 +58,39 @@ class AllPairs:
         upper = np.triu_indices(people.size, 1)
         return people[upper[0]], people[upper[1]]
 
-    def distances(self, people: Rows) -> tuple[Matrix, Matrix]:
-        """Row by row, as there can be very many."""
+    def distances(self, people: Rows) -> tuple[Matrix, Matrix | Population]:
+        """Row by row, or sorted where they are too many for memory."""
+        if isinstance(self._originals, Tiled):
+            pairs = self.pairs(people)
+            return np.asarray(pairs.genuine, np.float32), pairs.impostor
         genuine, impostor = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
-        for at, row in enumerate(people):
-            others = people[at + 1 :]
-            values = self._originals[row, others]
-            same = self._cluster[others] == self._cluster[row]
+        for at, values in enumerate(later(self._originals, people)):
+            same = self._cluster[people[at + 1 :]] == self._cluster[people[at]]
             genuine.append(values[same])
             impostor.append(values[~same])
         return np.concatenate(genuine), np.concatenate(impostor)
 
     def pairs(self, people: Rows) -> Pairs:
-        """Sorted."""
-        cluster = self._cluster[people]
-        return pair_up(self._originals[np.ix_(people, people)], cluster, cluster, self._people)
+        """Sorted once."""
+        key = people.tobytes()
+        if key not in self._sorted:
+            cluster = self._cluster[people]
+            self._sorted[key] = pair_up_rows(later(self._originals, people), cluster, cluster, self._people)
+        return self._sorted[key]
+
+
+def later(square: Grid, members: Rows) -> Iterator[Matrix]:
+    """Of each member, its distances to the members after it.
+
+    Args:
+        square: distances of a set among each other.
+        members: rising.
+    """
+    at = 0
+    for tile in tiles(square):
+        while at < members.size and members[at] < tile.start + len(tile.distances):
+            yield tile.distances[members[at] - tile.start, members[at + 1 :] - tile.first]
+            at += 1
 
 
 class QueriesInGallery:
@@ -81,7 +103,7 @@ class QueriesInGallery:
         query: (n,) whether it is a query; all others are the gallery.
     """
 
-    def __init__(self, originals: Matrix, cluster: Rows, people: int, query: NDArray[np.bool_]) -> None:
+    def __init__(self, originals: Grid, cluster: Rows, people: int, query: NDArray[np.bool_]) -> None:
         self._originals, self._cluster, self._people, self._query = originals, cluster, people, query
 
     def sides(self, people: Rows) -> tuple[Rows, Rows]:
@@ -93,10 +115,15 @@ class QueriesInGallery:
         asked, gallery = self.sides(people)
         return np.repeat(asked, gallery.size), np.tile(gallery, asked.size)
 
-    def distances(self, people: Rows) -> tuple[Matrix, Matrix]:
+    def _table(self, people: Rows) -> Matrix:
+        """(queries, gallery) distances of the queries' originals."""
+        asked, gallery = self.sides(people)
+        return rows_of(self._originals, asked)[:, gallery]
+
+    def distances(self, people: Rows) -> tuple[Matrix, Matrix | Population]:
         """Of the queries' originals to the gallery."""
         asked, gallery = self.sides(people)
-        table = self._originals[np.ix_(asked, gallery)]
+        table = self._table(people)
         same = self._cluster[asked][:, None] == self._cluster[gallery][None]
         return table[same], table[~same]
 
@@ -104,4 +131,4 @@ class QueriesInGallery:
         """Sorted."""
         asked, gallery = self.sides(people)
         clusters = self._cluster[asked], self._cluster[gallery]
-        return pair_across(self._originals[np.ix_(asked, gallery)], clusters, self._people, None)
+        return pair_across(self._table(people), clusters, self._people, None)

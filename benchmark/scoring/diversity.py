@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..metrics.privacy.diversity import diversity_scores, overlap
+from ..metrics.privacy.diversity import overlap
 from ..metrics.recognition.decidability import d_prime
+from ..metrics.recognition.population import Population
 from ..metrics.values import Undefined
-from ..results.cell import CellResults, Distances, Setting
+from ..results.cell import CellResults, Distances, Matrix, Setting
+from ..results.tiles import Tiled, by_image, whole
+from .compared import AllPairs
 from .numbers import Values, Vector
+from .recognition import Recognition
 
 
 def report_diversity(
-    values: Values, setting: Setting, results: CellResults, distances: Distances, name: str
+    values: Values, setting: Setting, results: CellResults, distances: Distances, scored: Recognition
 ) -> dict[str, Vector]:
     """Add the diversity numbers of one recogniser; nothing where there is one version per image.
 
@@ -21,27 +25,19 @@ def report_diversity(
     """
     if setting.repetitions < 2:
         return {}
+    name = scored.name
     everyone = [each.subject for each in setting.samples]
     evaluated = setting.protocol.eval_subjects(everyone)
-    kept = np.flatnonzero([each.subject in evaluated for each in results.usable])
-    place = {int(row): index for index, row in enumerate(kept)}
-    column = {each.sample_id: index for index, each in enumerate(results.usable)}
-    rows = [
-        (row, place[column[each.sample.sample_id]])
-        for row, each in enumerate(results.made)
-        if column[each.sample.sample_id] in place
-    ]
-    chosen = np.array([row for row, _ in rows], dtype=np.intp)
-    found = diversity_scores(
-        distances.originals[np.ix_(kept, kept)],
-        distances.deidentified[np.ix_(chosen, kept)],
-        distances.versions[np.ix_(chosen, chosen)],
-        [results.usable[int(row)].identity for row in kept],
-        [source for _, source in rows],
-    )
-    count = found.versions.size
-    values.add("dprime_diversity", d_prime(found.versions, found.impostor), count, name)
-    values.add("overlap_diversity", overlap(found.versions, found.impostor), count, name)
+    versions = _between_versions(results, distances, evaluated)
+    impostor: Matrix | Population = scored.impostor
+    if not isinstance(distances.originals, Tiled):
+        kept = np.flatnonzero([each.subject in evaluated for each in results.usable])
+        among = AllPairs(distances.originals, scored.cluster, scored.people).distances(kept)[1]
+        assert isinstance(among, np.ndarray)
+        impostor = among[np.isfinite(among)]
+    count = versions.size
+    values.add("dprime_diversity", d_prime(versions, impostor), count, name)
+    values.add("overlap_diversity", overlap(versions, impostor), count, name)
     first = name == next(iter(results.distances))
     if first and results.seed_lpips:
         people = sorted({each.identity for each in setting.samples})
@@ -52,4 +48,15 @@ def report_diversity(
             for value in results.seed_lpips.get(each.sample_id, ())
         ]
         values.add_mean("lpips_between_seeds", [value for value, _ in pairs], [cluster for _, cluster in pairs])
-    return {"versions": found.versions}
+    return {"versions": versions}
+
+
+def _between_versions(results: CellResults, distances: Distances, evaluated: frozenset[str]) -> Vector:
+    """Distances between the versions of each evaluated image; what could not be compared is left out."""
+    twins = distances.twins if distances.first is not None else by_image(whole(distances.versions), results.made)
+    squares = [
+        twins[each.sample_id] for each in results.usable if each.subject in evaluated and each.sample_id in twins
+    ]
+    found = [square[np.triu_indices(len(square), 1)] for square in squares]
+    all_of_them = np.concatenate([np.empty(0, np.float32), *found]).astype(np.float64)
+    return all_of_them[np.isfinite(all_of_them)]

@@ -7,26 +7,24 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..metrics.privacy.effective_eer import effective_eer, mated_scores
+from ..metrics.privacy.effective_eer import effective_eer
 from ..metrics.privacy.singling_out import (
     PEOPLE,
     Nearest,
-    linkability,
-    nearest_by_identity,
+    linked_among,
     singling_out,
     singling_out_between,
 )
 from ..metrics.privacy.unlinkability import unlinkability
+from ..metrics.recognition.identification import Ranks
+from ..metrics.recognition.population import Ordered
 from ..metrics.values import Undefined
-from ..results.cell import Matrix
 from ..statistics.bootstrap_replicates import effective_eer_interval
-from ..statistics.bootstrap_scores import pair_across
-from ..statistics.uncertainty import Draws, Interval
+from ..statistics.uncertainty import Draws
 from .compared import Rows
 from .numbers import Units, Values
-from .probes import Probe
+from .probes import Probe, Table
 from .thresholds import Thresholds
 
 
@@ -50,45 +48,61 @@ class Linked(Protocol):
     def unit(self, probe: Probe) -> int:
         """Column of the draws."""
 
-    def table(self) -> tuple[Matrix, list[str], list[str], NDArray[np.intp] | None]:
-        """Distances, identities of both sides, and the column of each probe's source."""
+    @property
+    def table(self) -> Table:
+        """Searches of these probes in the gallery."""
 
 
 def report_linking(values: Values, of: Linked, thresholds: Thresholds) -> None:
     """Unlinkability and the risks of WP216; an image is never compared with its own original."""
-    table, probes, gallery, sources = of.table()
-    scores = mated_scores(table, probes, gallery, sources)
-    pairs = scores.mated.size + scores.non_mated.size
-    rate = effective_eer(scores.mated, scores.non_mated)
-    within = _linking_interval(of, values.draws, table, probes, gallery, sources)
+    table = of.table
+    clusters = of.cluster[[each.column for each in of.processed]], of.cluster[of.gallery]
+    compared = table.pairs(clusters, of.people)
+    mated, non_mated = Ordered(compared.genuine), compared.impostor
+    pairs = mated.size + non_mated.size
+    rate = effective_eer(mated, non_mated)
+    within = None
+    if isinstance(values.draws, Draws) and mated.size and non_mated.size:
+        within = effective_eer_interval([compared], [], values.draws)
     values.add("eer_effective", rate, pairs, of.name, within=within)
-    unlinkable = unlinkability(scores.mated, scores.non_mated)
+    unlinkable = unlinkability(mated, non_mated)
     for metric, attribute in (("d_sys", "d_sys"), ("d_sys_null", "null")):
         number = unlinkable if isinstance(unlinkable, Undefined) else float(getattr(unlinkable, attribute))
         values.add(metric, number, pairs, of.name)
-    hidden = hidden_sources(table, sources)
-    _report_risk(values, of, "linkability", nearest_by_identity(table, probes, gallery, hidden), thresholds)
-    turned = nearest_by_identity(table.T, gallery, probes, None if hidden is None else hidden.T)
-    _report_risk(values, of, "singling_out", turned, thresholds)
+    del compared, mated, non_mated
+    _report_linkability(values, of, table.searched.without_source)
+    _report_singling_out(values, of, table.searched.turned(), thresholds)
 
 
-def _report_risk(values: Values, of: Linked, metric: str, nearest: Nearest | Undefined, thresholds: Thresholds) -> None:
-    if isinstance(nearest, Undefined):
-        values.add(metric, nearest, 0, of.name)
+def _few(people: int) -> Undefined | None:
+    return Undefined(f"needs {PEOPLE} identities, got {people}") if people < PEOPLE else None
+
+
+def _report_linkability(values: Values, of: Linked, ranked: Ranks | Undefined) -> None:
+    missing = ranked if isinstance(ranked, Undefined) else None
+    if isinstance(ranked, Ranks):
+        if ranked.identities < 2:
+            missing = Undefined("needs at least 2 identities")
+        elif not ranked.mated.any():
+            missing = Undefined("no probe has a gallery entry of its own identity")
+        missing = missing or _few(ranked.identities)
+    if missing is not None or isinstance(ranked, Undefined):
+        values.add("linkability", missing, 0, of.name)
         return
-    people = nearest.others.shape[1] + 1
-    if people < PEOPLE:
-        values.add(metric, Undefined(f"needs {PEOPLE} identities, got {people}"), 0, of.name)
-        return
-    if metric == "linkability":
-        processed = of.processed
-        hits = [*linkability(nearest, [PEOPLE]).by_probe[0].tolist(), *([0.0] * len(of.lost))]
-        units = [*(of.unit(processed[row]) for row in nearest.probe), *of.lost]
-        values.add_share(metric, hits, units, of.name, levels=of.units.levels)
-        return
+    mated, processed = ranked.mated, of.processed
+    found = linked_among(ranked.closer[mated], ranked.tied[mated] - 1, ranked.identities, PEOPLE)
+    hits = [*found.tolist(), *([0.0] * len(of.lost))]
+    units = [*(of.unit(processed[row]) for row in np.flatnonzero(mated).tolist()), *of.lost]
+    values.add_share("linkability", hits, units, of.name, levels=of.units.levels)
+
+
+def _report_singling_out(values: Values, of: Linked, nearest: Nearest | Undefined, thresholds: Thresholds) -> None:
+    missing = nearest if isinstance(nearest, Undefined) else _few(nearest.others.shape[1] + 1)
     at, span = thresholds.headline, None
-    if math.isnan(at):
-        values.add(metric, Undefined("no threshold"), 0, of.name)
+    if missing is None and math.isnan(at):
+        missing = Undefined("no threshold")
+    if missing is not None or isinstance(nearest, Undefined):
+        values.add("singling_out", missing, 0, of.name)
         return
     if thresholds.whole:  # a laxer threshold may single out more people or fewer: the worst is looked for
         low, high, at = singling_out_between(nearest, thresholds.lowest, thresholds.laxest, PEOPLE)
@@ -96,32 +110,4 @@ def _report_risk(values: Values, of: Linked, metric: str, nearest: Nearest | Und
     # The targets are originals: identities are drawn, whatever the number of versions.
     outcomes = singling_out(nearest, at, [PEOPLE]).by_probe[0].tolist()
     clusters = [int(of.cluster[of.gallery[row]]) for row in nearest.probe]
-    values.add_share(metric, outcomes, clusters, of.name, span=span)
-
-
-def _linking_interval(
-    of: Linked,
-    draws: Draws | Undefined,
-    table: Matrix,
-    probes: list[str],
-    gallery: list[str],
-    sources: NDArray[np.intp] | None,
-) -> Interval | Undefined | None:
-    if isinstance(draws, Undefined) or not table.size:
-        return None
-    image = of.cluster[[each.column for each in of.processed]]
-    original = of.cluster[of.gallery]
-    compared = len(original) - (0 if sources is None else 1)
-    mated = np.bincount(original, minlength=of.people)[image] - (len(original) - compared)
-    if not mated.any() or (mated == compared).all():
-        return None
-    pairs = pair_across(table, (image, original), of.people, sources)
-    return effective_eer_interval([pairs], [], draws)
-
-
-def hidden_sources(table: Matrix, sources: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:
-    if sources is None:
-        return None
-    hidden = np.zeros(table.shape, dtype=bool)
-    hidden[np.arange(len(table)), sources] = True
-    return hidden
+    values.add_share("singling_out", outcomes, clusters, of.name, span=span)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ..metrics.values import Undefined
 from ..results.cell import CellResults, Distances
+from ..results.tiles import Reader
 from .numbers import Values
 
 RATES = (
@@ -44,8 +45,9 @@ def own_distances(results: CellResults, distances: Distances) -> dict[str, float
     rows = {each.deidentify.digest: row for row, each in enumerate(results.made)}
     columns = {each.sample_id: column for column, each in enumerate(results.usable)}
     own: dict[str, float | None] = {}
+    reader = Reader(distances.deidentified)
     for each in results.versions:
         key = each.deidentify.digest
-        value = float(distances.deidentified[rows[key], columns[each.sample.sample_id]]) if key in rows else math.nan
+        value = float(reader.row(rows[key])[columns[each.sample.sample_id]]) if key in rows else math.nan
         own[key] = value if math.isfinite(value) else None
     return own

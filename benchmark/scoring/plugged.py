@@ -65,10 +65,13 @@ def sort_comparisons(
     )
 
 
-def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparisons, recognizer: str) -> None:
+def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparisons | Undefined, recognizer: str) -> None:
     """Add the number of one metric of distances for one recogniser."""
     measure, name = plugged.measure, plugged.metric.name
     if measure is None:
+        return
+    if isinstance(comparisons, Undefined):
+        values.add(name, comparisons, 0, recognizer)
         return
     count = comparisons.own.size + comparisons.mated.size + comparisons.non_mated.size
     value = number(lambda: measure(comparisons))

@@ -9,12 +9,11 @@ What could not be done is never left out of a privacy number:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...datasets.base import Sample
 from ..metrics.base import Comparisons
@@ -22,15 +21,17 @@ from ..metrics.privacy.deidentification_ratio import dir_ratio
 from ..metrics.recognition.decidability import d_prime
 from ..metrics.recognition.det import DetLine, det_line
 from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
-from ..metrics.recognition.population import Ordered
+from ..metrics.recognition.population import Population, as_population
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..results.acquired import acquired, is_known
 from ..results.cell import Distances, Matrix, Setting
+from ..results.scores_file import spread
+from ..results.tiles import Reader, Tiled, rows_of
 from ..statistics.bootstrap_replicates import recognition_replicates
-from ..statistics.bootstrap_scores import Clustered, Pairs, pair_up
+from ..statistics.bootstrap_scores import Clustered, Pairs, pair_up_rows
 from ..statistics.uncertainty import Draws, Replicates
-from .compared import AllPairs, Compared, QueriesInGallery, Rows
+from .compared import AllPairs, Compared, QueriesInGallery, Rows, later
 from .linking import report_linking
 from .numbers import (
     CURVE_POINTS,
@@ -45,7 +46,7 @@ from .numbers import (
     rejected,
 )
 from .plugged import report_comparisons, sort_comparisons
-from .probes import Probe
+from .probes import Probe, Table
 from .thresholds import Thresholds
 
 DET_LINES = 3
@@ -107,7 +108,8 @@ class Recognition:
         self._rule = setting.protocol.threshold.rule
         self.compared = self._compared(setting, usable)
         self.asked, self.gallery = self.compared.sides(self._eval)
-        self.genuine, self.impostor = self.compared.distances(self._eval)
+        self.genuine, impostor = self.compared.distances(self._eval)
+        self.impostor: Matrix | Population = impostor
         column = {each.sample_id: index for index, each in enumerate(usable)}
         self._made = {digest: row for row, digest in enumerate(made)}
         self.left_out = 0
@@ -119,11 +121,6 @@ class Recognition:
             return AllPairs(self._distances.originals, self.cluster, self.people)
         query = np.array([each.sample_id in setting.queries for each in usable], dtype=bool)
         return QueriesInGallery(self._distances.originals, self.cluster, self.people, query)
-
-    @property
-    def originals(self) -> Matrix:
-        """Distances of all usable originals."""
-        return self._distances.originals
 
     @property
     def setters(self) -> Rows:
@@ -140,32 +137,58 @@ class Recognition:
         """Comparisons of the originals that thresholds are set on."""
         return self.pairs if self._dev is None else self.compared.pairs(self._dev)
 
+    @property
+    def searched_originals(self) -> Matrix:
+        """(queries, gallery) distances of the originals of what is searched."""
+        return rows_of(self._distances.originals, self.asked)[:, self.gallery]
+
+    @property
+    def setting_sides(self) -> tuple[Matrix, Matrix | Population]:
+        """Genuine and impostor distances of the originals that thresholds are set on."""
+        return (self.genuine, self.impostor) if self._dev is None else self.compared.distances(self._dev)
+
     def _find_probes(self, versions: Sequence[Version], columns: Mapping[str, int]) -> list[Probe]:
-        members, probes = set(self.asked.tolist()), []
-        for version in versions:
-            column = columns[version.sample.sample_id]
-            if column not in members:
-                continue
+        members = set(self.asked.tolist())
+        others: dict[int, Rows] = {}
+        places = [(each, columns[each.sample.sample_id]) for each in versions]
+        places = [(each, column) for each, column in places if column in members]
+        reader = self._reader([self._made.get(each.deidentify.digest, -1 - column) for each, column in places])
+        probes = []
+        for (version, column), found in zip(places, reader, strict=True):
             row = self._made.get(version.deidentify.digest)
-            # Failed: as if the original had been published.
-            found = self._distances.originals[column] if row is None else self._distances.deidentified[row]
+            nothing = np.empty(0, np.float32)
             if is_known(found, np.append(self.gallery, column)):
-                probes.append(Probe(version, column, found))
+                if column not in others:
+                    same = self.cluster[self.gallery] == self.cluster[column]
+                    others[column] = self.gallery[same & (self.gallery != column)]
+                probes.append(Probe(version, column, row, float(found[column]), found[others[column]], True))
             elif row is None or self._acquired.images[row]:
                 self.left_out += 1
             else:
-                probes.append(Probe(version, column, None))
+                probes.append(Probe(version, column, row, math.nan, nothing, False))
         return probes
 
-    @property
+    def _reader(self, places: Sequence[int]) -> Iterator[Matrix]:
+        """Distances to all originals, of de-identified images by row, rising; -1 - c stands for original number c."""
+        stand_ins = np.unique([-1 - each for each in places if each < 0]).astype(np.intp)
+        # Failed: as if the original had been published.
+        originals = rows_of(self._distances.originals, stand_ins) if stand_ins.size else None
+        reader = Reader(self._distances.deidentified)
+        for each in places:
+            if each < 0 and originals is not None:
+                yield originals[np.searchsorted(stand_ins, -1 - each)]
+            else:
+                yield reader.row(each)
+
+    @cached_property
     def processed(self) -> list[Probe]:
         """Probes that the recogniser could process."""
-        return [each for each in self.probes if each.row is not None]
+        return [each for each in self.probes if each.processed]
 
     @property
     def lost(self) -> list[int]:
         """Units of the probes that it could not."""
-        return [self.unit(each) for each in self.probes if each.row is None]
+        return [self.unit(each) for each in self.probes if not each.processed]
 
     def note(self, lost: int) -> str | None:
         """What is to be known about images that could not be processed, or only in part."""
@@ -184,7 +207,7 @@ class Recognition:
             searches: what is reported of searches: `EverybodySearched`, or the queries' own under a protocol that has
                 such.
         """
-        genuine, impostor = self.compared.distances(self.setters)
+        genuine, impostor = self.setting_sides
         point = eer(genuine, impostor)
         thresholds = Thresholds.of(point, self._rule)
         own, cross = self.own(), self.cross()
@@ -193,7 +216,7 @@ class Recognition:
         self._report_det(values, thresholds, {"det_own": own, "det_cross": cross})
         found = thresholds.headline if isinstance(point, EerPoint) else point
         span = (thresholds.lowest, thresholds.laxest) if thresholds.whole else None
-        compared = len(genuine) + len(impostor)
+        compared = genuine.size + impostor.size
         values.add("eer_threshold", found, compared, self.name, within=within.get("eer_threshold"), span=span)
         for suffix, scores in (("", own), ("_cross", cross)):
             self._report_rejection(values, f"rr{suffix}", scores, thresholds, within.get(f"rr{suffix}"))
@@ -240,8 +263,8 @@ class Recognition:
         return recognition_replicates(self.pairs, kept, draws, FNMR_METRICS, setting, self.units.levels, laxest)
 
     def _report_originals(self, values: Values, within: Mapping[str, Replicates | Undefined]) -> None:
-        pairs = len(self.genuine) + len(self.impostor)
-        genuine, impostor = Ordered.of(self.genuine, "genuine"), Ordered.of(self.impostor, "impostor")
+        pairs = self.genuine.size + self.impostor.size
+        genuine, impostor = as_population(self.genuine, "genuine"), as_population(self.impostor, "impostor")
         point = eer(genuine, impostor)
         rate = point.eer if isinstance(point, EerPoint) else point
         values.add("eer", rate, pairs, self.name, within=within.get("eer"))
@@ -253,7 +276,7 @@ class Recognition:
 
     def _report_det(self, values: Values, thresholds: Thresholds, scores: Mapping[CurveName, Clustered]) -> None:
         """The recogniser's own errors, and what becomes of de-identified images over the same thresholds."""
-        impostor = Ordered.of(self.impostor, "impostor")
+        impostor = as_population(self.impostor, "impostor")
         if self.score_version < DET_LINES:
             curve = fmr_fnmr_curve(self.genuine, impostor, CURVE_POINTS)
             if isinstance(curve, ErrorCurve):
@@ -268,8 +291,7 @@ class Recognition:
 
     def own(self) -> Clustered:
         """Distance of each de-identified image to its own original."""
-        kept = [(float(each.row[each.column]), self.unit(each)) for each in self.probes if each.row is not None]
-        return clustered([value for value, _ in kept], [unit for _, unit in kept], self.lost)
+        return clustered([each.own for each in self.processed], [self.unit(each) for each in self.processed], self.lost)
 
     def cross(self) -> Clustered:
         """Distances of each de-identified image to the other originals of the same identity."""
@@ -277,42 +299,42 @@ class Recognition:
         units: list[int] = []
         lost: list[int] = []
         for each in self.probes:
-            own = self.cluster[each.column]
-            others = self.gallery[(self.cluster[self.gallery] == own) & (self.gallery != each.column)].tolist()
-            if each.row is None:
-                lost += [self.unit(each)] * len(others)
+            if not each.processed:
+                own = self.cluster[each.column]
+                others = np.count_nonzero((self.cluster[self.gallery] == own) & (self.gallery != each.column))
+                lost += [self.unit(each)] * others
             else:
-                distances += [float(each.row[column]) for column in others]
-                units += [self.unit(each)] * len(others)
+                distances += each.cross.tolist()
+                units += [self.unit(each)] * each.cross.size
         return clustered(distances, units, lost)
 
-    def table(self) -> tuple[Matrix, list[str], list[str], NDArray[np.intp] | None]:
-        """(probes, gallery) distances, identities of both, and the column of each probe's source if it is there."""
+    @cached_property
+    def table(self) -> Table:
+        """Searches of the images that could be processed, among the originals of the gallery."""
         processed = self.processed
-        rows = [each.row[self.gallery] for each in processed if each.row is not None]
         place = {int(column): index for index, column in enumerate(self.gallery)}
         there = all(each.column in place for each in processed)
-        return (
-            np.stack(rows) if rows else np.zeros((0, len(self.gallery)), np.float32),
-            [str(self.identities[each.column]) for each in processed],
-            [str(each) for each in self.identities[self.gallery]],
+        rows = [-1 - each.column if each.row is None else each.row for each in processed]
+        return Table(
+            lambda: (row[self.gallery] for row in self._reader(rows)),
+            self.identities[[each.column for each in processed]].astype(str),
+            self.identities[self.gallery].astype(str),
             np.array([place[each.column] for each in processed], dtype=np.intp) if there else None,
         )
 
     def _report_deidentified(self, values: Values) -> None:
         """De-identified images against each other: an attacker whose gallery holds the method's own output."""
         found = [
-            (self._made[each.version.deidentify.digest], each.column)
+            (each.row, each.column)
             for each in self.probes
-            if each.version.repetition == 0 and each.version.deidentify.digest in self._made
+            if each.version.repetition == 0 and each.row is not None and self._acquired.versions[each.row]
         ]
         rows = np.array([row for row, _ in found], dtype=np.intp)
         columns = np.array([column for _, column in found], dtype=np.intp)
-        table = self._distances.versions[np.ix_(rows, rows)]
-        good = self._acquired.versions[rows]
-        table, columns = table[np.ix_(good, good)], columns[good]
-        labels = self.identities[columns].astype(str)
-        compared = pair_up(table, labels, self.cluster[columns], self.people)
+        first = self._distances.first
+        members = rows if first is None else np.searchsorted(first, rows)
+        labels = np.unique(self.cluster[columns], return_inverse=True)[1]
+        compared = pair_up_rows(later(self._distances.versions, members), labels, self.cluster[columns], self.people)
         point = eer(compared.genuine, compared.impostor)
         within = None
         if isinstance(point, EerPoint) and isinstance(values.draws, Draws):
@@ -320,15 +342,16 @@ class Recognition:
         rate = point.eer if isinstance(point, EerPoint) else point
         values.add("eer_deidentified", rate, compared.table.distances.size, self.name, within=within)
 
-    def comparisons(self, threshold: float) -> Comparisons:
-        """All comparisons with the identities behind them, for metrics that users bring."""
-        processed = self.processed
-        own = [float(each.row[each.column]) for each in processed if each.row is not None]
+    def comparisons(self, threshold: float) -> Comparisons | Undefined:
+        """All comparisons with the identities behind them, for metrics that users bring; or why they cannot be had."""
+        originals = self._distances.originals
+        if isinstance(originals, Tiled) or isinstance(self._distances.deidentified, Tiled):
+            return Undefined("more comparisons than are held in memory, and a metric is given all of them")
         return sort_comparisons(
-            self._distances.originals,
+            originals,
             self.compared.places(self._eval),
-            (self.table()[0], np.array([each.column for each in processed], dtype=np.intp), self.gallery),
-            np.array(own, dtype=np.float64),
+            (self.table.whole(), np.array([each.column for each in self.processed], dtype=np.intp), self.gallery),
+            np.array([each.own for each in self.processed], dtype=np.float64),
             self.cluster,
             threshold,
             len(self.lost),
@@ -336,16 +359,13 @@ class Recognition:
 
     def own_by_version(self) -> dict[str, float | None]:
         """Distance to the own original by digest of the de-identify task."""
-        return {
-            each.version.deidentify.digest: None if each.row is None else float(each.row[each.column])
-            for each in self.probes
-        }
+        return {each.version.deidentify.digest: each.own if each.processed else None for each in self.probes}
 
     def arrays(self) -> dict[str, Vector]:
         """The score arrays, for figures."""
         return {
             "genuine": self.genuine.astype(np.float64),
-            "impostor": self.impostor.astype(np.float64),
+            "impostor": spread(self.impostor),
             "own": self.own().values,
             "cross": self.cross().values,
         }

@@ -8,6 +8,7 @@ recogniser cannot process as rejected and not found.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +43,11 @@ class QueriesSearched:
     def __init__(self, recognition: Recognition, targets: NDArray[np.intp]) -> None:
         self._of, self._targets = recognition, targets
 
-    def _originals(self) -> Matrix:
-        """(queries, gallery) distances of the queries' originals."""
-        return self._of.originals[np.ix_(self._of.asked, self._of.gallery)]
+    @cached_property
+    def _table(self) -> Table:
+        """Of the de-identified queries."""
+        table = self._of.table
+        return table.whole(), table.probes.tolist(), table.gallery.tolist()
 
     def report_rates(self, values: Values) -> None:
         """Error rates of the de-identified queries."""
@@ -56,7 +59,7 @@ class QueriesSearched:
 
     def report(self, values: Values) -> None:
         """Ranks of the de-identified queries, of their originals, and of the targets."""
-        table, probes, gallery, _ = self._of.table()
+        table, probes, gallery = self._table
         columns = [self._of.unit(each) for each in self._of.processed]
         self._report_curve(values, "cmc_without_source", (table, probes, gallery), len(self._of.lost))
         nobody = None if len(table) else Undefined("no de-identified image could be processed")
@@ -66,7 +69,7 @@ class QueriesSearched:
             missed = hits if isinstance(hits, Undefined) else 1 - hits
             self._report_hits(values, f"rank{rank}_untargeted", missed, columns, lost=1.0)
             self._report_hits(values, f"rank{rank}_targeted", self._target_hits(rank), columns)
-        searched = self._originals()
+        searched = self._of.searched_originals
         own = [str(each) for each in self._of.identities[self._of.asked]]
         self._report_curve(values, "cmc_originals", (searched, own, gallery), 0)
         for rank in RANKS:
@@ -77,7 +80,7 @@ class QueriesSearched:
         """Whether an identity that the method aimed at is found; the very images that it aimed at are taken out."""
         if not self._targets.size:
             return Undefined("the method was given no target that is in the gallery")
-        table, _, gallery, _ = self._of.table()
+        table, _, gallery = self._table
         kept = ~np.isin(self._of.gallery, self._targets)
         names = [name for name, stays in zip(gallery, kept, strict=True) if stays]
         return target_hits(table[:, kept], names, {str(self._of.identities[each]) for each in self._targets}, rank)
@@ -120,7 +123,7 @@ class QueriesSearched:
         total = cross.values.size + cross.lost.size
         setting = self._of.setting_pairs
         cuts = None if isinstance(values.draws, Undefined) else cut_pairs(setting, values.draws.weights)
-        genuine, impostor = self._of.compared.distances(self._of.setters)
+        genuine, impostor = self._of.setting_sides
         points = fnmr_at_fmr(genuine, impostor, tuple(FNMR_DEIDENTIFIED.values()))
         for (metric, limit), point in zip(FNMR_DEIDENTIFIED.items(), points, strict=True):
             if point.threshold is None or not total:
@@ -150,7 +153,7 @@ class QueriesSearched:
 
     def _report_det(self, values: Values) -> None:
         """FNMR over FMR of the de-identified queries against the gallery."""
-        table, probes, gallery, _ = self._of.table()
+        table, probes, gallery = self._table
         same = np.array(probes, dtype=object)[:, None] == np.array(gallery, dtype=object)[None]
         found = fmr_fnmr_curve(table[same], table[~same]) if table.size else Undefined("no probes")
         if isinstance(found, ErrorCurve):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..metrics.privacy.singling_out import linkability, nearest_by_identity
-from ..metrics.recognition.identification import Identification, identify
+from ..metrics.recognition.identification import Ranks
 from ..metrics.values import Undefined
-from ..results.cell import Matrix
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.uncertainty import Draws, Replicates
-from .linking import hidden_sources
 from .numbers import CMC_RANKS, CurveName, Values, clustered, curve_of
 from .recognition import Recognition
 
@@ -35,37 +31,30 @@ class EverybodySearched:
             self._report_identification(values, metric, with_source)
 
     def _report_identification(self, values: Values, metric: str, with_source: bool) -> None:
-        table, probes, gallery, sources = self._of.table()
-        if not len(table):
+        searched = self._of.table.searched
+        if not self._of.processed:
             values.add(metric, Undefined("no de-identified image could be processed"), 0, self._of.name)
             return
-        found = identify(table, probes, gallery, None if with_source or sources is None else sources.tolist())
-        if not isinstance(found, Identification):
+        ranked = searched.with_source if with_source else searched.without_source
+        found = ranked if isinstance(ranked, Undefined) else ranked.identification()
+        if isinstance(ranked, Undefined) or isinstance(found, Undefined):
+            assert isinstance(found, Undefined)
             values.add(metric, found, 0, self._of.name)
             return
         total = found.probes + len(self._of.lost)
         share = found.probes / total  # an image that cannot be processed is not identified
-        within = self._hit_replicates(values.draws, table, probes, gallery, None if with_source else sources)
+        within = self._hit_replicates(values.draws, ranked)
         note = self._of.note(len(self._of.lost))
         values.add(metric, found.rank1 * share, total, self._of.name, reason=note, within=within)
-        ranks = np.arange(1, min(CMC_RANKS, len(found.cmc)) + 1, dtype=np.float64)
+        places = np.arange(1, min(CMC_RANKS, len(found.cmc)) + 1, dtype=np.float64)
         name: CurveName = "cmc_with_source" if with_source else "cmc_without_source"
-        values.curves.append(curve_of(name, self._of.name, ranks, found.cmc[: len(ranks)] * share))
+        values.curves.append(curve_of(name, self._of.name, places, found.cmc[: len(places)] * share))
 
-    def _hit_replicates(
-        self,
-        draws: Draws | Undefined,
-        table: Matrix,
-        probes: list[str],
-        gallery: list[str],
-        sources: NDArray[np.intp] | None,
-    ) -> Replicates | Undefined | None:
+    def _hit_replicates(self, draws: Draws | Undefined, ranked: Ranks) -> Replicates | Undefined | None:
         """Replicates of rank-1: the gallery stays, probes are drawn."""
-        nearest = nearest_by_identity(table, probes, gallery, hidden_sources(table, sources))
-        if isinstance(nearest, Undefined) or isinstance(draws, Undefined):
+        if ranked.identities < 2 or isinstance(draws, Undefined):
             return None
-        hits = linkability(nearest, [nearest.others.shape[1] + 1]).by_probe[0]
         processed = self._of.processed
-        units = [self._of.unit(processed[row]) for row in nearest.probe]
-        outcomes = [*hits.tolist(), *([0.0] * len(self._of.lost))]
+        units = [self._of.unit(processed[row]) for row in np.flatnonzero(ranked.mated).tolist()]
+        outcomes = [*ranked.hits().tolist(), *([0.0] * len(self._of.lost))]
         return share_replicates(clustered(outcomes, [*units, *self._of.lost]), draws, self._of.units.levels)

@@ -8,10 +8,16 @@ are whole numbers; the result is exact, not an approximation.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ..storage import spilled
+from ..storage.spilled import Spilled
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -29,9 +35,9 @@ ROUNDS = 3
 class Table:
     """Comparisons sorted by distance, with the columns whose weights they multiply."""
 
-    distances: Distances
+    distances: Distances | Spilled[np.float32]
     """(n,) rising."""
-    code: Codes
+    code: Codes | Spilled[np.int32]
     """(n,) for each what `code_of` makes of its columns and of whether it is genuine."""
     columns: int
 
@@ -46,6 +52,29 @@ class Table:
     def second(self, low: int = 0, high: int | None = None) -> Indices:
         """Column of the other side; `columns - 1` holds ones and stands for 'the same cluster, count it once'."""
         return self.code[low:high].astype(np.intp) % self.columns
+
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """Ranges of comparisons that can be held in memory: one where the table itself is."""
+        size = self.distances.size
+        step = spilled.HELD if isinstance(self.distances, Spilled) else max(size, 1)
+        return ((at, min(at + step, size)) for at in range(0, max(size, 1), step))
+
+    def distance(self, place: int) -> float:
+        """Of one comparison."""
+        return float(self.distances[place : place + 1][0])
+
+    def mean(self) -> float:
+        """Of all distances; there has to be one."""
+        if not isinstance(self.distances, Spilled):
+            return float(self.distances.mean(dtype=np.float64))
+        sums = (float(self.distances[low:high].sum(dtype=np.float64)) for low, high in self.parts())
+        return math.fsum(sums) / self.distances.size
+
+    def search(self, wanted: NDArray[Any], side: Literal["left", "right"]) -> Indices:
+        """`numpy.searchsorted` in the distances."""
+        if isinstance(self.distances, Spilled):
+            return self.distances.search(wanted, side).astype(np.intp)
+        return np.searchsorted(self.distances, wanted, side)
 
 
 def code_of(genuine: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int) -> NDArray[np.int64]:
@@ -91,7 +120,10 @@ def totals(table: Table, rows: Floats, low: int, high: int) -> tuple[Floats, Flo
         Two arrays (rows,).
     """
     n = table.columns
-    counts = np.bincount(table.code[low:high], minlength=2 * n * n).astype(np.float64).reshape(2, n, n)
+    sums = np.zeros(2 * n * n)
+    for at in range(low, high, spilled.HELD):
+        sums += np.bincount(table.code[at : min(at + spilled.HELD, high)], minlength=2 * n * n)
+    counts = sums.reshape(2, n, n)
     return quadratic(counts[0], rows), quadratic(counts[1], rows)
 
 
@@ -134,7 +166,7 @@ def cut(table: Table, rows: Floats, start: int = 0, stop: int | None = None, bas
     Returns:
         The cuts.
     """
-    edges = _edges(table.distances, start, table.distances.size if stop is None else stop)
+    edges = _edges(table, start, table.distances.size if stop is None else stop)
     sums = np.zeros((edges.size, 2, rows.shape[0]))
     if base is not None:
         sums[0] = base
@@ -168,11 +200,12 @@ def first_reaching(table: Table, rows: Floats, level: tuple[Floats, Floats, Floa
     return _search(table, rows, level, cuts, block)
 
 
-def _edges(distances: Distances, start: int, stop: int) -> Indices:
+def _edges(table: Table, start: int, stop: int) -> Indices:
     """Cuts between `start` and `stop` that part no tied comparisons."""
     wanted = np.linspace(start, stop, min(BLOCKS, max(1, (stop - start) // 64)) + 1).round().astype(np.intp)
     inner = wanted[1:-1]
-    moved = np.searchsorted(distances, distances[inner], side="left") if inner.size else inner
+    there = [table.distances[each : each + 1] for each in inner]
+    moved = table.search(np.concatenate(there), "left") if there else inner
     edges = np.unique(np.concatenate([[start], moved, [stop]]))
     return edges[(edges >= start) & (edges <= stop)].astype(np.intp)
 
@@ -246,7 +279,7 @@ def next_counted(table: Table, row: Floats, place: int) -> int | None:
     Returns:
         Its place.
     """
-    start = int(np.searchsorted(table.distances, table.distances[place], side="right"))
+    start = int(table.search(table.distances[place : place + 1], "right")[0])
     step, size = 32, table.distances.size
     while start < size:
         high = min(size, start + step)

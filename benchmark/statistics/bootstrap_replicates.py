@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..metrics.values import Undefined
+from ..storage import spilled
 from .bootstrap_scores import (
     Clustered,
     Columns,
@@ -230,14 +232,17 @@ def draw_repetitions(draws: Draws, clusters: ArrayLike, samples: ArrayLike, seed
         seed: of the draws.
 
     Returns:
-        (rows, units) weights, to be used with `Clustered.column` naming units.
+        (rows, units) weights, to be used with `Clustered.column` naming units; whole numbers of 16 bits where there
+        are too many to be held in double precision.
     """
     cluster = np.asarray(clusters, dtype=np.intp)
-    weights = draws.weights[:, cluster]
+    many = draws.weights.shape[0] * cluster.size > spilled.HELD
+    weights: NDArray[Any] = draws.weights.astype(np.uint16 if many else np.float64)[:, cluster]
     rng = np.random.default_rng([seed, draws.seed])
     drawn = slice(1, 1 + draws.resamples)
-    for sample in np.unique(np.asarray(samples)):
-        units = np.flatnonzero(np.asarray(samples) == sample)
+    number = np.unique(np.asarray(samples), return_inverse=True)[1]
+    order = np.argsort(number, kind="stable")
+    for units in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
         if units.size > 1:
             counts = draws.weights[drawn, cluster[units[0]]].astype(np.int64) * units.size
             weights[drawn][:, units] = rng.multinomial(counts, np.full(units.size, 1 / units.size))

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.recognition.error_rates import DEFAULT_TARGETS
 from ..metrics.values import Scores, as_scores
+from ..storage import spilled
 from ._crossing import Cuts, cut, first_reaching, last_counted, next_counted, quadratic
 from .pairing import Columns as Columns
 from .pairing import Pairs as Pairs
 from .pairing import pair_across as pair_across
+from .pairing import pair_across_rows as pair_across_rows
 from .pairing import pair_up as pair_up
+from .pairing import pair_up_rows as pair_up_rows
 from .pairing import sort_pairs as sort_pairs
 from .uncertainty import Weights
 
@@ -108,10 +112,10 @@ def eer_rows(pairs: Pairs, weights: Weights, cuts: Cuts | None = None) -> EerRow
     for row in np.flatnonzero(valid):
         crossed = int(at.start[row])
         earlier = last_counted(table, rows[row], crossed) if take_strict[row] else None
-        threshold[row] = table.distances[crossed if earlier is None else earlier]
+        threshold[row] = table.distance(crossed if earlier is None else earlier)
         # Only the stricter one of the two has the EER: the crossing itself ends it.
         ends = crossed if earlier is not None and not both[row] else next_counted(table, rows[row], crossed)
-        laxest[row] = threshold[row] if ends is None else _just_below(table.distances[ends])
+        laxest[row] = threshold[row] if ends is None else _just_below(table.distance(ends))
     return EerRows(np.where(valid, rate, np.nan), threshold, laxest)
 
 
@@ -169,8 +173,9 @@ def fmr_threshold_rows(pairs: Pairs, weights: Weights, target: float, cuts: Cuts
     for row in np.flatnonzero(allowed >= 1):
         place = last_counted(table, rows[row], int(at.start[row]))
         # Where nothing lies below the first impostors, which tie: accept up to just before them.
-        next_one = table.distances[min(int(at.start[row]), table.distances.size - 1)]
-        threshold[row] = np.nextafter(next_one, -np.inf) if place is None else table.distances[place]
+        following = min(int(at.start[row]), table.distances.size - 1)
+        next_one = table.distances[following : following + 1][0]
+        threshold[row] = np.nextafter(next_one, -np.inf) if place is None else table.distance(place)
     return threshold
 
 
@@ -188,7 +193,7 @@ def rejection_rows(scores: Clustered, thresholds: Rows, weights: Weights) -> Row
     order = np.argsort(scores.values, kind="stable")
     values, column = scores.values[order], scores.column[order]
     accepted = np.searchsorted(values, thresholds, side="right")
-    lost = weights @ np.bincount(scores.lost, minlength=weights.shape[1])
+    lost = _sums(weights, np.bincount(scores.lost, minlength=weights.shape[1]))
     found = np.full(len(thresholds), np.nan)
     for row in np.flatnonzero(np.isfinite(thresholds)):
         counted = weights[row][column]
@@ -245,6 +250,15 @@ def dir_rows(pairs: Pairs, scores: Clustered, weights: Weights, score_weights: W
     return _finite(ratio * 100.0)
 
 
+def _sums(weights: Weights, by_column: NDArray[Any]) -> Rows:
+    """Weighted sum of every row."""
+    if weights.dtype == np.float64:
+        return np.asarray(weights @ by_column)
+    step = max(1, spilled.HELD // max(weights.shape[1], 1))
+    parts = [weights[at : at + step].astype(np.float64) @ by_column for at in range(0, len(weights), step)]
+    return np.concatenate(parts)
+
+
 def _just_below(distance: float) -> float:
     return float(np.nextafter(np.float32(distance), np.float32(-np.inf)))
 
@@ -267,7 +281,7 @@ def _pair_moments(pairs: Pairs, weights: Weights) -> tuple[tuple[Rows, Rows], tu
     """Weighted mean and population variance of genuine and of impostor distances, by row."""
     rows, table, n = _with_ones(pairs, weights), pairs.table, pairs.clusters + 1
     # Sums of squares lose digits when the values lie far from 0.
-    centre = float(table.distances.mean(dtype=np.float64)) if table.distances.size else 0.0
+    centre = table.mean() if table.distances.size else 0.0
     sums = np.zeros((3, 2 * n * n))
     for at in range(0, table.distances.size, _BLOCK):
         code = table.code[at : at + _BLOCK]
@@ -285,7 +299,8 @@ def _clustered_moments(scores: Clustered, weights: Weights) -> tuple[Rows, Rows]
     centre = float(scores.values.mean()) if scores.values.size else 0.0
     d, columns = scores.values - centre, weights.shape[1]
     sums = [
-        weights @ np.bincount(scores.column, weights=part, minlength=columns) for part in (np.ones_like(d), d, d * d)
+        _sums(weights, np.bincount(scores.column, weights=part, minlength=columns))
+        for part in (np.ones_like(d), d, d * d)
     ]
     return _moments(sums[0], sums[1], sums[2], centre)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..metrics.values import Scores, as_scores
+from ..metrics.recognition.population import Ordered, Population, Rest
+from ..metrics.values import as_scores
+from ..storage import spilled
+from ..storage.spilled import Spilled
 from ._crossing import Codes, Distances, Table, code_of
+from .external_sort import sorted_parts
 
 Columns = NDArray[np.intp]
 
-_PACKED_FROM = 2**24
-"""More comparisons than these are sorted together with their codes, in place."""
-_BLOCK = 2**22
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Comparisons of originals with the clusters behind them, sorted once for all resamples."""
 
@@ -28,21 +29,25 @@ class Pairs:
     occupied: int
     """Clusters that have a comparison."""
 
-    @property
-    def genuine(self) -> Scores:
+    @cached_property
+    def genuine(self) -> Distances:
         """Distances within identities, rising."""
-        return self.table.distances[self.table.genuine()].astype(np.float64)
+        table = self.table
+        return np.concatenate([table.distances[low:high][table.genuine(low, high)] for low, high in table.parts()])
 
-    @property
-    def impostor(self) -> Scores:
-        """Distances between identities, rising."""
-        return self.table.distances[~self.table.genuine()].astype(np.float64)
+    @cached_property
+    def impostor(self) -> Population:
+        """Distances between identities."""
+        table = self.table
+        if isinstance(table.distances, Spilled):
+            return Rest(table.distances, self.genuine.astype(np.float32))
+        return Ordered(table.distances[~table.genuine()])
 
-    @property
+    @cached_property
     def genuine_first(self) -> Columns:
         """Cluster of the genuine comparisons, in the order of their distances."""
-        n, code = self.table.columns, self.table.code
-        return code[code >= n * n].astype(np.intp) // n % n
+        table = self.table
+        return np.concatenate([table.first(low, high)[table.genuine(low, high)] for low, high in table.parts()])
 
 
 def pair_up(
@@ -70,12 +75,33 @@ def pair_up(
     if drawn.shape != labels.shape:
         raise ValueError(f"expected one cluster per sample ({labels.size}), got shape {drawn.shape}")
     total = columns if columns is not None else int(drawn.max(initial=-1)) + 1
-    rows = (
-        (table[i, i + 1 :], code_of(labels[i] == labels[i + 1 :], drawn[i], drawn[i + 1 :], total + 1))
-        for i in range(labels.size)
+    return pair_up_rows((table[i, i + 1 :] for i in range(labels.size)), labels, drawn, total, table.dtype)
+
+
+def pair_up_rows(
+    rows: Iterable[Distances], labels: Columns, drawn: Columns, columns: int, dtype: DTypeLike = np.float32
+) -> Pairs:
+    """The same of distances that arrive row by row.
+
+    Args:
+        rows: of each sample, its distances to those that come after it.
+        labels: (n,) equal labels make a genuine comparison.
+        drawn: (n,) cluster of each.
+        columns: number of clusters.
+        dtype: of the distances.
+
+    Returns:
+        The comparisons, sorted.
+
+    Raises:
+        ValueError: a distance is not finite.
+    """
+    coded = (
+        (row, code_of(labels[i] == labels[i + 1 :], drawn[i], drawn[i + 1 :], columns + 1))
+        for i, row in enumerate(rows)
     )
     occupied = drawn if labels.size > 1 else drawn[:0]
-    return sort_codes(rows, labels.size * (labels.size - 1) // 2, table.dtype, occupied, total)
+    return sort_codes(coded, labels.size * (labels.size - 1) // 2, dtype, occupied, columns)
 
 
 def pair_across(
@@ -101,17 +127,43 @@ def pair_across(
     table, (own, others) = np.asarray(distances), clusters
     if table.shape != (own.size, others.size) or (left_out is not None and left_out.shape != own.shape):
         raise ValueError(f"expected distances of shape {(own.size, others.size)}, got {table.shape}")
+    return pair_across_rows(iter(table), clusters, columns, left_out, table.dtype)
 
-    def row(i: int) -> tuple[Distances, NDArray[np.int64]]:
+
+def pair_across_rows(
+    rows: Iterable[Distances],
+    clusters: tuple[Columns, Columns],
+    columns: int,
+    left_out: Columns | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Pairs:
+    """The same of distances that arrive row by row.
+
+    Args:
+        rows: distances of each row to all columns.
+        clusters: see `pair_across`.
+        columns: number of clusters.
+        left_out: see `pair_across`.
+        dtype: of the distances.
+
+    Returns:
+        The comparisons, sorted.
+
+    Raises:
+        ValueError: a distance is not finite.
+    """
+    own, others = clusters
+
+    def coded(i: int, row: Distances) -> tuple[Distances, NDArray[np.int64]]:
         code = code_of(others == own[i], own[i], others, columns + 1)
         if left_out is None:
-            return table[i], code
-        return np.delete(table[i], left_out[i]), np.delete(code, left_out[i])
+            return row, code
+        others_of_it = np.arange(others.size) != left_out[i]
+        return row[others_of_it], code[others_of_it]
 
-    rows = (row(i) for i in range(own.size))
-    return sort_codes(
-        rows, own.size * (others.size - (left_out is not None)), table.dtype, np.concatenate([own, others]), columns
-    )
+    count = own.size * (others.size - (left_out is not None))
+    made = (coded(i, row) for i, row in enumerate(rows))
+    return sort_codes(made, count, dtype, np.concatenate([own, others]), columns)
 
 
 def sort_pairs(distances: ArrayLike, genuine: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int) -> Pairs:
@@ -138,7 +190,7 @@ def sort_pairs(distances: ArrayLike, genuine: ArrayLike, first: ArrayLike, secon
 def sort_codes(
     rows: Iterable[tuple[Distances, NDArray[np.int64]]], count: int, dtype: DTypeLike, occupied: Columns, columns: int
 ) -> Pairs:
-    """Comparisons that arrive row by row, sorted with little memory: 16 bytes each at most, 8 in the end.
+    """Comparisons that arrive row by row, sorted: 16 bytes each, or in scratch files where they are too many.
 
     Args:
         rows: distances, and what `code_of` says of each.
@@ -152,35 +204,50 @@ def sort_codes(
 
     Raises:
         ValueError: a distance is not finite or a cluster is out of range.
+        StoreError: a scratch file cannot be written.
     """
     if occupied.size and not (occupied.min() >= 0 and occupied.max() < columns):
         raise ValueError(f"expected clusters 0..{columns - 1}, got {occupied.min()}..{occupied.max()}")
     small = 2 * (columns + 1) ** 2 <= np.iinfo(np.int32).max
-    pack = count > _PACKED_FROM and dtype == np.float32 and small
-    d: Distances = np.empty(0 if pack else count, np.float32)
-    code: Codes = np.empty(0 if pack else count, np.int32)
+    clusters = np.unique(occupied).size
+    small = 2 * (columns + 1) ** 2 <= np.iinfo(np.int32).max
+    if count > spilled.HELD and dtype == np.float32 and small:
+        return Pairs(Table(*_sorted_in_files(rows), columns + 1), columns, clusters)
+    d: Distances = np.empty(count, np.float32)
+    code: Codes = np.empty(count, np.int32)
     if dtype != np.float32:
         d = np.empty(count, np.float64)
     if not small:
         code = np.empty(count, np.int64)
-    packed = np.empty(count if pack else 0, np.uint64)
     at = 0
     for distances, codes in rows:
-        if not np.isfinite(distances).all():
-            as_scores(distances, "original")
+        _check(distances)
         stop = at + distances.size
-        if pack:
-            packed[at:stop] = _packed(distances, codes)
-        else:
-            d[at:stop], code[at:stop] = distances, codes
+        d[at:stop], code[at:stop] = distances, codes
         at = stop
-    if pack:
-        packed.sort()
-        d, code = _unpacked(packed)
-    else:
-        order = np.argsort(d, kind="stable")
-        d, code = d[order], code[order]
-    return Pairs(Table(d, code, columns + 1), columns, np.unique(occupied).size)
+    order = np.argsort(d, kind="stable")
+    return Pairs(Table(d[order], code[order], columns + 1), columns, clusters)
+
+
+def _check(distances: Distances) -> None:
+    if not np.isfinite(distances).all():
+        as_scores(distances, "original")
+
+
+def _sorted_in_files(
+    rows: Iterable[tuple[Distances, NDArray[np.int64]]],
+) -> tuple[Spilled[np.float32], Spilled[np.int32]]:
+    def packed() -> Iterator[NDArray[np.uint64]]:
+        for distances, codes in rows:
+            _check(distances)
+            yield _packed(distances, codes)
+
+    d, code = Spilled(np.float32), Spilled(np.int32)
+    for part in sorted_parts(packed()):
+        distances, codes = _unpacked(part)
+        d.append(distances)
+        code.append(codes)
+    return d, code
 
 
 def _packed(distances: Distances, codes: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -191,10 +258,6 @@ def _packed(distances: Distances, codes: NDArray[np.int64]) -> NDArray[np.uint64
 
 
 def _unpacked(packed: NDArray[np.uint64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    d, code = np.empty(packed.size, np.float32), np.empty(packed.size, np.int32)
-    for at in range(0, packed.size, _BLOCK):
-        part = packed[at : at + _BLOCK]
-        rising = (part >> np.uint64(32)).astype(np.uint32)
-        bits = np.where(rising >> 31, rising & np.uint32(0x7FFFFFFF), ~rising)
-        d[at : at + _BLOCK], code[at : at + _BLOCK] = bits.view(np.float32), part & np.uint64(0xFFFFFFFF)
-    return d, code
+    rising = (packed >> np.uint64(32)).astype(np.uint32)
+    bits = np.where(rising >> 31, rising & np.uint32(0x7FFFFFFF), ~rising)
+    return bits.view(np.float32), (packed & np.uint64(0xFFFFFFFF)).astype(np.int32)

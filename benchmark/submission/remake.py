@@ -23,6 +23,7 @@ from ..records.failures import Failure
 from ..records.record import RunRecord, SampleRow, Value
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import PairDistances
+from ..results.tiles import whole
 from ..scoring.cell import sample_rows, score_results
 from ..stages.measure import NO_WEIGHTS, PERCEPTUAL
 from ..storage.store import Store
@@ -212,11 +213,16 @@ def _distance_problems(results: CellResults, keys: frozenset[Key], found: PairDi
     for name, fresh in results.distances.items():
         said = found.distances[name]
         blocks = (
-            (fresh.originals, said.originals, "between originals"),
-            (fresh.deidentified[mine], said.deidentified[theirs], "of images made anew to originals"),
-            (fresh.versions[np.ix_(mine, mine)], said.versions[np.ix_(theirs, theirs)], "among images made anew"),
+            (whole(fresh.originals), whole(said.originals), "between originals"),
+            (whole(fresh.deidentified)[mine], whole(said.deidentified)[theirs], "of images made anew to originals"),
+            (
+                whole(fresh.versions)[np.ix_(mine, mine)],
+                whole(said.versions)[np.ix_(theirs, theirs)],
+                "among images made anew",
+            ),
         )
-        scale = float(np.nanmax(np.abs(said.originals), initial=0.0, where=np.isfinite(said.originals)))
+        known = whole(said.originals)
+        scale = float(np.nanmax(np.abs(known), initial=0.0, where=np.isfinite(known)))
         for a, b, which in blocks:
             odd = int((~_same(a, b, scale)).sum())
             if odd:

@@ -123,6 +123,33 @@ def test_seeds_make_versions(toy_options: Callable[..., RunOptions], tmp_path: P
     assert len({(row.sample_id, row.repetition) for row in record.samples}) == 54
 
 
+def test_a_run_that_is_too_large_to_hold_has_the_same_numbers(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is scored is compared, it is read from the store, and sorted in scratch files."""
+    options = toy_options("toy_noise", repetitions=3)
+    held = run_one(options, tmp_path / "held")
+    monkeypatch.setattr("deid_bench.benchmark.planning.comparisons.KEPT", 100)
+    monkeypatch.setattr("deid_bench.benchmark.planning.comparisons.COMPARE_ROWS", 4)
+    monkeypatch.setattr("deid_bench.benchmark.planning.tasks.COMPARE_ROWS", 4)
+    monkeypatch.setattr("deid_bench.benchmark.storage.spilled.HELD", 20)
+    large = run_one(options, tmp_path / "large")
+    assert [(each.metric, each.recognizer) for each in large.values] == [
+        (each.metric, each.recognizer) for each in held.values
+    ]
+    for each, other in zip(held.values, large.values, strict=True):
+        if each.metric.startswith(("d_prime", "dprime", "dir")) and each.value is not None:
+            assert other.value == pytest.approx(each.value, rel=1e-9)  # sums in another order
+        else:
+            assert other == each
+    assert large.curves == held.curves
+    assert large.samples == held.samples
+    assert held.distances_file is not None
+    assert held.distances_file.sha256
+    assert large.distances_file is not None
+    assert "none were kept" in (large.distances_file.reason or "")
+
+
 def test_a_deterministic_method_is_run_once(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     record = run_one(toy_options("masking", repetitions=3), tmp_path / "out")
     assert record.repetitions == 1

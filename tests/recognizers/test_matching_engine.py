@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from deid_bench.benchmark.planning.tasks import Task, compare_tasks
 from deid_bench.benchmark.results.blocks import join_blocks
+from deid_bench.benchmark.results.tiles import Reader, Tiled, diagonal, rows_of, whole
+from deid_bench.benchmark.scoring.compared import later
 from deid_bench.benchmark.storage.store import Payload
 from deid_bench.recognizers.matching.vector_matching import VectorDistance, vector_distances
 
@@ -89,6 +91,17 @@ def _cosine(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:
     return vector_distances(a, b, "cosine")
 
 
+def test_rows_that_are_the_first_columns_are_no_set_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deid_bench.benchmark.planning.tasks.COMPARE_ROWS", 2)
+    columns, recognizer = [f"a{index}" for index in range(6)], SimpleNamespace(digest="r", ref=None)
+    for rows in (columns[:4], [*columns[:2], *columns[4:], *columns[2:4]]):
+        blocks = compare_tasks("r", rows, columns, recognizer)  # type: ignore[arg-type]
+        parts = [Payload({}, {"distances": np.full((2, 6), index, np.float32)}) for index in range(len(blocks))]
+        found = join_blocks(blocks, lambda task, a=blocks, b=parts: b[a.index(task)], (len(rows), 6))
+        assert isinstance(found, np.ndarray)
+        assert found[:, 0].tolist() == [index // 2 for index in range(len(rows))]
+
+
 @pytest.mark.parametrize("within", [True, False])
 def test_blocks_join_to_the_whole_table(within: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deid_bench.benchmark.planning.tasks.COMPARE_ROWS", 3)
@@ -111,9 +124,29 @@ def test_blocks_join_to_the_whole_table(within: bool, monkeypatch: pytest.Monkey
     computed = sum(each.arrays["distances"].size for each in parts if each)
     assert computed == (3 * 8 + 3 * 5 + 2 * 2 if within else 8 * 5)
     table = _cosine(a, b)
-    np.testing.assert_allclose(join_blocks(blocks, parts, len(b)), table, atol=1e-6)
+    shape = len(a), len(b)
+
+    def read(task: Task) -> Payload | None:
+        return parts[blocks.index(task)]
+
+    np.testing.assert_allclose(join_blocks(blocks, read, shape), table, atol=1e-6)
     parts[1] = None
-    found = join_blocks(blocks, parts, len(b))
+    found = join_blocks(blocks, read, shape)
+    assert isinstance(found, np.ndarray)
+    monkeypatch.setattr("deid_bench.benchmark.storage.spilled.HELD", 1)
+    tiled = join_blocks(blocks, read, shape, large=True)
+    assert isinstance(tiled, Tiled)
+    np.testing.assert_array_equal(whole(tiled), found)
+    some = np.array([0, 3, 7, len(a) - 1])
+    np.testing.assert_array_equal(rows_of(tiled, some), found[some])
+    if within:
+        np.testing.assert_array_equal(diagonal(tiled), np.diagonal(found))
+        members = np.array([1, 2, 5, 7])
+        for at, (row, distances) in enumerate(zip(members, later(tiled, members), strict=True)):
+            np.testing.assert_array_equal(distances, found[row, members[at + 1 :]])
+    else:
+        reader = Reader(tiled)
+        np.testing.assert_array_equal(np.stack([reader.row(int(each)) for each in some]), found[some])
     assert np.isnan(found[3:6, 3:] if within else found[3:6]).all()
     assert np.isfinite(found[:3]).all()
     if within:

@@ -100,7 +100,7 @@ def true_values(
         pairs = pair_up(world.originals, world.identity)
         for name, values in (
             ("g", pairs.genuine),
-            ("i", pairs.impostor[:: 1 + pairs.impostor.size // 40_000]),
+            ("i", np.concatenate([*pairs.impostor.rising()])[:: 1 + pairs.impostor.size // 40_000]),
             ("own", world.own),
             ("cross", world.cross),
         ):

@@ -7,38 +7,9 @@ import pytest
 from narrowed import present
 from scipy.stats import norm
 
-from deid_bench.benchmark.metrics.privacy.diversity import diversity_scores, overlap
+from deid_bench.benchmark.metrics.privacy.diversity import overlap
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
 from deid_bench.benchmark.metrics.values import Undefined
-
-
-def test_kinds_are_sorted_right() -> None:
-    """Three originals (palms a, a, b), two versions of each; distances name the pair they belong to."""
-    identities, sources = ["a", "a", "b"], [0, 0, 1, 1, 2, 2]
-    originals = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]], float)
-    to_originals = np.array([[10 * v + o for o in range(3)] for v in range(6)], float)
-    between = np.array([[100 + 10 * v + w for w in range(6)] for v in range(6)], float)
-    found = diversity_scores(originals, to_originals, between, identities, sources)
-    assert found.genuine.tolist() == [1]
-    assert found.impostor.tolist() == [2, 3]
-    assert found.own.tolist() == [0, 10, 21, 31, 42, 52]
-    assert found.versions.tolist() == [101, 123, 145]
-    assert found.siblings.tolist() == [102, 103, 112, 113]
-    assert found.strangers.tolist() == [104, 105, 114, 115, 124, 125, 134, 135]
-
-
-def test_what_could_not_be_compared_is_left_out() -> None:
-    between = np.array([[0, np.nan], [np.nan, 0]])
-    found = diversity_scores([[0.0]], [[0.5], [np.nan]], between, ["a"], [0, 0])
-    assert found.versions.size == 0
-    assert found.own.tolist() == [0.5]
-
-
-def test_shapes_are_checked() -> None:
-    with pytest.raises(ValueError, match="expected"):
-        diversity_scores(np.zeros((2, 2)), np.zeros((3, 2)), np.zeros((2, 2)), ["a", "b"], [0, 1])
-    with pytest.raises(ValueError, match="sources"):
-        diversity_scores(np.zeros((2, 2)), np.zeros((1, 2)), np.zeros((1, 1)), ["a", "b"], [2])
 
 
 @pytest.mark.parametrize("apart", [0.5, 1.0, 2.0, 4.0])

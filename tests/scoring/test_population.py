@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,8 +15,14 @@ from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_rati
 from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
 from deid_bench.benchmark.metrics.recognition.error_rates import ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
-from deid_bench.benchmark.metrics.recognition.population import Ordered, search
-from deid_bench.benchmark.statistics.pairing import pair_across
+from deid_bench.benchmark.metrics.recognition.population import Ordered, Rest, search
+from deid_bench.benchmark.metrics.values import Undefined
+from deid_bench.benchmark.statistics.bootstrap_replicates import recognition_replicates
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
+from deid_bench.benchmark.statistics.pairing import pair_across, pair_up
+from deid_bench.benchmark.statistics.uncertainty import Replicates, draw_clusters
+from deid_bench.benchmark.storage.spilled import Spilled
+from deid_bench.benchmark.storage.store import StoreError
 
 F32Array = NDArray[np.float32]
 
@@ -78,19 +87,79 @@ def test_what_is_no_distance_is_refused(bad: float) -> None:
         Ordered.of(values, "genuine")
 
 
-@pytest.mark.parametrize("left_out", [None, [0, 3, 1, 2, 2]])
-def test_comparisons_sorted_in_place_are_the_same(left_out: list[int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("held", [0.2, 1, 8, 1000])
+def test_distances_in_a_scratch_file_answer_as_those_in_memory(held: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same comparisons, sorted in parts of `held` times the step that stays in memory."""
+    monkeypatch.setattr("deid_bench.benchmark.storage.spilled.STEP", 5)
     rng = np.random.default_rng(8)
-    table = np.round(rng.normal(0, 1, (5, 4)), 1).astype(np.float32)  # ties and both signs
-    clusters = rng.integers(0, 3, 5), rng.integers(0, 3, 4)
-    sources = None if left_out is None else np.array(left_out, dtype=np.intp)
-    stable = pair_across(table, clusters, 3, sources)
-    monkeypatch.setattr("deid_bench.benchmark.statistics.pairing._PACKED_FROM", 0)
-    packed = pair_across(table, clusters, 3, sources)
-    assert packed.table.distances.size == 20 - (0 if left_out is None else 5)
-    np.testing.assert_array_equal(packed.table.distances, stable.table.distances)
-    for pairs in (packed, stable):
-        assert (np.diff(pairs.table.distances) >= 0).all()
-    assert sorted(zip(packed.table.distances, packed.table.code, strict=True)) == sorted(
-        zip(stable.table.distances, stable.table.code, strict=True)
+    table = np.round(rng.normal(0.3, 1, (25, 24)), 1).astype(np.float32)  # ties and both signs
+    clusters = rng.integers(0, 5, 25), rng.integers(0, 5, 24)
+    sources = rng.integers(0, 24, 25)
+    stable = pair_across(table, clusters, 5, sources)
+    monkeypatch.setattr("deid_bench.benchmark.storage.spilled.HELD", max(1, int(5 * held)))
+    spilled = pair_across(table, clusters, 5, sources)
+    if held < 1000:
+        assert isinstance(spilled.impostor, Rest)
+    np.testing.assert_array_equal(spilled.table.distances[:], stable.table.distances)
+    assert sorted(zip(spilled.table.distances[:], spilled.table.code[:], strict=True)) == sorted(
+        zip(stable.table.distances[:], stable.table.code[:], strict=True)
     )
+    np.testing.assert_array_equal(spilled.genuine, stable.genuine)
+    assert sorted(spilled.genuine_first) == sorted(stable.genuine_first)
+    held_ones, others = stable.impostor, spilled.impostor
+    assert others.size == held_ones.size == 25 * 23 - stable.genuine.size
+    np.testing.assert_array_equal(np.concatenate([*others.rising()]), np.concatenate([*held_ones.rising()]))
+    at = np.unique(np.concatenate([table.ravel(), [-9.0, 0.05, 9.0]]))
+    np.testing.assert_array_equal(others.at_most(at), held_ones.at_most(at))
+    np.testing.assert_array_equal(others.below(at), held_ones.below(at))
+    for t in at.tolist():
+        assert others.largest_below(t) == held_ones.largest_below(t)
+        assert others.smallest_above(t) == held_ones.smallest_above(t)
+        assert others.first(lambda x, t=t: x > t) == held_ones.first(lambda x, t=t: x > t)
+    assert [others.place(rank) for rank in range(others.size)] == [held_ones.place(rank) for rank in range(others.size)]
+    assert others.moments() == pytest.approx(held_ones.moments(), rel=1e-12)
+    mated = np.round(rng.normal(0, 1, 40), 1).astype(np.float32)  # some of these are removed from the file, too
+    for genuine in (stable.genuine, mated):
+        assert eer(genuine, others) == eer(genuine, held_ones)
+        assert fnmr_at_fmr(genuine, others) == fnmr_at_fmr(genuine, held_ones)
+        for points in (None, 7, 4096):
+            one, other = (fmr_fnmr_curve(genuine, each, points) for each in (others, held_ones))
+            assert isinstance(one, ErrorCurve)
+            assert isinstance(other, ErrorCurve)
+            np.testing.assert_array_equal(one.thresholds, other.thresholds)
+            np.testing.assert_array_equal(one.fmr, other.fmr)
+
+
+def test_resamples_of_comparisons_in_a_scratch_file_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    identity = np.repeat(np.arange(12), 4)
+    table = rng.normal(0, 1, (48, 48)) + 2.0 * (identity[:, None] != identity)
+    distances = np.round((table + table.T) / 2, 2).astype(np.float32)
+    draws = draw_clusters(12, 50)
+    assert not isinstance(draws, Undefined)
+    own = Clustered(rng.normal(1, 1, 48), identity)
+
+    def numbers() -> dict[str, Replicates | Undefined]:
+        return recognition_replicates(pair_up(distances, identity), {"": own}, draws, {"fnmr_at_fmr_1": 0.01})
+
+    stable = numbers()
+    monkeypatch.setattr("deid_bench.benchmark.storage.spilled.STEP", 16)
+    monkeypatch.setattr("deid_bench.benchmark.storage.spilled.HELD", 100)
+    for name, each in numbers().items():
+        expected = stable[name]
+        assert isinstance(each, Replicates)
+        assert isinstance(expected, Replicates)
+        near = 1e-10 if name in ("d_prime", "dir") else 0.0  # sums of the same numbers in another order
+        np.testing.assert_allclose(each.resampled, expected.resampled, rtol=near, err_msg=name)
+        np.testing.assert_allclose(each.left_out, expected.left_out, rtol=near, err_msg=name)
+
+
+def test_a_full_disk_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = Spilled(np.float32)
+
+    def full(_: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(numbers, "_file", SimpleNamespace(write=full))
+    with pytest.raises(StoreError, match="the disk is full"):
+        numbers.append(np.zeros(3, np.float32))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.metrics.privacy.effective_eer import effective_eer, mated_scores
+from deid_bench.benchmark.metrics.privacy.effective_eer import effective_eer
 from deid_bench.benchmark.metrics.privacy.singling_out import (
     Nearest,
     default_sizes,
@@ -174,16 +174,6 @@ def test_default_sizes() -> None:
     assert default_sizes(2) == [2]
     assert default_sizes(10) == [2, 5, 10]
     assert default_sizes(60) == [2, 5, 10, 20, 50, 60]
-
-
-def test_mated_scores_with_and_without_source() -> None:
-    distances = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, np.nan]])
-    arguments = (distances, ["a", "b"], ["a", "a", "b"], [0, 2])
-    without, with_source = mated_scores(*arguments), mated_scores(*arguments, with_source=True)
-    assert (without.mated.tolist(), without.non_mated.tolist()) == ([1.0], [2.0, 3.0, 4.0])
-    assert (with_source.mated.tolist(), with_source.non_mated.tolist()) == ([0.0, 1.0], [2.0, 3.0, 4.0])
-    assert with_source.with_source
-    assert not without.with_source
 
 
 def test_effective_eer_folds() -> None:

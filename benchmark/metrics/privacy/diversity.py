@@ -6,85 +6,21 @@ unlike as strangers (palm paper, section IV-D, shows the distributions; the numb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from ..citations import LPIPS, PALM_PAPER
 from ..metric import Metric
 from ..quality.perceptual import lpips
 from ..recognition.decidability import d_prime
-from ..values import Scores, Undefined, as_scores
+from ..recognition.population import Distances, as_population, histogram
+from ..values import Undefined
 
 MAX_BINS = 100
 MIN_OVERLAP = 20
 """Fewer distances on a side have no histogram."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DiversityScores:
-    """Distances by kind of pair."""
-
-    genuine: Scores
-    """Two originals of one identity."""
-    impostor: Scores
-    """Two originals of two identities."""
-    own: Scores
-    """An original and a version of itself."""
-    versions: Scores
-    """Two versions of one original: the diversity."""
-    siblings: Scores
-    """Versions of two originals of one identity."""
-    strangers: Scores
-    """Versions of originals of two identities."""
-
-
-def diversity_scores(
-    originals: ArrayLike,
-    to_originals: ArrayLike,
-    between_versions: ArrayLike,
-    identities: ArrayLike,
-    sources: ArrayLike,
-) -> DiversityScores:
-    """Sort the distances of originals and versions by kind.
-
-    Args:
-        originals: (n, n) distances between originals.
-        to_originals: (m, n) distances of versions to originals.
-        between_versions: (m, m) distances between versions; only entries above the diagonal are read.
-        identities: (n,) label of each original.
-        sources: (m,) row of the original that each version was made from.
-
-    Returns:
-        The distances; NaN entries (what could not be compared) are left out.
-
-    Raises:
-        ValueError: shapes disagree or a source is no original.
-    """
-    oo, vo, vv = (np.asarray(each, dtype=np.float64) for each in (originals, to_originals, between_versions))
-    labels = np.unique(np.asarray(identities), return_inverse=True)[1]
-    source = np.asarray(sources, dtype=np.intp)
-    n, m = labels.size, source.size
-    if (oo.shape, vo.shape, vv.shape) != ((n, n), (m, n), (m, m)):
-        raise ValueError(f"expected {(n, n)}, {(m, n)} and {(m, m)} distances, got {oo.shape}, {vo.shape}, {vv.shape}")
-    if m and not (source.min() >= 0 and source.max() < n):
-        raise ValueError(f"expected sources 0..{n - 1}, got {source.min()}..{source.max()}")
-    a, b = np.triu_indices(n, 1)
-    c, d = np.triu_indices(m, 1)
-    same, alike = labels[a] == labels[b], labels[source[c]] == labels[source[d]]
-    twins = source[c] == source[d]
-    return DiversityScores(
-        genuine=_finite(oo[a, b][same]),
-        impostor=_finite(oo[a, b][~same]),
-        own=_finite(vo[np.arange(m), source]),
-        versions=_finite(vv[c, d][twins]),
-        siblings=_finite(vv[c, d][alike & ~twins]),
-        strangers=_finite(vv[c, d][~alike]),
-    )
-
-
-def overlap(first: ArrayLike, second: ArrayLike) -> float | Undefined:
+def overlap(first: Distances, second: Distances) -> float | Undefined:
     """Overlapping coefficient of two samples: the sum over bins of the smaller share.
 
     Bins have one width over the range of both samples; there are min(sqrt(smaller sample), 100) of them. Two samples
@@ -103,20 +39,16 @@ def overlap(first: ArrayLike, second: ArrayLike) -> float | Undefined:
     >>> overlap(range(40), range(40)), overlap(range(40), range(100, 140))
     (1.0, 0.0)
     """
-    a, b = as_scores(first, "first"), as_scores(second, "second")
+    a, b = as_population(first, "first"), as_population(second, "second")
     fewest = min(a.size, b.size)
     if fewest < MIN_OVERLAP:
         return Undefined(f"needs at least {MIN_OVERLAP} distances of each kind, got {fewest}")
-    low, high = min(a.min(), b.min()), max(a.max(), b.max())
+    low, high = min(a.place(0), b.place(0)), max(a.place(a.size - 1), b.place(b.size - 1))
     if low == high:
         return 1.0
     edges = np.linspace(low, high, min(int(np.sqrt(fewest)), MAX_BINS) + 1)
-    shares = [np.histogram(each, edges)[0] / each.size for each in (a, b)]
+    shares = [histogram(each, edges) / each.size for each in (a, b)]
     return float(np.minimum(shares[0], shares[1]).sum())
-
-
-def _finite(values: NDArray[np.float64]) -> Scores:
-    return values[np.isfinite(values)]
 
 
 _CITATION = f"{PALM_PAPER}, section IV-D (distributions); number by deid-bench"

@@ -2,71 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike
-
 from ..citations import ISO
 from ..metric import Metric
 from ..recognition.error_rates import EerPoint, eer
-from ..recognition.population import Ordered
-from ..values import Scores, Undefined
+from ..recognition.population import Distances, as_population
+from ..values import Undefined
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MatedScores:
-    """Distances of de-identified images to originals."""
-
-    mated: Scores
-    """Originals of the same identity."""
-    non_mated: Scores
-    """Originals of other identities."""
-    with_source: bool
-    """Whether each image's own original is among the mated."""
-
-
-def mated_scores(
-    distances: ArrayLike,
-    probe_identities: Sequence[str],
-    gallery_identities: Sequence[str],
-    sources: ArrayLike | None,
-    with_source: bool = False,
-) -> MatedScores:
-    """Part the distances of de-identified images to originals; NaN entries are left out.
-
-    Args:
-        distances: (images, originals).
-        probe_identities: identity of each de-identified image.
-        gallery_identities: identity of each original.
-        sources: (images,) column of the original that each image was made from. None: none of these is there.
-        with_source: whether that very pair is a mated comparison, or none at all.
-
-    Returns:
-        The distances.
-
-    Raises:
-        ValueError: shapes disagree.
-    """
-    table = np.asarray(distances)
-    probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
-    source = np.zeros(probes.size, np.intp) if sources is None else np.asarray(sources, dtype=np.intp)
-    if table.shape != (probes.size, gallery.size) or source.shape != (probes.size,):
-        raise ValueError(
-            f"expected {(probes.size, gallery.size)} distances and {probes.size} sources, "
-            f"got {table.shape} and {source.shape}"
-        )
-    same = probes[:, None] == gallery[None]
-    used = np.isfinite(table)
-    if sources is not None and not with_source:
-        used[np.arange(probes.size), source] = False
-    np.logical_and(same, used, out=same)
-    np.logical_and(used, ~same, out=used)
-    return MatedScores(table[same], table[used], with_source)
-
-
-def effective_eer(mated: ArrayLike, non_mated: ArrayLike) -> float | Undefined:
+def effective_eer(mated: Distances, non_mated: Distances) -> float | Undefined:
     """min(EER, 1 - EER) of recognising de-identified images by originals.
 
     A method that makes images systematically unlike their own identity has an EER above 50 % and yet gives the
@@ -87,7 +30,7 @@ def effective_eer(mated: ArrayLike, non_mated: ArrayLike) -> float | Undefined:
     >>> effective_eer(mated=[0.1, 0.3], non_mated=[0.2, 0.4])
     0.5
     """
-    point = eer(Ordered.of(mated, "mated"), Ordered.of(non_mated, "non-mated"))
+    point = eer(as_population(mated, "mated"), as_population(non_mated, "non-mated"))
     return min(point.eer, 1 - point.eer) if isinstance(point, EerPoint) else point
 
 

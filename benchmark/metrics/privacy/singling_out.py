@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -99,18 +100,33 @@ def nearest_by_identity(
         return Undefined("no probes or an empty gallery")
     order = np.argsort(gallery, kind="stable")
     enrolled, starts = np.unique(gallery[order], return_index=True)
+    return nearest_of(np.minimum.reduceat(table[:, order], starts, axis=1), enrolled, probes)
+
+
+def nearest_of(
+    minima: NDArray[np.floating[Any]], enrolled: NDArray[np.str_], probes: NDArray[np.str_]
+) -> Nearest | Undefined:
+    """The same of a table that has one column for each identity.
+
+    Args:
+        minima: (probes, identities) distance to the nearest entry; infinite where there is none.
+        enrolled: (identities,) sorted.
+        probes: (probes,) identities.
+
+    Returns:
+        As `nearest_by_identity`.
+    """
     if enrolled.size < 2:
         return Undefined("needs at least 2 identities")
-    nearest = np.minimum.reduceat(table[:, order], starts, axis=1)
     place = np.searchsorted(enrolled, probes).clip(max=enrolled.size - 1)
     rows = np.arange(probes.size)
-    own = np.where(enrolled[place] == probes, nearest[rows, place], np.inf)
+    own = np.where(enrolled[place] == probes, minima[rows, place], np.inf)
     mated = np.isfinite(own)
     if not mated.any():
         return Undefined("no probe has a gallery entry of its own identity")
-    kept = np.ones_like(nearest, dtype=bool)
+    kept = np.ones_like(minima, dtype=bool)
     kept[rows, place] = False
-    others = nearest[mated][kept[mated]].reshape(int(mated.sum()), enrolled.size - 1)
+    others = minima[mated][kept[mated]].reshape(int(mated.sum()), enrolled.size - 1)
     return Nearest(own[mated], np.sort(others, axis=1), rows[mated], int((~mated).sum()))
 
 
@@ -138,12 +154,25 @@ def linkability(nearest: Nearest, sizes: Sequence[int] | None = None) -> RiskCur
     chosen = _sizes(people, sizes)
     nearer = (nearest.others < nearest.own[:, None]).sum(axis=1)
     tied = (nearest.others == nearest.own[:, None]).sum(axis=1)
-    by_probe = np.empty((chosen.size, nearest.own.size))
-    for k, n in enumerate(chosen):
-        sums = np.concatenate([[0.0], np.cumsum(_none_of(people - 1, int(n) - 1))])
-        # The own identity stands anywhere among those tied with it.
-        by_probe[k] = (sums[nearer + tied + 1] - sums[nearer]) / (tied + 1)
+    by_probe = np.stack([linked_among(nearer, tied, people, int(n)) for n in chosen])
     return RiskCurve(chosen, by_probe.mean(axis=1), 1.0 / chosen, by_probe, np.full(chosen.size, np.nan))
+
+
+def linked_among(nearer: NDArray[np.intp], tied: NDArray[np.intp], people: int, size: int) -> Floats:
+    """Chance that each image is nearest to its own identity among some of the people, see `linkability`.
+
+    Args:
+        nearer: (images,) other identities that are nearer than the own one.
+        tied: (images,) other identities that are as near.
+        people: identities in all.
+        size: how many of them, 2..people.
+
+    Returns:
+        (images,) 0..1.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(_none_of(people - 1, size - 1))])
+    # The own identity stands anywhere among those tied with it.
+    return np.asarray((sums[nearer + tied + 1] - sums[nearer]) / (tied + 1))
 
 
 def singling_out(nearest: Nearest, threshold: float | None = None, sizes: Sequence[int] | None = None) -> RiskCurve:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..metric import Metric
-from ..values import Scores, Undefined, as_scores
+from ..recognition.population import Distances, as_population, histogram
+from ..values import Scores, Undefined
 
 MAX_BINS = 100
 MIN_MATED = 20
@@ -40,7 +41,7 @@ class Unlinkability:
 
 
 def unlinkability(
-    mated: ArrayLike, non_mated: ArrayLike, omega: float = 1.0, seed: int = 0, permutations: int = PERMUTATIONS
+    mated: Distances, non_mated: Distances, omega: float = 1.0, seed: int = 0, permutations: int = PERMUTATIONS
 ) -> Unlinkability | Undefined:
     """D(s) and D_sys from histograms.
 
@@ -71,14 +72,14 @@ def unlinkability(
     """
     if not omega > 0 or permutations < 1:
         raise ValueError(f"expected omega above 0 and permutations from 1, got {omega!r} and {permutations!r}")
-    m, n = as_scores(mated, "mated"), as_scores(non_mated, "non-mated")
+    m, n = as_population(mated, "mated"), as_population(non_mated, "non-mated")
     if m.size < MIN_MATED or not n.size:
         return Undefined(f"needs at least {MIN_MATED} mated and 1 non-mated comparisons, got {m.size} and {n.size}")
-    low, high = min(m.min(), n.min()), max(m.max(), n.max())
+    low, high = min(m.place(0), n.place(0)), max(m.place(m.size - 1), n.place(n.size - 1))
     if low == high:
         return Undefined("the distances do not vary")
     edges = np.linspace(low, high, min(m.size // 10, MAX_BINS) + 1)
-    counts_m, counts_n = np.histogram(m, edges)[0], np.histogram(n, edges)[0]
+    counts_m, counts_n = histogram(m, edges), histogram(n, edges)
     local = _local(counts_m, counts_n, omega)
     rng = np.random.default_rng(seed)
     pooled = counts_m + counts_n

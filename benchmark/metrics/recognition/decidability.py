@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..citations import PALM_PAPER
 from ..metric import Metric
 from ..values import Undefined, as_scores
-from .population import Distances, Ordered, moments
+from .population import Distances, Ordered, Rest, moments
 
 _BLOCK = 2**20
 
@@ -45,7 +45,7 @@ class SampleMoments:
 
 def sample_moments(values: Distances, name: str) -> SampleMoments:
     """Mean and population variance; exactly 0 for equal values."""
-    if isinstance(values, Ordered):
+    if isinstance(values, Ordered | Rest):
         return SampleMoments(values.size, *values.moments())
     scores = as_scores(values, name)
     if scores.size > _BLOCK:

@@ -9,7 +9,7 @@ Wherever distances are taken, they may come as an array, or as `population.Order
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,10 @@ import numpy as np
 from ..citations import ISO, PALM_PAPER
 from ..metric import Metric
 from ..values import Scores, Undefined
-from .population import Distances, Floats, Ordered, as_population, search
+from .population import Distances, Floats, Ordered, Population, as_population
 
 DEFAULT_TARGETS = (0.1, 0.01, 0.001)
 """False match rates at which the FNMR is reported."""
-_BLOCK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +96,37 @@ def fmr_fnmr_curve(genuine: Distances, impostor: Distances, points: int | None =
     return ErrorCurve(thresholds=thresholds, fmr=_share(i, thresholds), fnmr=(g.size - g.at_most(thresholds)) / g.size)
 
 
-def _thresholds(g: Ordered, i: Ordered, points: int | None) -> Scores:
+def _thresholds(g: Population, i: Population, points: int | None) -> Scores:
     """Minus infinity and the distinct observed distances, or evenly spread ones of these."""
-    merged = np.concatenate([g.steps, i.steps])
-    merged.sort()
-    ends = np.empty(merged.size, dtype=bool)
-    ends[-1] = True
-    np.not_equal(merged[1:], merged[:-1], out=ends[:-1])
-    count = 1 + int(np.count_nonzero(ends))
-    if points is None or count <= points:
-        return np.concatenate([[-np.inf], merged[ends]])
-    wanted = np.unique(np.linspace(0, count - 1, points).round().astype(np.intp))
+    if points is None:
+        return np.concatenate([[-np.inf], *_observed(g, i)])
+    held = [*_observed(g, i)] if isinstance(i, Ordered) else None
+    count = 1 + sum(each.size for each in held or _observed(g, i))
+    wanted = np.unique(np.linspace(0, count - 1, min(points, count)).round().astype(np.intp))
     kept = [np.array([-np.inf])]
     seen = 0
-    for at in range(0, merged.size, _BLOCK):
-        observed = merged[at : at + _BLOCK][ends[at : at + _BLOCK]]
+    for observed in held or _observed(g, i):
         here = wanted[(wanted > seen) & (wanted <= seen + observed.size)] - seen - 1
         kept.append(observed[here].astype(np.float64))
         seen += observed.size
     return np.concatenate(kept)
 
 
-def _share(population: Ordered, thresholds: Scores) -> Scores:
+def _observed(g: Population, i: Population) -> Iterator[Floats]:
+    """The distinct distances of both, rising, in parts."""
+    few = np.concatenate([np.asarray(part) for part in g.rising()])
+    taken, last = 0, -math.inf
+    for part in i.rising():
+        stop = int(np.searchsorted(few, part[-1], "right")) if part.size else taken
+        found = np.unique(np.concatenate([few[taken:stop], part]))
+        found = found[found > last]
+        taken, last = stop, float(found[-1]) if found.size else last
+        yield found
+    rest = np.unique(few[taken:])
+    yield rest[rest > last]
+
+
+def _share(population: Population, thresholds: Scores) -> Scores:
     return np.asarray(population.at_most(thresholds) / population.size)
 
 
@@ -148,7 +156,11 @@ def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
     g, i = as_population(genuine, "genuine"), as_population(impostor, "impostor")
     if not g.size or not i.size:
         return Undefined(f"no {'impostor' if g.size else 'genuine'} comparisons")
-    crossed = min(_first_crossed(g.steps, g, i), _first_crossed(i.steps, g, i))
+
+    def both_met(t: float) -> bool:
+        return bool(int(i.at_most(t)) / i.size >= (g.size - int(g.at_most(t))) / g.size)
+
+    crossed = min(g.first(both_met), i.first(both_met))
     before = _largest_below(crossed, g, i)
     thresholds = np.array([-np.inf if before is None else before, crossed])
     fmr, fnmr = _share(i, thresholds), (g.size - g.at_most(thresholds)) / g.size
@@ -166,29 +178,14 @@ def eer(genuine: Distances, impostor: Distances) -> EerPoint | Undefined:
     )
 
 
-def _first_crossed(steps: Floats, g: Ordered, i: Ordered) -> float:
-    """The smallest of the steps at which FMR >= FNMR, or infinity."""
-    low, high = 0, len(steps)
-    while low < high:
-        middle = (low + high) // 2
-        t = float(steps[middle])
-        if int(i.at_most(t)) / i.size >= (g.size - int(g.at_most(t))) / g.size:
-            high = middle
-        else:
-            low = middle + 1
-    return float(steps[low]) if low < len(steps) else math.inf
-
-
-def _largest_below(t: float, *populations: Ordered) -> float | None:
+def _largest_below(t: float, *populations: Population) -> float | None:
     """The largest observed distance below t."""
-    places = [(each.steps, int(search(each.steps, t, "left"))) for each in populations]
-    return max((float(steps[at - 1]) for steps, at in places if at > 0), default=None)
+    return max((found for each in populations if (found := each.largest_below(t)) is not None), default=None)
 
 
-def _smallest_above(t: float, *populations: Ordered) -> float | None:
+def _smallest_above(t: float, *populations: Population) -> float | None:
     """The smallest observed distance above t."""
-    places = [(each.steps, int(search(each.steps, t, "right"))) for each in populations]
-    return min((float(steps[at]) for steps, at in places if at < len(steps)), default=None)
+    return min((found for each in populations if (found := each.smallest_above(t)) is not None), default=None)
 
 
 def fnmr_at_fmr(
@@ -220,7 +217,7 @@ def fnmr_at_fmr(
     return [_operating_point(g, i, target) for target in targets]
 
 
-def _operating_point(genuine: Ordered, impostor: Ordered, target: float) -> OperatingPoint:
+def _operating_point(genuine: Population, impostor: Population, target: float) -> OperatingPoint:
     n = impostor.size
     allowed = math.floor(target * n + 1e-9)
     if not genuine.size:

@@ -61,6 +61,66 @@ def identify(
     >>> identify([[0.1, 0.5], [0.4, 0.3]], ["ann", "ann"], ["ann", "bob"]).rank1
     0.5
     """
+    found = ranks(distances, probe_identities, gallery_identities, sources)
+    return found if isinstance(found, Undefined) else found.identification()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranks:
+    """Where the own identity of each probe stands among those of the gallery."""
+
+    closer: NDArray[np.intp]
+    """(probes,) identities that are nearer."""
+    tied: NDArray[np.intp]
+    """(probes,) identities that are as near, the own one among them; 0 where the probe has no mate."""
+    identities: int
+    """In the gallery."""
+
+    @property
+    def mated(self) -> NDArray[np.bool_]:
+        """(probes,) whether an entry of the own identity is in the gallery."""
+        return self.tied > 0
+
+    def hits(self) -> NDArray[np.float64]:
+        """(mated probes,) chance of rank 1."""
+        closer, tied = self.closer[self.mated], self.tied[self.mated]
+        return np.where(closer == 0, 1.0 / tied, 0.0)
+
+    def identification(self) -> Identification | Undefined:
+        """Shares of all probes that have a mate; or why there are none."""
+        mated = self.mated
+        if not mated.any():
+            return Undefined("no probe has a gallery entry of its own identity")
+        cmc = _expected_cmc(self.closer[mated], self.tied[mated], self.identities)
+        return Identification(cmc=cmc, probes=int(mated.sum()), without_mate=int((~mated).sum()))
+
+
+def join_ranks(parts: Sequence[Ranks]) -> Ranks:
+    """Of probes that were searched part by part in one gallery; at least one part."""
+    closer, tied = (np.concatenate([getattr(each, name) for each in parts]) for name in ("closer", "tied"))
+    return Ranks(closer, tied, parts[0].identities)
+
+
+def ranks(
+    distances: ArrayLike,
+    probe_identities: Sequence[str],
+    gallery_identities: Sequence[str],
+    sources: Sequence[int | None] | None = None,
+) -> Ranks | Undefined:
+    """Where every probe's identity stands, see `identify`.
+
+    Args:
+        distances: (probes, gallery), smaller is more alike.
+        probe_identities: identity of each row.
+        gallery_identities: identity of each column.
+        sources: see `identify`.
+
+    Returns:
+        By probe; or why there are none (no probes, no gallery).
+
+    Raises:
+        ValueError: as in `identify`.
+    """
     given = np.asarray(distances)
     table: Distances = given.astype(np.float32) if given.dtype == np.float32 else given.astype(np.float64)
     probes, gallery = np.asarray(probe_identities, dtype=str), np.asarray(gallery_identities, dtype=str)
@@ -76,13 +136,9 @@ def identify(
     own_column = np.searchsorted(identities, probes).clip(max=identities.size - 1)
     own = np.where(identities[own_column] == probes, nearest[np.arange(probes.size), own_column], np.inf)
     mated = np.isfinite(own)
-    if not mated.any():
-        return Undefined("no probe has a gallery entry of its own identity")
-    return Identification(
-        cmc=_expected_cmc(nearest[mated], own[mated]),
-        probes=int(mated.sum()),
-        without_mate=int((~mated).sum()),
-    )
+    closer = (nearest < own[:, None]).sum(axis=1)
+    tied = np.where(mated, (nearest == own[:, None]).sum(axis=1), 0)  # the own identity among them
+    return Ranks(closer, tied, identities.size)
 
 
 def _leave_out(table: Distances, sources: Sequence[int | None]) -> None:
@@ -103,15 +159,13 @@ def _per_identity(table: Distances, gallery: NDArray[np.str_]) -> tuple[Distance
     return np.minimum.reduceat(table[:, order], starts, axis=1), identities
 
 
-def _expected_cmc(nearest: Distances, own: Distances) -> NDArray[np.float64]:
+def _expected_cmc(closer: NDArray[np.intp], tied: NDArray[np.intp], identities: int) -> NDArray[np.float64]:
     """Mean over probes of P(rank <= k), ranks being uniform over tied identities."""
-    closer = (nearest < own[:, None]).sum(axis=1)
-    tied = (nearest == own[:, None]).sum(axis=1)  # the own identity among them
-    ranks = np.arange(1, nearest.shape[1] + 1)
-    total = np.zeros(ranks.size)
+    places = np.arange(1, identities + 1)
+    total = np.zeros(places.size)
     for c, t in zip(closer, tied, strict=True):
-        total += np.clip((ranks - c) / t, 0.0, 1.0)
-    return total / own.size
+        total += np.clip((places - c) / t, 0.0, 1.0)
+    return total / closer.size
 
 
 def rank_hits(
