@@ -359,6 +359,7 @@ def test_a_record_without_distances_is_self_reported(world: World, tmp_path: Pat
     assert "no distances" in found.left_out[0]
     report = world.judged(tmp_path / "s.zip")
     assert {each.note for each in report.open} == {"too many"}
+    assert report.stamp.unchecked == [f"{each.metric} {each.recognizer or ''}".strip() for each in report.open]
     assert report.equal == []
     assert report.stamp.status == "self-reported"
     assert main(["verify", str(tmp_path / "s.zip")]) == 1
