@@ -50,6 +50,8 @@ class Verdict:
     outcome: Literal["equal", "different", "not recomputable"]
     note: str = ""
     """What differs, or why it cannot be computed anew."""
+    stated: bool = True
+    """Whether the record has a number; a number that could not be had is held against nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,7 +282,7 @@ def _verdicts(record: RunRecord, scored: Scored) -> list[Verdict]:
 
 
 def _cannot(value: Value, why: str) -> Verdict:
-    return Verdict(value.metric, value.recognizer, "not recomputable", why)
+    return Verdict(value.metric, value.recognizer, "not recomputable", why, value.value is not None)
 
 
 def _why_not(metric: str) -> str:

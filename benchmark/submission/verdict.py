@@ -63,8 +63,8 @@ class Report:
 
     @property
     def open(self) -> list[Verdict]:
-        """Numbers that cannot be computed anew."""
-        return self._with("not recomputable")
+        """Numbers of the record that cannot be computed anew."""
+        return [each for each in self._with("not recomputable") if each.stated]
 
     @property
     def agrees(self) -> bool:

@@ -31,12 +31,15 @@ RANK1 = ("rank1_with_source", "rank1_without_source")
 
 IN_THEIR_OWN_TEST = {name for name in METRICS if name.endswith("_paper")} | {
     *FURTHER,
+    "fd_alexnet",
+    "kd_alexnet",
     *(f"{name}_region" for name in ("ms_ssim", "fid", "kid", "fd_vgg16", "kd_vgg16")),
     *(name for name in METRICS if name.startswith(("rank1_", "rank5_")) and name not in RANK1),
     *(f"fnmr_deidentified_at_fmr_{rate}" for rate in ("10", "1", "0_1")),
 }
 """The paper's preset (compared with its authors' calls in test_paper_preset.py), what is the whole image's number on a
-box cut out of it, and the search of a gallery (compared with plain loops in test_retrieval_scores.py)."""
+box cut out of it, the search of a gallery (compared with plain loops in test_retrieval_scores.py), and the distances of
+FID and KID on AlexNet's features (compared with the packages in test_closer_look.py)."""
 
 
 @pytest.mark.parametrize("row", parity.ROWS, ids=lambda row: row.name)
