@@ -32,8 +32,10 @@ class Drowns:
         results = []
         for request in batch:
             noise = np.random.default_rng(request.seed).uniform(40, 240, request.image.shape)
+            mask = request.analysis.mask
+            assert mask is not None
             mixed = 0.95 * noise + 0.05 * request.image
-            results.append(np.where(request.analysis.mask[..., None], mixed, request.image).astype(np.uint8))
+            results.append(np.where(mask[..., None], mixed, request.image).astype(np.uint8))
         return results
 
 

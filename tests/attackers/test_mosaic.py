@@ -10,6 +10,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.photographs import FaceLondon
@@ -21,10 +22,10 @@ def study() -> ModuleType:
     path = Path(__file__).parents[2] / "speed" / "mosaic_orl.py"
     if not path.is_file():
         pytest.skip("the study is not here")
-    spec = importlib.util.spec_from_file_location("mosaic_orl", path)
+    spec = present(importlib.util.spec_from_file_location("mosaic_orl", path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    present(spec.loader).exec_module(module)
     return module
 
 
@@ -48,7 +49,9 @@ def test_smiling_people_are_found_by_the_mosaic_of_another_portrait(study: Modul
 
 
 @pytest.mark.slow
-def test_mosaics_of_orl_are_read(study: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+def test_mosaics_of_orl_are_read(
+    study: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "argv", ["mosaic_orl.py"])
     study.main()
     first = capsys.readouterr().out.splitlines()[0]

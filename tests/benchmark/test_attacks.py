@@ -17,7 +17,7 @@ from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.suites import SuiteError, get_suite, read_suite
-from deid_bench.datasets.types import Image
+from deid_bench.datasets.synthetic_palm import PlannedImage
 
 PEOPLE = 12
 
@@ -109,7 +109,7 @@ def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.Monke
     from deid_bench.benchmark.suites import AuxiliaryRule
     from deid_bench.datasets import synthetic_palm
 
-    def render(folder: Any, image: Image, setting: Any) -> None:
+    def render(folder: Any, image: PlannedImage, setting: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / image.file).write_bytes(f"{setting} {image.identity_seed} {image.sample_seed}".encode())
 

@@ -12,10 +12,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from deid_bench.benchmark.storage.strict_zip import Refused
 from deid_bench.benchmark.submission import pictures, read
 from deid_bench.benchmark.submission.bounds import TooMuch, bounded
 from deid_bench.benchmark.submission.pictures import MAX_PIXELS, check_pairs
 from deid_bench.benchmark.submission.read import Submission, Submitted
+from deid_bench.datasets.images import ImageError
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory need Linux")
 
@@ -47,7 +49,7 @@ def test_a_vast_pair_is_held_against_its_hash_alone(
     side: int, looked_at: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def decode(data: bytes) -> Any:
-        raise pictures.ImageError("decoded")
+        raise ImageError("decoded")
 
     monkeypatch.setattr(pictures, "decode_png", decode)
     data = header(side, side)
@@ -72,10 +74,10 @@ def test_a_record_that_wants_too_much_costs_itself_alone(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(read, "_submitted", submitted)
     zip_of_three: Any = SimpleNamespace(manifest=SimpleNamespace(files={}))
-    found = []
+    found: list[Submitted | str] = []
     for number in range(3):
         try:
             found.append(Submission.read(zip_of_three, cast(Any, SimpleNamespace(folder=f"records/{number:03d}"))))
-        except read.Refused as error:
-            found.append(str(error))  # type: ignore[arg-type]
+        except Refused as error:
+            found.append(str(error))
     assert found == ["records/000", "records/001: it takes more than 1024 MiB of memory", "records/002"]

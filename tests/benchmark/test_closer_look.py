@@ -108,9 +108,9 @@ def test_a_default_run_has_the_packages_own_numbers(
         moments = [(each.mean(axis=0), np.cov(each, rowvar=False)) for each in (a, b)]
         expected = fid_score.calculate_frechet_distance(*moments[0], *moments[1])
         assert number(outcome, metric) == pytest.approx(expected, rel=1e-3)
-    x, y = (np.stack([row[side] for row in pooled]) for side in (0, 1))
-    same, cross = ((p @ q.T / 3 + 1) ** 3 for p, q in ((x, x), (x, y)))
-    other, off = (y @ y.T / 3 + 1) ** 3, ~np.eye(len(x), dtype=bool)
+    a, b = (np.stack([row[side] for row in pooled]) for side in (0, 1))
+    same, cross = ((p @ q.T / 3 + 1) ** 3 for p, q in ((a, a), (a, b)))
+    other, off = (b @ b.T / 3 + 1) ** 3, ~np.eye(len(a), dtype=bool)
     assert number(outcome, "kid") == pytest.approx(same[off].mean() + other[off].mean() - 2 * cross.mean(), rel=1e-6)
     assert outcome.record.complete
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.results import distances_file
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read, write
+from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.strict_zip import Refused
 
@@ -77,7 +78,7 @@ def test_a_run_leaves_its_distances_and_the_record_names_them(outcome: Outcome) 
     column = {int(sample): index for index, sample in enumerate(found.usable)}
     for row, sample, index in zip(rows, found.version_sample, found.version_row, strict=True):
         assert row.sample_id == found.sample_ids[sample]
-        assert row.distances["toy_recognizer"] == own.deidentified[index, column[int(sample)]]
+        assert row.distances["toy_recognizer"] == whole(own.deidentified)[index, column[int(sample)]]
 
 
 def test_rows_name_the_image_and_where_it_lies(outcome: Outcome) -> None:
@@ -109,7 +110,7 @@ def test_a_matrix_without_a_number_is_not_taken_for_a_bomb(outcome: Outcome) -> 
     changed = {name: numbers.get(name, getattr(found, name)) for name in found.__slots__}
     data, _ = write(type(found)(**{**changed, "distances": {"toy_recognizer": empty}}))
     assert data is not None
-    assert np.isnan(read(data).distances["toy_recognizer"].versions).all()
+    assert np.isnan(whole(read(data).distances["toy_recognizer"].versions)).all()
 
 
 def test_a_giant_run_keeps_none_and_says_why(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from deid_bench.benchmark.planning.sweep import SweepError, expand, with_surroga
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import read
+from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.stages.crop import cut_face
 from deid_bench.benchmark.stages.inputs import analysis_of, analysis_payload
@@ -117,12 +118,13 @@ def by_hand(outcome: Outcome, recognizer: str) -> tuple[NDArray[Any], NDArray[An
     asked = [index for index, name in enumerate(names) if name in queries]
     gallery = [index for index, name in enumerate(names) if name not in queries]
     table = found.distances[recognizer]
+    plain, changed = whole(table.originals), whole(table.deidentified)
     rows = {
         names.index(found.sample_ids[sample]): row
         for sample, row in zip(found.version_sample, found.version_row, strict=True)
     }
-    originals = np.array([[table.originals[a, g] for g in gallery] for a in asked])
-    hidden = np.array([[table.deidentified[rows[a], g] for g in gallery] for a in asked])
+    originals = np.array([[plain[a, g] for g in gallery] for a in asked])
+    hidden = np.array([[changed[rows[a], g] for g in gallery] for a in asked])
     return originals, hidden, np.array([[who[a] == who[g] for g in gallery] for a in asked])
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import PairDistances, read, write
+from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.cell import score_results
 from deid_bench.benchmark.storage.strict_zip import Refused, make_zip
@@ -299,9 +300,9 @@ def test_the_worst_images_cannot_be_declared_skipped(world: World, remembered: N
         distances={
             NAME: replace(
                 own,
-                originals=np.delete(np.delete(own.originals, column, 0), column, 1),
-                deidentified=np.delete(np.delete(own.deidentified, row, 0), column, 1),
-                versions=np.delete(np.delete(own.versions, row, 0), row, 1),
+                originals=np.delete(np.delete(whole(own.originals), column, 0), column, 1),
+                deidentified=np.delete(np.delete(whole(own.deidentified), row, 0), column, 1),
+                versions=np.delete(np.delete(whole(own.versions), row, 0), row, 1),
             )
         },
     )

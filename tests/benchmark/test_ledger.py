@@ -17,6 +17,7 @@ from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.acquired import acquired
 from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import PairDistances, read
+from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring.cell import score_results
 from deid_bench.benchmark.submission.recompute import rebuild, recompute
@@ -225,7 +226,7 @@ def without(distances: Distances, seed: int, share: float) -> Distances:
         if each is not distances.deidentified:
             gone |= gone.T
         gone[:, -1] &= False
-        made.append(np.where(gone, np.nan, each).astype(np.float32))
+        made.append(np.where(gone, np.nan, whole(each)).astype(np.float32))
     return Distances(made[0], made[1], made[2], {})
 
 

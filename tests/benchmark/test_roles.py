@@ -12,8 +12,7 @@ from deid_bench.benchmark.planning.retrieval_split import Roles, assign_roles, t
 from deid_bench.benchmark.protocols import ProtocolError, RetrievalRule, get_protocol
 from deid_bench.datasets.base import Sample
 
-RULE = get_protocol("face/1.0").retrieval
-assert RULE is not None
+RULE = present(get_protocol("face/1.0").retrieval)
 
 
 def people(*counts: int) -> list[Sample]:

@@ -279,7 +279,7 @@ def test_a_root_seed_is_a_number_or_drawn(
     assert "expected a whole number or random, got 'dice'" in capsys.readouterr().err
 
 
-def test_methods_are_listed_by_any_of_their_names(capsys) -> None:
+def test_methods_are_listed_by_any_of_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     for first, second in (("methods", "deidentifiers"), ("recognisers", "recognizers"), ("detectors", "analyzers")):
         listed = [call(capsys, "list", each, "--json") for each in (first, second)]
         assert listed[0] == listed[1]

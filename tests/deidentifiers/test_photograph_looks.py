@@ -123,7 +123,8 @@ def test_strong_texture_draws_no_line_along_the_border() -> None:
     shade = np.where(HOLE, 60, 50)
     original = np.dstack([shade + grain, 14 + 0 * X, 18 + 0 * X]).astype(np.float32)
     painted = np.dstack([shade + 0.1 * grain, 14 + 0 * X, 18 + 0 * X]).astype(np.float32)
-    image, laid = (np.clip(cv2.cvtColor(each, cv2.COLOR_LAB2RGB) * 255, 0, 255) for each in (original, painted))
+    colours = (cv2.cvtColor(each, cv2.COLOR_LAB2RGB) for each in (original, painted))
+    image, laid = (np.clip(each * 255, 0, 255).astype(np.float32) for each in colours)
     points = np.full((21, 2), 120, np.float32)
     points[[0, 1, 2, 5, 9, 13, 17]] = [(120, 209), (41, 209), (41, 120), (41, 31), (93, 31), (146, 31), (199, 31)]
     box, depths = np.array([0, 0, 239, 239], np.float32), np.zeros((21, 3), np.float32)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.recognizers.face.mobilefacenet import MobileFaceNet
 from deid_bench.recognizers.last_layer import has_last_layer, layered
@@ -19,7 +20,7 @@ def test_what_enters_the_last_layer_and_the_layer_give_the_template(recognizer: 
     rng = np.random.default_rng(4)
     crops = [np.kron(rng.integers(30, 220, (side // 8, side // 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)] * 2
     crops[1] = crops[1][::-1].copy()
-    opened = layered(recognizer)
+    opened = present(layered(recognizer))
     weights, offsets = opened.last()
     made = opened.before_last(crops).astype(np.float64) @ weights.astype(np.float64).T + offsets
     made /= np.linalg.norm(made, axis=1, keepdims=True)

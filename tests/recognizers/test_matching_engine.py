@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -91,13 +92,18 @@ def _cosine(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:
     return vector_distances(a, b, "cosine")
 
 
+def reader(blocks: Sequence[Task], parts: Sequence[Payload]) -> Callable[[Task], Payload]:
+    """What a store with these parts reads."""
+    return lambda task: parts[blocks.index(task)]
+
+
 def test_rows_that_are_the_first_columns_are_no_set_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deid_bench.benchmark.planning.tasks.COMPARE_ROWS", 2)
     columns, recognizer = [f"a{index}" for index in range(6)], SimpleNamespace(digest="r", ref=None)
     for rows in (columns[:4], [*columns[:2], *columns[4:], *columns[2:4]]):
         blocks = compare_tasks("r", rows, columns, recognizer)  # type: ignore[arg-type]
         parts = [Payload({}, {"distances": np.full((2, 6), index, np.float32)}) for index in range(len(blocks))]
-        found = join_blocks(blocks, lambda task, a=blocks, b=parts: b[a.index(task)], (len(rows), 6))
+        found = join_blocks(blocks, reader(blocks, parts), (len(rows), 6))
         assert isinstance(found, np.ndarray)
         assert found[:, 0].tolist() == [index // 2 for index in range(len(rows))]
 
@@ -129,7 +135,9 @@ def test_blocks_join_to_the_whole_table(within: bool, monkeypatch: pytest.Monkey
     def read(task: Task) -> Payload | None:
         return parts[blocks.index(task)]
 
-    np.testing.assert_allclose(join_blocks(blocks, read, shape), table, atol=1e-6)
+    joined = join_blocks(blocks, read, shape)
+    assert isinstance(joined, np.ndarray)
+    np.testing.assert_allclose(joined, table, atol=1e-6)
     parts[1] = None
     found = join_blocks(blocks, read, shape)
     assert isinstance(found, np.ndarray)

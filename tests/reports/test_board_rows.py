@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.records.previews import CLOSE, cases, closeup_jpeg, preview_name
 from deid_bench.benchmark.records.record import FILE_NAME, Interval, RunRecord, Value
@@ -29,9 +30,10 @@ from deid_bench.reports.leaderboard.verdict import SANITY, verdict
 
 
 def _made_up() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    file = Path(__file__).with_name("made_up_records.py")
+    spec = present(importlib.util.spec_from_file_location("made_up_records", file))
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    present(spec.loader).exec_module(module)
     return module
 
 
@@ -41,11 +43,12 @@ NOWHERE = Path("nowhere")
 
 @pytest.fixture(scope="module")
 def rows() -> list[RunRecord]:
-    return made_up_records.made_up(8)
+    made: list[RunRecord] = made_up_records.made_up(8)
+    return made
 
 
 def board_data(page: str) -> Any:
-    return unpack(re.search(r'id="data">([^<]*)<', page).group(1))
+    return unpack(present(re.search(r'id="data">([^<]*)<', page)).group(1))
 
 
 def _with(record: RunRecord, **numbers: float | tuple[float, float, float]) -> RunRecord:
@@ -123,7 +126,8 @@ def test_records_that_differ_in_any_number_both_stay(rows: list[RunRecord]) -> N
     one = rows[4]
     value = next(each for each in one.values if each.value is not None)
     changed = [
-        each if each is not value else value.model_copy(update={"value": value.value + 1e-9}) for each in one.values
+        each if each is not value else value.model_copy(update={"value": present(value.value) + 1e-9})
+        for each in one.values
     ]
     others = [
         one.model_copy(update={"digest": "b" * 64, "values": changed}),
@@ -289,13 +293,13 @@ def test_names_in_a_figure_lose_what_all_share_and_stay_different() -> None:
 
 def test_best_typical_and_worst_go_by_distance(rows: list[RunRecord]) -> None:
     record = rows[4]
-    near = [min(each.distances.values()) for each in record.samples]
+    near = [min(map(present, each.distances.values())) for each in record.samples]
     found = cases(record)
     assert found["worst"] == int(np.argmin(near))
     assert found["best"] == int(np.argmax(near))
     assert found["typical"] == int(np.argsort(near)[len(near) // 2])
     bare = record.model_copy(update={"samples": [each.model_copy(update={"distances": {}}) for each in record.samples]})
-    ssim = [each.measures["ssim"] for each in record.samples]
+    ssim = [present(each.measures["ssim"]) for each in record.samples]
     assert cases(bare)["worst"] == int(np.argmax(ssim))
     assert cases(record.model_copy(update={"samples": []})) == {}
 
@@ -308,7 +312,8 @@ def test_a_closeup_shows_the_region_of_both_images() -> None:
     image = np.zeros((300, 200, 3), np.uint8)
     image[100:140, 60:100] = 200
     corners = np.array([[60, 100], [100, 100], [100, 140], [60, 140]], np.float32)
-    found = cv2.imdecode(np.frombuffer(closeup_jpeg(image, write_png(255 - image), corners), np.uint8), 0)
+    data = closeup_jpeg(image, write_png(255 - image), corners)
+    found = present(cv2.imdecode(np.frombuffer(data, np.uint8), 0))
     assert found.shape == (CLOSE, 2 * CLOSE)
     inside = slice(CLOSE // 6, -CLOSE // 6)
     assert abs(found[inside, :CLOSE][:, inside].mean() - 200) < 5
@@ -370,7 +375,7 @@ def test_a_card_says_when_by_whom_and_where(rows: list[RunRecord], tmp_path: Pat
     record = _citing(rows[4], "A, arXiv:2504.08272, 2025")
     (folder,) = made_up_records.write_results(tmp_path, [record])
     write_stamp(Stamp("verified", "all", "2026-01-01", submitter="A. <Author>"), folder / FILE_NAME)
-    assert load_stamp(folder / FILE_NAME).submitter == "A. <Author>"
+    assert present(load_stamp(folder / FILE_NAME)).submitter == "A. <Author>"
     data = board_data(render_board([(record, folder)]))
     (card,) = data["tabs"][0]["cards"]
     assert "A. &lt;Author&gt;" in card

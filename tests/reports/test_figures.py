@@ -333,7 +333,7 @@ def test_marks_at_an_eer_of_zero_stand_apart() -> None:
         _, axes = panels(1, 1, (3, 3))
         for index in range(3):
             _draw(axes[0][0], line, Stroke.number(index), index, 3)
-        marks = [float(each.get_xdata()[0]) for each in axes[0][0].lines if each.get_marker() != "None"]
+        marks = [float(np.asarray(each.get_xdata())[0]) for each in axes[0][0].lines if each.get_marker() != "None"]
     assert len(set(marks)) == 3
 
 

@@ -104,7 +104,7 @@ def true_values(
             ("own", world.own),
             ("cross", world.cross),
         ):
-            parts[name].append(values)
+            parts[name].append(np.asarray(values, np.float64))
     g, i, own, cross = (np.concatenate(parts[name]) for name in ("g", "i", "own", "cross"))
     point = eer(g, i)
     assert isinstance(point, EerPoint)

@@ -83,7 +83,7 @@ def draw(world: World, people: int, rng: np.random.Generator) -> Drawn:
 def _distances(a: Values, b: Values, step: float) -> Values:
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
     found = np.sqrt(np.maximum(squares, 0))
-    return np.round(found / step) * step if step else found
+    return np.asarray(np.round(found / step) * step if step else found)
 
 
 def dir_of(drawn: Drawn, method: int, draws: Draws) -> Replicates | Undefined:

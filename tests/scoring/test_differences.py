@@ -153,16 +153,17 @@ def test_of_numbers_that_are_no_means_bootstrap_and_sign_flips_have_to_agree() -
     draws = draw_clusters(20, 300, seed=3)
     assert isinstance(draws, Draws)
     values = rng.standard_t(2, (2, 20)) + np.array([[1.0], [0.0]])
-    first, second = (split_rows(draws.weights @ each / draws.weights.sum(axis=1), draws, 20) for each in values)
-    found = difference(first, second)
+    means = (draws.weights @ each / draws.weights.sum(axis=1) for each in values)
+    first, second = (present(split_rows(each, draws, 20)) for each in means)
+    found = present(difference(first, second))
     apart = Replicates(
         first.estimate - second.estimate, first.resampled - second.resampled, first.left_out - second.left_out, 20
     )
-    flipped = Paired.by_leaving_out(apart)
-    both = interval(apart), confidence(flipped)
-    assert (found.interval.low, found.interval.high) == (min(e.low for e in both), max(e.high for e in both))
+    flipped = present(Paired.by_leaving_out(apart))
+    both, within = (present(interval(apart)), present(confidence(flipped))), present(found.interval)
+    assert (within.low, within.high) == (min(e.low for e in both), max(e.high for e in both))
     assert found.p == max(bootstrap_p(apart), p_value(flipped))
-    assert found.interval.method == "bootstrap-t-bca+sign-flips"
+    assert within.method == "bootstrap-t-bca+sign-flips"
 
 
 def test_what_each_person_changes_sums_up_to_the_difference() -> None:

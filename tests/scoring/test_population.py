@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
+from operator import lt
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,7 +117,7 @@ def test_distances_in_a_scratch_file_answer_as_those_in_memory(held: float, monk
     for t in at.tolist():
         assert others.largest_below(t) == held_ones.largest_below(t)
         assert others.smallest_above(t) == held_ones.smallest_above(t)
-        assert others.first(lambda x, t=t: x > t) == held_ones.first(lambda x, t=t: x > t)
+        assert others.first(partial(lt, t)) == held_ones.first(partial(lt, t))
     assert [others.place(rank) for rank in range(others.size)] == [held_ones.place(rank) for rank in range(others.size)]
     assert others.moments() == pytest.approx(held_ones.moments(), rel=1e-12)
     mated = np.round(rng.normal(0, 1, 40), 1).astype(np.float32)  # some of these are removed from the file, too
