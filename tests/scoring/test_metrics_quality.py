@@ -18,7 +18,7 @@ def test_descriptions_and_values_have_the_same_names() -> None:
     assert len(described) == len(set(described))
     tiny = np.zeros((8, 8, 3), np.uint8)  # too small for any network: the names come without one
     given = set(image_quality(tiny, tiny))
-    for network in ("inception", "vgg16"):
+    for network in ("inception", "vgg16", "alexnet"):
         given |= set(set_distances(Undefined("absent"), Undefined("absent"), network))
     given |= (
         set(PAPER) | set(FURTHER) | {f"{name}_region" for name in ("ms_ssim", "fid", "kid", "fd_vgg16", "kd_vgg16")}
