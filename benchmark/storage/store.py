@@ -16,6 +16,8 @@ import json
 import os
 import re
 import secrets
+import shutil
+import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -104,7 +106,7 @@ class Store:
         for path in self.scratch.iterdir():
             owner = Owner.parse(path.name)
             if owner is not None and owner.is_dead(here):
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     def path(self, digest: str) -> Path:
         """Where the object of that digest lies, or would."""
@@ -118,7 +120,7 @@ class Store:
     def has(self, digest: str) -> bool:
         """Whether the object seems to be there: its last record is (reading alone tells whether all of it is)."""
         try:
-            with self.path(digest).open("rb") as file:
+            with open(self.path(digest), "rb", opener=_open_regular) as file:
                 size = file.seek(-_END.size - _SEAL_SIZE, os.SEEK_END) + _END.size + _SEAL_SIZE
                 signature, directory_size, directory_start, comment = _END.unpack(file.read(_END.size))
         except (OSError, struct.error):
@@ -156,7 +158,7 @@ class Store:
         """
         path = self.path(digest)
         try:
-            return decode(digest, path.read_bytes())
+            return decode(digest, _bytes(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
@@ -171,9 +173,9 @@ class Store:
         try:
             path.replace(aside)
             try:
-                decode(digest, aside.read_bytes())
+                decode(digest, _bytes(aside))
             except (Damaged, OSError):
-                aside.unlink(missing_ok=True)
+                _remove(aside)
             else:
                 aside.replace(path)
         except OSError:  # read-only, or gone already: it counts as absent all the same
@@ -183,6 +185,32 @@ class Store:
         if not self._mark:
             self._mark = Owner.here().mark
         return self.scratch / f"{self._mark}-{digest[:16]}-{secrets.token_hex(4)}"
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file and never a pipe or device, which would have no end.
+
+    Raises:
+        OSError: it is none.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "expected a file, got a folder, pipe or device", path)
+    return descriptor
+
+
+def _bytes(path: Path) -> bytes:
+    with open(path, "rb", opener=_open_regular) as file:
+        return file.read()
+
+
+def _remove(path: Path) -> None:
+    """Take away what stands in an object's place or is left in scratch, a folder, too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def encode(digest: str, payload: Payload) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from deid_bench.benchmark.engine.backends import serial
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, Outcome, run
+from deid_bench.benchmark.storage import store as stored
 from deid_bench.benchmark.storage.digest import digest
+from deid_bench.benchmark.storage.owner import Owner
 from deid_bench.benchmark.storage.store import Payload, Store, encode
 from deid_bench.benchmark.storage.strict_zip import make_zip
 
@@ -183,14 +186,48 @@ def test_an_object_in_the_place_of_another_counts_as_absent(tmp_path: Path) -> N
     assert store.read(one) == Payload({"x": 1})
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "itself"])
+def test_what_is_no_file_counts_as_absent_and_makes_room(kind: str, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.open()
+    name, payload = digest("a"), Payload({"x": 1})
+    path = store.path(name)
+    path.parent.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+        (path / "x").write_bytes(b"x")
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    assert not store.has(name)
+    assert store.read(name) is None
+    store.write(name, payload)
+    assert store.read(name) == payload
+    assert list(store.scratch.iterdir()) == []
+
+
+def test_folders_that_the_dead_have_left_are_swept(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.open()
+    mark = Owner.here().mark
+    left = store.scratch / f"{mark.replace(str(os.getpid()), '999999999')}-left"
+    owner = Owner.parse(left.name)
+    assert owner is not None
+    assert owner.is_dead(Owner.here())
+    (left / "deep").mkdir(parents=True)
+    store.open()
+    assert not left.exists()
+
+
 def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between reading a damaged object and taking it away, another process has put the whole one there."""
     store, key = Store(tmp_path), digest({"a": 1})
     store.open()
     store.write(key, Payload({"x": 1}))
-    whole, real = store.path(key).read_bytes(), Path.read_bytes
-    answers = [whole[:50]]
-    monkeypatch.setattr(Path, "read_bytes", lambda self: answers.pop() if answers else real(self))
+    real = stored._bytes
+    answers = [store.path(key).read_bytes()[:50]]
+    monkeypatch.setattr(stored, "_bytes", lambda path: answers.pop() if answers else real(path))
     assert store.read(key) is None
     assert store.read(key) == Payload({"x": 1})
     assert not list(store.scratch.iterdir())
