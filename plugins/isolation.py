@@ -44,6 +44,8 @@ def _folder() -> str | None:
 class Generators:
     """The global generators of Python, NumPy and torch: set for a plug-in, and as they were afterwards.
 
+    So are NumPy's answers to floating-point errors, which would else end somebody else's work.
+
     What a plug-in draws from them then depends on the seed that they were set from, and on nothing that ran before.
     """
 
@@ -60,7 +62,8 @@ class Generators:
         _seed(seed)
         start = _states()
         try:
-            yield
+            with np.errstate():  # a plug-in's np.seterr is its own, too
+                yield
         finally:
             end = _states()
             # torch may have been imported inside: then it starts from its own seed, always the same.

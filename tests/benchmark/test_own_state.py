@@ -119,6 +119,15 @@ def test_drawing_while_loading_does_not_slow_a_method_down(
     assert habits(registry().resolve(Kind.DEIDENTIFIER, method("DrawsGlobally")).ref).draws is True
 
 
+def test_what_a_plugin_says_of_floating_point_errors_holds_for_itself_alone() -> None:
+    before = np.geterr()
+    with Generators().set_from(1):
+        np.seterr(all="raise")
+        with pytest.raises(FloatingPointError):
+            np.float64(1) / np.float64(0)
+    assert np.geterr() == before
+
+
 def test_generators_are_set_compared_and_put_back() -> None:
     generators, state = Generators(), random.getstate()
     assert guarded(lambda: (random.random(), np.random.random()), 1, seed=5, generators=generators) == guarded(
