@@ -90,7 +90,7 @@ def stage_titles(cell: Cell) -> list[str]:
         *(f"measure ({each.resolved.text})" for each in cell.metrics if each.info.takes == "images"),
         "embed: originals",
         "embed",
-        *(f"compare ({name})" for name in names),
+        *(f"compare{which} ({name})" for name in names for which in (" originals", "")),
     ]
 
 
@@ -289,6 +289,8 @@ def _distances(
     labels = [each.label for each in originals], [f"de-identified {each.label}" for each in probes]
     large = is_large(len(originals), len(probes), len(cell.recognizers))
     sets = comparisons(columns, rows, [(each.sample.sample_id, each.repetition) for each in made], recognizer, large)
+    with _originals_alone(cell, executor):
+        executor.make(f"compare originals ({name})", sets.originals)
     executor.make(f"compare ({name})", sets.tasks)
 
     def matrix(about: About, block: Sequence[Task], a: list[str], b: list[str]) -> Grid:

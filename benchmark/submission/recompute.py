@@ -51,7 +51,7 @@ class Verdict:
     note: str = ""
     """What differs, or why it cannot be computed anew."""
     stated: bool = True
-    """Whether the record has a number; a number that could not be had is held against nothing."""
+    """Whether the record has a number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,8 +272,7 @@ def _verdicts(record: RunRecord, scored: Scored) -> list[Verdict]:
             verdicts.append(_cannot(each, _why_not(each.metric)))
             continue
         what = _difference(each, other)
-        outcome: Literal["equal", "different"] = "different" if what else "equal"
-        verdicts.append(Verdict(each.metric, each.recognizer, outcome, what))
+        verdicts.append(Verdict(each.metric, each.recognizer, "different" if what else "equal", what))
     for (metric, recognizer), other in fresh.items():
         if other.value is None:
             continue  # metrics of later versions have no values in its rows
