@@ -11,7 +11,7 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
-    from ..reports.comparison.choosing import Limit
+    from ..benchmark.readings.choosing import Limit
 
 
 @click.command("choose")
@@ -43,9 +43,9 @@ def command(
     deid-bench choose sweep --max rank1_without_source=40 --best ssim
     """
     from ..benchmark.metrics.values import Undefined
+    from ..benchmark.readings.choosing import choose
     from ..benchmark.records.collection import collect
     from ..benchmark.records.record import RecordError
-    from ..reports.comparison.choosing import choose
 
     limits = [_limit(text, True) for text in most] + [_limit(text, False) for text in least]
     if not limits:
@@ -78,7 +78,7 @@ def command(
 
 
 def _limit(text: str, upper: bool) -> Limit:
-    from ..reports.comparison.choosing import Limit
+    from ..benchmark.readings.choosing import Limit
 
     name, _, bound = text.partition("=")
     try:

@@ -11,8 +11,8 @@ import click
 from .options import json_option
 
 if TYPE_CHECKING:
+    from ..benchmark.readings.differences import Compared
     from ..benchmark.records.record import RunRecord
-    from ..reports.comparison.ranking import Compared
 
 
 @click.command("compare")
@@ -48,8 +48,8 @@ def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_j
     deid-bench compare results/blurring__… results/pixelation__…
     deid-bench compare old/mine__… new/mine__… --fail-if-worse rr --fail-if-worse ssim
     """
+    from ..benchmark.readings.differences import compare_records, interval_text
     from ..benchmark.statistics.comparison import Difference
-    from ..reports.comparison.ranking import compare_records, interval_text
 
     records = _pair(first, second, results)
     rows = compare_records(*records)
@@ -100,8 +100,8 @@ def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path
     Raises:
         RecordError: there is no such record, or more than one pair fits.
     """
+    from ..benchmark.records.comparable import group_key
     from ..benchmark.records.record import RecordError
-    from ..reports.leaderboard.table import group_key
 
     found = [_candidates(each, results) for each in (first, second)]
     if len(found[0]) == len(found[1]) == 1:
@@ -142,7 +142,7 @@ def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:
     Raises:
         click.BadParameter: a gate's number is not among those that both records have.
     """
-    from ..reports.comparison.ranking import NO_DIFFERENCE
+    from ..benchmark.readings.differences import NO_DIFFERENCE
 
     there = {row.metric for row in rows}
     unknown = [each for each in gates if each != "all" and each not in there]

@@ -38,8 +38,8 @@ def command(
     deid-bench power results/palm_diffusion* --metric rank1_without_source --bound 10
     """
     from ..benchmark.metrics.values import Undefined
+    from ..benchmark.readings.power import for_bound, for_difference
     from ..benchmark.records.record import FILE_NAME, load_record
-    from ..reports.comparison.power import for_bound, for_difference
 
     if (second is None) == (bound is None):
         raise click.UsageError("Name a second record, or say --bound: one of the two.")

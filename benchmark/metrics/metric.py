@@ -99,6 +99,11 @@ class Metric:
         """The best value, where there is one in the middle."""
         return self.target if self.better == "target" else None
 
+    @property
+    def unscaled_aim(self) -> float | None:
+        """The same before it is multiplied by `scale`: as the function's values and their resamples have it."""
+        return None if self.aim is None else self.aim / self.scale
+
     def text(self, value: float) -> str:
         """A number as every report shows it; zero has no sign."""
         return f"{value:z.{self.decimals}f}"

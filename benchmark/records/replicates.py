@@ -12,6 +12,9 @@ import numpy as np
 
 from ..statistics.uncertainty import People, Replicates
 
+Resamples = Mapping[tuple[str, str], Replicates]
+"""Of one record, by metric and recogniser ("" for none)."""
+
 REPLICATES_NAME = "replicates.npz"
 _COLUMNS = ("names", "estimates", "resampled", "left_out", "clusters")
 _FURTHER = ("trials", "minority", "people_total", "people_count")

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...benchmark.records.replicates import load_replicates
-from ...benchmark.statistics.mean_ranks import MeanRank, mean_ranks
-from ...benchmark.statistics.uncertainty import Replicates
+from ...benchmark.readings.places import MeanRank, mean_places
+from ...benchmark.records.replicates import Resamples, load_replicates
 from ..leaderboard.table import Column, Row
 from .data import Tab
 
@@ -53,11 +52,8 @@ def across_datasets(tabs: Sequence[Tab], folders: Mapping[str, Path]) -> list[Ac
     return found
 
 
-_Kept = Mapping[str, Mapping[tuple[str, str], Replicates]]
-
-
-def _replicates(tab: Tab, folders: Mapping[str, Path]) -> _Kept:
-    found: dict[str, Mapping[tuple[str, str], Replicates]] = {}
+def _replicates(tab: Tab, folders: Mapping[str, Path]) -> dict[str, Resamples]:
+    found: dict[str, Resamples] = {}
     for row in tab.rows:
         if row.record.method.family != "sanity" and row.record.digest in folders:
             found.setdefault(_method(row), load_replicates(folders[row.record.digest]))
@@ -69,11 +65,8 @@ def _method(row: Row) -> str:
     return f"{method.spec}\n{method.version} {method.source_sha256}"
 
 
-def _by(column: Column, protocol: str, tabs: Sequence[Tab], kept: Sequence[_Kept]) -> Across | None:
-    key, about = (column.metric, column.recognizer), column.about
-    numbers = [{name: each[key] for name, each in some.items() if key in each} for some in kept]
-    target = None if about.aim is None else about.aim / about.scale
-    places = mean_ranks(numbers, about.better, target)
+def _by(column: Column, protocol: str, tabs: Sequence[Tab], kept: Sequence[Mapping[str, Resamples]]) -> Across | None:
+    places = mean_places(column.about, column.recognizer, kept)
     if not places:
         return None
     rows = tuple((name.partition("\n")[0], each) for name, each in places.items())

@@ -14,11 +14,11 @@ from typing import Any
 
 from ...benchmark.metrics.metric import SETS, ColumnSet
 from ...benchmark.protocols import protocol_of
+from ...benchmark.readings.places import Standing
 from ...benchmark.records.record import RunRecord
-from ...benchmark.statistics.standings import Standing
-from ..comparison.ranking import table_standings
 from ..explanation.page import facts
 from ..leaderboard.direction import dominated
+from ..leaderboard.ranks import table_standings
 from ..leaderboard.table import Column, Row, Table, leaderboards
 from ..paper.formats import csv_text
 from ..paper.formats import markdown_text as markdown

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ...benchmark.readings.distributions import DistancesMissing, NoDistances, Shares, shares_of
 from ...benchmark.records.record import RunRecord
-from ...benchmark.results.scores_file import SCORES_NAME, read_scores
-from .svg import det_svg, distributions_svg
+from .svg import BINS, det_svg, distributions_svg, spread
 
 MAX_BYTES = 64 * 2**20
 """A larger file of distances is not read: a board is looked at, and should be made in seconds."""
-
-Array = NDArray[np.float64]
 
 
 def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[str]]], str]:
@@ -24,19 +19,18 @@ def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[s
     """
     missing = ""
     found = []
-    for index, each in enumerate(record.recognizers):
+    for each in record.recognizers:
         curves = [
             (_DET[curve.name], curve.x, curve.y)
             for curve in record.curves
             if curve.recognizer == each.spec and curve.name in _DET
         ]
-        kinds, why = _kinds(folder, index)
+        shares, why = _shares(record, folder, each.spec)
         missing = missing or why
         drawn = [det_svg(curves)] if curves else []
-        if kinds:
+        if shares is not None:
             threshold = record.value("eer_threshold", each.spec)
-            named = [(text, kinds[kind]) for kind, text in _NAMES.items()]
-            drawn.append(distributions_svg(named, threshold.value if threshold else None))
+            drawn.append(distributions_svg(shares, _NAMES, threshold.value if threshold else None))
         found.append((each.spec, [figure for figure in drawn if figure]))
     return found, missing
 
@@ -56,11 +50,11 @@ _NAMES = {
 """The four distributions of the palm paper's figure 5."""
 
 
-def _kinds(folder: Path, index: int) -> tuple[dict[str, Array], str]:
-    """Distances of one recogniser by kind, and why there are none."""
+def _shares(record: RunRecord, folder: Path, recognizer: str) -> tuple[Shares | None, str]:
+    """Shares of one recogniser's distances, and why there are none."""
     try:
-        return read_scores(folder / SCORES_NAME, index, MAX_BYTES), ""
-    except FileNotFoundError:
-        return {}, f"No distributions of distances: there is no {SCORES_NAME} beside this record."
-    except (ValueError, OSError) as error:
-        return {}, f"No distributions of distances: {' '.join(str(error).split())[:200]}"
+        return shares_of(record, folder, recognizer, tuple(_NAMES), BINS, spread, MAX_BYTES), ""
+    except DistancesMissing as error:
+        return None, f"No distributions of distances: there is no {error.path.name} beside this record."
+    except NoDistances as error:
+        return None, f"No distributions of distances: {str(error)[:200]}"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from statistics import NormalDist
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from ...benchmark.metrics.recognition.det import probit
+from ...benchmark.readings.distributions import Shares
+from ...benchmark.readings.trade_off import deviates
 from .labels import CHARACTER, MOST, Placed, place_labels
 
 BINS = 40
@@ -33,9 +30,13 @@ class Axis:
     end: float
     title: str = ""
 
+    def exactly(self, value: float) -> float:
+        """Place of a number in pixels."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
     def at(self, value: float) -> float:
-        """Pixel of a number, one decimal."""
-        return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 1)
+        """The same with one decimal."""
+        return round(self.exactly(value), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,40 +155,40 @@ def det_svg(curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> s
     Args:
         curves: name, FMR and FNMR of each, as fractions.
     """
-    low, high = (_probit(each) for each in DET_LIMITS)
+    low, high = _deviates(DET_LIMITS)
     across, up = Axis(low, high, 52, 308, "FMR, %"), Axis(low, high, 214, 12, "FNMR, %")
     parts = [f'<path class="diagonal" d="M{across.start} {up.start}L{across.end} {up.end}"/>']
-    for tick in DET_TICKS:
-        parts += _ticks(across, up, _probit(tick), f"{100 * tick:g}")
+    for place, tick in zip(_deviates(DET_TICKS), DET_TICKS, strict=True):
+        parts += _ticks(across, up, place, f"{100 * tick:g}")
     parts += _titles(across, up)
     for index, (_, x, y) in enumerate(curves):
         parts.append(_polyline(_thinned(across, up, x, y), f"c{index % 5}"))
     return _with_legend("det", "DET curves", [name for name, _, _ in curves], parts, across, up)
 
 
-def distributions_svg(named: Sequence[tuple[str, ArrayLike]], threshold: float | None) -> str:
-    """Shares of distances in common bins, one outline for each kind of pair, and the threshold."""
-    kinds = [(name, np.asarray(values, dtype=np.float64)) for name, values in named]
-    kinds = [(name, values[np.isfinite(values)]) for name, values in kinds]
-    kinds = [(name, values) for name, values in kinds if values.size]
-    if not kinds:
-        return ""
-    low, high = spread([float(end) for _, values in kinds for end in (values.min(), values.max())])
-    shares = [np.histogram(values, BINS, (low, high))[0] / values.size for _, values in kinds]
+def distributions_svg(shares: Shares, names: Mapping[str, str], threshold: float | None) -> str:
+    """Shares of distances in common bins, one outline for each kind of pair, and the threshold.
+
+    Args:
+        shares: to draw.
+        names: of the kinds, as they stand in the legend.
+        threshold: of the EER of the originals.
+    """
+    low, high = shares.low, shares.high
     across = Axis(low, high, 52, 308, "distance")
-    up = Axis(0.0, max(float(each.max()) for each in shares) * 1.05, 214, 12, "share, %")
+    up = Axis(0.0, max(max(share) for _, _, share in shares.kinds) * 1.05, 214, 12, "share, %")
     parts = []
     for tick in nice_ticks(low, high, 4):
         parts += _ticks(across, None, tick, f"{tick:g}", up)
     for tick in nice_ticks(0.0, up.high, 4):
         parts += _ticks(None, up, tick, f"{100 * tick:g}", across)
     parts += _titles(across, up)
-    for index, share in enumerate(shares):
+    for index, (_, _, share) in enumerate(shares.kinds):
         parts.append(f'<path class="c{index % 5} step" d="{_steps(share, across, up)}"/>')
     if threshold is not None and low < threshold < high:
         parts.append(f'<path class="threshold" d="M{across.at(threshold)} {up.start}V{up.end}"/>')
-    names = [f"{name} ({values.size})" for name, values in kinds]
-    return _with_legend("distances", "Distributions of distances", names, parts, across, up)
+    legend = [f"{names[kind]} ({count})" for kind, count, _ in shares.kinds]
+    return _with_legend("distances", "Distributions of distances", legend, parts, across, up)
 
 
 def sweep_svg(title: str, points: Sequence[tuple[float, float, tuple[float, float] | None]]) -> str:
@@ -249,34 +250,28 @@ def _titles(across: Axis, up: Axis) -> list[str]:
     return parts
 
 
-def _steps(share: NDArray[np.float64], across: Axis, up: Axis) -> str:
+def _steps(share: Sequence[float], across: Axis, up: Axis) -> str:
     """Outline of a histogram; empty bins at both ends are left out."""
-    filled = np.flatnonzero(share)
-    first, last = int(filled[0]), int(filled[-1])
-    edges = [across.low + (across.high - across.low) * index / BINS for index in range(BINS + 1)]
+    filled = [index for index, each in enumerate(share) if each]
+    first, last = filled[0], filled[-1]
+    edges = [across.low + (across.high - across.low) * index / len(share) for index in range(len(share) + 1)]
     path = f"M{across.at(edges[first]):.0f} {up.start:.0f}"
     for index in range(first, last + 1):
-        path += f"V{up.at(float(share[index])):.0f}H{across.at(edges[index + 1]):.0f}"
+        path += f"V{up.at(share[index]):.0f}H{across.at(edges[index + 1]):.0f}"
     return f"{path}V{up.start:.0f}"
 
 
 def _thinned(across: Axis, up: Axis, x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
     """Pixels of a curve on normal-deviate axes: at most about `DET_POINTS`, without repetitions."""
-    pixels = [
-        np.round(axis.start + (_probits(rates) - axis.low) / (axis.high - axis.low) * (axis.end - axis.start))
-        for axis, rates in ((across, x), (up, y))
-    ]
-    kept = list(dict.fromkeys(zip(*(each.tolist() for each in pixels), strict=True)))
+    pixels = [[round(axis.exactly(place)) for place in _deviates(rates)] for axis, rates in ((across, x), (up, y))]
+    kept = list(dict.fromkeys(zip(*pixels, strict=True)))
     step = max(1, math.ceil(len(kept) / DET_POINTS))
     return [*kept[::step], *kept[-1:]]
 
 
-def _probits(rates: Sequence[float]) -> NDArray[np.float64]:
-    return np.minimum(probit(rates, DET_LIMITS[0]), _probit(DET_LIMITS[1]))
-
-
-def _probit(rate: float) -> float:
-    return NormalDist().inv_cdf(rate)
+def _deviates(rates: Sequence[float]) -> list[float]:
+    """Places on an axis of a DET; what lies outside of it is drawn at its ends."""
+    return deviates(rates, *DET_LIMITS)
 
 
 def _polyline(pixels: Sequence[tuple[float, float]], kind: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...benchmark.metrics.values import Scores, Undefined
+from ...benchmark.metrics.values import Undefined
+from ...benchmark.readings.distributions import DistancesMissing, Distributions, NoDistances, distributions_of
 from ...benchmark.records.collection import collect
+from ...benchmark.records.comparable import grouped
 from ...benchmark.records.record import RunRecord, Value
-from ...benchmark.results.scores_file import SCORES_NAME, read_scores
-from ..leaderboard.table import grouped
 
 AGAIN = "remove the record's folder and run the same command again"
 """What helps where something is gone that a finished record should have beside it."""
@@ -64,26 +64,6 @@ class Group:
     def recognizers(self) -> list[str]:
         """Of any entry, in order of first appearance."""
         return list(dict.fromkeys(name for each in self.entries for name in each.recognizers()))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RecognizerScores:
-    """Distances of one recogniser by kind of pair, as they were scored."""
-
-    genuine: Scores
-    """Two originals of one identity."""
-    impostor: Scores
-    """Two originals of two identities."""
-    own: Scores
-    """A de-identified image and its own original."""
-    cross: Scores
-    """A de-identified image and the other originals of its identity."""
-    versions: Scores
-    """Two versions of one original; empty where there is one of each."""
-    threshold: float | None
-    """Of the EER of the originals, from the record."""
-    lost: Mapping[str, int]
-    """Comparisons of `own` and `cross` that could not be made and count as rejected."""
 
 
 def load_entries(
@@ -154,25 +134,22 @@ def clean_label(text: str, longest: int = LONGEST_LABEL) -> str:
     return kept or "(no name)"
 
 
-def load_scores(entry: Entry, recognizer: str) -> RecognizerScores | Undefined:
-    """Distances of one recogniser, from `scores.npz` beside the record.
+def load_distributions(entry: Entry, recognizer: str, kinds: Sequence[str]) -> Distributions | Undefined:
+    """Distributions of one recogniser's distances, from `scores.npz` beside the record.
+
+    Args:
+        entry: the record.
+        recognizer: specification.
+        kinds: of pairs that are drawn.
 
     Returns:
-        The distances, or why there are none.
+        The distributions, or why there are none.
     """
-    names = entry.recognizers()
-    if recognizer not in names:
+    if recognizer not in entry.recognizers():
         return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
-    path = entry.folder / SCORES_NAME
     try:
-        arrays = read_scores(path, names.index(recognizer))
-    except FileNotFoundError:
-        return Undefined(f"{path} is missing; {AGAIN}")
-    except (OSError, ValueError) as error:
-        return Undefined(f"{path} cannot be read ({' '.join(str(error).split())[:120]}); {AGAIN}")
-    threshold = entry.value("eer_threshold", recognizer)
-    lost = {
-        kind: max(0, value.n - arrays[kind].size) if (value := entry.value(metric, recognizer)) else 0
-        for kind, metric in (("own", "rr"), ("cross", "rr_cross"))
-    }
-    return RecognizerScores(**arrays, threshold=None if threshold is None else threshold.value, lost=lost)
+        return distributions_of(entry.record, entry.folder, recognizer, kinds)
+    except DistancesMissing as error:
+        return Undefined(f"{error.path} is missing; {AGAIN}")
+    except NoDistances as error:
+        return Undefined(f"the distances in {entry.folder} cannot be read ({str(error)[:120]}); {AGAIN}")

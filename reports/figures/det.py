@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ...benchmark.metrics.recognition.det import probit
 from ...benchmark.metrics.values import Undefined
-from ...benchmark.records.record import Interval
+from ...benchmark.readings.trade_off import TradeOff, deviates, trade_off
 from .data import AGAIN, Entry, clean_label
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
 
@@ -24,49 +19,14 @@ SIDES = (("det_own", "rr", "against the own original"), ("det_cross", "rr_cross"
 TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 0.999, 0.9999)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """One curve, and where the threshold of the originals' EER lies on it."""
-
-    fmr: NDArray[np.float64]
-    """0..1."""
-    fnmr: NDArray[np.float64]
-    """0..1; for de-identified images the share that is rejected."""
-    at: tuple[float, float] | None
-    """FMR and FNMR at the threshold."""
-    interval: Interval | None
-    """Of that FNMR, in %."""
-    finest: tuple[float, float]
-    """Half of what one comparison is worth, on either axis: rates of 0 are drawn here."""
-
-
-def line_of(entry: Entry, recognizer: str, name: str, rate: str = "") -> Line | Undefined:
-    """A DET as the record has it.
-
-    Args:
-        entry: the record.
-        recognizer: specification.
-        name: of the curve, `det`, `det_own` or `det_cross`.
-        rate: the rejection rate whose interval is drawn at the threshold; empty: none.
-    """
-    for each in entry.record.curves:
-        if (each.name, each.recognizer) == (name, recognizer) and each.comparisons is not None:
-            value = entry.value(rate, recognizer) if rate else None
-            return Line(
-                np.array(each.x),
-                np.array(each.y),
-                (each.at[0], each.at[1]) if each.at else None,
-                value.interval if value else None,
-                (0.5 / each.comparisons[0], 0.5 / each.comparisons[1]),
-            )
+def line_of(entry: Entry, recognizer: str, name: str, rate: str = "") -> TradeOff | Undefined:
+    """A DET as the record has it, or why there is none; see `trade_off`."""
+    found = trade_off(entry.record, recognizer, name, rate)
+    if found is not None:
+        return found
     if recognizer not in entry.recognizers():
         return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
     return Undefined(f"the record of {entry.label} has no {name} with {clean_label(recognizer)}; {AGAIN}")
-
-
-def drawn_points(line: Line) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The line in normal deviates."""
-    return probit(line.fmr, line.finest[0]), probit(line.fnmr, line.finest[1])
 
 
 def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | Undefined:
@@ -76,57 +36,57 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
         The figure, or why there is none.
     """
     found = {each.label: line_of(each, recognizer, "det") for each in entries}
-    usable = [each for each in entries if isinstance(found[each.label], Line)]
+    usable = [each for each in entries if isinstance(found[each.label], TradeOff)]
     if not usable:
         return next(each for each in found.values() if isinstance(each, Undefined))
     originals = found[usable[0].label]
     lines = {kind: [line_of(entry, recognizer, kind, rate) for entry in usable] for kind, rate, _ in SIDES}
-    shown = [side for side in SIDES if any(isinstance(each, Line) for each in lines[side[0]])]
-    if not isinstance(originals, Line) or not shown:
+    shown = [side for side in SIDES if any(isinstance(each, TradeOff) for each in lines[side[0]])]
+    if not isinstance(originals, TradeOff) or not shown:
         return Undefined("the record has no genuine or no impostor comparisons")
     drawn, axes = side_by_side(len(shown), width, 2.5)
-    everything = [originals, *(each for side in shown for each in lines[side[0]] if isinstance(each, Line))]
+    everything = [originals, *(each for side in shown for each in lines[side[0]] if isinstance(each, TradeOff))]
     for axis, (kind, _, heading) in zip(axes, shown, strict=True):
         axis.set_title(f"{clean_label(recognizer)}, {heading}")
         _draw(axis, originals, None)
         for index, line in enumerate(lines[kind]):
-            if isinstance(line, Line):
+            if isinstance(line, TradeOff):
                 _draw(axis, line, Stroke.number(index), index, len(usable))
         _finish(axis, everything)
     _add_legend(drawn, usable, width)
     return drawn
 
 
-def _draw(axis: Axes, line: Line, stroke: Stroke | None, index: int = 0, count: int = 1) -> None:
+def _draw(axis: Axes, line: TradeOff, stroke: Stroke | None, index: int = 0, count: int = 1) -> None:
     """A curve, the threshold on it, and the interval there, a little aside of what others draw.
 
     At an FMR of 0 all marks would lie on the axis: there they stand beside each other.
     """
-    x, y = drawn_points(line)
+    x, y = line.points
     colour = stroke.colour if stroke else INK
     axis.plot(x, y, color=colour, linestyle=stroke.dashes if stroke else "-", linewidth=1.1 if stroke else 1.4)
-    if line.at is None:
+    if line.at is None or line.mark is None:
         return
-    across, up = float(probit(line.at[0], line.finest[0])), float(probit(line.at[1], line.finest[1]))
+    across, up = line.mark
     at_zero = line.at[0] <= line.finest[0]
     aside = 0.09 * (index + 1) if at_zero and stroke else 0.035 * (index - (count - 1) / 2)
-    if line.interval is not None:
-        ends = probit(np.clip([line.interval.low / 100, line.interval.high / 100], 0, 1), line.finest[1])
-        axis.plot([across + aside] * 2, ends, color=colour, linewidth=0.9, marker="_", markersize=3.5)
+    if line.ends:
+        axis.plot([across + aside] * 2, line.ends, color=colour, linewidth=0.9, marker="_", markersize=3.5)
     spot = across + aside if at_zero else across
     axis.plot([spot], [up], color=colour, marker=stroke.marker if stroke else "*", clip_on=False, zorder=3,
               markersize=4 if stroke else 5.5, markeredgewidth=0)  # fmt: skip
 
 
-def _finish(axis: Axes, lines: Sequence[Line]) -> None:
+def _finish(axis: Axes, lines: Sequence[TradeOff]) -> None:
     """Limits, percent ticks and the diagonal of equal errors."""
     lowest = (max(min(each.finest[0] for each in lines), 1e-5), max(min(each.finest[1] for each in lines), 1e-5))
-    limits = [(float(probit(lowest[0])), float(probit(0.6))), (float(probit(lowest[1])), -float(probit(lowest[1])))]
+    left, right, bottom = deviates((lowest[0], 0.6, lowest[1]))
+    limits = [(left, right), (bottom, -bottom)]
     axis.set_xlim(*limits[0])
     axis.set_ylim(*limits[1])
     for part, (low, high) in ((axis.xaxis, limits[0]), (axis.yaxis, limits[1])):
-        ticks = [each for each in TICKS if low <= float(probit(each)) <= high]
-        part.set_ticks(list(probit(ticks)), [f"{100 * each:g}" for each in ticks])
+        ticks = [(place, rate) for place, rate in zip(deviates(TICKS), TICKS, strict=True) if low <= place <= high]
+        part.set_ticks([place for place, _ in ticks], [f"{100 * rate:g}" for _, rate in ticks])
     axis.axline((0, 0), slope=1, color=FAINT, linewidth=0.5, zorder=0.5)
     axis.set_xlabel("FMR (%)")
     axis.set_ylabel("FNMR (%)")

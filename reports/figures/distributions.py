@@ -9,13 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ...benchmark.metrics.privacy.diversity import overlap
-from ...benchmark.metrics.recognition.decidability import d_prime
 from ...benchmark.metrics.values import Undefined
-from .data import Entry, RecognizerScores, clean_label, load_scores
+from ...benchmark.readings.distributions import Distributions
+from .data import Entry, clean_label, load_distributions
 from .style import FAINT, INK, WIDTHS, Width, fitting, legend_below, panels, two_lines
 
 if TYPE_CHECKING:
@@ -24,8 +20,6 @@ if TYPE_CHECKING:
 
 COLUMNS: dict[Width, int] = {"column": 2, "text": 3, "full": 4}
 """Panels beside each other; more columns go into further figures."""
-_POINTS = 400
-_MOST_BINS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,7 @@ KINDS = (
     Kind("versions", "versions of one image", "#009E73", (0, (1, 1))),
 )
 """In the colours of the paper, as far as colour-blind readers can tell them apart."""
+_KINDS = {each.name: each for each in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +56,9 @@ def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -
     Returns:
         The figure, or why there is none (no panel has distances).
     """
-    found = {(row, column): load_scores(panel.entry, name)
+    found = {(row, column): load_distributions(panel.entry, name, tuple(_KINDS))
              for row, name in enumerate(recognizers) for column, panel in enumerate(columns)}  # fmt: skip
-    usable = {place: each for place, each in found.items() if isinstance(each, RecognizerScores)}
+    usable = {place: each for place, each in found.items() if isinstance(each, Distributions)}
     if not usable:
         return next(each for each in found.values() if isinstance(each, Undefined))
     total = WIDTHS[width]
@@ -72,7 +67,7 @@ def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -
     drawn, axes = panels(len(recognizers), len(columns), size, share_x="row", share_y=False)
     for (row, column), scores in found.items():
         axis = axes[row][column]
-        if isinstance(scores, RecognizerScores):
+        if isinstance(scores, Distributions):
             _draw(axis, scores)
         else:
             axis.set_axis_off()
@@ -86,86 +81,44 @@ def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -
     return drawn
 
 
-def _add_legend(drawn: Figure, scores: Sequence[RecognizerScores], width: Width) -> None:
+def _add_legend(drawn: Figure, scores: Sequence[Distributions], width: Width) -> None:
     from matplotlib.lines import Line2D
 
-    kinds = [kind for kind in KINDS if any(getattr(each, kind.name).size for each in scores)]
+    kinds = [kind for kind in KINDS if any(kind.name == each.kind for found in scores for each in found.kinds)]
     handles = [Line2D([], [], color=kind.colour, linestyle=kind.dashes) for kind in kinds]
     handles.append(Line2D([], [], color=FAINT, linewidth=0.8))
     legend_below(drawn, handles, [*(kind.title for kind in kinds), "threshold of the EER"], width)
 
 
-def _draw(axis: Axes, scores: RecognizerScores) -> None:
-    by_kind = {kind.name: getattr(scores, kind.name) for kind in KINDS}
-    there = [each for each in by_kind.values() if each.size]
-    low, high = float(min(each.min() for each in there)), float(max(each.max() for each in there))
-    margin = 0.1 * (high - low) or 0.05
-    grid = np.linspace(low - margin, high + margin, _POINTS)
-    there_too = [(kind, by_kind[kind.name]) for kind in KINDS if by_kind[kind.name].size]
-    curves = [density(values, grid) for _, values in there_too]
-    peaks = [(kind.name, float(curve.max())) for (kind, _), curve in zip(there_too, curves, strict=True)]
+def _draw(axis: Axes, found: Distributions) -> None:
+    peaks = {each.kind: each.peak for each in found.kinds}
     # An image that is not changed lies in one place, and its peak would flatten all others. What is cut off ends
     # below the small print.
-    lasting = [peak for name, peak in peaks if name in ("genuine", "impostor")] or [peak for _, peak in peaks]
-    top = min(max(peak for _, peak in peaks), 1.6 * max(lasting))
-    for (kind, values), curve in zip(there_too, curves, strict=True):
-        heights, edges = np.histogram(values, histogram_edges(values, low, high), density=True)
-        axis.stairs(np.minimum(heights, top), edges, fill=True, color=kind.colour, alpha=0.16, linewidth=0)
-        axis.plot(grid, np.minimum(curve, top), color=kind.colour, linestyle=kind.dashes, linewidth=1.0)
-    lines = statistics(scores)
+    lasting = [peak for kind, peak in peaks.items() if kind in ("genuine", "impostor")] or list(peaks.values())
+    top = min(max(peaks.values()), 1.6 * max(lasting))
+    for each in found.kinds:
+        kind = _KINDS[each.kind]
+        axis.stairs(each.heights.clip(max=top), each.edges, fill=True, color=kind.colour, alpha=0.16, linewidth=0)
+        axis.plot(found.grid, each.density.clip(max=top), color=kind.colour, linestyle=kind.dashes, linewidth=1.0)
+    lines = separations(found)
     axis.set_ylim(0, top * (1.1 + 0.16 * len(lines)))
     axis.set_yticks([])
     axis.grid(visible=False)
-    if scores.threshold is not None:
-        axis.axvline(scores.threshold, color=FAINT, linewidth=0.8, zorder=0.5)
+    if found.threshold is not None:
+        axis.axvline(found.threshold, color=FAINT, linewidth=0.8, zorder=0.5)
     for index, (kind, text) in enumerate(lines):
         axis.text(
             0.015, 0.985 - 0.115 * index, text, transform=axis.transAxes, va="top", fontsize=5.2, color=kind.colour
         )
 
 
-def statistics(scores: RecognizerScores) -> list[tuple[Kind, str]]:
-    """d' and overlap of every kind against impostors, as it is printed."""
+def separations(found: Distributions) -> list[tuple[Kind, str]]:
+    """d' and overlap of every kind against impostors, as it is printed; nothing where there are no impostors."""
+    if all(each.kind != "impostor" for each in found.kinds):
+        return []
     lines = []
-    for kind in KINDS:
-        values = getattr(scores, kind.name)
-        if kind.name == "impostor" or not values.size or not scores.impostor.size:
-            continue
-        separation, shared = d_prime(values, scores.impostor), overlap(values, scores.impostor)
-        texts = ["–" if isinstance(each, Undefined) else f"{each:.2f}" for each in (separation, shared)]
-        lines.append((kind, f"d′ {texts[0]}, overlap {texts[1]}"))
+    for each in found.kinds:
+        if each.kind != "impostor":
+            texts = ["–" if isinstance(one, Undefined) else f"{one:.2f}" for one in (each.d_prime, each.overlap)]
+            lines.append((_KINDS[each.kind], f"d′ {texts[0]}, overlap {texts[1]}"))
     return lines
-
-
-def histogram_edges(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Edges of bins of one width over [low, high]: as many as the sample bears (Freedman and Diaconis)."""
-    if high <= low:
-        return np.array([low - 0.01, high + 0.01])
-    quartiles = np.percentile(values, (25, 75))
-    step = 2 * float(quartiles[1] - quartiles[0]) * values.size ** (-1 / 3)
-    count = int(np.ceil((high - low) / step)) if step > 0 else _MOST_BINS
-    return np.linspace(low, high, min(max(count, 8), _MOST_BINS) + 1)
-
-
-def density(values: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gaussian kernel density on an even grid, bandwidth by Silverman's rule.
-
-    The sample is laid out on the grid first, so that a million distances take no longer than a hundred.
-
-    Args:
-        values: (n,) inside the grid, n at least 1.
-        grid: (g,) rising in even steps.
-
-    Returns:
-        (g,) density.
-    """
-    step = float(grid[1] - grid[0])
-    place = (values - grid[0]) / step
-    left = np.clip(np.floor(place).astype(np.intp), 0, grid.size - 2)
-    share = np.clip(place - left, 0.0, 1.0)
-    weights = np.bincount(left, 1 - share, grid.size) + np.bincount(left + 1, share, grid.size)
-    spread = min(float(values.std()), float(np.subtract(*np.percentile(values, (75, 25)))) / 1.349 or np.inf)
-    width = max(0.9 * spread * values.size**-0.2, 1.5 * step)
-    reach = np.arange(-grid.size, grid.size + 1) * step
-    kernel = np.exp(-0.5 * (reach / width) ** 2) / (width * np.sqrt(2 * np.pi))
-    return np.asarray(np.convolve(weights, kernel)[grid.size : 2 * grid.size] / values.size, dtype=np.float64)

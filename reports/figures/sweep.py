@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from ...benchmark.metrics.values import Undefined
 from ...plugins.entries import Scalar
@@ -150,13 +149,13 @@ def series(sweep: Sweep, metric: str, recognizer: str | None) -> list[tuple[floa
 
 
 def _draw(axis: Axes, sweep: Sweep, metric: str, recognizer: str | None, stroke: Stroke) -> None:
-    x, y, low, high = np.array(series(sweep, metric, recognizer)).T
+    x, y, low, high = zip(*series(sweep, metric, recognizer), strict=True)
     marks: dict[str, Any] = {"color": stroke.colour, "marker": stroke.marker, "markeredgewidth": 0}
     if sweep.numeric:
         axis.fill_between(x, low, high, color=stroke.colour, alpha=0.18, linewidth=0)
         axis.plot(x, y, linestyle=stroke.dashes, **marks)
-        steps = np.diff(sweep.places)
-        if steps.min() > _NEAREST_TICKS * steps.sum():
+        steps = [after - before for before, after in pairwise(sweep.places)]
+        if min(steps) > _NEAREST_TICKS * sum(steps):
             axis.set_xticks(sweep.places, [f"{each:g}" for each in sweep.places])
         return
     axis.vlines(x, low, high, color=stroke.colour, linewidth=0.9)

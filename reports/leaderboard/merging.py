@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import RunRecord
-from .table import group_key
 
 
 def merged(records: Sequence[RunRecord]) -> tuple[list[RunRecord], dict[str, list[RunRecord]]]:

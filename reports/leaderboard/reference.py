@@ -17,10 +17,10 @@ from pathlib import Path
 from ...benchmark.planning.cells import SCORE_VERSION
 from ...benchmark.planning.tasks import plugin_of
 from ...benchmark.protocols import protocol_of
+from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import Plugin, RunRecord
 from ...benchmark.submission.pack import known_plugin, part_digest, record_digest
 from ...plugins.entries import Kind, PluginError, registry
-from .table import group_key
 
 REFERENCE = "reference"
 """What stands in the place of a row's status."""

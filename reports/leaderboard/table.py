@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TypeVar
 
 from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
+from ...benchmark.records.comparable import grouped
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
 from .attacks import worst_label
@@ -16,8 +16,6 @@ from .attacks import worst_label
 TIME = "seconds_per_image"
 TERMINAL: frozenset[Block] = frozenset({"privacy", "retrieval", "quality", "usability", "images"})
 """Blocks whose metrics are the columns of the smaller table."""
-
-_Item = TypeVar("_Item")
 
 NO_VALUE = "–"
 NOT_MEASURED = "not measured in this run"
@@ -93,37 +91,6 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-
-
-def group_key(record: RunRecord) -> tuple[str, ...]:
-    """Protocol, dataset and analyzer; rows with another key are never put into one table.
-
-    How a dataset was typed is no part of it (its default may have been written out, or have changed), while the
-    analyzer's version is: another one finds other hands.
-    """
-    return (
-        record.protocol.id,
-        record.protocol.digest,
-        record.dataset.digest,
-        record.analyzer.spec,
-        record.analyzer.version,
-    )
-
-
-def grouped(
-    items: Iterable[_Item], record_of: Callable[[_Item], RunRecord]
-) -> list[tuple[tuple[str, ...], list[_Item]]]:
-    """What may stand together, by `group_key`, in order of the names of protocols and datasets.
-
-    Args:
-        items: records, or something that holds one each; in any order.
-        record_of: the record of an item.
-    """
-    groups: dict[tuple[str, ...], list[_Item]] = {}
-    for item in items:
-        groups.setdefault(group_key(record_of(item)), []).append(item)
-    names = {key: min(record_of(each).dataset.spec for each in members) for key, members in groups.items()}
-    return sorted(groups.items(), key=lambda group: (*group[0][:2], names[group[0]], *group[0][2:]))
 
 
 def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Table]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...benchmark.readings.places import MIN_RANKED_IDENTITIES
 from ...benchmark.records.record import RunRecord, Value
-from ...benchmark.statistics.standings import MIN_RANKED_IDENTITIES
 
 HIDES, MOSTLY = 10.0, 50.0
 """Of a hundred images at most so many are recognised all the same: *hides*, *hides in part*; above: *does not hide*."""

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.readings.places import Mark, find_marks
+from ...benchmark.records.comparable import grouped
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.records.replicates import load_replicates
-from ..leaderboard.table import grouped
-from .marks import Mark, find_marks
 from .notes import table_notes
 from .parts import PaperCell, PaperColumn, PaperRow, PaperTable
 from .published import PublishedColumn, PublishedTable, published_tables
@@ -176,11 +176,11 @@ def _marked(
     for place, column in enumerate(columns):
         for segment in dict.fromkeys(row.segment for row in rows):
             rivals = {
-                index: replicates[row.record.digest].get((column.metric, column.recognizer))
+                index: replicates[row.record.digest]
                 for index, row in enumerate(rows)
                 if row.record and row.segment == segment and _competes(row) and row.cells[place].number is not None
             }
-            found = find_marks(column.about, rivals)
+            found = find_marks(column.about, column.recognizer, rivals)
             if isinstance(found, str):
                 unmarked[column.title] = found
             else:

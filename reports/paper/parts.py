@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from ...benchmark.metrics.metric import Metric
+from ...benchmark.readings.places import Mark
 from ...benchmark.records.record import RunRecord, Value
-from .marks import Mark
 from .published import Printed
 
 
@@ -66,7 +66,7 @@ class PaperTable:
     id: str
     """`II`, …"""
     key: tuple[str, ...]
-    """`leaderboard.table.group_key` of its records, and the surrogate where there is one."""
+    """`comparable.group_key` of its records, and the surrogate where there is one."""
     title: str
     about: RunRecord
     """Any of its records, for what they share."""

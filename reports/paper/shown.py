@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ...benchmark.metrics.metric import Metric
+from ...benchmark.readings.places import Mark
 from ..figures.data import clean_label
 from ..leaderboard.table import NO_VALUE
-from .marks import Mark
 from .parts import PaperCell, PaperColumn, PaperTable
 
 LONGEST_LABEL = 60

@@ -13,6 +13,7 @@ import pytest
 from narrowed import present
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
+from deid_bench.benchmark.readings.distributions import shares
 from deid_bench.benchmark.records.previews import LOST, OTHER, RECOGNISED
 from deid_bench.benchmark.records.record import FILE_NAME, RunRecord
 from deid_bench.benchmark.statistics.comparison import compare_all
@@ -24,7 +25,7 @@ from deid_bench.reports.board.citing import bibtex
 from deid_bench.reports.board.data import UNCHECKED, first_look, knowledge, make_tabs, unpack
 from deid_bench.reports.board.images import UNKNOWN, pictures
 from deid_bench.reports.board.page import render_board, write_board
-from deid_bench.reports.board.svg import det_svg, distributions_svg, nice_ticks
+from deid_bench.reports.board.svg import BINS, det_svg, distributions_svg, nice_ticks, spread
 from deid_bench.reports.leaderboard.table import leaderboards
 
 
@@ -273,8 +274,9 @@ def test_names_are_escaped_for_what_they_are_copied_into(
 def test_figures_survive_odd_numbers() -> None:
     assert nice_ticks(0, 100) == [0, 20, 40, 60, 80, 100]
     assert nice_ticks(3.0, 3.0) == [3.0]
-    assert distributions_svg([("none", [])], None) == ""
-    assert distributions_svg([("nan", [np.nan, 0.3, 0.3])], 0.3).count("<path") > 1
+    assert shares([("none", np.zeros(0))], BINS, spread) is None
+    odd = present(shares([("nan", np.array([np.nan, 0.3, 0.3]))], BINS, spread))
+    assert distributions_svg(odd, {"nan": "not a number"}, 0.3).count("<path") > 1
     assert "&lt;b&gt;" in det_svg([("<b>", [0.0, 0.5, 1.0], [1.0, 0.5, 0.0])])
 
 

@@ -325,10 +325,11 @@ def test_pareto_has_the_axes_of_the_board(alone: Path, tmp_path: Path) -> None:
 
 
 def test_marks_at_an_eer_of_zero_stand_apart() -> None:
-    from deid_bench.reports.figures.det import Line, _draw
+    from deid_bench.benchmark.readings.trade_off import TradeOff
+    from deid_bench.reports.figures.det import _draw
     from deid_bench.reports.figures.style import Stroke, drawing, panels
 
-    line = Line(np.array([0.0, 0.5]), np.array([1.0, 0.0]), (0.0, 0.5), None, (0.005, 0.005))
+    line = TradeOff((0.0, 0.5), (1.0, 0.0), (0.0, 0.5), None, (0.005, 0.005))
     with drawing():
         _, axes = panels(1, 1, (3, 3))
         for index in range(3):

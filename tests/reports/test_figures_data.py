@@ -11,15 +11,16 @@ from narrowed import present, undefined
 
 from deid_bench.benchmark.metrics.recognition.det import det_line, probit
 from deid_bench.benchmark.metrics.recognition.error_rates import fmr_fnmr_curve
-from deid_bench.benchmark.metrics.values import Undefined
+from deid_bench.benchmark.metrics.values import Scores, Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value
+from deid_bench.benchmark.results.scores_file import SCORES_NAME, read_scores
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.reports.board.figures import _DET as DET_NAMES
 from deid_bench.reports.board.figures import row_figures
 from deid_bench.reports.board.svg import det_svg
 from deid_bench.reports.figures import cmc, det, distributions, pareto, sweep
-from deid_bench.reports.figures.data import Entry, Group, RecognizerScores, load_entries, load_scores
+from deid_bench.reports.figures.data import Entry, Group, load_entries
 from deid_bench.reports.figures.style import Stroke, drawing, two_lines
 
 NAME = "toy_recognizer"
@@ -53,10 +54,8 @@ def _entry(group: Group, spec: str) -> Entry:
     return next(each for each in group.entries if each.record.method.spec == spec)
 
 
-def _scores(entry: Entry) -> RecognizerScores:
-    found = load_scores(entry, NAME)
-    assert isinstance(found, RecognizerScores)
-    return found
+def _scores(entry: Entry) -> dict[str, Scores]:
+    return read_scores(entry.folder / SCORES_NAME, entry.recognizers().index(NAME))
 
 
 def _changed(entry: Entry, label: str, sanity: bool = False, **values: float) -> Entry:
@@ -79,11 +78,13 @@ def test_record_figure_and_board_have_one_det(group: Group, spec: str, name: str
     """The record has what the function gives on the very distances; figure and board read it from there."""
     entry = _entry(group, spec)
     scores = _scores(entry)
-    expected = present(det_line(getattr(scores, kind), scores.impostor, scores.lost.get(kind, 0), scores.threshold))
+    lost = present(entry.value(rate, NAME)).n - scores[kind].size if rate else 0
+    threshold = present(entry.value("eer_threshold", NAME)).value
+    expected = present(det_line(scores[kind], scores["impostor"], lost, threshold))
     curve = next(each for each in entry.record.curves if (each.name, each.recognizer) == (name, NAME))
     assert (curve.x, curve.y) == (expected.fmr.tolist(), expected.fnmr.tolist())
     line = present(det.line_of(entry, NAME, name, rate))
-    assert (line.fmr.tolist(), line.fnmr.tolist(), line.at) == (curve.x, curve.y, tuple(present(curve.at)))
+    assert (list(line.fmr), list(line.fnmr), line.at) == (curve.x, curve.y, tuple(present(curve.at)))
     drawn = det_svg([(DET_NAMES[each.name], each.x, each.y) for each in entry.record.curves if each.name in DET_NAMES])
     figures, _ = row_figures(entry.record, entry.folder)
     assert dict(figures)[NAME][0] == drawn
@@ -130,7 +131,7 @@ def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
     places = left.get_yticks()
     np.testing.assert_allclose(places, probit([float(each) / 100 for each in labels]))
     originals = present(det.line_of(group.entries[0], NAME, "det"))
-    np.testing.assert_allclose(np.asarray(left.lines[0].get_xdata()), det.drawn_points(originals)[0])
+    np.testing.assert_allclose(np.asarray(left.lines[0].get_xdata()), originals.points[0])
 
 
 # ------------------------------------------------------------------------------------------------ distributions
@@ -149,23 +150,6 @@ def test_panels_show_the_records_threshold_and_separations(group: Group) -> None
     diversity, shared = (present(entry.record.value(f"{name}_diversity", NAME)).value for name in ("dprime", "overlap"))
     shown = "–" if shared is None else f"{shared:.2f}"
     assert said[2] == f"d′ {diversity:.2f}, overlap {shown}"
-
-
-def test_densities_hold_one_and_follow_the_sample() -> None:
-    values = np.random.default_rng(2).normal(0.4, 0.05, 5000)
-    grid = np.linspace(0, 1, 400)
-    found = distributions.density(values, grid)
-    assert np.trapezoid(found, grid) == pytest.approx(1, abs=0.01)
-    truth = np.exp(-0.5 * ((grid - 0.4) / 0.05) ** 2) / (0.05 * np.sqrt(2 * np.pi))
-    assert np.abs(found - truth).max() < 0.05 * truth.max()
-
-
-@pytest.mark.parametrize("values", [np.zeros(1), np.zeros(50), np.array([0.0, 0.0, 0.0, 1.0])])
-def test_densities_of_few_or_equal_distances_are_finite(values: Any) -> None:
-    grid = np.linspace(-1, 2, 400)
-    assert np.trapezoid(distributions.density(values, grid), grid) == pytest.approx(1, abs=0.02)
-    edges = distributions.histogram_edges(values, float(values.min()), float(values.max()))
-    assert np.histogram(values, edges)[0].sum() == values.size
 
 
 def test_an_unknown_recognizer_is_a_reason(group: Group) -> None:

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from narrowed import present
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
+from deid_bench.benchmark.readings.differences import compare_records
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record, save_record
 from deid_bench.benchmark.records.replicates import encode_replicates
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.cli import main
 from deid_bench.commands.tables_command import TABLES
 from deid_bench.reports.board.page import render_board
-from deid_bench.reports.comparison.ranking import compare_records
 from deid_bench.reports.leaderboard.table import leaderboards
 from deid_bench.reports.paper.build import paper_tables
 from deid_bench.reports.paper.formats import EXTENSIONS, csv_tables, file_name, format_tables

@@ -10,13 +10,14 @@ import pytest
 from narrowed import present
 
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.readings.differences import NO_DIFFERENCE, NotComparable, compare_records
 from deid_bench.benchmark.records.replicates import encode_replicates, load_replicates
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.statistics.comparison import Difference
 from deid_bench.cli import main
 from deid_bench.reports.board.data import unpack
 from deid_bench.reports.board.page import render_board
-from deid_bench.reports.comparison.ranking import NO_DIFFERENCE, NotComparable, compare_records, table_standings
+from deid_bench.reports.leaderboard.ranks import table_standings
 from deid_bench.reports.leaderboard.table import leaderboards
 
 METHODS = ("toy_noise:strength=5", "toy_noise:strength=6", "toy_noise:strength=120", "identity")

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ...benchmark.metrics.values import Undefined
-from ...benchmark.records.described import catalogue_of
-from ...benchmark.records.record import RunRecord
-from ...benchmark.records.replicates import load_replicates
-from ...benchmark.statistics.comparison import off_target
-from ...benchmark.statistics.sample_size import people_for_bound, people_for_difference, variance_with_images
-from ...benchmark.statistics.sign_flips import Paired
-from ...benchmark.statistics.uncertainty import People, Replicates
-from ..leaderboard.table import group_key
-from .ranking import NotComparable
+from ..metrics.values import Undefined
+from ..records.comparable import group_key
+from ..records.described import catalogue_of
+from ..records.record import RunRecord
+from ..records.replicates import load_replicates
+from ..statistics.comparison import off_target
+from ..statistics.sample_size import people_for_bound, people_for_difference, variance_with_images
+from ..statistics.sign_flips import Paired
+from ..statistics.uncertainty import People, Replicates
+from .differences import NotComparable
 
 IMAGES = (1, 2, 4, 8, 16)
 """Images of each person that the answer is given for."""
@@ -66,9 +66,7 @@ def for_difference(
         one, other = a[key], b[key]
         shown = " and ".join(about.text(each.estimate * about.scale) for each in (one, other))
         if one.people is None or other.people is None or about.aim is not None:
-            one, other = (
-                off_target(each, None if about.aim is None else about.aim / about.scale) for each in (one, other)
-            )
+            one, other = (off_target(each, about.unscaled_aim) for each in (one, other))
             joint = Replicates(
                 one.estimate - other.estimate,
                 one.resampled - other.resampled,

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...benchmark.metrics.metric import Metric
-from ...benchmark.metrics.values import Undefined
-from ...benchmark.records.described import catalogue_of
-from ...benchmark.records.record import RunRecord
-from ...benchmark.records.replicates import load_replicates
-from ...benchmark.statistics.sample_size import one_sided, people_for_bound
-from ...benchmark.statistics.uncertainty import Interval, Replicates
-from ..leaderboard.table import group_key
-from .ranking import NotComparable
+from ..metrics.metric import Metric
+from ..metrics.values import Undefined
+from ..records.comparable import group_key
+from ..records.described import catalogue_of
+from ..records.record import RunRecord
+from ..records.replicates import load_replicates
+from ..statistics.sample_size import one_sided, people_for_bound
+from ..statistics.uncertainty import Interval, Replicates
+from .differences import NotComparable
 
 CONFIDENCE = 0.95
 

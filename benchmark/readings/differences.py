@@ -1,4 +1,4 @@
-"""What can be told apart: rank ranges of the rows of a table, and paired differences of two records."""
+"""Paired differences of two records, number by number."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...benchmark.metrics.metric import Metric
-from ...benchmark.metrics.values import Undefined
-from ...benchmark.records.described import catalogue_of
-from ...benchmark.records.record import RunRecord
-from ...benchmark.records.replicates import load_replicates
-from ...benchmark.statistics.comparison import Difference, compare
-from ...benchmark.statistics.standings import Standing, standings
-from ...benchmark.statistics.uncertainty import Interval
-from ..leaderboard.table import Column, Row, Table, group_key
+from ..metrics.metric import Metric
+from ..metrics.values import Undefined
+from ..records.comparable import group_key
+from ..records.described import catalogue_of
+from ..records.record import RunRecord
+from ..records.replicates import load_replicates
+from ..statistics.comparison import Difference, compare
+from ..statistics.uncertainty import Interval
 
 SIGNIFICANT = 0.05
 NO_DIFFERENCE = "–"
@@ -44,38 +43,6 @@ class Compared:
         return self.about.name
 
 
-def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, dict[str, Standing]]:
-    """What can be told apart, by column and record digest; sanity rows do not compete.
-
-    Args:
-        table: rows of one protocol and dataset.
-        folders: of the records, by digest.
-
-    Returns:
-        Only columns that have ranks: enough identities, and at least two rivals.
-    """
-    rivals = {row.record.digest: load_replicates(folders[row.record.digest]) for row in _competing(table, folders)}
-    if len(rivals) < 2:
-        return {}
-    from threadpoolctl import threadpool_limits
-
-    found = {}
-    with threadpool_limits(1, "blas"):  # products this small only wait for their threads
-        for column in table.columns:
-            key = (column.metric, column.recognizer)
-            there = {digest: each[key] for digest, each in rivals.items() if key in each}
-            about = column.about
-            aim = None if about.aim is None else about.aim / about.scale
-            standing = standings(there, about.better, aim)
-            if standing:
-                found[column] = standing
-    return found
-
-
-def _competing(table: Table, folders: Mapping[str, Path]) -> list[Row]:
-    return [row for row in table.rows if row.record.method.family != "sanity" and row.record.digest in folders]
-
-
 def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path]) -> list[Compared]:
     """Paired differences of two methods on the same samples, Holm-corrected over all their numbers.
 
@@ -98,8 +65,8 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
     known = catalogue_of(first[0])
     theirs = catalogue_of(second[0])
     left = {key: each for key, each in left.items() if _same_metric(key, known, theirs)}
-    aims = {key: (about.aim, about.scale) for key in left if (about := known[key.split("|")[0]])}
-    targets = {key: aim / scale for key, (aim, scale) in aims.items() if aim is not None}  # as replicates have them
+    aims = {key: known[key.split("|")[0]].unscaled_aim for key in left}
+    targets = {key: aim for key, aim in aims.items() if aim is not None}
     rows = []
     for key, difference in compare(left, right, targets).items():
         metric, recognizer = key.split("|", 1)

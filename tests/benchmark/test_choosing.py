@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from deid_bench.benchmark.metrics.values import Undefined
+from deid_bench.benchmark.readings.choosing import Limit, choose
+from deid_bench.benchmark.readings.differences import NotComparable
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.statistics.bootstrap_replicates import share_replicates
@@ -25,12 +27,12 @@ from deid_bench.benchmark.statistics.sample_size import (
 from deid_bench.benchmark.statistics.sign_flips import Paired, p_value
 from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters
 from deid_bench.cli import main
-from deid_bench.reports.comparison.choosing import Limit, choose
-from deid_bench.reports.comparison.ranking import NotComparable
 
 
 def _load_made_up() -> Any:
-    spec = importlib.util.spec_from_file_location("made_up_records", Path(__file__).with_name("made_up_records.py"))
+    spec = importlib.util.spec_from_file_location(
+        "made_up_records", Path(__file__).parents[1] / "reports/made_up_records.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

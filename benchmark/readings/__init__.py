@@ -1,0 +1,1 @@
+"""What is worked out from finished records, the distances and the resamples beside them: whatever reports show."""
