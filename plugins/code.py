@@ -73,16 +73,12 @@ def is_stale(cls: type[Any], start: str = "") -> bool:
 
 
 def _digest(cls: type[Any], start: str) -> str:
-    lines = sorted(f"{module.name} {_module_hash(module)}" for module in _closure(cls, start))
+    lines = sorted(f"{module.name} {_module_hash(module)}" for module in code_modules(cls, start))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def code_files(cls: type[Any], start: str = "") -> dict[str, Path]:
-    """The files of a plug-in by the names of their modules; the file that the user named has the empty name."""
-    return {module.name: module.path for module in _closure(cls, start)}
-
-
-def _closure(cls: type[Any], start: str) -> list[Module]:
+def code_modules(cls: type[Any], start: str = "") -> list[Module]:
+    """The files of a plug-in; the one that the user named has the empty name."""
     named = [module for name in (start, cls.__module__) if name and (module := _loaded(name))]
     bases = [module for each in cls.__mro__[1:] if (module := _loaded(each.__module__)) and _is_own_base(module)]
     own = {module.name.partition(".")[0] for module in (*named, *bases) if module.folder is None}

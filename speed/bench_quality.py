@@ -23,7 +23,7 @@ from rich.table import Table
 
 from deid_bench.benchmark.metrics.quality.image_quality import image_quality
 from deid_bench.benchmark.metrics.quality.networks import inception
-from deid_bench.benchmark.metrics.quality.perceptual import look, lpips, lpips_variants
+from deid_bench.benchmark.metrics.quality.perceptual import look, lpips
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.weights import files as weights
 from deid_bench.weights.torchvision import fit_torchvision
@@ -172,22 +172,6 @@ def table_for(threads: int, images: int, reference: Reference, default_alone: bo
     return table
 
 
-def variants_row(count: int, reference: Reference) -> str:
-    """One original and the results of several methods, VGG16 alone."""
-    original, _ = make_pair(0, palm_only=True)
-    variants = [make_pair(0, palm_only=True, noise=10.0 * (i + 1))[1] for i in range(count)]
-    start = time.perf_counter()
-    found = lpips_variants(original, variants, "vgg")
-    middle = time.perf_counter()
-    expected = [reference.perceptual(original, variant, "vgg")["lpips_vgg"] for variant in variants]
-    end = time.perf_counter()
-    worst = max(abs(getattr(f, "value", float("nan")) - e) for f, e in zip(found, expected, strict=True))
-    ratio = (end - middle) / (middle - start)
-    return (
-        f"LPIPS vgg of {count} methods' palm squares on one original at once: ratio {ratio:.2f}, difference {worst:.1e}"
-    )
-
-
 def random_inception() -> tuple[Any, Any]:
     """pytorch-fid's module as it is, and as the project runs it, on the same random weights."""
     import torch
@@ -247,7 +231,6 @@ def main() -> None:
         console.print(table_for(threads, options.images, reference, options.default_run))
         if options.default_run:
             continue
-        console.print(variants_row(4, reference))
         console.print(inception_row(options.images))
 
 

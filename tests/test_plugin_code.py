@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deid_bench.cli import main
-from deid_bench.plugins.code import code_files
+from deid_bench.plugins.code import code_modules
 from deid_bench.plugins.entries import Kind, PluginError, load_ref, registry
 
 METHOD = """
@@ -224,10 +224,10 @@ def test_data_files_that_are_no_paths_below_the_folder_are_refused(wrong: str, t
 PACKAGE_PROBE = """
 import json, sys
 from deid_bench.plugins.entries import Entry, Kind
-from deid_bench.plugins.code import code_digest, code_files
+from deid_bench.plugins.code import code_digest, code_modules
 entry = Entry(Kind.DEIDENTIFIER, "m", "pack.m:M", "pack 1")
 cls = entry.load()
-print(json.dumps([code_digest(cls, entry.module), sorted(code_files(cls, entry.module))]))
+print(json.dumps([code_digest(cls, entry.module), sorted(each.name for each in code_modules(cls, entry.module))]))
 """
 
 
@@ -289,7 +289,7 @@ def test_a_package_is_its_own_modules_and_its_base_classes_package(tmp_path: Pat
 )
 def test_a_builtin_is_what_it_imports_within_the_rooms(kind: Kind, name: str, within: str, without: str) -> None:
     resolved = registry().resolve(kind, name)
-    names = code_files(resolved.cls, resolved.entry.module)
+    names = {each.name for each in code_modules(resolved.cls, resolved.entry.module)}
     assert f"deid_bench.{within}" in names
     assert f"deid_bench.{without}" not in names
 
@@ -297,7 +297,9 @@ def test_a_builtin_is_what_it_imports_within_the_rooms(kind: Kind, name: str, wi
 def test_a_stranger_that_builds_on_a_builtin_is_that_too(tmp_path: Path) -> None:
     write(tmp_path, m=method("from deid_bench.deidentifiers.classical import Masking", "0", "Masking"))
     resolved = registry().resolve(Kind.DEIDENTIFIER, f"{tmp_path}/m.py:M")
-    assert "deid_bench.deidentifiers.regions" in code_files(resolved.cls, resolved.entry.module)
+    assert "deid_bench.deidentifiers.regions" in {
+        each.name for each in code_modules(resolved.cls, resolved.entry.module)
+    }
 
 
 # ------------------------------------------------------------------------------------------------ whole runs

@@ -41,11 +41,6 @@ def checks_of(kind: Kind) -> Sequence[KindCheck]:
     return tuple(KindCheck(kind, each) for each in (*COMMON, *CHECKS[kind]))
 
 
-def method_checks() -> Sequence[KindCheck]:
-    """All checks of a de-identifier."""
-    return checks_of(Kind.DEIDENTIFIER)
-
-
 def run_checks(spec: str, kind: Kind) -> list[Result]:
     """Every check that is about this plug-in."""
     expected = expected_failures(spec, kind)

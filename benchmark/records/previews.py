@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,6 @@ CLASSES = (RECOGNISED, LOST, OTHER)
 Kind = Literal["sample", "closeup", "large"]
 """The whole image, small; the palm or face; the whole image in more pixels."""
 Case = Literal["best", "typical", "worst"]
-CASES: tuple[Case, ...] = get_args(Case)
 
 
 def preview_name(row: int, kind: Kind = "sample") -> str:

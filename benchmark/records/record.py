@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ..storage.store import save_file
 from .attacks import Attacks
 from .failures import Failure
 from .groups import Groups
@@ -341,17 +340,6 @@ def schema() -> str:
 def record_bytes(record: RunRecord) -> bytes:
     """What stands in `run.json`."""
     return (record.model_dump_json(indent=1) + "\n").encode()
-
-
-def save_record(record: RunRecord, folder: Path) -> Path:
-    """Write `run.json` into a folder, whole or not at all.
-
-    Raises:
-        StoreError: the disk is full or may not be written.
-    """
-    path = folder / FILE_NAME
-    save_file(path, record_bytes(record))
-    return path
 
 
 def load_record(path: Path) -> RunRecord:

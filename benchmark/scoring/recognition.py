@@ -122,11 +122,6 @@ class Recognition:
         query = np.array([each.sample_id in setting.queries for each in usable], dtype=bool)
         return QueriesInGallery(self._distances.originals, self.cluster, self.people, query)
 
-    @property
-    def setters(self) -> Rows:
-        """The originals that thresholds are set on."""
-        return self._eval if self._dev is None else self._dev
-
     @cached_property
     def pairs(self) -> Pairs:
         """Comparisons of the evaluated originals."""

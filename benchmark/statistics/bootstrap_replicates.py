@@ -93,7 +93,7 @@ def effective_eer_interval(
     folded instead.
 
     Args:
-        parts: of each part, de-identified images against originals (`sort_pairs`: mated ones as genuine, first the
+        parts: of each part, de-identified images against originals (sorted pairs: mated ones as genuine, first the
             cluster of the image, second that of the original). What a part was compared with counts as given.
         images: of each part, the cluster of every image: a part weighs as much as the images that are drawn of it.
             Not read where there is one part.

@@ -24,7 +24,6 @@ from .pairing import pair_across as pair_across
 from .pairing import pair_across_rows as pair_across_rows
 from .pairing import pair_up as pair_up
 from .pairing import pair_up_rows as pair_up_rows
-from .pairing import sort_pairs as sort_pairs
 from .uncertainty import Weights
 
 Rows = NDArray[np.float64]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
@@ -153,25 +152,6 @@ def compare(
     return _corrected(
         {name: difference(first[name], second[name], level, (targets or {}).get(name)) for name in shared}
     )
-
-
-def compare_all(
-    methods: Mapping[str, Replicates | Undefined], target: float | None = None, level: float = LEVEL
-) -> dict[tuple[str, str], Difference | Undefined]:
-    """All pairs of methods on one metric, corrected for the number of pairs.
-
-    Args:
-        methods: replicates by method, all of the same draws.
-        target: best value, where the metric has one.
-        level: nominal coverage of the intervals (each for itself).
-
-    Returns:
-        By (first, second) in the order of `methods`.
-
-    Raises:
-        ValueError: the replicates do not come from the same draws.
-    """
-    return _corrected({(a, b): difference(methods[a], methods[b], level, target) for a, b in combinations(methods, 2)})
 
 
 def off_target(replicates: Replicates, target: float | None) -> Replicates:

@@ -166,27 +166,6 @@ def pair_across_rows(
     return sort_codes(made, count, dtype, np.concatenate([own, others]), columns)
 
 
-def sort_pairs(distances: ArrayLike, genuine: ArrayLike, first: ArrayLike, second: ArrayLike, columns: int) -> Pairs:
-    """Comparisons given one by one.
-
-    Args:
-        distances: (n,).
-        genuine: (n,) whether both sides are of one identity.
-        first: (n,) cluster of one side.
-        second: (n,) cluster of the other.
-        columns: number of clusters.
-
-    Returns:
-        The comparisons, sorted.
-
-    Raises:
-        ValueError: a distance is not finite or a cluster is out of range.
-    """
-    d, a, b = np.ravel(distances), np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
-    rows = [(d, code_of(genuine, a, b, columns + 1))]
-    return sort_codes(rows, d.size, d.dtype, np.concatenate([a, b]), columns)
-
-
 def sort_codes(
     rows: Iterable[tuple[Distances, NDArray[np.int64]]], count: int, dtype: DTypeLike, occupied: Columns, columns: int
 ) -> Pairs:
@@ -210,7 +189,6 @@ def sort_codes(
         raise ValueError(f"expected clusters 0..{columns - 1}, got {occupied.min()}..{occupied.max()}")
     small = 2 * (columns + 1) ** 2 <= np.iinfo(np.int32).max
     clusters = np.unique(occupied).size
-    small = 2 * (columns + 1) ** 2 <= np.iinfo(np.int32).max
     if count > spilled.HELD and dtype == np.float32 and small:
         return Pairs(Table(*_sorted_in_files(rows), columns + 1), columns, clusters)
     d: Distances = np.empty(count, np.float32)

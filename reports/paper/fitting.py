@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from .shown import Block, Shown
 
 Fit = Literal["column", "text", "page"]
-FITS: tuple[str, ...] = get_args(Fit)
 WIDTHS: dict[str, float] = {"column": 225.0, "text": 339.0, "page": 460.0}
 """Points that a table may take: a column and the text of `article` at 10 pt, the narrowest of the common classes, less
 one part in fifty for what is not measured (arrows, rules, rounding)."""

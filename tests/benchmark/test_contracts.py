@@ -12,7 +12,7 @@ import pytest
 
 from deid_bench import parametrize_with_checks
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.plugin_checks.contracts import CHECKS, kind_of, method_checks, run_checks
+from deid_bench.benchmark.plugin_checks.contracts import CHECKS, checks_of, kind_of, run_checks
 from deid_bench.benchmark.plugin_checks.scaffold import SCAFFOLDS, write_package
 from deid_bench.plugins.entries import Kind, PluginError, parameters, registry
 
@@ -46,7 +46,7 @@ def test_builtin_methods_keep_the_contract(check: Any) -> None:
     ],
 )
 def test_misbehaviour_is_named(method: str, check: str, words: str) -> None:
-    (found,) = [each for each in method_checks() if each.__name__ == f"check_{check}"]
+    (found,) = [each for each in checks_of(Kind.DEIDENTIFIER) if each.__name__ == f"check_{check}"]
     problem = found(method)
     assert problem is not None
     assert words in problem

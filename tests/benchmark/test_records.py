@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from written import save_record
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.collection import collect
@@ -16,7 +17,6 @@ from deid_bench.benchmark.records.record import (
     find_records,
     load_record,
     load_records,
-    save_record,
     schema,
 )
 from deid_bench.benchmark.run import Execution, run

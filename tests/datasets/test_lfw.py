@@ -19,12 +19,8 @@ from deid_bench.datasets.published import lfw_lists
 from deid_bench.datasets.published.lfw import Lfw
 from deid_bench.datasets.published.lfw_lists import (
     PUBLISHED_NAMES,
-    Pair,
-    by_fold,
     is_published,
     read_names,
-    read_pairs,
-    read_view2,
 )
 
 PEOPLE = [
@@ -85,88 +81,6 @@ IMPOSTOR = ["AJ_Cook 1 Aaron_Peirsol 4", "Jean-Pierre_Raffarin 10 AJ_Cook 1"]
 FOLD = [*GENUINE, *IMPOSTOR]
 
 
-def pairs_of(tmp_path: Path, lines: Any, **options: Any) -> Any:
-    path = tmp_path / "pairs.txt"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return read_pairs(path, **options)
-
-
-@pytest.mark.parametrize("separator", ["\t", " ", ",", "  "])
-@pytest.mark.parametrize("head", [["2 2"], [], ["name imagenum1 imagenum2"]], ids=["counts", "none", "words"])
-def test_pairs_in_every_form(tmp_path: Path, separator: str, head: Any) -> None:
-    pairs = pairs_of(tmp_path, [line.replace(" ", separator) for line in [*head, *FOLD, *FOLD]])
-    assert [p.fold for p in pairs] == [0] * 4 + [1] * 4
-    assert pairs[0] == Pair(0, "Aaron_Peirsol/0001", "Aaron_Peirsol/0002", True)
-    assert pairs[7] == Pair(1, "Jean-Pierre_Raffarin/0010", "AJ_Cook/0001", False)
-    assert [len(each) for each in by_fold(pairs)] == [4, 4]
-
-
-def test_rows_of_the_table_that_end_in_a_comma(tmp_path: Path) -> None:
-    assert pairs_of(tmp_path, ["name,imagenum1,imagenum2,", "AJ_Cook,1,4,", "AJ_Cook,1,Aaron_Pena,2"])[0].same
-
-
-def test_one_number_is_one_fold(tmp_path: Path) -> None:
-    pairs = pairs_of(tmp_path, ["2", *FOLD])
-    assert {p.fold for p in pairs} == {0}
-
-
-def test_all_genuine_pairs_first(tmp_path: Path) -> None:
-    lines = [*GENUINE, *GENUINE, *IMPOSTOR, *IMPOSTOR]
-    assert {p.fold for p in pairs_of(tmp_path, lines)} == {0}
-    assert [p.fold for p in pairs_of(tmp_path, lines, folds=2)] == [0, 0, 1, 1, 0, 0, 1, 1]
-    with pytest.raises(DatasetError, match="divided into 3 folds"):
-        pairs_of(tmp_path, lines, folds=3)
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["2 2", *FOLD], "expected 8 pairs as its first line says, got 4"),
-        ([*FOLD, "AJ_Cook 1"], "line 5: expected name n1 n2"),
-        ([*FOLD, "AJ_Cook one 2"], "line 5"),
-        (["AJ_Cook 1 2 3 4"], "line 1"),
-        ([], "expected pairs, got none"),
-        (["10 300"], "expected pairs, got none"),
-    ],
-)
-def test_lists_that_are_none_are_refused(tmp_path: Path, lines: Any, message: str) -> None:
-    with pytest.raises(DatasetError, match=message):
-        pairs_of(tmp_path, lines)
-
-
-def test_unreadable_lists_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
-    for name in ("x", "gone"):
-        with pytest.raises(DatasetError, match="readable list of pairs"):
-            read_pairs(tmp_path / name)
-        with pytest.raises(DatasetError, match="readable list of names"):
-            read_names(tmp_path / name)
-
-
-def test_view_2_has_its_shape_and_its_images(tmp_path: Path) -> None:
-    def lines(last: int) -> list[str]:
-        rows = []
-        for fold in range(10):
-            rows += [f"A{fold} {n} {n + 1}" for n in range(1, 301)]
-            rows += [f"A{fold} {n} B 1" for n in range(1, last if fold == 9 else 301)]
-        return rows
-
-    path = tmp_path / "pairs.txt"
-    path.write_text("\n".join(["10\t300", *lines(301)]))
-    pairs = read_view2(path)
-    assert (len(pairs), sum(p.same for p in pairs), len(by_fold(pairs))) == (6000, 3000, 10)
-    known = {each for p in pairs for each in (p.first, p.second)}
-    assert read_view2(path, known) == pairs
-    with pytest.raises(DatasetError, match="got 1 that are not, first B/0001"):
-        read_view2(path, known - {"B/0001"})
-    path.write_text("\n".join(lines(300)))
-    with pytest.raises(DatasetError, match=r"expected 10 folds of 300 \+ 300"):
-        read_view2(path)
-    firsts = [row for row in lines(301) if len(row.split()) == 3] + [row for row in lines(301) if len(row.split()) == 4]
-    path.write_text("\n".join(firsts))
-    assert sorted(map(repr, read_view2(path))) == sorted(map(repr, pairs))
-
-
 def test_names_and_counts(tmp_path: Path) -> None:
     path = tmp_path / "lfw-names.txt"
     path.write_text("AJ_Cook\t1\nAaron_Peirsol\t4\n")
@@ -179,10 +93,10 @@ def test_names_and_counts(tmp_path: Path) -> None:
 
 
 def test_published_lists_are_known_by_their_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "pairs.txt"
+    path = tmp_path / "people.txt"
     path.write_text("x")
     assert not is_published(path)
-    monkeypatch.setitem(lfw_lists.MD5, "pairs.txt", hashlib.md5(b"x").hexdigest())
+    monkeypatch.setitem(lfw_lists.MD5, "people.txt", hashlib.md5(b"x").hexdigest())
     assert is_published(path)
 
 

@@ -16,7 +16,7 @@ from narrowed import present
 from toy_faces import drawn_face, face_request, photo_request, write_unet
 
 from deid_bench.analyzers.base import FaceAnalysis
-from deid_bench.benchmark.plugin_checks.contracts import method_checks
+from deid_bench.benchmark.plugin_checks.contracts import checks_of
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.dedim import dedim_sampling as sampling
@@ -33,6 +33,7 @@ from deid_bench.deidentifiers.dedim.dedim_denoiser import (
 from deid_bench.deidentifiers.dedim.dedim_sampling import Noises, Settings, away_gradient, guided_sample, plan_steps
 from deid_bench.deidentifiers.diffusers_models import OutOfMemory
 from deid_bench.deidentifiers.face_canvas import FaceCanvas, canvas_of, feature_mask
+from deid_bench.plugins.entries import Kind
 from deid_bench.weights.files import WeightsError
 
 LINEAR = {"num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
@@ -326,7 +327,7 @@ def test_keeps_the_contract(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "method.py"
     path.write_text("from deid_bench.deidentifiers.dedim.dedim import Dedim\n", encoding="utf-8")
     spec = f"{path}:Dedim:surrogate={toy_faces.GOOD},model={folder},steps=1,loops=1,start=200,threshold=1.0,device=cpu"
-    problems = {check.__name__: check(spec) for check in method_checks()}
+    problems = {check.__name__: check(spec) for check in checks_of(Kind.DEIDENTIFIER)}
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 

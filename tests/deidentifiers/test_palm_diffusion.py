@@ -20,7 +20,7 @@ from tiny_paint_by_example import write_today
 
 from deid_bench.benchmark.planning.cells import describe
 from deid_bench.benchmark.planning.tasks import plugin_of
-from deid_bench.benchmark.plugin_checks.contracts import method_checks
+from deid_bench.benchmark.plugin_checks.contracts import checks_of
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.palm_diffusion import paint_by_example as sampler
@@ -74,7 +74,7 @@ def seeded(request: Request, seed: int) -> Request:
 @pytest.mark.parametrize("more", ["", ",batch_size=3", ",preset=authors"], ids=["default", "batches", "authors"])
 def test_keeps_the_contract(named: str, folder: Path, more: str) -> None:
     spec = f"{named}:weights={folder},{QUICK}{more}"
-    problems = {check.__name__: check(spec) for check in method_checks()}
+    problems = {check.__name__: check(spec) for check in checks_of(Kind.DEIDENTIFIER)}
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 

@@ -15,12 +15,13 @@ from narrowed import face_of, present
 from toy_faces import drawn_face, face_request, photo_request
 
 from deid_bench.analyzers.base import FaceAnalysis
-from deid_bench.benchmark.plugin_checks.contracts import method_checks
+from deid_bench.benchmark.plugin_checks.contracts import checks_of
 from deid_bench.datasets.base import Failure
 from deid_bench.deidentifiers.base import Donor, Request
 from deid_bench.deidentifiers.tip_im import tip_im_objective as objective
 from deid_bench.deidentifiers.tip_im.tip_im import PRESETS, TipIm
 from deid_bench.deidentifiers.tip_im.tip_im_objective import BANDWIDTHS, Search
+from deid_bench.plugins.entries import Kind
 
 QUICK: dict[str, Any] = {"surrogate": toy_faces.GOOD, "steps": 6, "device": "cpu"}
 
@@ -225,7 +226,7 @@ def test_keeps_the_contract(tmp_path: Path) -> None:
     path = tmp_path / "method.py"
     path.write_text("from deid_bench.deidentifiers.tip_im.tip_im import TipIm\n", encoding="utf-8")
     spec = f"{path}:TipIm:surrogate={toy_faces.GOOD},steps=2,device=cpu"
-    problems = {check.__name__: check(spec) for check in method_checks()}
+    problems = {check.__name__: check(spec) for check in checks_of(Kind.DEIDENTIFIER)}
     assert {name: problem for name, problem in problems.items() if problem} == {}
 
 

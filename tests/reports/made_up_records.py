@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from written import save_record
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records import record as records
 from deid_bench.benchmark.records.previews import cases, preview_name
-from deid_bench.benchmark.records.record import RunRecord, Value, save_record
+from deid_bench.benchmark.records.record import RunRecord, Value
 from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, PairDistances, write

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from narrowed import present
+from written import save_record
 
-from deid_bench.benchmark.records.record import RunRecord, load_record, save_record
+from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.reports.board.data import unpack
 from deid_bench.reports.board.page import render_board, update_board, write_board

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from narrowed import present
+from written import save_record
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records.record import Interval, load_record, save_record
+from deid_bench.benchmark.records.record import Interval, load_record
 from deid_bench.benchmark.results.scores_file import SCORES_NAME
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.characters import inert

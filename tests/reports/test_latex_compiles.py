@@ -7,13 +7,13 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import pytest
 
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record
 from deid_bench.reports.paper.build import paper_tables
-from deid_bench.reports.paper.fitting import FITS
+from deid_bench.reports.paper.fitting import Fit
 from deid_bench.reports.paper.latex import latex_table
 from deid_bench.reports.paper.selection import Selection, select
 
@@ -75,8 +75,8 @@ def compiled(folder: Path, fit: str, tables: list[str]) -> tuple[str, bytes]:
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine (pdflatex)")
-@pytest.mark.parametrize("fit", FITS)
-def test_no_table_runs_off_the_page(tmp_path: Path, fit: Literal["column", "text", "page"]) -> None:
+@pytest.mark.parametrize("fit", get_args(Fit))
+def test_no_table_runs_off_the_page(tmp_path: Path, fit: Fit) -> None:
     made = []
     for methods, count in itertools.product((1, 4, 12), (1, 2, 4)):
         records = [(record(index, RECOGNIZERS[:count]), tmp_path) for index in range(methods)]

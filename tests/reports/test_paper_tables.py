@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from narrowed import present
+from written import save_record
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.readings.differences import compare_records
-from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record, save_record
+from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record
 from deid_bench.benchmark.records.replicates import encode_replicates
 from deid_bench.benchmark.statistics.uncertainty import Replicates
 from deid_bench.cli import main

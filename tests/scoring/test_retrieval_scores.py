@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from narrowed import present
 from numpy.typing import NDArray
+from single_pairs import sort_pairs
 
 from deid_bench.benchmark.metrics.recognition.error_rates import fnmr_at_fmr
 from deid_bench.benchmark.metrics.recognition.identification import identify, rank_hits, target_hits
 from deid_bench.benchmark.metrics.values import Undefined
-from deid_bench.benchmark.statistics.bootstrap_scores import cut_pairs, fmr_threshold_rows, fnmr_rows, sort_pairs
+from deid_bench.benchmark.statistics.bootstrap_scores import cut_pairs, fmr_threshold_rows, fnmr_rows
 
 
 def searched(seed: int, ties: bool) -> tuple[NDArray[Any], list[str], list[str]]:

@@ -15,7 +15,6 @@ from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
 from deid_bench.benchmark.statistics.comparison import (
     Difference,
     compare,
-    compare_all,
     difference,
     holm,
 )
@@ -175,13 +174,6 @@ def test_equal_methods_share_all_ranks_most_of_the_time() -> None:
         methods = {str(k): means(rng.normal(size=IDENTITY.size), draws) for k in range(5)}
         alarms += any(each != RankRange(1, 5) for each in rank_ranges(methods, "higher").values())
     assert alarms / rounds <= 0.09
-
-
-def test_all_pairs_are_compared_once() -> None:
-    draws = drawn()
-    rng = np.random.default_rng(5)
-    methods = {name: means(rng.normal(size=IDENTITY.size), draws) for name in "abc"}
-    assert list(compare_all(methods)) == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
 def test_few_identities_have_no_ranks() -> None:

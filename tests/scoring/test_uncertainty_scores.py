@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from single_pairs import sort_pairs
 
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
 from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
@@ -35,7 +36,6 @@ from deid_bench.benchmark.statistics.bootstrap_scores import (
     mean_rows,
     pair_up,
     rejection_rows,
-    sort_pairs,
 )
 from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 

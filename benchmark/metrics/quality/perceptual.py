@@ -113,18 +113,8 @@ def lpips(
         check_pair(*pair)
     found: list[Perceptual | Undefined] = []
     for start, end in _runs(originals, batch):
-        variants = [[image] for image in changed[start:end]]
-        found += [row[0] for row in _measured(originals[start:end], variants, asked[start:end], net, device)]
+        found += _measured(originals[start:end], changed[start:end], asked[start:end], net, device)
     return found
-
-
-def lpips_variants(
-    original: Image, variants: Sequence[Image], net: Net = "alex", region: Region | None = None, *, device: str = "cpu"
-) -> list[Perceptual | Undefined]:
-    """`lpips` of one original and several changed images of it; the original goes through the network once."""
-    for variant in variants:
-        check_pair(original, variant, region)
-    return _measured([original], [list(variants)], [region], net, device)[0] if variants else []
 
 
 def look(original: Image, changed: Image, *, device: str = "cpu") -> Look | Undefined:
@@ -153,7 +143,7 @@ def look(original: Image, changed: Image, *, device: str = "cpu") -> Look | Unde
     box, value = changed_box(original, changed), 0.0
     with torch.inference_mode(), exact_arithmetic():
         network = trunk("alex", device)
-        starts = [] if box is None else [(box, _patch(network, [[changed]], 0, box))]
+        starts = [] if box is None else [(box, _patch(network, [changed], box))]
         for tap in network.walk(network.prepared([original]), starts):
             value += sum(float(part[0]) for part, _ in _layer(tap, None))
         before = tap.before[0]
@@ -175,35 +165,32 @@ def _runs(images: Sequence[Image], batch: int) -> Iterable[tuple[int, int]]:
 
 def _measured(
     originals: Sequence[Image],
-    variants: Sequence[Sequence[Image]],
+    changed: Sequence[Image],
     regions: Sequence[Region | None],
     net: Net,
     device: str,
-) -> list[list[Perceptual | Undefined]]:
-    """LPIPS of every original (one shape) with each of its variants (as many for every original)."""
-    count, why = len(variants[0]), _impossible(net, originals[0])
+) -> list[Perceptual | Undefined]:
+    """LPIPS of pairs of one shape."""
+    why = _impossible(net, originals[0])
     if why is not None:
-        return [[why] * count for _ in originals]
+        return [why for _ in originals]
     import torch
 
     from .networks.feature_networks import exact_arithmetic, trunk
 
-    boxes = [_common_box(originals, [row[v] for row in variants]) for v in range(count)]
-    values = np.zeros((len(originals), count))
-    shares = np.zeros((len(originals), count))
-    changed = [v for v in range(count) if boxes[v] is not None]
-    if changed:
+    box = _common_box(originals, changed)
+    values, shares = np.zeros(len(originals)), np.zeros(len(originals))
+    if box is not None:
         with torch.inference_mode(), exact_arithmetic():
             network = trunk(net, device)
             masks = _masks(regions, originals[0], network)
-            starts = [(box, _patch(network, variants, v, box)) for v in changed if (box := boxes[v]) is not None]
-            for tap in network.walk(network.prepared(originals), starts):
-                for v, (value, share) in zip(changed, _layer(tap, masks), strict=True):
-                    values[:, v] += value
-                    shares[:, v] += share
+            for tap in network.walk(network.prepared(originals), [(box, _patch(network, changed, box))]):
+                for value, share in _layer(tap, masks):
+                    values += value
+                    shares += share
     return [
-        [Perceptual(float(values[n, v]), _share(regions[n], float(shares[n, v]))) for v in range(count)]
-        for n in range(len(originals))
+        Perceptual(float(value), _share(region, float(share)))
+        for value, share, region in zip(values, shares, regions, strict=True)
     ]
 
 
@@ -231,8 +218,8 @@ def _common_box(originals: Sequence[Image], changed: Sequence[Image]) -> Box | N
     )
 
 
-def _patch(network: Trunk, variants: Sequence[Sequence[Image]], which: int, box: Box) -> torch.Tensor:
-    return network.prepared([row[which][box.top : box.bottom, box.left : box.right] for row in variants])
+def _patch(network: Trunk, changed: Sequence[Image], box: Box) -> torch.Tensor:
+    return network.prepared([image[box.top : box.bottom, box.left : box.right] for image in changed])
 
 
 def _masks(regions: Sequence[Region | None], image: Image, network: Trunk) -> torch.Tensor | None:
