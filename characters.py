@@ -8,9 +8,11 @@ and into any file; the escapes that a format has of its own (HTML, LaTeX, CSV, r
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _CUT = "…"
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def plain(text: object, longest: int = 200) -> str:
@@ -32,6 +34,14 @@ def sentence(text: object, longest: int = 300) -> str:
     """A message as one sentence: as `plain`, and without indents and double spaces."""
     whole = str(text)[: 4 * longest]
     return plain(" ".join(whole.split()), longest)
+
+
+def countable(text: object, longest: int = 300) -> str:
+    """A reason as one sentence that is the same wherever it is meant: as `sentence`, and without addresses in memory.
+
+    Python shows an object that has no text of its own by where it lies, which is elsewhere each time.
+    """
+    return sentence(_ADDRESS.sub("", str(text)[: 8 * longest]), longest)
 
 
 def inert(data: Any) -> Any:

@@ -33,7 +33,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         executor: what makes objects exist.
         chosen: which de-identified images, without attacks on them; None: all of them.
     """
-    tasks, ledger = Tasks(cell), Ledger(executor.problems)
+    tasks, ledger = Tasks(cell), Ledger(executor.problems, executor.remarks)
     with _originals_alone(cell, executor):
         missing = find_originals(cell, tasks, executor, ledger)
     versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
@@ -111,7 +111,7 @@ def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Ex
     Returns:
         How many de-identified images were asked for, and how many there are.
     """
-    ledger = Ledger(executor.problems)
+    ledger = Ledger(executor.problems, executor.remarks)
     missing = find_originals(cell, tasks, executor, ledger, only)
 
     def usable(sample: Sample) -> bool:

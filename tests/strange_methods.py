@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +178,94 @@ class ForgetsItsRegion:
 
     def repaints(self, request: Any) -> None:
         sys.exit(0)
+
+
+class SharesItsBuffer:
+    """Paints every image of a batch into one piece of memory, which it also keeps between calls."""
+
+    info = _info("shares_its_buffer")
+
+    def __init__(self, how: str = "list") -> None:
+        self.how, self._buffer = how, np.zeros(0, np.uint8)
+
+    def _paint(self, batch: Sequence[Request]) -> Iterator[Any]:
+        for each in batch:
+            if self._buffer.shape != each.image.shape:
+                self._buffer = np.zeros_like(each.image)
+            self._buffer[:] = 255 - each.image if self.how != "blank" else 9
+            yield self._buffer
+
+    def deidentify(self, batch: Sequence[Request]) -> Any:
+        return self._paint(batch) if self.how == "generator" else list(self._paint(batch))
+
+
+class Inverts:
+    """What the one above is meant to do."""
+
+    info = _info("inverts")
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        return [255 - each.image for each in batch]
+
+
+class DrawsElsewhere:
+    """Takes its noise from where no seed reaches."""
+
+    info = _info("draws_elsewhere")
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        return [
+            each.image ^ np.frombuffer(os.urandom(each.image.size), np.uint8).reshape(each.image.shape)
+            for each in batch
+        ]
+
+
+class DrawsElsewhereToo(DrawsElsewhere):
+    """And says that it has a seed."""
+
+    info = _info("draws_elsewhere_too", stochastic=True)
+
+
+class GivesOddArrays:
+    """What looks like an image and is none, and answers of other lengths."""
+
+    info = _info("gives_odd_arrays")
+
+    def __init__(self, how: str = "masked") -> None:
+        self.how = how
+
+    def deidentify(self, batch: Sequence[Request]) -> Any:
+        images = [255 - each.image for each in batch]
+        if self.how == "too many":
+            return (images[0] for _ in iter(int, 1))
+        if self.how == "midway":
+            return _midway(images)
+        odd: dict[str, Any] = {
+            "masked": lambda image: np.ma.masked_array(image, image > 9),
+            "record": lambda image: image.view(np.recarray),
+            "objects": lambda image: image.astype(object),
+            "floats": lambda image: image / 255,
+        }
+        return [odd[self.how](each) for each in images]
+
+
+def _midway(images: Sequence[Any]) -> Iterator[Any]:
+    yield images[0]
+    raise BaseException("midway")
+
+
+class RefusesInManyWords:
+    """No reason is like another."""
+
+    info = _info("refuses_in_many_words")
+
+    def __init__(self, how: str = "object") -> None:
+        self.how = how
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        reasons: dict[str, Any] = {
+            "object": object,
+            "long": lambda: "x" * 10**6,
+            "many": lambda: f"at {random.random()}",
+        }
+        return [Failure(reasons[self.how]()) for _ in batch]

@@ -52,6 +52,8 @@ class Executor:
         """Everything that was asked for, by digest."""
         self._failures: dict[str, str | None] = {}
         """Of every object that was seen whole: see `Payload.failure`."""
+        self.remarks: dict[str, tuple[str, ...]] = {}
+        """Digest of a task, and what was noticed about its plug-in though it gave a result."""
         self._tries: dict[str, int] = {}
 
     @property
@@ -84,6 +86,7 @@ class Executor:
         payload = self.store.read(task.digest)
         if payload is not None:
             self._failures[task.digest] = payload.failure
+            self._remark(task.digest, payload.remarks)
         return payload is None
 
     def _carry_out(self, todo: Sequence[Task], batch: int) -> None:
@@ -115,6 +118,7 @@ class Executor:
     def _note(self, result: TaskResult) -> None:
         if result.fatal:
             raise StoreError(result.fatal)
+        self._remark(result.digest, result.remarks)
         if result.problem is not None:
             self.problems[result.digest] = result.problem
         else:
@@ -123,6 +127,10 @@ class Executor:
             if not result.found:
                 self._log(result.digest, result.seconds)
         self._advance()
+
+    def _remark(self, digest: str, remarks: tuple[str, ...]) -> None:
+        if remarks:
+            self.remarks[digest] = remarks
 
     def _advance(self) -> None:
         if self._progress:

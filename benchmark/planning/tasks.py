@@ -172,6 +172,8 @@ class TaskResult:
     """Largest resident size so far of the process that did it."""
     failure: str | None = None
     """What the object says could not be done; see `Payload.failure`."""
+    remarks: tuple[str, ...] = ()
+    """What was noticed about the plug-in, though it gave a result; see `Payload.remarks`."""
     lost: tuple[str, ...] = ()
     """Digests of objects it needs that are gone or damaged: nothing was stored, and it may be tried once more."""
     found: bool = False

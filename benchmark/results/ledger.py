@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...characters import sentence
 from ..planning.tasks import Stage, Task
-from ..records.failures import FIRST, About, Failure, Outcome
+from ..records.failures import FIRST, About, Failure, Outcome, told_apart
 from .blocks import BadPairs
 
 
@@ -23,10 +23,11 @@ class Ledger:
 
     Args:
         crashes: by digest of a task, why it crashed; looked at whenever something is added.
+        remarks: by digest of a task, what was noticed about its plug-in though it gave a result; likewise.
     """
 
-    def __init__(self, crashes: Mapping[str, str]) -> None:
-        self._crashes = crashes
+    def __init__(self, crashes: Mapping[str, str], remarks: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._crashes, self._remarks = crashes, {} if remarks is None else remarks
         self._tallies: dict[tuple[str, str, About, Outcome, str], _Tally] = {}
 
     def add(
@@ -42,13 +43,17 @@ class Ledger:
             reasons: by digest of a task, why it failed, or None.
         """
         every = list(tasks)
+        told = told_apart(sentence(why) for task in every if (why := reasons[task.digest]) is not None)
         for task in every:
+            for text in self._remarks.get(task.digest, ()):
+                # Seen by chance, on whatever image came first in a process: neither which nor how many is told.
+                self._tallies[stage, by, about, "irregular", sentence(text)] = _Tally(1, 1)
             why = reasons[task.digest]
             if why is None:
                 continue
             acquired: Outcome = "not acquired" if stage == Stage.EMBED.value else "refused"
             outcome: Outcome = "crashed" if task.digest in self._crashes else acquired
-            self._count((stage, by, about, outcome, sentence(why)), task.label, 1, len(every))
+            self._count((stage, by, about, outcome, told[sentence(why)]), task.label, 1, len(every))
 
     def add_pairs(self, by: str, about: About, bad: BadPairs, names: tuple[list[str], list[str]]) -> None:
         """Take down pairs without a proper distance.

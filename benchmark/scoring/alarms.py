@@ -36,7 +36,7 @@ def alarms(
     Returns:
         Sentences; empty when nothing is conspicuous.
     """
-    found = [str(each) for each in failures if each.impairs and each.stage != "deidentify"]
+    found = [str(each) for each in _joined(failures)]
     if not counts.done:
         found.append(f"no image was de-identified: {counts.skipped} skipped, {counts.failed} failed")
     for each in values:
@@ -65,3 +65,19 @@ def alarms(
     if counts.planned and counts.skipped / counts.planned > MAX_SKIPPED:
         found.append(f"{counts.skipped} of {counts.planned} images were skipped: the rest may not be representative")
     return found
+
+
+def _joined(failures: Sequence[Failure]) -> list[Failure]:
+    """Those to be told, one line a reason: a comparison that fails does so wherever two images are compared."""
+    found: dict[tuple[str, ...], Failure] = {}
+    for each in failures:
+        if each.outcome != "irregular" and (not each.impairs or each.stage == "deidentify"):
+            continue
+        alike = each.outcome == "irregular" or (each.stage == "compare" and each.outcome == "crashed")
+        key = (each.stage, each.by, each.outcome, each.reason, "" if alike else each.about)
+        first = found.get(key)
+        if first is None:
+            found[key] = each
+        elif each.outcome == "crashed":
+            found[key] = first.model_copy(update={"count": first.count + each.count, "total": first.total + each.total})
+    return list(found.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..planning.retrieval_split import Roles
 from ..records import record as records
 from ..records.attacks import Attacks
 from ..records.described import record_metric
+from ..records.failures import told_apart
 from ..records.groups import Groups
 from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
@@ -230,13 +231,13 @@ def _counts(setting: Setting, results: CellResults) -> Counts:
     planned = [results.missing[each.sample_id] for each in setting.planned]
     skipped = sum(1 for why in planned if why is not None) * setting.repetitions
     failures = [why for why in results.failed.values() if why is not None]
-    reasons = Counter(f"original: {why}" for why in planned if why is not None)
+    reasons = Counter(_counted("original", planned))
     if setting.queries is not None:
         gallery = [results.missing[each.sample_id] for each in setting.samples if each.sample_id not in setting.queries]
-        reasons.update(f"gallery: {why}" for why in gallery if why is not None)
-    reasons.update(f"method: {why}" for why in failures)
+        reasons.update(_counted("gallery", gallery))
+    reasons.update(_counted("method", failures))
     for name, distances in results.distances.items():
-        reasons.update(f"{name}: {why}" for why in distances.problems.values())
+        reasons.update(_counted(name, distances.problems.values()))
     lost = sum(1 for each in results.made if not results.survived(each))
     if lost:
         thing = "hand" if setting.protocol.modality == "palm" else "face"
@@ -249,6 +250,13 @@ def _counts(setting: Setting, results: CellResults) -> Counts:
         reasons=dict(sorted(reasons.items())),
         retry=len(results.crashed),
     )
+
+
+def _counted(whose: str, reasons: Iterable[str | None]) -> list[str]:
+    """Why something could not be done, once for each time."""
+    given = [why for why in reasons if why is not None]
+    told = told_apart(given)
+    return [f"{whose}: {told[why]}" for why in given]
 
 
 def sample_rows(

@@ -57,7 +57,7 @@ def _bad_pairs(value: Value, failures: Sequence[Failure]) -> Failure | None:
         (
             each
             for each in failures
-            if each.stage == Stage.COMPARE.value and each.outcome != "crashed" and each.by == value.recognizer
+            if each.stage == Stage.COMPARE.value and each.outcome == "not acquired" and each.by == value.recognizer
         ),
         None,
     )

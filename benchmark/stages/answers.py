@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
+from ...characters import countable
 from ...datasets.types import Failure
 from ..storage.store import Payload
+from .arrays import oddity, own_array
 from .guard import Crash
 from .inputs import analysis_payload
 
@@ -18,11 +20,16 @@ _HAND: Mapping[str, tuple[int, ...]] = {"box": (4,), "keypoints_2d": (21, 2), "k
 _FACE: Mapping[str, tuple[int, ...]] = {"box": (4,), "landmarks_5": (5, 2), "landmarks_68": (68, 2)}
 _OPTIONAL = ("landmarks_68",)
 _WORDS = ("found_by", "handedness_by")
+NO_REASON = "no reason given"
 
 
 def reason(failure: Failure | Missing) -> str:
-    """Why there is nothing, in words."""
-    return str(failure.reason or "no reason given")
+    """Why there is nothing, in one bounded line of visible characters; the same text for everything that says nothing.
+
+    Raises:
+        Exception: whatever a reason that is no text raises when it is asked for its text.
+    """
+    return countable(failure.reason or "") or NO_REASON
 
 
 def analysis(answer: Any, modality: str, shape: tuple[int, int]) -> Payload | Crash:
@@ -51,12 +58,16 @@ def _problem(found: Analysis, shape: tuple[int, int]) -> str:
         given = getattr(found, name)
         if given is None and name in _OPTIONAL:
             continue
+        if odd := oddity(given):
+            return f"{name}: expected finite numbers of shape {expected}, got {odd}"
         array = np.asarray(given)
         if array.shape != expected or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             return f"{name}: expected finite numbers of shape {expected}, got {array.dtype} of shape {array.shape}"
     if not isinstance(found.score, int | float | np.number) or not np.isfinite(found.score):
         return f"score: expected a number of 0..1, got {found.score!r:.40}"
     if found.mask is not None or hand:
+        if odd := oddity(found.mask):
+            return f"mask: expected bool of shape {shape}, got {odd}"
         mask = np.asarray(found.mask)
         if mask.shape != shape or mask.dtype.kind not in "biu":
             return f"mask: expected bool of shape {shape}, got {mask.dtype} of shape {mask.shape}"
@@ -74,7 +85,7 @@ def region(answer: Any, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
     """
     if answer is None:
         return None
-    mask = np.asarray(answer)
+    mask = own_array(answer, f"bool of shape {shape}")
     if mask.shape != shape or mask.dtype.kind not in "biu":
         raise ValueError(f"expected bool of shape {shape}, got {mask.dtype} of shape {mask.shape}")
     return mask.astype(np.bool_)
@@ -86,7 +97,7 @@ def template(answer: Any) -> NDArray[Any]:
     Raises:
         ValueError: `embed` returned something else.
     """
-    templates = np.asarray(answer)
+    templates = own_array(answer, "a template of numbers, one row for each crop")
     if templates.ndim < 1 or len(templates) != 1:
         raise ValueError(f"embed returned {len(templates) if templates.ndim else 'no'} templates for 1 crop")
     if templates.dtype.kind not in "biufc":
@@ -95,3 +106,59 @@ def template(answer: Any) -> NDArray[Any]:
         raise ValueError("the template holds NaN or infinite values")
     found: NDArray[Any] = templates[0]
     return found
+
+
+def matrix(answer: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """A block of distances.
+
+    Raises:
+        ValueError: `distances` returned something else.
+    """
+    expected = f"real numbers of shape {shape}"
+    found = own_array(answer, expected)
+    if found.shape != shape or found.dtype.kind not in "fiub":
+        raise ValueError(f"expected {expected}, got {found.dtype} of shape {found.shape}")
+    with np.errstate(over="ignore"):
+        return found.astype(np.float32)
+
+
+def vector(answer: Any) -> NDArray[np.float32]:
+    """What an encoder or a layer gives for one image.
+
+    Raises:
+        ValueError: it is no vector of finite numbers.
+    """
+    expected = "a vector of finite numbers"
+    found = own_array(answer, expected).astype(np.float32)
+    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
+        raise ValueError(f"expected {expected}, got shape {found.shape}")
+    return found
+
+
+def state(answer: Any) -> dict[str, NDArray[Any]]:
+    """What an attacker has fitted: arrays by name.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    if not isinstance(answer, Mapping) or not all(isinstance(name, str) for name in answer):
+        raise TypeError(f"expected arrays by name, got {type(answer).__name__}")
+    return {name: own_array(each, f"an array of numbers as {name!r}") for name, each in answer.items()}
+
+
+def crop(answer: Any) -> Any:
+    """What `align` cut for `embed`, or its `Failure`.
+
+    Raises:
+        ValueError: it is no (H, W, 3) uint8 array.
+    """
+    if isinstance(answer, Failure):
+        return answer
+    expected = "(H, W, 3) uint8 or a Failure"
+    if not isinstance(answer, np.ndarray):
+        raise ValueError(f"expected {expected}, got {type(answer).__name__}")
+    if odd := oddity(answer):
+        raise ValueError(f"expected {expected}, got {odd}")
+    if answer.dtype != np.uint8 or answer.ndim != 3 or answer.shape[2] != 3 or not answer.size:
+        raise ValueError(f"expected {expected}, got {answer.dtype} of shape {answer.shape}")
+    return answer

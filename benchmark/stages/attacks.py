@@ -25,6 +25,10 @@ from ...deidentifiers.base import Request
 from ...recognizers.last_layer import layered
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
+from .answers import reason
+from .answers import state as fitted_arrays
+from .arrays import own_image
+from .distances import ask_distances
 from .guard import Crash, guarded
 from .inputs import Context, Made, image_problem, load_analysis, load_image, load_plugin, load_region
 from .templates import template
@@ -76,9 +80,9 @@ def _restore_one(task: Task, restorer: Restorer, method: Any, context: Context) 
         else:
             output = restorer.restore(published)
         if isinstance(output, Failure):
-            return Payload({"failure": output.reason})
+            return Payload({"failure": reason(output)})
         problem = image_problem(output, image.shape)
-        return Crash(problem) if problem else output
+        return Crash(problem) if problem else own_image(output)
 
     return guarded(restore, context.seconds_per_image)
 
@@ -104,7 +108,7 @@ def _fit(tasks: Sequence[Task], context: Context) -> list[Made]:
 def _fit_one(task: Task, restorer: LearnedRestorer, method: Any, context: Context) -> Made:
     def fit() -> Payload:
         try:
-            return Payload({"pairs": len(task.labels)}, dict(restorer.fit(_pairs(task, method, context))))
+            return Payload({"pairs": len(task.labels)}, fitted_arrays(restorer.fit(_pairs(task, method, context))))
         except ValueError as error:  # too few people: a fact about them
             return Payload({"failure": str(error)})
 
@@ -151,7 +155,7 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
 
     def adapt() -> Payload:
         try:
-            return Payload({"images": len(kept)}, dict(adapter.adapt(auxiliary)))
+            return Payload({"images": len(kept)}, fitted_arrays(adapter.adapt(auxiliary)))
         except ValueError as error:  # too few people: a fact about them
             return Payload({"failure": str(error)})
 
@@ -198,14 +202,14 @@ def _match_one(task: Task, adapter: Adapter | None, context: Context) -> Made:
     if rows and columns:
         a = np.stack([cast(NDArray[Any], templates[index]) for index in rows])
         b = np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns])
-        found = guarded(
-            lambda: _angles(a, b) if adapter is None else np.asarray(adapter.distances(state, a, b)), FIT_SECONDS
+        found = ask_distances(
+            lambda: _angles(a, b) if adapter is None else adapter.distances(state, a, b), (len(a), len(b))
         )
         if isinstance(found, Crash):
             return found
-        if found.shape != (len(a), len(b)) or not np.isfinite(found).all():
-            return Crash(f"distances: expected finite numbers of shape {(len(a), len(b))}, got shape {found.shape}")
-        matrix[np.ix_(rows, columns)] = found.astype(np.float32)
+        if not np.isfinite(found).all():
+            return Crash(f"distances: expected finite numbers of shape {found.shape}, got NaN or infinite values")
+        matrix[np.ix_(rows, columns)] = found
     return Payload({}, {"distances": matrix})
 
 

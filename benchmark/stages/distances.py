@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...recognizers.base import Recognizer
 from ..planning.tasks import Task
 from ..storage.store import Payload
-from .guard import Crash, guarded
+from .answers import matrix as block_of
+from .guard import Crash, guarded, step
 from .inputs import Context, Made, load_plugin
 from .templates import template
 
@@ -40,7 +41,7 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     matrix = np.full((task.split, len(templates) - task.split), np.nan, dtype=np.float32)
     codes = np.zeros(matrix.shape, np.uint8)
     if rows and columns:
-        found = _ask(
+        found = ask_distances(
             lambda: recognizer.distances(
                 np.stack([cast(NDArray[Any], templates[index]) for index in rows]),
                 np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns]),
@@ -60,17 +61,12 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     return Payload({}, {"distances": matrix, "bad": codes})
 
 
-def _ask(call: Callable[[], Any], shape: tuple[int, int]) -> NDArray[np.float32] | Crash:
+def ask_distances(call: Callable[[], Any], shape: tuple[int, int]) -> NDArray[np.float32] | Crash:
     """The block as the recogniser gives it; what is no matrix of real numbers of this shape is the recogniser's bug."""
 
     def ask() -> NDArray[np.float32]:
-        found = np.asarray(call())
-        if found.shape != shape or found.dtype.kind not in "fiub":
-            raise ValueError(
-                f"distances: expected real numbers of shape {shape}, got {found.dtype} of shape {found.shape}"
-            )
-        with np.errstate(over="ignore"):
-            return found.astype(np.float32)
+        with step("distances"):
+            return block_of(call(), shape)
 
     return guarded(ask, SECONDS)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
+from ...characters import countable
 from ...plugins.isolation import Generators, no_end, own_folder, way_out
 
 T = TypeVar("T")
@@ -24,6 +25,25 @@ class Crash:
     """A call did not come to its end. Never stored: the next run tries again."""
 
     reason: str
+
+
+class Misstep(Exception):
+    """Something failed in a call of several steps; the text says in which, and why."""
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Whatever fails inside is told as this step's failure.
+
+    Raises:
+        Misstep: in place of an exception; what ends a call or a process is passed on.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Misstep(f"{name}: {said(error)}") from error
 
 
 @contextmanager
@@ -67,6 +87,8 @@ def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators:
         return Crash(time_limit_reason(seconds))
     except MemoryError:
         return Crash("out of memory")
+    except Misstep as error:
+        return Crash(str(error))
     except SystemExit as error:
         return Crash(f"{way_out(error)}; a plug-in raises an exception or returns a Failure instead")
     except KeyboardInterrupt:
@@ -78,7 +100,7 @@ def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators:
 def said(error: BaseException) -> str:
     """An exception in half a sentence; one that cannot even say what it is about has a name."""
     try:
-        text = " ".join(str(error).split())[:300]
+        text = countable(error)
     except Exception:
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -15,6 +15,7 @@ from ...datasets.types import Hand, Image
 from ...plugins.entries import PluginRef, load_ref
 from ..planning.tasks import Task
 from ..storage.store import Payload, Store
+from .arrays import oddity
 from .guard import Crash, guarded
 from .output import Output
 
@@ -33,6 +34,8 @@ class Habits:
     called: bool = False
     draws: bool = False
     """It draws from global generators, so that its images have to be made one by one."""
+    strays: str = ""
+    """How what it gives differs when it is asked again; empty where it does not."""
 
 
 @lru_cache(maxsize=16)
@@ -165,6 +168,8 @@ def load_analysis(item: str | None, context: Context) -> Analysis | Missing | No
 def image_problem(output: object, shape: tuple[int, ...]) -> str | None:
     """Why this is not an image of that shape, or None."""
     expected = f"expected uint8 of shape {tuple(shape)}"
+    if odd := oddity(output):
+        return f"the method returned {odd}; {expected}"
     if not isinstance(output, np.ndarray):
         return f"the method returned {type(output).__name__}; {expected} or a Failure"
     if output.dtype.kind == "f" and not np.isfinite(output).all():

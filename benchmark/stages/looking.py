@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...datasets.types import Failure
 from ...deidentifiers.base import Encodes, Request
@@ -15,8 +14,9 @@ from ...recognizers.base import Layered, Recognizer
 from ...recognizers.last_layer import layered
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
+from .answers import crop, reason, template, vector
 from .attacks import located
-from .guard import Crash, guarded
+from .guard import Crash, guarded, step
 from .inputs import Context, Made, load_plugin
 from .seen import Seen
 
@@ -40,10 +40,12 @@ def _layer_one(task: Task, recognizer: Recognizer, opened: Layered, context: Con
         return Payload({"failure": "nothing to align by"})
 
     def look() -> Payload:
-        crop = recognizer.align(image, found[0])
-        if isinstance(crop, Failure):
-            return Payload({"failure": crop.reason})
-        return Payload({}, {"template": _vector(opened.before_last([crop])[0])})
+        with step("align"):
+            cut = crop(recognizer.align(image, found[0]))
+        if isinstance(cut, Failure):
+            return Payload({"failure": reason(cut)})
+        with step("before_last"):
+            return Payload({}, {"template": vector(template(opened.before_last([cut])))})
 
     return guarded(look, context.seconds_per_image)
 
@@ -64,20 +66,13 @@ def _encode_one(task: Task, encoder: Encodes, context: Context) -> Made:
         return Payload({"failure": "nothing to align by"})
 
     def look() -> Payload:
-        output = encoder.encode(Request(image, found[0], 0))
-        if isinstance(output, Failure):
-            return Payload({"failure": output.reason})
-        return Payload({}, {"template": _vector(output)})
+        with step("encode"):
+            output = encoder.encode(Request(image, found[0], 0))
+            if isinstance(output, Failure):
+                return Payload({"failure": reason(output)})
+            return Payload({}, {"template": vector(output)})
 
     return guarded(look, context.seconds_per_image)
-
-
-def _vector(output: object) -> NDArray[np.float32]:
-    """Raises ValueError: it is no vector of finite numbers."""
-    vector = np.asarray(output, np.float32)
-    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
-        raise ValueError(f"expected a vector of finite numbers, got shape {vector.shape}")
-    return vector
 
 
 LOOKING_STAGES: Mapping[Stage, Any] = {Stage.LAYER: _layer, Stage.ENCODE: _encode}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -15,20 +16,22 @@ from numpy.typing import NDArray
 from ...analyzers.base import Analyzer, FaceAnalysis, HandAnalysis, Missing
 from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Deidentifier, Donor, Repaints, Request
+from ...plugins.entries import PluginRef
 from ...plugins.isolation import Generators
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
 from .answers import analysis, reason, region, template
+from .answers import crop as cropped
+from .arrays import own_image, sharing
 from .attacks import ATTACK_STAGES
 from .crop import crop
 from .distances import compare
-from .guard import Crash, guarded
+from .guard import Crash, guarded, step
 from .images import IMAGE_STAGES
 from .inputs import (
     LOST,
     Context,
-    Habits,
     Made,
     WatchedStore,
     habits,
@@ -38,6 +41,7 @@ from .inputs import (
     load_plugin,
 )
 from .looking import LOOKING_STAGES
+from .remarks import by_task, listening, remark, with_remarks
 from .seen import Seen
 from .threads import single_threaded
 
@@ -54,10 +58,16 @@ def _run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
     todo = [task for task, result in zip(tasks, results, strict=True) if result is None]
     if todo:
         watched = WatchedStore(context.store.root)
-        with context.output.of(todo) if context.output else contextlib.nullcontext():
+        with context.output.of(todo) if context.output else contextlib.nullcontext(), listening() as heard:
             made = _STAGES[todo[0].stage](todo, replace(context, store=watched))
+        remarks = by_task(heard, todo)
         seconds = (time.perf_counter() - start) / len(todo)
-        put = iter([_put(task, each, seconds, watched) for task, each in zip(todo, made, strict=True)])
+        put = iter(
+            [
+                _put(task, with_remarks(each, remarks.get(task.digest, ())), seconds, watched)
+                for task, each in zip(todo, made, strict=True)
+            ]
+        )
         results = [next(put) if result is None else result for result in results]
     return [result for result in results if result is not None]
 
@@ -65,7 +75,9 @@ def _run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
 def _found(task: Task, store: Store) -> TaskResult | None:
     """The result of a task that another process has carried out since the chunk was put together."""
     payload = store.read(task.digest) if store.has(task.digest) else None
-    return None if payload is None else TaskResult(task.digest, None, 0.0, failure=payload.failure, found=True)
+    if payload is None:
+        return None
+    return TaskResult(task.digest, None, 0.0, failure=payload.failure, found=True, remarks=payload.remarks)
 
 
 def _put(task: Task, made: Made, seconds: float, store: WatchedStore) -> TaskResult:
@@ -78,7 +90,7 @@ def _put(task: Task, made: Made, seconds: float, store: WatchedStore) -> TaskRes
         store.write(task.digest, made)
     except StoreError as error:
         return TaskResult(task.digest, str(error), seconds, fatal=str(error))
-    return TaskResult(task.digest, None, seconds, peak_mb=peak_memory_mb(), failure=made.failure)
+    return TaskResult(task.digest, None, seconds, peak_mb=peak_memory_mb(), failure=made.failure, remarks=made.remarks)
 
 
 # ------------------------------------------------------------------------------------------------ analyze
@@ -108,7 +120,7 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
     if isinstance(method, Crash):
         return [method for _ in tasks]
     assert tasks[0].plugin is not None
-    caller = _Caller(cast(Deidentifier, method), habits(tasks[0].plugin), context)
+    caller = _Caller(cast(Deidentifier, method), tasks[0].plugin, context)
     answered = caller.outputs(tasks)
     made: list[Made] = []
     for task in tasks:
@@ -122,6 +134,10 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
     return made
 
 
+STRAYS = "gave two images for one request, though stochastic=False: they depend on more than the request"
+STRAYS_STOCHASTIC = "gave two images for one request and seed: they depend on more than these"
+SHARED = "gave one piece of memory for several images of a batch, so that each became the last; made one by one instead"
+
 Answered = dict[str, tuple[Request, Any]]
 """What a method was asked and what it gave, or why it gave nothing, by the task's digest."""
 
@@ -131,33 +147,61 @@ class _Caller:
 
     When a batch as a whole fails, each image is tried alone, so that one bad image costs itself. A method that draws
     from a global random generator is called image by image, with that generator set from the image's seed. Drawing
-    while it loads its weights, which networks do, does not count: the first image is made twice then.
+    while it loads its weights, which networks do, does not count.
+
+    The first image is made twice, by which one that does not come from its seed is seen. Where results of a batch lie
+    in the same memory, each image is made alone, and copied before the next one is.
     """
 
-    def __init__(self, method: Deidentifier, habits: Habits, context: Context) -> None:
-        self._method, self._habits, self._context = method, habits, context
+    def __init__(self, method: Deidentifier, ref: PluginRef, context: Context) -> None:
+        self._method, self._ref, self._habits, self._context = method, ref, habits(ref), context
         self._generators = Generators()
+        self._shared = False
+        """Whether results of the last call lay in the same memory."""
 
     def outputs(self, tasks: Sequence[Task]) -> Answered:
         """Of those tasks whose inputs are there."""
         todo = list(tasks)
         found: Answered = {}
         if not self._habits.called and todo:
-            found |= self._alone(todo[0])
-            if self._generators.drawn:
-                found |= self._alone(todo[0])
-                self._habits.draws = self._generators.drawn
-            self._habits.called = bool(found)
+            found = self._first(todo[0])
             todo = todo[1:]
+        if self._habits.strays:
+            remark(self._ref, self._habits.strays)
         if len(todo) > 1 and not self._habits.draws:
             together = self._call(todo)
             if self._generators.drawn:
                 self._habits.draws = True
-            elif together is not None:
+            elif together is not None and not self._shared:
                 return found | together
+            elif together is not None:
+                return found | self._unshared(todo, together)
         for task in todo:
             found |= self._alone(task)
         return found
+
+    def _first(self, task: Task) -> Answered:
+        """Made twice; later calls count on what is learnt of it."""
+        found = self._alone(task)
+        if not found:
+            return {}
+        drew = self._generators.drawn
+        again = self._alone(task)
+        self._habits.called, self._habits.draws = True, drew and self._generators.drawn
+        first, second = found[task.digest][1], again[task.digest][1] if again else None
+        if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and not np.array_equal(first, second):
+            self._habits.strays = STRAYS_STOCHASTIC if self._method.info.stochastic else STRAYS
+        return again if drew and again else found
+
+    def _unshared(self, tasks: Sequence[Task], together: Answered) -> Answered:
+        """Image by image; one buffer may also hold what all of them have in common."""
+        alone: Answered = {}
+        for task in tasks:
+            alone |= self._alone(task)
+        pairs = [(together[task.digest][1], alone[task.digest][1]) for task in tasks if task.digest in alone]
+        if any(not np.array_equal(a, b) for a, b in pairs if isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+            remark(self._ref, SHARED)
+        return alone
 
     def _alone(self, task: Task) -> Answered:
         return self._call([task]) or {}
@@ -170,7 +214,7 @@ class _Caller:
         requests = [request for _, request in asked]
         seconds = self._context.seconds_per_image * len(requests)
         outputs = guarded(
-            lambda: list(self._method.deidentify(requests)),
+            lambda: self._answers(requests),
             seconds,
             seed=requests[0].seed,
             generators=self._generators,
@@ -179,9 +223,17 @@ class _Caller:
             if len(tasks) > 1:
                 return None
             if not isinstance(outputs, Crash):
-                outputs = Crash(f"the method returned {len(outputs)} results for 1 image")
+                many = "2 or more" if outputs else "no"
+                outputs = Crash(f"the method returned {many} results for 1 image")
             return {tasks[0].digest: (requests[0], outputs)}
         return {task.digest: (request, output) for (task, request), output in zip(asked, outputs, strict=True)}
+
+    def _answers(self, requests: Sequence[Request]) -> list[Any]:
+        """What the method gives, copied before anybody writes into it again: of a generator, one after the other."""
+        given: Any = self._method.deidentify(requests)
+        self._shared = isinstance(given, list | tuple) and sharing(given)
+        # One more than asked for shows that there are too many, also where they have no end.
+        return [own_image(each) for each in islice(iter(given), len(requests) + 1)]
 
 
 def _request(task: Task, context: Context) -> Request | Made:
@@ -260,10 +312,12 @@ def _embed_one(task: Task, seen: Seen, context: Context) -> Made:
         return Payload({"failure": f"no {what} to align by"})
 
     def embed() -> Payload:
-        crop = recognizer.align(image, found[0])
-        if isinstance(crop, Failure):
-            return Payload({"failure": reason(crop)})
-        return Payload({}, {"template": template(recognizer.embed([crop]))})
+        with step("align"):
+            cut = cropped(recognizer.align(image, found[0]))
+        if isinstance(cut, Failure):
+            return Payload({"failure": reason(cut)})
+        with step("embed"):
+            return Payload({}, {"template": template(recognizer.embed([cut]))})
 
     return guarded(embed, context.seconds_per_image)
 

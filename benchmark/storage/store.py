@@ -40,6 +40,8 @@ _SEAL = "deid-bench-object/1 {} {}"
 """The comment: digest of the task, SHA-256 of what stands before it, both in hex."""
 _SEAL_SIZE = len(_SEAL.format("0" * 64, "0" * 64))
 _DIGEST = re.compile("[0-9a-f]{64}")
+REMARKS = "remarks"
+"""Where an object's data hold what was noticed about the plug-in while it was made; absent where nothing was."""
 
 
 class StoreError(RuntimeError):
@@ -63,6 +65,11 @@ class Payload:
         """The reason, when this object records that something could not be done."""
         reason = self.meta.get("failure")
         return sentence(reason) or "no reason given" if reason is not None else None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was noticed about the plug-in while this was made, though it gave a result."""
+        return tuple(sentence(each) for each in self.meta.get(REMARKS, ()))
 
 
 def explain_os_error(error: OSError, path: Path) -> StoreError:

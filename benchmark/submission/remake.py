@@ -183,7 +183,8 @@ def _ledger_problems(record: RunRecord, results: CellResults, *, everything: boo
     """What failed there and not here, or the other way round; of images that were not drawn nothing is known."""
 
     def known(failures: Sequence[Failure]) -> list[Failure]:
-        return [each for each in failures if everything or (each.about == "originals" and each.stage != "floor")]
+        told = [each for each in failures if each.outcome != "irregular"]  # seen by chance, here or there
+        return [each for each in told if everything or (each.about == "originals" and each.stage != "floor")]
 
     said, found = known(record.failures), known(results.failures)
     if not record.failures and not any(each.impairs for each in found):

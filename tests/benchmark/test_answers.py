@@ -12,9 +12,10 @@ import pytest
 from deid_bench.analyzers.base import FaceAnalysis, HandAnalysis, Missing
 from deid_bench.benchmark.engine.backends import Settings, serial
 from deid_bench.benchmark.planning.tasks import Stage, Task, TaskResult
-from deid_bench.benchmark.stages.answers import analysis, reason, region, template
-from deid_bench.benchmark.stages.guard import Crash, guarded
-from deid_bench.benchmark.stages.inputs import analysis_of
+from deid_bench.benchmark.stages.answers import analysis, crop, matrix, reason, region, state, template, vector
+from deid_bench.benchmark.stages.arrays import own_image, sharing
+from deid_bench.benchmark.stages.guard import Crash, guarded, step
+from deid_bench.benchmark.stages.inputs import analysis_of, image_problem
 from deid_bench.benchmark.storage.store import Payload
 from deid_bench.datasets.types import Failure
 
@@ -150,3 +151,78 @@ def test_what_nobody_has_foreseen_costs_its_own_task(tmp_path: Path, monkeypatch
     chunk = tuple(Task(Stage.MEASURE, name * 8, name) for name in ("a", "odd", "b"))
     backend = serial.SerialBackend(Settings(tmp_path, 1.0, 1))
     assert [each.problem for each in backend.run([chunk])] == [None, "ZeroDivisionError: a bug", None]
+
+
+MASKED = np.ma.masked_array(np.ones((1, 4), np.float32), mask=[[True, False, True, False]])
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (MASKED, "a masked array"),
+        (np.ma.masked_array(np.ones((1, 4), np.float32)), "a masked array"),
+        ([MASKED[0]], "a masked array"),
+        (np.asmatrix(np.ones((1, 4), np.float32)), "a matrix"),
+        (np.ones((1, 4)).view(np.recarray), "a recarray"),
+        (np.ones((1, 4)).astype(object), "an array of objects"),
+    ],
+)
+def test_what_only_looks_like_an_array_of_numbers_is_refused_by_name(odd: Any, words: str) -> None:
+    for take in (template, lambda given: matrix(given, (1, 4)), lambda given: region(given, (1, 4)), vector):
+        with pytest.raises(ValueError, match=f"expected .*, got {words}"):
+            take(odd)
+    with pytest.raises(ValueError, match=f"expected .*, got {words}"):
+        state({"weights": odd})
+    said = answered([replace(HAND, box=odd)])
+    assert isinstance(said, Crash)
+    assert words in said.reason
+    if isinstance(odd, np.ndarray):
+        assert words in (image_problem(odd, odd.shape) or "")
+        with pytest.raises(ValueError, match=f"expected .*, got {words}"):
+            crop(odd)
+
+
+def test_what_a_plug_in_hands_over_is_copied() -> None:
+    own = np.ones((1, 4), np.float32)
+    taken = template(own), matrix(own, (1, 4)), state({"w": own})["w"], own_image(own)
+    own[:] = 0
+    assert all(each.all() for each in taken)
+    spread = own_image(np.broadcast_to(np.arange(3, dtype=np.uint8), (4, 5, 3)))
+    assert spread.flags.c_contiguous
+    assert spread.flags.owndata
+
+
+def test_results_that_share_memory_are_told_from_those_side_by_side() -> None:
+    buffer = np.zeros((4, 5, 3), np.uint8)
+    assert sharing([buffer, buffer])
+    assert sharing([buffer[1:], Failure("no"), buffer[:2]])
+    assert not sharing([*np.zeros((3, 4, 5, 3), np.uint8), None])
+
+
+@pytest.mark.parametrize(
+    "cut", [None, 5, np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)]
+)
+def test_what_is_no_crop_is_refused(cut: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8 or a Failure, got"):
+        crop(cut)
+
+
+@pytest.mark.parametrize("given", [None, 5, [1, 2], {1: np.zeros(3)}, {"a": np.array(["x"], object)}])
+def test_what_is_nothing_fitted_is_refused(given: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="expected"):
+        state(given)
+
+
+def test_reasons_are_one_bounded_countable_line() -> None:
+    assert reason(Failure(cast(Any, object()))) == reason(Failure(cast(Any, object()))) == "<object object>"
+    assert reason(Failure(" \n\t ")) == "no reason given"
+    assert reason(Failure("a\nb\x1b[31mc")) == "a b\\u001b[31mc"
+    assert len(reason(Failure("x" * 10**6))) <= 301
+
+
+def test_the_step_at_fault_is_named() -> None:
+    def fail(name: str) -> None:
+        with step(name):
+            raise KeyError("left")
+
+    assert guarded(lambda: fail("align"), 5) == Crash("align: KeyError: 'left'")

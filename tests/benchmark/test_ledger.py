@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.failures import MOST_REASONS, OTHERS, told_apart
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.acquired import acquired
 from deid_bench.benchmark.results.cell import Distances
@@ -267,3 +268,39 @@ def test_a_template_that_could_not_be_had_takes_nobody_with_it() -> None:
     found = acquired(Distances(square, oblong, square, {}))
     assert found.originals.tolist() == [True, True, False, True]
     assert found.images.tolist() == [True, True, True, True]  # the second is known among the versions
+
+
+def test_one_reason_is_one_line(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
+    """Blocks of pairs fail among originals, of versions and originals, and among versions."""
+    outcome = run_one(toy_options("identity", recognizers=(recognizer("raises"),)), tmp_path / "out")
+    crashed = [each for each in outcome.record.failures if each.stage == "compare"]
+    assert len(crashed) > 1
+    (said,) = [each for each in outcome.record.alarms if "compare crashed" in each]
+    blocks = sum(each.count for each in crashed)
+    assert f"compare crashed for {blocks} of {blocks} blocks of pairs (distances: ArithmeticError: no)" in said
+
+
+def test_an_align_without_an_answer_is_aligns_fault(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
+    record = run_one(toy_options("identity", recognizers=(recognizer("no crop"),)), tmp_path / "out").record
+    reasons = {each.reason for each in record.failures if each.stage == "embed"}
+    assert reasons == {"align: ValueError: expected (H, W, 3) uint8 or a Failure, got NoneType"}
+
+
+def test_masked_distances_are_none(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
+    record = run_one(toy_options("identity", recognizers=(recognizer("masked"),)), tmp_path / "out").record
+    assert set(numbers(record, spec_of_all(record)).values()) == {None}
+    assert any("a masked array" in each for each in record.alarms)
+
+
+def spec_of_all(record: RunRecord) -> str:
+    (only,) = record.recognizers
+    return only.spec
+
+
+def test_reasons_beyond_those_told_apart_are_counted_together() -> None:
+    reasons = [f"reason {number}" for number in range(100)] + ["often"] * 5
+    told = told_apart(reasons)
+    assert len(set(told.values())) == MOST_REASONS
+    assert (told["often"], told["reason 99"]) == ("often", OTHERS)
+    assert told_apart(reversed(reasons)) == told
+    assert told_apart(reasons[:MOST_REASONS]) == {each: each for each in reasons[:MOST_REASONS]}

@@ -317,3 +317,69 @@ def test_a_long_output_is_cut_and_says_so(tmp_path: Path) -> None:
     collect(printed, log, "nothing")
     assert b"nothing" not in log.read_bytes()
     assert [each.name for each in tmp_path.iterdir()] == [LOG_NAME]
+
+
+def alarms_of(record: RunRecord, words: str) -> list[str]:
+    return [each for each in record.alarms if words in each]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("how", ["list", "generator", "blank"])
+def test_one_buffer_for_a_whole_batch_is_told_and_costs_no_image(
+    how: str, backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    """Told where it spoils images; a generator may use its memory again, and one blank picture may be shared."""
+    record = run_one(toy_options(method("SharesItsBuffer", how=how)), tmp_path / "out", backend)
+    assert len(alarms_of(record, "deidentify irregular: gave one piece of memory")) == (how == "list")
+    assert (record.complete, record.counts.failed) == (True, 0)
+    if how != "blank":
+        inverted = run_one(toy_options(method("Inverts")), tmp_path / "other")
+        assert [each.image_sha256 for each in record.samples] == [each.image_sha256 for each in inverted.samples]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["DrawsElsewhere", "DrawsElsewhereToo"])
+def test_images_that_do_not_come_from_the_seed_are_told(
+    name: str, backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    record = run_one(toy_options(method(name)), tmp_path / "out", backend)
+    (said,) = alarms_of(record, "deidentify irregular: gave two images for one request")
+    assert ("stochastic=False" in said) is (name == "DrawsElsewhere")
+    assert record.counts.failed == 0
+    # A run that goes on where another stopped says so as well, and so does the next cell of the same process.
+    next(each for each in (tmp_path / "out").glob("*/run.json")).unlink()
+    assert alarms_of(run_one(toy_options(method(name)), tmp_path / "out", backend), said)
+    assert alarms_of(run_one(toy_options(method(name)), tmp_path / "new", "serial"), said)
+
+
+def test_what_comes_from_the_seed_raises_no_alarm(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
+    for name in ("DrawsGlobally", "DrawsWhileLoading", "Inverts"):
+        assert not alarms_of(run_one(toy_options(method(name)), tmp_path / name), "irregular")
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("masked", "a masked array"),
+        ("record", "a recarray"),
+        ("objects", "an array of objects"),
+        ("floats", "dtype float64; expected uint8"),
+        ("too many", "returned 2 or more results for 1 image"),
+        ("midway", "BaseException: midway"),
+    ],
+)
+def test_what_is_no_image_is_refused_by_name(
+    how: str, words: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    record = run_one(toy_options(method("GivesOddArrays", how=how)), tmp_path / "out")
+    assert record.counts.failed == len(record.samples)
+    assert all(words in each for each in record.counts.reasons), record.counts.reasons
+
+
+@pytest.mark.parametrize(("how", "most"), [("object", 1), ("long", 1), ("many", 20)])
+def test_refusals_are_countable(how: str, most: int, toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
+    record = run_one(toy_options(method("RefusesInManyWords", how=how)), tmp_path / "out")
+    assert record.counts.failed == len(record.samples)
+    assert len(record.counts.reasons) <= most
+    assert all(len(each) < 320 and each.isprintable() for each in record.counts.reasons)
+    assert sum(each.count for each in record.failures) == sum(record.counts.reasons.values()) == len(record.samples)

@@ -1,0 +1,67 @@
+"""What is noticed about plug-ins while tasks are carried out, though they give results: kept with these results.
+
+A remark is stored with an object of the plug-in at fault, so that a record says it as well when a run goes on where it
+stopped, and whichever process noticed it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+from ...plugins.entries import PluginRef
+from ..planning.tasks import Task
+from ..storage.store import REMARKS, Payload
+from .guard import Crash
+
+
+@dataclass(slots=True)
+class Remarks:
+    """Of one chunk of tasks."""
+
+    faults: dict[tuple[PluginRef, str], None] = field(default_factory=dict)
+    """What a reader of the record has to know, in the order of noticing."""
+    notes: dict[tuple[PluginRef, str], None] = field(default_factory=dict)
+    """What the author of the plug-in may want to know."""
+
+
+_HEARD: ContextVar[Remarks | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[Remarks]:
+    """What is remarked inside is collected; the notes of it are printed at the end."""
+    heard = Remarks()
+    token = _HEARD.set(heard)
+    try:
+        yield heard
+    finally:
+        _HEARD.reset(token)
+        for ref, text in heard.notes:
+            sys.stderr.write(f"deid-bench: {ref.spec}: {text}\n")
+
+
+def remark(ref: PluginRef | None, text: str, *, fault: bool = True) -> None:
+    """Say something about a plug-in; outside of any task, nobody listens."""
+    heard = _HEARD.get()
+    if heard is not None and ref is not None:
+        (heard.faults if fault else heard.notes)[ref, text] = None
+
+
+def by_task(heard: Remarks, tasks: Sequence[Task]) -> dict[str, list[str]]:
+    """The faults, each by the digest of the first task that the plug-in at fault took part in."""
+    found: dict[str, list[str]] = {}
+    for ref, text in heard.faults:
+        first = next((each for each in tasks if ref in (each.plugin, each.method, each.recognizer)), tasks[0])
+        found.setdefault(first.digest, []).append(text)
+    return found
+
+
+def with_remarks(made: Payload | Crash, texts: Sequence[str]) -> Payload | Crash:
+    """An object that holds what was remarked."""
+    if isinstance(made, Crash) or not texts:
+        return made
+    return replace(made, meta={**made.meta, REMARKS: list(texts)})
