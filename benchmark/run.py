@@ -16,6 +16,7 @@ from ..analyzers.base import FaceAnalysis, HandAnalysis
 from .closer_look import at_hand, bring_networks, could_see_more
 from .compute import compute
 from .engine.backends import NO_CLUSTER, Backend, Cluster, Needs, Settings, default_jobs, make_backend
+from .engine.backends.process import refuse_in_starting_worker
 from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
 from .planning.cells import Cell, RunOptions, make_cells
@@ -85,7 +86,9 @@ def run(
         PluginError, ProtocolError, DatasetError, WeightsError: something asked for cannot be used.
         StoreError: the results folder cannot be written.
         Busy: another run works on a cell that was not to be waited for, and there is no `on_busy` to tell.
+        WorkerStartError: a script calls this without `if __name__ == "__main__":`.
     """
+    refuse_in_starting_worker()
     execution = execution or Execution()
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
     cells = make_cells(options, jobs, prepare_progress)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,30 @@ _END_SECONDS = 2.0
 """An idle worker has so long to end by itself."""
 
 
+_READY = "ready"
+"""A worker's first word."""
+_GUARD = (
+    "A script that calls deid_bench.run needs `if __name__ == \"__main__\":` above the call, because every worker "
+    'process reads the script first; or take Execution(backend="serial").'
+)
+
+
+class WorkerStartError(RuntimeError):
+    """Worker processes cannot be started."""
+
+    exit_code = 2
+
+
+def refuse_in_starting_worker() -> None:
+    """Stop a worker process that reads the user's script and finds a run in it: it would start workers of its own.
+
+    Raises:
+        WorkerStartError: this process is such a worker.
+    """
+    if getattr(current_process(), "_inheriting", False):
+        raise WorkerStartError(f"expected a run in the main process, got one in a worker that starts. {_GUARD}")
+
+
 def _serve(connection: Connection, store: str, seconds_per_image: float) -> None:
     """The life of a worker: chunks in, results out, until the parent closes the pipe or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
@@ -51,6 +75,7 @@ def _serve(connection: Connection, store: str, seconds_per_image: float) -> None
     threading.Thread(target=watch, daemon=True).start()
     context = Context(Store(Path(store)), seconds_per_image, Output(Path(store)))
     with contextlib.suppress(EOFError, OSError):
+        connection.send(_READY)
         while True:
             chunk = connection.recv()
             connection.send(_work(chunk, context))
@@ -74,6 +99,7 @@ class _Worker:
         )
         self.process.start()
         theirs.close()  # so that the pipe ends with the worker
+        self.ready = False
         self.chunk: Chunk | None = None
         self.deadline = float("inf")
 
@@ -83,11 +109,14 @@ class _Worker:
             self.connection.send(chunk)
 
     def take(self) -> list[TaskResult] | str | None:
-        """What it answered; None when it ended in place of an answer."""
+        """What it answered, nothing yet when it is ready; None when it ended in place of an answer."""
         try:
             answer: list[TaskResult] | str = self.connection.recv()
         except (EOFError, OSError):
             return None
+        if not self.ready:
+            self.ready = True
+            return []
         self.chunk, self.deadline = None, float("inf")
         return answer
 
@@ -154,9 +183,9 @@ class ProcessBackend:
             if isinstance(answer, str):
                 problem, last = answer, True
             else:
-                problem, last = _death(self._remove(worker, kill=False)), False
+                problem, last = self._ended(worker), False
         elif not worker.process.is_alive():
-            problem, last = _death(self._remove(worker, kill=False)), False
+            problem, last = self._ended(worker), False
         else:
             self._remove(worker, kill=True)
             problem, last = time_limit_reason(self._settings.seconds_per_image), True
@@ -169,6 +198,17 @@ class ProcessBackend:
             yield TaskResult(digest, problem, 0.0)
         else:
             waiting.append(chunk)
+
+    def _ended(self, worker: _Worker) -> str:
+        """How a worker died; one that an error has kept from starting would not be the last.
+
+        Raises:
+            WorkerStartError: it was not killed, and did not come to its first task.
+        """
+        code = self._remove(worker, kill=False)
+        if not worker.ready and code == 1:  # of an exception; what was killed has another
+            raise WorkerStartError(f"a worker process ended with an error before its first task. {_GUARD}")
+        return _death(code)
 
     def _limit(self, chunk: Chunk) -> float:
         if chunk[0].stage is Stage.COMPARE:
