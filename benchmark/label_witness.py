@@ -22,7 +22,8 @@ from ..plugins.entries import Kind, registry
 from .compute import compute
 from .engine.backends import Settings, default_jobs, make_backend
 from .engine.execute import Executor
-from .planning.cells import DEFAULT_PROTOCOL, RunOptions, make_cells
+from .planning.cells import RunOptions, make_cells
+from .planning.defaults import DEFAULT_PROTOCOL
 from .results.tiles import whole
 from .storage.store import Store
 

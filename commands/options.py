@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from ..benchmark.planning.defaults import DEFAULT_PROTOCOL
+
 QUICK_LIMIT = 6
 """Identities that `--quick` takes."""
 
@@ -140,7 +142,7 @@ def run_options(function: F) -> F:
             "not at hand, face-london]",
         ),
         click.option(
-            "--protocol", "-p", default="palm-paper/1.0", show_default=True, metavar="ID",
+            "--protocol", "-p", default=DEFAULT_PROTOCOL, show_default=True, metavar="ID",
             shell_complete=completing("protocol"),
             help="Rules: an id, or FILE.toml of your own.",
         ),

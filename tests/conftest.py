@@ -26,6 +26,8 @@ sys.path.insert(0, str(HERE))
 fit_torchvision()  # for the reference packages
 TOYS = HERE / "toy_package" / "src" / "deid_bench_toy" / "toys.py"
 MISBEHAVING = HERE / "misbehaving.py"
+TOY_RULES = {"protocol": "palm-paper/1.0"}
+"""Nobody attacks the toy hands unless a test says so."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,8 +81,8 @@ def toy_options(tmp_path: Path) -> Callable[..., RunOptions]:
 
     def make(*methods: str, dataset: str = "", **changes: Any) -> RunOptions:
         spec = f"toy-hands:folder={tmp_path / 'hands'}" + (f",{dataset}" if dataset else "")
-        values = {"analyzer": "toy_analyzer", "recognizers": ("toy_recognizer",), "datasets": (spec,), **changes}
-        return RunOptions(methods=methods, **values)
+        values = {"analyzer": "toy_analyzer", "recognizers": ("toy_recognizer",), "datasets": (spec,)}
+        return RunOptions(methods=methods, **(values | TOY_RULES | changes))
 
     return make
 
@@ -89,7 +91,8 @@ def toy_options(tmp_path: Path) -> Callable[..., RunOptions]:
 def toy_arguments(tmp_path: Path) -> list[str]:
     """The same world for the command line: options of `run`."""
     hands = f"toy-hands:folder={tmp_path / 'hands'}"
-    return ["--dataset", hands, "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer", "--quiet"]
+    return ["--dataset", hands, "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer", "--quiet",
+            *(word for name, value in TOY_RULES.items() for word in (f"--{name}", value))]  # fmt: skip
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ def words(tmp_path: Path) -> dict[str, Any]:
         "analyzer": "toy_analyzer",
         "recognizer": "toy_recognizer",
         "out": tmp_path / "results",
+        "protocol": "palm-paper/1.0",
     }
 
 
@@ -26,7 +27,11 @@ def test_plain_words_give_what_options_give(words: dict[str, Any]) -> None:
     results = deid_bench.run(["masking", "identity"], **words)
     assert [each.record.method.name for each in results] == ["masking", "identity"]
     options = RunOptions(
-        ("masking", "identity"), (words["dataset"],), analyzer="toy_analyzer", recognizers=("toy_recognizer",)
+        ("masking", "identity"),
+        (words["dataset"],),
+        analyzer="toy_analyzer",
+        recognizers=("toy_recognizer",),
+        protocol="palm-paper/1.0",
     )
     again = deid_bench.run(options, deid_bench.Execution(out=words["out"]))
     assert all(each.from_store for each in again)

@@ -16,6 +16,7 @@ from ..storage.digest import digest, seed_from
 from ..suites import Suite
 from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
 from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
+from .defaults import DEFAULT_DATASETS, DEFAULT_PROTOCOL
 from .loaded_dataset import LoadedDataset, load_dataset
 from .retrieval_split import Roles, assign_roles, target_candidates
 from .tasks import Plugin, plugin_of
@@ -23,9 +24,6 @@ from .tasks import Plugin, plugin_of
 Quality = Literal["basic", "full"]
 SCORE_VERSION = 3
 """Raised whenever the same distances and measures give other numbers."""
-DEFAULT_PROTOCOL = "palm-paper/1.0"
-DEFAULT_DATASETS = ("palm-mini:setting=controlled", "palm-mini:setting=wild")
-"""Of protocols that name none."""
 
 
 @dataclass(frozen=True, slots=True)

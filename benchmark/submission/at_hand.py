@@ -7,7 +7,8 @@ from typing import Any
 
 from ...characters import plain
 from ...plugins.entries import Kind, registry
-from ..planning.cells import DEFAULT_DATASETS, Cell, RunOptions, describe, make_cells
+from ..planning.cells import Cell, RunOptions, describe, make_cells
+from ..planning.defaults import DEFAULT_DATASETS
 from ..protocols import protocol_of
 from ..records.record import Plugin, RunRecord
 from ..scoring.cell import labels

@@ -89,7 +89,16 @@ def squares(tmp_path: Path) -> Path:
 
 def test_a_run_on_shipped_palm_squares(squares: Path, tmp_path: Path) -> None:
     arguments = ["run", "--method", "blurring", "--method", "identity", "--dataset", f"folder:path={squares}"]
-    arguments += ["--analyzer", "precropped", "--recognizer", "mtcc", "--recognizer", "hand_geometry"]
+    arguments += [
+        "--protocol",
+        "palm-paper/1.0",
+        "--analyzer",
+        "precropped",
+        "--recognizer",
+        "mtcc",
+        "--recognizer",
+        "hand_geometry",
+    ]
     arguments += ["--backend", "serial", "--out", str(tmp_path / "out"), "--quiet"]
     assert main(arguments) in (0, 1)  # 1: an image was left out
     records = [json.loads(path.read_text()) for path in (tmp_path / "out").rglob("run.json")]

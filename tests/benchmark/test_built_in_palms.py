@@ -30,13 +30,15 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def controlled(out: Path) -> dict[str, RunRecord]:
-    options = RunOptions(methods=METHODS, datasets=("palm-mini:setting=controlled",), recognizers=("mtcc",))
+    options = RunOptions(METHODS, "palm-mini:setting=controlled", "palm-paper/1.0", "mtcc")
     return {each.record.method.spec: each.record for each in run(options, Execution(out=out, backend="serial"))}
 
 
 @pytest.fixture(scope="module")
 def wild(out: Path) -> RunRecord:
-    options = RunOptions(methods=("identity",), datasets=("palm-mini:setting=wild",), recognizers=("mtcc",))
+    options = RunOptions(
+        methods=("identity",), datasets=("palm-mini:setting=wild",), recognizers=("mtcc",), protocol="palm-paper/1.0"
+    )
     return run(options, Execution(out=out, backend="serial"))[0].record
 
 

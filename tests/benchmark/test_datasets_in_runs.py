@@ -32,7 +32,7 @@ def hands(tmp_path: Path) -> Path:
 
 def run(out: Path, dataset: str, *more: str, code: int = 0) -> Path:
     arguments = ["run", "--out", str(out), "--backend", "serial", "-m", "toy_noise", "--dataset", dataset]
-    toy = ["--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    toy = ["--protocol", "palm-paper/1.0", "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
     assert main([*arguments, *toy, *more]) == code
     (found,) = out.glob("*/run.json")
     return found
@@ -43,7 +43,7 @@ def test_what_is_passed_over_is_said_and_kept(hands: Path, tmp_path: Path, capsy
     assert "folder:name=my hands: passed over 1 hidden, 1 other file type (.txt)" in capsys.readouterr().out
     record = load_record(path)
     assert record.dataset.passed_over == {"hidden": 1, "other file type (.txt)": 1}
-    toy = ["--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    toy = ["--protocol", "palm-paper/1.0", "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
     assert main(["plan", "-m", "toy_noise", "--dataset", f"folder:path={hands}", "--out", str(tmp_path), *toy]) == 0
     assert "passed over 1 hidden, 1 other file type (.txt)" in capsys.readouterr().out
     assert main(["data", "verify", f"folder:path={hands}"]) == 0

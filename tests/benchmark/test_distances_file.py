@@ -30,6 +30,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
         repetitions=2,
+        protocol="palm-paper/1.0",
     )
     return run(options, Execution(out=folder, backend="serial"))[0]
 

@@ -52,7 +52,11 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.dataset = f"toy-hands:folder={folder / 'hands'},identities=5,samples=2,blank=1"
         options = RunOptions(
-            methods=("refuses_some",), datasets=(self.dataset,), analyzer="toy_analyzer", recognizers=(NAME,)
+            methods=("refuses_some",),
+            datasets=(self.dataset,),
+            analyzer="toy_analyzer",
+            recognizers=(NAME,),
+            protocol="palm-paper/1.0",
         )
         self.outcome = run(options, Execution(out=folder / "results", backend="serial"))[0]
         self.zip = folder / "s.zip"

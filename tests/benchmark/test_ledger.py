@@ -26,6 +26,7 @@ from deid_bench.cli import main
 
 FAULTY = Path(__file__).parents[1] / "faulty.py"
 HEALTHY = "toy_recognizer"
+RULES = ("--protocol", "palm-paper/1.0")
 
 
 def recognizer(fault: str) -> str:
@@ -167,7 +168,7 @@ def test_an_analyzer_that_crashes_on_de_identified_images_leaves_the_originals(
 def test_a_run_without_a_single_image_ends_with_one(
     toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [*toy_arguments[:2], "--recognizer", HEALTHY, "--quiet", "--backend", "serial"]
+    arguments = [*toy_arguments[:2], *RULES, "--recognizer", HEALTHY, "--quiet", "--backend", "serial"]
     spec = f"{FAULTY}:FaultyAnalyzer:fault=nothing"
     code = main(["run", "--method", "masking", "--analyzer", spec, "--out", str(tmp_path / "out"), *arguments])
     assert code == 1
@@ -177,7 +178,7 @@ def test_a_run_without_a_single_image_ends_with_one(
 def test_the_terminal_says_in_one_line_what_crashed(
     toy_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [*toy_arguments[:4], "--quiet", "--backend", "serial", "--out", str(tmp_path / "out")]
+    arguments = [*toy_arguments[:4], *RULES, "--quiet", "--backend", "serial", "--out", str(tmp_path / "out")]
     code = main(["run", "--method", "identity", "--recognizer", recognizer("align"), *arguments])
     err = capsys.readouterr().err
     assert code == 1
@@ -213,6 +214,7 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRecord, Pair
         datasets=(f"toy-hands:folder={folder / 'hands'}",),
         analyzer="toy_analyzer",
         recognizers=(HEALTHY,),
+        protocol="palm-paper/1.0",
     )
     outcome = run_one(options, folder / "out")
     return outcome.record, read(outcome.folder / "distances.npz")

@@ -46,6 +46,7 @@ class World:
             analyzer="toy_analyzer",
             recognizers=("toy_recognizer",),
             repetitions=2,
+            protocol="palm-paper/1.0",
         )
         self.outcome: Outcome = run(options, Execution(out=folder / "results", backend="serial"))[0]
         self.zip = folder / "s.zip"

@@ -34,6 +34,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Members:
         datasets=(f"toy-hands:folder={folder / 'hands'},identities=4",),
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
+        protocol="palm-paper/1.0",
     )
     run(options, Execution(out=folder / "results", backend="serial"))
     pack([folder / "results"], folder / "s.zip", 1, Submitter())

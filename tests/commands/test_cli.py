@@ -30,7 +30,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(out: Path, *methods: str) -> list[str]:
-    arguments = ["run", "--quiet", "--out", str(out), "--backend", "serial"]
+    arguments = ["run", "--quiet", "--protocol", "palm-paper/1.0", "--out", str(out), "--backend", "serial"]
     for method in methods:
         arguments += ["--method", method]
     arguments += ["--dataset", f"toy-hands:folder={out / 'hands'}"]

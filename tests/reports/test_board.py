@@ -38,6 +38,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
         datasets=(f"toy-hands:folder={folder / 'hands'}",),
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
+        protocol="palm-paper/1.0",
     )
     return run(options, Execution(out=folder, backend="serial"))[0].record
 
@@ -151,6 +152,7 @@ def test_images_of_a_gated_dataset_are_never_shown(tmp_path: Path, monkeypatch: 
         datasets=(f"toy-hands:folder={tmp_path / 'hands'}",),
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
+        protocol="palm-paper/1.0",
     )
     shown = run(options, Execution(out=tmp_path / "a", backend="serial"))[0]
     assert 4 <= len(list(shown.folder.glob("previews/sample-*.jpg"))) <= 19

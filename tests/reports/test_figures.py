@@ -48,6 +48,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
         repetitions=2,
+        protocol="palm-paper/1.0",
     )
     run(options, Execution(out=folder / "results", backend="serial"))
     return folder / "results"

@@ -44,6 +44,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Group:
         analyzer="toy_analyzer",
         recognizers=(NAME,),
         repetitions=2,
+        protocol="palm-paper/1.0",
     )
     run(options, Execution(out=folder / "results", backend="serial"))
     (found,), _ = load_entries([folder / "results"])

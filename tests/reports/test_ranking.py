@@ -31,6 +31,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         datasets=(f"toy-hands:folder={folder / 'hands'},identities=14",),
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
+        protocol="palm-paper/1.0",
     )
     return {each.record.method.spec: each for each in run(options, Execution(out=folder, backend="serial"))}
 
@@ -52,6 +53,7 @@ def test_too_few_people_give_no_rank(tmp_path: Path) -> None:
         datasets=(f"toy-hands:folder={tmp_path / 'hands'},identities=6",),
         analyzer="toy_analyzer",
         recognizers=("toy_recognizer",),
+        protocol="palm-paper/1.0",
     )
     outcomes = run(options, Execution(out=tmp_path, backend="serial"))
     (table,) = leaderboards([each.record for each in outcomes])

@@ -139,7 +139,7 @@ def test_the_steps_of_the_workflow_run(tmp_path: Path) -> None:
     }
     options = RunOptions(
         methods=("masking",), datasets=(f"toy-hands:folder={tmp_path / 'hands'}",), analyzer="toy_analyzer",
-        recognizers=("toy_recognizer",),
+        recognizers=("toy_recognizer",), protocol="palm-paper/1.0",
     )  # fmt: skip
     folder = run(options, Execution(out=tmp_path / "results"))[0].folder
     assert main(["pack", str(folder), "-o", str(repository / "submissions" / "mine.zip")]) == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deid_bench import interface
-from deid_bench.benchmark.planning.cells import DEFAULT_PROTOCOL
+from deid_bench.benchmark.planning.defaults import DEFAULT_PROTOCOL
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution
 from deid_bench.reports.leaderboard import reference
