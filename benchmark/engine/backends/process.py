@@ -40,7 +40,7 @@ _END_SECONDS = 2.0
 _READY = "ready"
 """A worker's first word."""
 _GUARD = (
-    "A script that calls deid_bench.run needs `if __name__ == \"__main__\":` above the call, because every worker "
+    'A script that calls deid_bench.run needs `if __name__ == "__main__":` above the call, because every worker '
     'process reads the script first; or take Execution(backend="serial").'
 )
 
