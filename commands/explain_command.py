@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..benchmark.metrics.metric import Metric
     from ..benchmark.protocols import Protocol
     from ..benchmark.suites import Attack
+    from ..plugins.entries import Kind
 
 _WIDTH = 100
 _LABEL = 11
@@ -30,7 +31,8 @@ _LABEL = 11
 def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: bool, as_json: bool) -> int:
     """Say what a number means: definition, formula, range, source, what protocols do, and what to beware of.
 
-    The id of a protocol, or the TOML file of one, says what its rules are.
+    The id of a protocol, or the TOML file of one, says what its rules are; a plug-in's name, or FILE.py:Class, what it
+    says of itself.
 
     \b
     deid-bench explain dir
@@ -50,6 +52,9 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     named = _protocols(names, rules)
     if named:
         return _explain_protocols(named, markdown, as_json)
+    plugins = _plugins(names)
+    if plugins:
+        return _explain_plugins(plugins, as_json)
     if everything == bool(names):
         raise click.UsageError("Name one or more metrics, or say --all; `deid-bench list metrics` shows them.")
     if markdown and as_json:
@@ -118,6 +123,35 @@ def _explain_protocols(chosen: list[Protocol], markdown: bool, as_json: bool) ->
         for each in chosen:
             click.secho(each.id, bold=True)
             _show_facts(protocol_facts(each), 32)
+    return 0
+
+
+def _plugins(names: tuple[str, ...]) -> list[tuple[Kind, str]]:
+    """The plug-ins that are asked for, if all names are of plug-ins and none is a metric's.
+
+    Raises:
+        PluginError: a file cannot be imported, or has no such class.
+    """
+    from ..benchmark.metrics.catalogue import METRICS
+    from ..plugins.entries import Kind, Spec, registry
+
+    found = [
+        (kind, Spec.parse(name).target) for name in names if name not in METRICS for kind in registry().kinds_of(name)
+    ]
+    named = {target for _, target in found}
+    whole = all(Spec.parse(name).target in named for name in names)
+    return found if whole and all(kind is not Kind.METRIC for kind, _ in found) else []
+
+
+def _explain_plugins(chosen: list[tuple[Kind, str]], as_json: bool) -> int:
+    from .info_command import plugin_facts, show_facts
+
+    found = [plugin_facts(kind, target) for kind, target in chosen]
+    if as_json:
+        click.echo(json.dumps(found, indent=1, default=str, ensure_ascii=False))
+        return 0
+    for each in found:
+        show_facts(each)
     return 0
 
 

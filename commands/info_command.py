@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import json_option
+
+if TYPE_CHECKING:
+    from ..plugins.entries import Kind
 
 
 @click.command("info")
@@ -29,16 +33,21 @@ def command(name: str, as_json: bool) -> int:
         click.echo(json.dumps(found, indent=1, default=str))
         return 0
     for data in found:
-        click.secho(f"{data.pop('kind')} {data.pop('name')}", bold=True)
-        for key, value in data.items():
-            if isinstance(value, dict):
-                click.echo(f"  {key}:")
-                for inner, text in value.items():
-                    click.echo(f"    {inner} {text}")
-            elif value not in ("", (), None):
-                click.echo(f"  {key}: {value}")
-        click.echo()
+        show_facts(data)
     return 0
+
+
+def show_facts(data: Mapping[str, Any]) -> None:
+    """Print what is known of one thing, its kind and name first; what is empty is left out."""
+    click.secho(f"{data['kind']} {data['name']}", bold=True)
+    for key, value in data.items():
+        if isinstance(value, dict):
+            click.echo(f"  {key}:")
+            for inner, text in value.items():
+                click.echo(f"    {inner} {text}")
+        elif key not in ("kind", "name") and value not in ("", (), None):
+            click.echo(f"  {key}: {value}")
+    click.echo()
 
 
 def _find(name: str) -> list[dict[str, Any]]:
@@ -65,7 +74,7 @@ def _find(name: str) -> list[dict[str, Any]]:
         known += entries
         if target in entries or ".py:" in target:
             try:
-                found.append(_plugin(kind, target))
+                found.append(plugin_facts(kind, target))
             except PluginError as error:
                 problems.append(error)
     if found:
@@ -86,7 +95,16 @@ def _without(data: Any, key: str) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(data).items() if name != key}
 
 
-def _plugin(kind: Any, target: str) -> dict[str, Any]:
+def plugin_facts(kind: Kind, target: str) -> dict[str, Any]:
+    """What a plug-in says of itself, its parameters and where it comes from.
+
+    Args:
+        kind: of the plug-in.
+        target: its name, or FILE.py:Class.
+
+    Raises:
+        PluginError: there is none, or it cannot be used.
+    """
     from ..plugins.entries import parameters, registry
 
     entry = registry().get(kind, target)
@@ -98,4 +116,5 @@ def _plugin(kind: Any, target: str) -> dict[str, Any]:
     described = dataclasses.is_dataclass(cls.info) and not isinstance(cls.info, type)
     info = _without(cls.info, "name") if described else {}
     text = inspect.getdoc(cls) or ""
-    return {"kind": str(kind), "name": entry.name, "from": entry.origin, **info, "parameters": shown, "about": text}
+    name = str(cls.info.name) if entry.file else entry.name
+    return {"kind": str(kind), "name": name, "from": entry.origin, **info, "parameters": shown, "about": text}
