@@ -10,7 +10,7 @@ from ..datasets.base import Sample
 from .engine.execute import CHUNK, Executor
 from .planning.attack_plan import AttackPlan
 from .planning.attack_tasks import AttackTasks, Shown
-from .planning.cell_tasks import Version
+from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .results.cell import Matrix
 
@@ -55,16 +55,25 @@ class Material:
     """Digests of the tasks behind `again`."""
 
 
-def prepare(
-    cell: Cell,
-    plan: AttackPlan,
-    attacks: AttackTasks,
-    missing: Mapping[str, str | None],
-    versions: Sequence[Version],
-    failed: Mapping[str, str | None],
-    executor: Executor,
-) -> Material:
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """A cell that is attacked, as its own stages left it."""
+
+    cell: Cell
+    plan: AttackPlan
+    tasks: Tasks
+    missing: Mapping[str, str | None]
+    """By sample id, why no hand or face was found in the original, or None."""
+    versions: Sequence[Version]
+    failed: Mapping[str, str | None]
+    """By digest of the de-identify task, why there is no image, or None."""
+    executor: Executor
+    """Carries tasks out."""
+
+
+def prepare(attacked: Attacked, attacks: AttackTasks) -> Material:
     """Make what all attacks share: the auxiliary people's images, and the gallery after the method."""
+    cell, versions, executor = attacked.cell, attacked.versions, attacked.executor
     executor.make("attackers: find their own people", attacks.detections.values())
     if cell.protocol.crop:
         executor.make("attackers: cut their own people", attacks.located.values())
@@ -72,8 +81,8 @@ def prepare(
     batch = getattr(cell.method.info, "batch_size", CHUNK)
     made = [attacks.published(each, able) for each in able]
     executor.make("attackers: run the method on them", [task for _, task in made], batch)
-    usable = [each for each in cell.samples if missing[each.sample_id] is None]
-    wanted = any(each.gallery != "originals" for each in plan.variants)
+    usable = [each for each in cell.samples if attacked.missing[each.sample_id] is None]
+    wanted = any(each.gallery != "originals" for each in attacked.plan.variants)
     parrots = attacks.parrots(versions, able) if wanted else []
     own = {each.deidentify.digest for each in versions}
     extra = [version for _, version in parrots if version.deidentify.digest not in own]
@@ -93,7 +102,7 @@ def prepare(
         strangers=_strangers(attacks, able, published, [usable[index] for index in controls], usable),
         usable=usable,
         images=[place[each.sample.sample_id] for each in versions],
-        probes=[attacks.probe(each, failed[each.deidentify.digest] is None) for each in versions],
+        probes=[attacks.probe(each, attacked.failed[each.deidentify.digest] is None) for each in versions],
         galleries={
             "originals": [attacks.plain(each) for each in usable],
             "parrot": [attacks.probe(each, executor.reason(each.deidentify) is None) for _, each in parrots],

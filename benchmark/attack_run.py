@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from ..attackers.pooling import pooled
 from ..attackers.shortlist import overlaid
 from ..recognizers.last_layer import has_last_layer
-from .attack_material import Material, prepare, put_through_again
+from .attack_material import Attacked, Material, prepare, put_through_again
 from .engine.execute import Executor
-from .planning.attack_plan import AttackPlan, Variant
+from .planning.attack_plan import Variant
 from .planning.attack_tasks import (
     AttackTasks,
     Shown,
@@ -24,7 +24,6 @@ from .planning.attack_tasks import (
     shown_encode,
     shown_layer,
 )
-from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.tasks import Plugin, Task, compare_tasks
 from .records.attacks import CRASHED
@@ -38,28 +37,11 @@ Look = Callable[[Shown], Task]
 """The task that makes of an image what is compared."""
 
 
-def attack(
-    cell: Cell,
-    plan: AttackPlan,
-    tasks: Tasks,
-    missing: Mapping[str, str | None],
-    versions: Sequence[Version],
-    failed: Mapping[str, str | None],
-    executor: Executor,
-) -> AttackResults:
-    """Carry out the attacks.
-
-    Args:
-        cell: what is attacked.
-        plan: of the cell.
-        tasks: of the cell.
-        missing: by sample id, why no hand or face was found, or None.
-        versions: of the cell.
-        failed: by digest of the de-identify task, why there is no image, or None.
-        executor: carries tasks out.
-    """
-    attacks = AttackTasks(cell, tasks, missing)
-    material = prepare(cell, plan, attacks, missing, versions, failed, executor)
+def attack(attacked: Attacked) -> AttackResults:
+    """Carry out the attacks of a cell."""
+    cell, plan, executor = attacked.cell, attacked.plan, attacked.executor
+    attacks = AttackTasks(cell, attacked.tasks, attacked.missing)
+    material = prepare(attacked, attacks)
     runs = {each.resolved.text: _Run(cell, material, each, executor) for each in cell.recognizers}
     counts = [each.attack.candidates for each in plan.variants if each.gallery == "seeded"]
     if counts and material.parrots:

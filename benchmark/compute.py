@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from ..datasets.base import Sample
+from .attack_material import Attacked
 from .attack_run import attack
 from .closer_look import CloserLook, at_hand, look_closely
 from .engine.execute import CHUNK, Executor
@@ -50,7 +51,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
     attacks = None
     if chosen is None and cell.attacks is not None:
         before = frozenset(executor.asked)
-        attacks = attack(cell, cell.attacks, tasks, missing, versions, failed, executor)
+        attacks = attack(Attacked(cell, cell.attacks, tasks, missing, versions, failed, executor))
         _take_down_attacks(cell, cell.attacks, executor, ledger, before)
     return CellResults(
         missing=missing,

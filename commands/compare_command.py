@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,50 +48,57 @@ def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_j
     deid-bench compare results/blurring__… results/pixelation__…
     deid-bench compare old/mine__… new/mine__… --fail-if-worse rr --fail-if-worse ssim
     """
-    from ..benchmark.readings.differences import compare_records, interval_text
-    from ..benchmark.statistics.comparison import Difference
+    from ..benchmark.readings.differences import compare_records
 
     records = _pair(first, second, results)
     rows = compare_records(*records)
     lost = _lost(rows, gates)
     if as_json:
-        data = [
-            {
-                "metric": row.metric,
-                "recognizer": row.recognizer or None,
-                "first": row.first,
-                "second": row.second,
-                "interval": interval_text(row.difference, row.about),
-                "p": row.difference.p if isinstance(row.difference, Difference) else None,
-                "p_holm": row.difference.p_holm if isinstance(row.difference, Difference) else None,
-                "verdict": row.verdict,
-            }
-            for row in rows
-        ]
-        click.echo(json.dumps(data, indent=1))
-        return _say(lost)
+        click.echo(json.dumps([_plain(row) for row in rows], indent=1))
+    else:
+        _show(rows, [record.method.spec for record, _ in records])
+    return _say(lost)
+
+
+def _plain(row: Compared) -> dict[str, Any]:
+    from ..benchmark.readings.differences import interval_text
+    from ..benchmark.statistics.comparison import Difference
+
+    found = row.difference if isinstance(row.difference, Difference) else None
+    return {
+        "metric": row.metric,
+        "recognizer": row.recognizer or None,
+        "first": row.first,
+        "second": row.second,
+        "interval": interval_text(row.difference, row.about),
+        "p": found.p if found else None,
+        "p_holm": found.p_holm if found else None,
+        "verdict": row.verdict,
+    }
+
+
+def _show(rows: list[Compared], methods: list[str]) -> None:
+    """The comparison as a table, under the specifications of both methods."""
     from rich.console import Console
     from rich.table import Table
 
+    from ..benchmark.readings.differences import interval_text
+    from ..benchmark.statistics.comparison import Difference
+
     console = Console()
-    for letter, (record, _) in zip("AB", records, strict=True):
-        console.print(f"{letter} = {record.method.spec}", highlight=False)
+    for letter, spec in zip("AB", methods, strict=True):
+        console.print(f"{letter} = {spec}", highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("number", "recognizer", "A", "B", "A - B, 95 %", "p", "p (Holm)", "better"):
         table.add_column(
             heading, justify="left" if heading in ("number", "recognizer", "better") else "right", overflow="fold"
         )
     for row in rows:
-        p = (
-            [f"{each:.1g}" for each in (row.difference.p, row.difference.p_holm)]
-            if isinstance(row.difference, Difference)
-            else ["–", "–"]
-        )
-        interval = interval_text(row.difference, row.about)
+        found = row.difference
+        p = [f"{each:.1g}" for each in (found.p, found.p_holm)] if isinstance(found, Difference) else ["–", "–"]
         numbers = [row.about.text(each) for each in (row.first, row.second)]
-        table.add_row(row.metric, row.recognizer, *numbers, interval, *p, row.verdict)
+        table.add_row(row.metric, row.recognizer, *numbers, interval_text(found, row.about), *p, row.verdict)
     console.print(table)
-    return _say(lost)
 
 
 def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path], tuple[RunRecord, Path]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,13 @@ def signers(trust: tuple[Path, ...]) -> list[Any]:
     return [each for path in trust for each in read_signers(path)]
 
 
+def _decorated(function: F, decorators: Sequence[Callable[[F], F]]) -> F:
+    """The function with options in this order."""
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
 def backend_options(function: F) -> F:
     """How to work; the same for `run` and `work`."""
     decorators = (
@@ -94,9 +101,7 @@ def backend_options(function: F) -> F:
             help="Seconds a method may take for one image.",
         ),
     )  # fmt: skip
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+    return _decorated(function, decorators)
 
 
 def make_cluster(values: dict[str, Any]) -> Any:
@@ -120,6 +125,14 @@ def root_seed(value: str) -> int:
 
 def run_options(function: F) -> F:
     """What to run; the same for `run` and `plan`."""
+    jobs = click.option(
+        "--jobs", "-j", type=click.IntRange(0), default=0, help="Worker processes.  [default: all cores]"
+    )
+    return _plugin_options(_extent_options(_decorated(function, (out_option, jobs))))
+
+
+def _plugin_options(function: F) -> F:
+    """Methods, and what they are run with."""
     decorators = (
         click.option(
             "--method", "-m", "methods", multiple=True, required=True, metavar="SPEC",
@@ -158,6 +171,13 @@ def run_options(function: F) -> F:
             "--analyzer", default="", metavar="SPEC", shell_complete=completing("analyzer"),
             help="Detector.  [default: that of the protocol]",
         ),
+    )  # fmt: skip
+    return _decorated(function, decorators)
+
+
+def _extent_options(function: F) -> F:
+    """How much is done with them."""
+    decorators = (
         click.option(
             "--seeds", "repetitions", type=click.IntRange(1), default=1, show_default=True,
             help="De-identified versions of each image (stochastic methods).",
@@ -185,12 +205,8 @@ def run_options(function: F) -> F:
             help=f"A first look in a minute or two: --limit {QUICK_LIMIT}, --attacks none and the protocol's first "
             "dataset, unless you name others. Not comparable.",
         ),
-        out_option,
-        click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Worker processes.  [default: all cores]"),
     )  # fmt: skip
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+    return _decorated(function, decorators)
 
 
 def as_asked(values: dict[str, Any]) -> dict[str, Any]:
