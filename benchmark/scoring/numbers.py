@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..metrics.catalogue import METRICS
 from ..metrics.metric import Metric
-from ..metrics.privacy.rejection import rejection_rate
 from ..metrics.recognition.det import DetLine
+from ..metrics.recognition.error_rates import rejection_rate
 from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version

@@ -18,12 +18,11 @@ from parity_row import Row, apart
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
 from deid_bench.benchmark.metrics.privacy.diversity import overlap
 from deid_bench.benchmark.metrics.privacy.effective_eer import effective_eer
-from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.privacy.singling_out import linkability, nearest_by_identity, singling_out
 from deid_bench.benchmark.metrics.privacy.unlinkability import unlinkability
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
 from deid_bench.benchmark.metrics.recognition.det import probit
-from deid_bench.benchmark.metrics.recognition.error_rates import eer, fmr_fnmr_curve, fnmr_at_fmr
+from deid_bench.benchmark.metrics.recognition.error_rates import eer, fmr_fnmr_curve, fnmr_at_fmr, rejection_rate
 from deid_bench.benchmark.metrics.recognition.identification import identify
 from deid_bench.benchmark.statistics.comparison import holm
 from deid_bench.benchmark.statistics.uncertainty import wilson

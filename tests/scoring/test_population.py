@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
-from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
-from deid_bench.benchmark.metrics.recognition.error_rates import ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
+from deid_bench.benchmark.metrics.recognition.error_rates import (
+    ErrorCurve,
+    eer,
+    fmr_fnmr_curve,
+    fnmr_at_fmr,
+    rejection_rate,
+)
 from deid_bench.benchmark.metrics.recognition.population import Ordered, Rest, search
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.statistics.bootstrap_replicates import recognition_replicates

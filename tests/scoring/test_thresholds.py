@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from narrowed import present
 
-from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.privacy.singling_out import (
     nearest_by_identity,
     singling_out,
     singling_out_between,
 )
-from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, eer, fmr_fnmr_curve
+from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, eer, fmr_fnmr_curve, rejection_rate
 from deid_bench.benchmark.planning.cell_tasks import Version
 from deid_bench.benchmark.planning.tasks import Stage, Task
 from deid_bench.benchmark.protocols import get_protocol

@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from single_pairs import sort_pairs
 
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
-from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
-from deid_bench.benchmark.metrics.recognition.error_rates import DEFAULT_TARGETS, EerPoint, eer, fnmr_at_fmr
+from deid_bench.benchmark.metrics.recognition.error_rates import (
+    DEFAULT_TARGETS,
+    EerPoint,
+    eer,
+    fnmr_at_fmr,
+    rejection_rate,
+)
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.statistics import _crossing
 from deid_bench.benchmark.statistics.bootstrap_replicates import (

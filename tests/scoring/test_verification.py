@@ -17,9 +17,15 @@ from scipy.stats import norm
 from sklearn.metrics import roc_curve
 
 from deid_bench.benchmark.metrics.privacy.deidentification_ratio import dir_ratio
-from deid_bench.benchmark.metrics.privacy.rejection import rejection_rate
 from deid_bench.benchmark.metrics.recognition.decidability import d_prime
-from deid_bench.benchmark.metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnmr_curve, fnmr_at_fmr
+from deid_bench.benchmark.metrics.recognition.error_rates import (
+    EerPoint,
+    ErrorCurve,
+    eer,
+    fmr_fnmr_curve,
+    fnmr_at_fmr,
+    rejection_rate,
+)
 from deid_bench.benchmark.metrics.values import Undefined
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("bob_golden.json").read_text(encoding="utf-8"))

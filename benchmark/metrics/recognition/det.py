@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..privacy.rejection import rejection_rate
 from ..values import Undefined
-from .error_rates import ErrorCurve, fmr_fnmr_curve
+from .error_rates import ErrorCurve, fmr_fnmr_curve, rejection_rate
 from .population import Distances, as_population
 
 DET_FLOOR = 1e-6

@@ -239,6 +239,30 @@ def _operating_point(genuine: Population, impostor: Population, target: float) -
     )
 
 
+def rejection_rate(deidentified: Distances, threshold: float, unprocessed: int = 0) -> float | Undefined:
+    """RR: share of de-identified comparisons that the recogniser rejects, d > threshold (palm paper, III-C).
+
+    Args:
+        deidentified: distances between originals and de-identified images.
+        threshold: usually that of `eer` on originals.
+        unprocessed: comparisons with images that the recogniser could not process, which count as rejected.
+
+    Returns:
+        0..1, or why there is none (no comparison).
+
+    Raises:
+        ValueError: a distance is not finite or the threshold is NaN.
+
+    >>> rejection_rate([0.1, 0.3, 0.4, 0.5], 0.3)
+    0.5
+    """
+    d = as_population(deidentified, "de-identified")
+    if math.isnan(threshold):
+        raise ValueError("expected a threshold, got NaN; take the one of eer()")
+    total = d.size + unprocessed
+    return (total - int(d.at_most(threshold))) / total if total else Undefined("no de-identified comparisons")
+
+
 EER = Metric(
     name="eer",
     title="EER",
