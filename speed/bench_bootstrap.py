@@ -23,9 +23,9 @@ from deid_bench.benchmark.statistics.bootstrap_scores import (
     dir_rows,
     eer_rows,
     fnmr_rows,
-    pair_up,
     rejection_rows,
 )
+from deid_bench.benchmark.statistics.pairing import pair_up
 from deid_bench.benchmark.statistics.uncertainty import Draws, draw_clusters
 
 Result = TypeVar("Result")

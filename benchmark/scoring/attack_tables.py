@@ -15,7 +15,8 @@ from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..results.attacks import VariantDistances
 from ..results.cell import CellResults, Matrix, Setting
-from ..statistics.bootstrap_scores import Clustered, Pairs, Rows, fnmr_rows, pair_across
+from ..statistics.bootstrap_scores import Clustered, Rows, fnmr_rows
+from ..statistics.pairing import Pairs, pair_across
 from ..statistics.uncertainty import Draws
 
 FMR_LIMITS = {"tpr_at_fmr_1": 0.01, "tpr_at_fmr_0_1": 0.001}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..metrics.recognition.population import Population
 from ..results.cell import Matrix
 from ..results.tiles import Grid, Tiled, rows_of, tiles
-from ..statistics.bootstrap_scores import Pairs, pair_across, pair_up_rows
+from ..statistics.pairing import Pairs, pair_across, pair_up_rows
 
 Rows = NDArray[np.intp]
 """Places of originals in the table of distances."""

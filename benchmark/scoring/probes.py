@@ -14,7 +14,7 @@ from ..metrics.recognition.identification import Ranks, join_ranks, ranks
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..results.cell import Matrix
-from ..statistics.bootstrap_scores import Pairs, pair_across_rows
+from ..statistics.pairing import Pairs, pair_across_rows
 from ..storage import spilled
 
 Rows = NDArray[np.intp]

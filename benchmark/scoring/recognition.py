@@ -29,7 +29,8 @@ from ..results.cell import Distances, Matrix, Setting
 from ..results.scores_file import spread
 from ..results.tiles import Reader, Tiled, rows_of
 from ..statistics.bootstrap_replicates import recognition_replicates
-from ..statistics.bootstrap_scores import Clustered, Pairs, pair_up_rows
+from ..statistics.bootstrap_scores import Clustered
+from ..statistics.pairing import Pairs, pair_up_rows
 from ..statistics.uncertainty import Draws, Replicates
 from .compared import AllPairs, Compared, QueriesInGallery, Rows, later
 from .linking import report_linking

@@ -13,8 +13,6 @@ from ..metrics.values import Undefined
 from ..storage import spilled
 from .bootstrap_scores import (
     Clustered,
-    Columns,
-    Pairs,
     Rows,
     cut_pairs,
     d_prime_rows,
@@ -24,6 +22,7 @@ from .bootstrap_scores import (
     mean_rows,
     rejection_rows,
 )
+from .pairing import Columns, Pairs
 from .uncertainty import LEVEL, Draws, Interval, People, Replicates, Weights, interval, split_rows
 
 MIN_CARRYING = 3

@@ -18,12 +18,7 @@ from ..metrics.recognition.error_rates import DEFAULT_TARGETS
 from ..metrics.values import Scores, as_scores
 from ..storage import spilled
 from ._crossing import Cuts, cut, first_reaching, last_counted, next_counted, quadratic
-from .pairing import Columns as Columns
-from .pairing import Pairs as Pairs
-from .pairing import pair_across as pair_across
-from .pairing import pair_across_rows as pair_across_rows
-from .pairing import pair_up as pair_up
-from .pairing import pair_up_rows as pair_up_rows
+from .pairing import Columns, Pairs
 from .uncertainty import Weights
 
 Rows = NDArray[np.float64]

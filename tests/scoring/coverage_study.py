@@ -26,7 +26,8 @@ from deid_bench.benchmark.statistics.bootstrap_replicates import (
     recognition_replicates,
     share_replicates,
 )
-from deid_bench.benchmark.statistics.bootstrap_scores import Clustered, mean_rows, pair_up
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered, mean_rows
+from deid_bench.benchmark.statistics.pairing import pair_up
 from deid_bench.benchmark.statistics.uncertainty import (
     Draws,
     Interval,

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from deid_bench.benchmark.metrics.privacy.singling_out import linkability, nearest_by_identity
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.statistics.bootstrap_replicates import recognition_replicates, share_replicates
-from deid_bench.benchmark.statistics.bootstrap_scores import Clustered, dir_rows, pair_up
+from deid_bench.benchmark.statistics.bootstrap_scores import Clustered, dir_rows
 from deid_bench.benchmark.statistics.comparison import Difference, difference
+from deid_bench.benchmark.statistics.pairing import pair_up
 from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, split_rows
 
 SAMPLES, DIMENSIONS = 4, 8

@@ -23,7 +23,8 @@ from deid_bench.benchmark.planning.tasks import Stage, Task
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.results.cell import CellResults, Distances, Setting
 from deid_bench.benchmark.scoring.cell import Scored, score_results
-from deid_bench.benchmark.statistics.bootstrap_scores import eer_rows, pair_up
+from deid_bench.benchmark.statistics.bootstrap_scores import eer_rows
+from deid_bench.benchmark.statistics.pairing import pair_up
 from deid_bench.benchmark.statistics.uncertainty import Draws, draw_clusters
 from deid_bench.benchmark.storage.store import Payload
 from deid_bench.datasets.base import Sample

@@ -32,16 +32,15 @@ from deid_bench.benchmark.statistics.bootstrap_replicates import (
 )
 from deid_bench.benchmark.statistics.bootstrap_scores import (
     Clustered,
-    Pairs,
     cut_pairs,
     d_prime_rows,
     dir_rows,
     eer_rows,
     fnmr_rows,
     mean_rows,
-    pair_up,
     rejection_rows,
 )
+from deid_bench.benchmark.statistics.pairing import Pairs, pair_up
 from deid_bench.benchmark.statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
 
 
