@@ -39,7 +39,6 @@ def show_plan(values: dict[str, Any]) -> int:
     """Print the plan of a run with these options; also `run --dry-run`."""
     import json
 
-    from ..benchmark.attack_forecast import planned_attacks
     from ..benchmark.engine.backends import default_jobs
     from ..benchmark.planning.cells import make_cells
     from ..benchmark.planning.estimate import estimate
@@ -47,20 +46,13 @@ def show_plan(values: dict[str, Any]) -> int:
     from ..benchmark.run import STORE_FOLDER, finished
     from ..benchmark.storage.journal import read_timings
     from ..benchmark.storage.store import Store
-    from .progress import Bars
 
     jobs, options = values["jobs"] or default_jobs(), make_run_options(values)
     store = Store(values["out"] / STORE_FOLDER)
     journal = list(read_timings(store))
-    with Bars(values["as_json"]) as bars:
-        cells = make_cells(options, jobs, bars.prepare)
     rows = [
-        (
-            cell,
-            finished(cell, values["out"]) is not None,
-            estimate(cell, planned_attacks(cell, store), store, journal),
-        )
-        for cell in cells
+        (cell, finished(cell, values["out"]) is not None, estimate(cell, store, journal))
+        for cell in make_cells(options, jobs)
     ]
     if values["as_json"]:
         parent = click.get_current_context().parent

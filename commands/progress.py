@@ -97,13 +97,11 @@ class Bars:
         """
         if self._progress.disable:
             return
-        from ..benchmark.attack_forecast import planned_attacks
         from ..benchmark.compute import stage_titles
         from ..benchmark.planning.estimate import Ahead
 
         if self._ahead is None:
-            attacks = (task for each in todo for tasks in planned_attacks(each, store).values() for task in tasks)
-            self._ahead = Ahead(todo, attacks, store, jobs)
+            self._ahead = Ahead(todo, store, jobs)
         if self._whole is None:
             self._whole = self._progress.add_task("", total=None, left="")
         number = next(index for index, each in enumerate(todo, 1) if each is cell)

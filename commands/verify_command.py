@@ -36,7 +36,14 @@ class _Count(click.ParamType[int | None]):
 
 @click.command("verify")
 @click.argument("submission", type=click.Path(path_type=Path))
-@click.option("--method", "-m", default="", metavar="SPEC", help="The method, to make images anew with.")
+@click.option(
+    "--method",
+    "-m",
+    "methods",
+    multiple=True,
+    metavar="SPEC",
+    help="The method, to make images anew with; repeatable, for submissions of several rows.",
+)
 @click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Take in the plug-ins of a Python file.")
 @click.option("--dataset", "-d", default="", metavar="SPEC", help="The dataset, where it is not built in.")
 @click.option(
@@ -56,7 +63,7 @@ class _Count(click.ParamType[int | None]):
 @json_option
 def command(
     submission: Path,
-    method: str,
+    methods: tuple[str, ...],
     plugins: tuple[str, ...],
     dataset: str,
     count: int | None,
@@ -76,6 +83,7 @@ def command(
     deid-bench verify submission.zip
     deid-bench verify submission.zip --method blurring --rerun 10 -o results
     deid-bench verify submission.zip --method blurring --rerun all
+    deid-bench verify both.zip --method blurring --method ./mine.py:Mine
     deid-bench verify submission.zip --method blurring -o results --sign ~/.ssh/id_ed25519
     """
     from ..benchmark.records.record import RecordError
@@ -87,7 +95,7 @@ def command(
     _check_own_key(own_key, results)
     for path in plugins:
         registry().add_file(path)
-    request = RerunRequest(method, dataset, count) if method else None
+    request = RerunRequest(methods[0], dataset, count, others=methods[1:]) if methods else None
     submitted = Submission(submission)
     _check_signature(submitted, key)
     data: list[dict[str, Any]] = []
@@ -111,9 +119,16 @@ def command(
                 refused.append(str(error))
     if not data:
         raise Refused("; ".join(refused))
+    littered = submitted.passed_over
     if as_json:
-        click.echo(json.dumps({"records": data, "installed": installed, "refused": refused}, indent=1))
+        told = {"records": data, "installed": installed, "refused": refused, "passed_over": littered}
+        click.echo(json.dumps(told, indent=1))
     _say([] if as_json else installed, refused)
+    if littered and not as_json:
+        few = ", ".join(littered[:3]) + (", …" if len(littered) > 3 else "")
+        click.echo(
+            f"passed over: {len(littered)} file{'s' * (len(littered) > 1)} of macOS or Windows ({few})", err=True
+        )
     return 0 if passed and not refused else 1
 
 
@@ -189,6 +204,8 @@ def _show(report: Report) -> None:
     )
     click.echo(f"  {plain(record.method.spec)} on {plain(record.dataset.spec)}, {plain(record.protocol.id)}")
     click.echo(f"  {report.stamp.checked}")
+    if report.stamp.status != "self-reported":
+        click.echo(f"  the submitter's words: {plain(', '.join(report.stamp.words), 0)}")
     lines = [f"{each.metric} {plain(each.recognizer or '')}: {plain(each.note)}" for each in report.different]
     lines += [plain(each) for each in report.problems]
     lines += [

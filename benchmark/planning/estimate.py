@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from statistics import median
 
 from ...weights.files import offline, status
@@ -15,7 +14,7 @@ from .cell_tasks import LOOK_WEIGHTS, Tasks
 from .cells import Cell
 from .comparisons import comparisons, is_large
 from .sizing import Size
-from .tasks import Stage, Task
+from .tasks import Task
 
 _IMAGE_BYTES = 1.5
 """Of PNG, for each pixel of a photograph: the guess where the store holds none of the method's images yet."""
@@ -28,7 +27,7 @@ class Estimate:
     stages: Mapping[str, tuple[int, int]]
     """Tasks, and how many of them are in the store."""
     images: int
-    """De-identified images, those of attackers who know the method among them."""
+    """De-identified images."""
     comparisons: int
     """Pairs of templates, of all recognisers."""
     seconds: float
@@ -81,22 +80,19 @@ class Ahead:
 
     Args:
         cells: that are to be done.
-        attacks: the tasks of the attacks on them.
         store: of the results folder.
         jobs: worker processes.
     """
 
-    def __init__(self, cells: Sequence[Cell], attacks: Iterable[Task], store: Store, jobs: int) -> None:
-        own = (task for cell in cells for tasks in planned_tasks(cell).values() for task in tasks)
-        self._tasks = list(
-            {task.digest: task for task in chain(own, attacks)}.values()
-        )  # cells share the work on originals
+    def __init__(self, cells: Sequence[Cell], store: Store, jobs: int) -> None:
+        planned = (task for cell in cells for tasks in planned_tasks(cell).values() for task in tasks)
+        self._tasks = list({task.digest: task for task in planned}.values())  # cells share the work on originals
         self._store, self._jobs, self._done = store, jobs, 0
 
     def look(self) -> tuple[int, int, float, int]:
         """Tasks done, tasks in all, seconds left of those of a kind that was timed, and how many others are left.
 
-        The seconds leave out scoring.
+        The seconds leave out scoring and, where there are any, attackers.
         """
         total, self._tasks = len(self._tasks), [each for each in self._tasks if not self._store.has(each.digest)]
         self._done += total - len(self._tasks)
@@ -113,34 +109,29 @@ def _time_of(tasks: Iterable[Task], typical: Mapping[tuple[str, str], float]) ->
     return seconds, untimed
 
 
-def estimate(cell: Cell, attacks: Mapping[str, Sequence[Task]], store: Store, journal: Iterable[Timing]) -> Estimate:
+def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
     """What a cell will take.
 
     Args:
         cell: planned.
-        attacks: tasks of the attacks on it, by the name of their stage.
         store: of the results folder; it need not exist.
         journal: its times.
     """
     groups = planned_tasks(cell)
-    known = {each.digest for tasks in groups.values() for each in tasks}
-    versions = len(groups["de-identify"])
-    groups |= {name: [each for each in tasks if each.digest not in known] for name, tasks in attacks.items()}
-    made = [each for tasks in groups.values() for each in tasks if each.stage is Stage.DEIDENTIFY]
     todo = {name: [each for each in tasks if not store.has(each.digest)] for name, tasks in groups.items()}
     seconds, untimed = _time_of((each for tasks in todo.values() for each in tasks), _typical(journal))
-    originals = len(cell.samples)
+    originals, versions = len(cell.samples), len(groups["de-identify"])
     people = len({each.identity for each in cell.samples})
     size = Size(originals, versions, people, cell.repetitions, len(cell.recognizers))
     return Estimate(
         stages={name: (len(tasks), len(tasks) - len(todo[name])) for name, tasks in groups.items()},
-        images=len(made),
-        comparisons=sum(each.pairs for tasks in groups.values() for each in tasks if each.stage is Stage.COMPARE),
+        images=versions,
+        comparisons=sum(each.pairs for each in groups["compare"]),
         seconds=seconds,
         untimed=untimed,
         memory=size.memory,
         scratch=size.scratch,
-        disk=sum(not store.has(each.digest) for each in made) * _image_bytes(cell, store, groups["de-identify"]),
+        disk=len(todo["de-identify"]) * _image_bytes(cell, store, groups["de-identify"]),
     )
 
 

@@ -1,1 +1,1 @@
-"""What is kept of a run: its layout, replicates, previews."""
+"""Result records: their layout, bootstrap replicates, preview images."""

@@ -1,4 +1,4 @@
-"""The records of results folders: each once, and what cannot be read beside them with the reason."""
+"""The records of results folders without duplicates, and the files that cannot be read, with the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .record import RecordError, RunRecord, find_records, load_record
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What lies below some folders."""
+    """Records below some folders, and files that cannot be read."""
 
     records: list[tuple[RunRecord, Path]]
     """Each with the folder that it lies in, in order of first appearance; of several with one digest the last."""

@@ -1,4 +1,4 @@
-"""What the attacks of a cell leave behind, before it is scored."""
+"""Distances that the attacks of a cell produce, before scoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages of a cell leave behind, before it is scored."""
+"""Intermediate results of a cell (distances, measures, failures), before scoring."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .tiles import Grid
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttackSetting:
-    """What scoring has to know of the attacks."""
+    """Parameters of the attacks that scoring needs."""
 
     suite: Suite
     digest: str
@@ -40,7 +40,7 @@ class AttackSetting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """What scoring has to know of a cell."""
+    """Parameters of a cell that scoring needs."""
 
     protocol: Protocol
     samples: Sequence[Sample]

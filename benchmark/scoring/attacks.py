@@ -42,6 +42,9 @@ from .numbers import Units, Values, clustered
 
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
+FROM_ATTACKS = (*WORST, "rank1_max", "people_found", "disclosure_bits")
+"""Numbers of a record that are made of attackers' distances."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidate:
@@ -237,7 +240,7 @@ def _worst(
     why = f"withheld: {_crashed(rows)}; the same command tries it again" if _crashed(rows) else ""
     why = why or ("" if trusted else "no attack counts")
     if why:
-        for metric in (*WORST, "rank1_max", "people_found", "disclosure_bits"):
+        for metric in FROM_ATTACKS:
             values.add(metric, Undefined(why), 0, recognizer)
         return []
     worst = []

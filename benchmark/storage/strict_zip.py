@@ -14,7 +14,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -33,6 +33,8 @@ _HARMLESS = frozenset({0x000A, 0x5455, 0x5855, 0x7855, 0x7875})
 _SMALL = 64 * 1024
 """Bytes below which no ratio of compression is suspicious."""
 _LONGEST_NAME = 200
+_LITTER = re.compile(r"(?:.*/)?(?:__MACOSX(?:/.*)?|\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
+"""What macOS and Windows leave in folders, and in the zips that they make of them."""
 
 
 class Refused(ValueError):
@@ -84,20 +86,27 @@ class Archive:
         limits: on its sizes.
         allowed: the whole of every name has to match it.
         what: how messages call the zip.
+        top: name of a file that lies at the top. With it, what a desktop makes of the zip by packing everything again
+            is read as well: files of macOS and Windows are passed over, names may be parted by backslashes throughout,
+            and everything may lie in one folder. Nothing else is taken for that reason.
 
     Raises:
         Refused: anything about it is not as `make_zip` (or somebody who packed the same files again) writes it, or is
             above a limit.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits, allowed: re.Pattern[str], what: str) -> None:
+    def __init__(self, file: BinaryIO, limits: Limits, allowed: re.Pattern[str], what: str, top: str = "") -> None:
         self._what = what
         with self._reasons():
             start = _check_end(file, limits, what)
             self._zip = zipfile.ZipFile(file)
-            self._infos = {
-                each.filename: each for each in _check_entries(self._zip.infolist(), file, start, limits, allowed, what)
-            }
+            infos = self._zip.infolist()
+            repacked = _repacked([each.orig_filename for each in infos], top)
+            self._infos = _check_entries(infos, repacked, file, start, limits, allowed, what)
+            self.passed_over = sorted(
+                plain(each, 80) for each, (name, litter) in repacked.items() if litter and not name.endswith("/")
+            )
+            """Files of macOS and Windows that are not read."""
 
     @property
     def names(self) -> list[str]:
@@ -131,6 +140,28 @@ class Archive:
             raise Refused(f"{self._what}: a file name is not UTF-8") from error
         except Exception as error:  # a damaged zip can raise nearly anything
             raise Refused(f"{self._what}: not a readable zip ({type(error).__name__}: {plain(error)})") from error
+
+
+def _repacked(names: Sequence[str], top: str) -> dict[str, tuple[str, bool]]:
+    """What a desktop made of the names by packing everything again.
+
+    Args:
+        names: as they stand in the zip.
+        top: a file that lies at the top; empty: names are taken as they are.
+
+    Returns:
+        By name in the zip: the name that it had before, and whether it is one of the desktop's own files.
+    """
+    if not top:
+        return {each: (each, False) for each in names}
+    slashed = not any("/" in each for each in names)
+    shown = {each: each.replace("\\", "/") if slashed else each for each in names}  # as old versions of .NET write them
+    litter = {each for each, name in shown.items() if _LITTER.fullmatch(name.rstrip("/"))}
+    kept = [name for each, name in shown.items() if each not in litter]
+    folder = next((each[: -len(top)] for each in kept if each.count("/") == 1 and each.endswith(f"/{top}")), "")
+    if not all(each.startswith(folder) for each in kept):
+        folder = ""
+    return {each: (name if each in litter else name[len(folder) :], each in litter) for each, name in shown.items()}
 
 
 def read_zip(data: bytes, limits: Limits, allowed: re.Pattern[str], what: str) -> dict[str, bytes]:
@@ -168,39 +199,42 @@ def _check_end(file: BinaryIO, limits: Limits, what: str) -> int:
 
 
 def _check_entries(
-    infos: list[zipfile.ZipInfo],
+    infos: Sequence[zipfile.ZipInfo],
+    repacked: Mapping[str, tuple[str, bool]],
     file: BinaryIO,
     directory: int,
     limits: Limits,
     allowed: re.Pattern[str],
     what: str,
-) -> list[zipfile.ZipInfo]:
-    """The files among the entries; folders are nothing to unpack."""
+) -> dict[str, zipfile.ZipInfo]:
+    """The files among the entries, by the name that they had; neither folders nor what is passed over are unpacked."""
     if len(infos) > limits.entries:
         raise Refused(f"{what}: expected at most {limits.entries} files, got {len(infos)}")
     seen: set[str] = set()
-    files: list[zipfile.ZipInfo] = []
+    files: dict[str, zipfile.ZipInfo] = {}
     ends = {0}
     for info in sorted(infos, key=lambda each: each.header_offset):
-        name = info.orig_filename
-        folder = name.endswith("/") and not info.file_size
-        problem = _name_problem(name, None if folder else allowed) or _entry_problem(info, limits, folder=folder)
+        name, litter = repacked[info.orig_filename]
+        folder = (not name or name.endswith("/")) and not info.file_size
+        problem = _name_problem(name, None if folder or litter else allowed)
+        problem = problem or _entry_problem(info, limits, folder=folder)
         if problem is None and name.casefold() in seen:
             problem = "is there twice"
         if problem is None and info.header_offset not in ends:
             problem = "overlaps another file, or something is hidden before it"
         if problem is not None:
-            raise Refused(f"{what}: {plain(name, 80)!r} {problem}")
+            raise Refused(f"{what}: {plain(info.orig_filename, 80)!r} {problem}")
         seen.add(name.casefold())
-        files += [] if folder else [info]
+        if not folder and not litter:
+            files[name] = info
         ends = _ends(info, file)
     if infos and directory not in ends:
         raise Refused(f"{what}: something is hidden before its directory")
-    total = sum(each.file_size for each in files)
+    total = sum(each.file_size for each in infos)
     if total > limits.total:
         raise Refused(f"{what}: expected at most {limits.total} bytes unpacked, got {total}")
     order = {id(each): index for index, each in enumerate(infos)}
-    return sorted(files, key=lambda each: order[id(each)])
+    return dict(sorted(files.items(), key=lambda each: order[id(each[1])]))
 
 
 def _ends(info: zipfile.ZipInfo, file: BinaryIO) -> set[int]:

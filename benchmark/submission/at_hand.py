@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...characters import plain
@@ -12,14 +12,38 @@ from ..planning.defaults import DEFAULT_DATASETS
 from ..protocols import protocol_of
 from ..records.record import Plugin, RunRecord
 from ..scoring.cell import labels
+from .fields import is_word
 from .pack import known_plugin
 
-_WHERE_FROM = frozenset({"origin", "targets"})
-"""Labels that differ from machine to machine, or that follow from the images made anew."""
+_TARGETS = "retrieval.targets"
+"""Follow from the images made anew."""
 
 
 class NotAtHand(ValueError):
     """The method, its weights or the dataset are not here, or are not those of the record."""
+
+
+def method_for(record: RunRecord, methods: Sequence[str]) -> str:
+    """The specification, of several, that is the method of a record: the very one, else one of its name.
+
+    Args:
+        record: a stranger's.
+        methods: specifications by the user; one alone is taken whatever the record's is, so that what differs is said.
+
+    Raises:
+        NotAtHand: none of several is.
+    """
+    if len(methods) == 1:
+        return methods[0]
+    try:
+        found = {each: registry().resolve(Kind.DEIDENTIFIER, each) for each in methods}
+    except ValueError as error:
+        raise NotAtHand(str(error)) from error
+    named = [each for each, resolved in found.items() if resolved.name == record.method.name]
+    if not named:
+        raise NotAtHand(f"{plain(record.method.name)} is none of the methods at hand ({', '.join(methods)})")
+    same = [each for each in named if _bare(found[each].text) == _bare(record.method.spec)]
+    return (same or named)[0]
 
 
 def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
@@ -74,8 +98,10 @@ def _canonical_dataset(spec: str) -> str:
 def _other_parts(cell: Cell, record: RunRecord) -> str:
     """In which parts a cell is not the record's."""
     odd = [] if cell.dataset.digest == record.dataset.digest else ["other images in the dataset"]
+    if len(cell.recognizers) != len(record.recognizers):
+        odd.append("a recogniser that stands in the record twice")
     pairs = [(cell.method, record.method), (cell.analyzer, record.analyzer)]
-    for mine, theirs in [*pairs, *zip(cell.recognizers, record.recognizers, strict=True)]:
+    for mine, theirs in [*pairs, *zip(cell.recognizers, record.recognizers, strict=False)]:
         said, found = theirs.model_dump(), Plugin(**describe(mine)).model_dump()
         fields = [
             name for name in ("name", "version", "params", "source_sha256", "weights") if said[name] != found[name]
@@ -88,7 +114,20 @@ def label_problems(cell: Cell, record: RunRecord) -> list[str]:
     """Labels of a record that are not those of the plug-ins at hand: names, families, knowledge, licences, …"""
     found = {name: _plain_data(each) for name, each in labels(cell, ()).items()}
     said = {name: _plain_data(getattr(record, name)) for name in found}
-    return [f"{name} is not what the plug-in at hand says" for name in _differences(said, found, "")]
+    problems = [f"{name} is not what the plug-in at hand says" for name in _differences(said, found, "")]
+    return [*problems, *_attack_problems(cell, record)]
+
+
+def _attack_problems(cell: Cell, record: RunRecord) -> list[str]:
+    """What a record says of its attacks before any is made; the cell's digest covers most of it."""
+    plan, said = cell.attacks, record.attacks
+    if plan is None or said is None:
+        same = plan is None and said is None
+        return [] if same else ["attacks are said and not planned here, or planned and not said"]
+    source = plan.auxiliary.source if said.auxiliary_people else ""
+    found = (plan.suite.id, plan.digest, list(plan.asked), source)
+    same = (said.suite, said.digest, said.asked, said.auxiliary) == found
+    return [] if same else ["attacks are not those of the suite at hand"]
 
 
 def _plain_data(label: Any) -> Any:
@@ -100,8 +139,10 @@ def _plain_data(label: Any) -> Any:
 def _differences(said: Any, found: Any, where: str) -> Iterator[str]:
     """Dotted names of what is not the same."""
     if isinstance(said, Mapping) and isinstance(found, Mapping):
-        for name in sorted({*said, *found} - _WHERE_FROM):
-            yield from _differences(said.get(name), found.get(name), f"{where}.{name}".strip("."))
+        for name in sorted({*said, *found}):
+            place = f"{where}.{name}".strip(".")
+            if place != _TARGETS and not is_word(place):
+                yield from _differences(said.get(name), found.get(name), place)
     elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
         for number, (a, b) in enumerate(zip(said, found, strict=True)):
             yield from _differences(a, b, f"{where}.{number}")

@@ -95,7 +95,7 @@ class Packed(_Model):
 
 
 class Manifest(_Model):
-    """What the zip holds."""
+    """Table of contents of the zip."""
 
     format: Literal[1] = 1
     toolkit: Short = __version__
@@ -110,7 +110,7 @@ class Manifest(_Model):
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """What came of packing."""
+    """Outcome of packing."""
 
     records: int
     images: int

@@ -9,8 +9,8 @@ from ...characters import plain
 from ...datasets.images import ImageError, decode_png
 from ..metrics.quality.image_quality import image_quality
 from ..metrics.values import Undefined
+from .differences import IMAGE_TOLERANCE, close
 from .read import Submitted
-from .recompute import IMAGE_TOLERANCE, close
 
 MAX_PIXELS = 2_000_000
 """Larger images are held against their hash only: measuring one takes some 170 bytes for each pixel."""

@@ -67,7 +67,7 @@ class Submission:
             self._file = path.open("rb")
         except OSError as error:
             raise Refused(f"{path}: cannot be read ({error.strerror or error})") from error
-        self._archive = Archive(self._file, LIMITS, ALLOWED, path.name)
+        self._archive = Archive(self._file, LIMITS, ALLOWED, path.name, MANIFEST_NAME)
         if MANIFEST_NAME not in self._archive.names:
             raise Refused(f"{MANIFEST_NAME} is missing: not a zip of `deid-bench pack`")
         self.manifest_data = self._archive.read(MANIFEST_NAME)
@@ -83,6 +83,11 @@ class Submission:
     def signature(self) -> bytes | None:
         """Of `manifest_data`, as it came; None where nobody signed."""
         return self._archive.read(SIGNATURE_NAME) if SIGNATURE_NAME in self._archive.names else None
+
+    @property
+    def passed_over(self) -> list[str]:
+        """Files that macOS or Windows put there when somebody packed it again."""
+        return self._archive.passed_over
 
     @property
     def records(self) -> Iterator[Submitted]:
@@ -227,6 +232,9 @@ def _distances(record: RunRecord, name: str, members: dict[str, bytes]) -> tuple
         raise Refused(f"{name}: {'is missing' if data is None else 'the record does not know of it'}")
     if hashlib.sha256(data).hexdigest() != expected:
         raise Refused(f"{name}: not the file that the record names")
+    told = record.distances_file
+    if told is not None and (told.size != len(data) or told.reason is not None):
+        raise Refused(f"{name}: has {len(data)} bytes; the record says {told.size} ({plain(told.reason)})")
     try:
         return read(data), data
     except Refused as error:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...characters import plain
 from ..compute import compute
 from ..engine.backends import Settings, make_backend
 from ..engine.execute import Executor
+from ..metrics.catalogue import METRICS
 from ..metrics.quality.distribution import NAMES
 from ..planning.cells import Cell
 from ..records.failures import Failure
@@ -24,11 +24,14 @@ from ..records.record import RunRecord, SampleRow, Value
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..results.tiles import whole
-from ..scoring.cell import sample_rows, score_results
+from ..scoring.cell import Scored, sample_rows, score_results
 from ..stages.measure import NO_WEIGHTS, PERCEPTUAL
 from ..storage.store import Store
 from .at_hand import NotAtHand, label_problems
-from .recompute import IMAGE_TOLERANCE, close
+from .attack_check import attack_problems, untried
+from .differences import IMAGE_TOLERANCE, close, near
+from .fields import ATTACKS
+from .group_check import group_problems
 
 NEAR = 0.05
 """By how much, relatively, measures may be off of an image that is not the same byte for byte: another processor or
@@ -55,13 +58,21 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Remade:
-    """What came of making images anew."""
+    """Outcome of making images anew."""
 
     images: list[Rerun]
     problems: list[str] = field(default_factory=list)
     """What is not as the record says beside single images: labels, who is skipped, distances."""
     values: list[Value] | None = None
     """Every number, where every image was made anew."""
+
+    words: list[str] = field(default_factory=list)
+    """What could not be compared although every image was made anew."""
+
+    @property
+    def everything(self) -> bool:
+        """Whether every image was made anew."""
+        return self.values is not None
 
 
 def chance_of_passing(images: int, forged: int, drawn: int) -> float:
@@ -121,8 +132,15 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     problems = [*label_problems(cell, record), *_skip_problems(rows, here), *_target_problems(record, results)]
     problems += _ledger_problems(record, results, everything=everything)
     if found is not None:
-        problems += _distance_problems(results, equal, found)
-    return Remade(images, problems, score_results(setting, results).values.values if everything else None)
+        problems += [*_people_problems(cell, found), *_distance_problems(results, equal, found)]
+    if not everything:
+        return Remade(images, problems)
+    scored, open_parts = score_results(setting, results), _open_measures(rows, here)
+    if len(equal) == len(rows):  # otherwise they are others in their last digits
+        attacks = None if found is None else found.attacks
+        problems += [*_told_problems(record, scored), *attack_problems(results.attacks, attacks)]
+        open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, attacks)[:1]]
+    return Remade(images, problems, scored.values.values, open_parts)
 
 
 # ------------------------------------------------------------------------------------------------ rows
@@ -159,10 +177,19 @@ def _rerun(row: SampleRow, outcome: Outcome, note: str = "") -> Rerun:
 
 
 def _odd_measures(said: SampleRow, here: SampleRow, tolerance: float) -> list[str]:
-    # Networks may be at hand on one side alone, and records of before have been looked at without them.
-    unseen = {name for name in PERCEPTUAL if name not in said.measures or name not in here.measures}
-    names = sorted({*said.measures, *here.measures} - unseen)
+    names = sorted({*said.measures, *here.measures} - _unseen(said, here))
     return [name for name in names if not close(said.measures.get(name), here.measures.get(name), tolerance)]
+
+
+def _unseen(said: SampleRow, here: SampleRow) -> set[str]:
+    """Networks may be at hand on one side alone, and records of before lack measures that have no value here."""
+    names = said.measures.keys() ^ here.measures.keys()
+    return {name for name in names if name in PERCEPTUAL or here.measures.get(name, said.measures.get(name)) is None}
+
+
+def _open_measures(rows: dict[Key, SampleRow], here: dict[Key, SampleRow]) -> list[str]:
+    names = sorted({name for key, row in rows.items() if key in here for name in _unseen(row, here[key])})
+    return [f"samples.measures (of {', '.join(names)})"] if names else []
 
 
 def _skip_problems(rows: dict[Key, SampleRow], here: dict[Key, SampleRow]) -> list[str]:
@@ -187,14 +214,26 @@ def _ledger_problems(record: RunRecord, results: CellResults, *, everything: boo
         return [each for each in told if everything or (each.about == "originals" and each.stage != "floor")]
 
     said, found = known(record.failures), known(results.failures)
-    if not record.failures and not any(each.impairs for each in found):
-        return []  # records of before there was a ledger have none
     if said != found or (everything and record.counts.retry != len(results.crashed)):
         return ["its ledger of failures is not what happens here"]
     return []
 
 
+def _told_problems(record: RunRecord, scored: Scored) -> list[str]:
+    """What is counted and told by groups, where nothing is missing to count it anew."""
+    lacking = {each.metric for each in (*record.values, *scored.values.values) if _without_weights(each)}
+    problems = group_problems(record.groups, scored.groups, lacking)
+    return problems if record.counts == scored.counts else [*problems, "its counts are not those of its images"]
+
+
 # ------------------------------------------------------------------------------------------------ distances
+
+
+def _people_problems(cell: Cell, found: PairDistances) -> list[str]:
+    """Whose the images are decides which pairs are genuine: the dataset says it, not the submitter."""
+    here = [(each.sample_id, each.identity, each.subject) for each in cell.samples]
+    said = list(zip(found.sample_ids, found.identities, found.subjects, strict=True))
+    return [] if here == said else ["the distances belong to other images or people than the dataset at hand has"]
 
 
 def _distance_problems(results: CellResults, keys: frozenset[Key], found: PairDistances) -> list[str]:
@@ -225,14 +264,10 @@ def _distance_problems(results: CellResults, keys: frozenset[Key], found: PairDi
         known = whole(said.originals)
         scale = float(np.nanmax(np.abs(known), initial=0.0, where=np.isfinite(known)))
         for a, b, which in blocks:
-            odd = int((~_same(a, b, scale)).sum())
+            odd = int((~near(a, b, scale)).sum())
             if odd:
                 problems.append(f"{odd} of {b.size} distances {which} by {name} that were computed anew are different")
     return problems
-
-
-def _same(a: NDArray[np.float32], b: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
-    return np.isclose(a, b, rtol=IMAGE_TOLERANCE, atol=IMAGE_TOLERANCE * scale, equal_nan=True)
 
 
 def missing_numbers(values: Sequence[Value], here: Sequence[Value]) -> list[Value]:
@@ -246,7 +281,11 @@ def missing_numbers(values: Sequence[Value], here: Sequence[Value]) -> list[Valu
 def unavailable(said: Value, values: Sequence[Value]) -> bool:
     """Whether a network is at hand on one side alone, so that its number cannot be held against another."""
     found = [each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)]
-    return any(each.value is None and (each.reason or "").startswith(NO_WEIGHTS) for each in (said, *found))
+    return any(map(_without_weights, (said, *found)))
+
+
+def _without_weights(value: Value) -> bool:
+    return value.value is None and (value.reason or "").startswith(NO_WEIGHTS)
 
 
 def value_difference(said: Value, values: Sequence[Value]) -> str | None:
@@ -257,3 +296,16 @@ def value_difference(said: Value, values: Sequence[Value]) -> str | None:
     if not close(said.value, found.value, IMAGE_TOLERANCE) or said.n != found.n:
         return f"says {said.value} (n = {said.n}), here it is {found.value} (n = {found.n})"
     return None
+
+
+def remark_difference(said: Value, values: Sequence[Value]) -> str | None:
+    """What differs between the remark on a mean over images and the one here, as rows hold no reasons for it.
+
+    None when nothing does, or nothing can be said.
+    """
+    if said.metric in METRICS and METRICS[said.metric].source != "rows":
+        return None
+    found = next((each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)), None)
+    if found is None or found.reason == said.reason or unavailable(said, values):
+        return None
+    return f"says {said.reason!r}, here it is {found.reason!r}"

@@ -24,10 +24,11 @@ STAMP_SIGNATURE_NAME = "verification.json.sig"
 STAMP_NAMESPACE = "deid-bench-stamp"
 """Who signs a submission, which anybody may, does not sign a stamp by it."""
 Status = Literal["verified", "recomputed", "self-reported"]
-_FORMAT = 3
+_FORMAT = 4
 _LONGEST = 2**24
 _LONGEST_SIGNATURE = 10_000
 _LONGEST_TEXT = 10_000
+_DAMAGED = "it is no stamp, or a damaged one"
 _DRAWN_FROM = "*.npz"
 """Files beside a record that reports draw from."""
 
@@ -55,6 +56,11 @@ class Stamp:
     """Whose trusted key has signed it; empty for a stamp of this very folder."""
     submitter: str = ""
     """Who submits it, in the submission's own words."""
+    words: list[str] = field(default_factory=list)
+    """Parts of the record beside its numbers that nobody has checked: dotted names of fields, which stand for all below
+    them, some with a restriction in brackets."""
+    void: str = ""
+    """Why what lies beside the record does not count; the rest is then that of no stamp."""
 
     @property
     def shown(self) -> str:
@@ -75,7 +81,7 @@ def write_stamp(stamp: Stamp, record_path: Path, key: Path | None = None) -> Pat
         KeyProblem: it cannot be signed with that key.
     """
     path, content = record_path.with_name(STAMP_NAME), asdict(stamp)
-    del content["by"]
+    del content["by"], content["void"]
     bound = {"record_sha256": _sha256(record_path), "files": _beside(record_path)}
     data = (json.dumps({"format": _FORMAT, **bound, **content}, indent=1, ensure_ascii=True) + "\n").encode()
     signature = path.with_name(STAMP_SIGNATURE_NAME)
@@ -88,7 +94,7 @@ def write_stamp(stamp: Stamp, record_path: Path, key: Path | None = None) -> Pat
 
 
 def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | None:
-    """The stamp of a `run.json`; None when there is none, it cannot be read, or the record was changed since.
+    """The stamp of a `run.json`; None where none lies beside it.
 
     Args:
         record_path: the `run.json`.
@@ -96,27 +102,27 @@ def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | Non
             records. Without, signed ones do not.
 
     Returns:
-        A stamp that does not count is `self-reported`, with the reason in `checked`.
+        A stamp that does not count is `self-reported`, with the reason in `void`.
     """
     path = record_path.with_name(STAMP_NAME)
     try:
-        data = _read(path, _LONGEST)
-        signature = _read(path.with_name(STAMP_SIGNATURE_NAME), _LONGEST_SIGNATURE)
-        found = None if data is None else _stamp(data)
-        if found is None or data is None:
+        if not path.exists():
             return None
+        data, signature = _read(path, _LONGEST), _read(path.with_name(STAMP_SIGNATURE_NAME), _LONGEST_SIGNATURE)
+        found = _DAMAGED if data is None else _stamp(data)
+        if isinstance(found, str) or data is None:
+            return _void(str(found))
         stamp, bound = found
-        problem = (
-            "" if bound["record_sha256"] == _sha256(record_path) else "it is of another record, or this was changed"
-        )
-        if signature is None and not trusted:
-            return None if problem else stamp
-        if signature is not None and not problem and bound.get("files") != _beside(record_path):
+        problem = ""
+        if bound.get("record_sha256") != _sha256(record_path):
+            problem = "it is of another record, or this was changed"
+        elif bound.get("files") != _beside(record_path):
             problem = "files beside the record are not those that it names"
-    except OSError:
-        return None
+    except OSError as error:
+        return _void(f"it cannot be read ({error.strerror or error})")
     if signature is None:
-        return _void("nobody has signed it")
+        problem = "nobody has signed it" if trusted else problem
+        return _void(problem) if problem else stamp
     signer = signer_of(data, signature, trusted, STAMP_NAMESPACE) if trusted else "it is signed, and no key is trusted"
     if isinstance(signer, str) or problem:
         return _void(problem or str(signer))
@@ -124,7 +130,7 @@ def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | Non
 
 
 def _void(why: str) -> Stamp:
-    return Stamp("self-reported", f"A stamp lies beside the record that does not count: {why}.", "")
+    return Stamp("self-reported", f"A stamp lies beside the record that does not count: {why}.", "", void=why)
 
 
 def _read(path: Path, longest: int) -> bytes | None:
@@ -134,22 +140,27 @@ def _read(path: Path, longest: int) -> bytes | None:
     return path.read_bytes()
 
 
-def _stamp(content: bytes) -> tuple[Stamp, dict[str, Any]] | None:
-    """A stamp and what it is bound to; None where it makes no sense."""
+def _stamp(content: bytes) -> tuple[Stamp, dict[str, Any]] | str:
+    """A stamp and what it is bound to; where it makes no sense, why."""
     try:
         data: Any = json.loads(content.decode("utf-8"))
-        if not isinstance(data, dict) or data.get("format") != _FORMAT or data["status"] not in get_args(Status):
-            return None
+        if not isinstance(data, dict) or data["status"] not in get_args(Status):
+            return _DAMAGED
+        if data["format"] != _FORMAT:
+            return f"it is of layout {str(data['format'])[:20]}, not {_FORMAT}: verify the submission again"
         checked, when, digest, toolkit = (data[name] for name in ("checked", "when", "digest", "toolkit"))
-        unchecked, drawn, submitter = data["unchecked"], data["drawn"], data.get("submitter", "")
+        lists = [data[name] for name in ("unchecked", "drawn", "words")]
+        submitter = data["submitter"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not isinstance(unchecked, list) or not isinstance(drawn, list):
-        return None
-    texts = [checked, when, digest, toolkit, submitter, *unchecked, *drawn]
+        return _DAMAGED
+    if not all(isinstance(each, list) for each in lists):
+        return _DAMAGED
+    texts = [checked, when, digest, toolkit, submitter, *(text for some in lists for text in some)]
     if not all(isinstance(each, str) and len(each) <= _LONGEST_TEXT for each in texts):
-        return None
-    return Stamp(data["status"], checked, when, unchecked, digest, drawn, toolkit, submitter=submitter), data
+        return _DAMAGED
+    unchecked, drawn, words = lists
+    stamp = Stamp(data["status"], checked, when, unchecked, digest, drawn, toolkit, submitter=submitter, words=words)
+    return stamp, data
 
 
 def _beside(record_path: Path) -> dict[str, str]:

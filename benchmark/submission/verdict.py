@@ -10,21 +10,37 @@ from pathlib import Path
 
 from ..._version import __version__
 from ...characters import plain
+from ..planning.cells import Cell
 from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
+from ..scoring.attacks import FROM_ATTACKS
 from ..storage.store import save_file
-from .at_hand import NotAtHand, cell_of
+from .at_hand import NotAtHand, cell_of, method_for
 from .bounds import TooMuch, bounded
+from .consistency import header_problems
+from .differences import Verdict
+from .fields import ATTACKS, Depth, words
+from .group_check import memberships
 from .pictures import check_pairs
 from .read import Submitted
-from .recompute import Recomputed, Verdict, recompute
-from .remake import FORGED, Remade, Rerun, chance_of_passing, missing_numbers, rerun, unavailable, value_difference
+from .recompute import Recomputed, recompute
+from .remake import (
+    FORGED,
+    Remade,
+    Rerun,
+    chance_of_passing,
+    missing_numbers,
+    remark_difference,
+    rerun,
+    unavailable,
+    value_difference,
+)
 from .stamp import Stamp, Status, write_stamp
 
 
 @dataclass(frozen=True, slots=True)
 class RerunRequest:
-    """What the user has at hand for making images anew."""
+    """Method, dataset and number of images that a verifier makes images anew with."""
 
     method: str
     """Specification."""
@@ -34,11 +50,13 @@ class RerunRequest:
     """Images; None: all."""
     rng: random.Random = field(default_factory=random.SystemRandom)
     """Which ones: nobody can know before."""
+    others: tuple[str, ...] = ()
+    """Specifications of further methods; each record is held against the one that it names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """What was found out about one record."""
+    """Verdict on one record, with its evidence."""
 
     submitted: Submitted
     recomputed: Recomputed
@@ -84,32 +102,76 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
         submitter: who sent it; kept in the stamp, checked by nobody.
     """
     record = submitted.record
+    cell, not_rerun = _cell(record, request)
     try:
         with bounded():
-            recomputed = recompute(record, submitted.distances)
+            groups = None if cell is None else memberships(cell.dataset.samples)
+            recomputed = recompute(record, submitted.distances, groups)
             problems = [*recomputed.problems, *check_pairs(submitted)]
     except TooMuch as error:
         recomputed = Recomputed([], [f"it cannot be computed anew: {error}"], None)
         problems = recomputed.problems
-    reruns: list[Rerun] = []
+    remade = Remade([])
     verdicts = recomputed.verdicts
-    not_rerun = "not asked for" if request is None else "the record contradicts itself"
-    if request is not None and not problems:
+    if request is not None and problems:
+        not_rerun = "the record contradicts itself"
+    elif request is not None and cell is not None:
         try:
-            cell = cell_of(record, request.method, request.dataset)
             remade = rerun(cell, record, submitted.distances, request.count, request.rng)
-            reruns, verdicts = remade.images, _with_images(record, verdicts, remade)
+            verdicts = _with_images(record, verdicts, remade)
             problems += remade.problems
-            not_rerun = "" if reruns else "there is no image to make"
+            not_rerun = "" if remade.images else "there is no image to make"
         except NotAtHand as error:
             not_rerun = str(error)
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    draft = Report(submitted, recomputed, problems, reruns, not_rerun, Stamp("self-reported", "", when), verdicts)
-    unchecked = [f"{each.metric} {each.recognizer or ''}".strip() for each in draft.open]
-    drawn = [f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}" for each in reruns]
-    found = (_status(draft), _checked(draft), when, unchecked, record.digest, drawn, __version__)
-    stamp = Stamp(*found, submitter=plain(submitter))
+    unstamped = Stamp("self-reported", "", when)
+    draft = Report(submitted, recomputed, problems, remade.images, not_rerun, unstamped, verdicts)
+    depth = _depth(draft, remade)
+    open_parts = [*remade.words, *(each for each in recomputed.words if depth != "every image" or _stays(each))]
+    told = [*words(record, depth), *open_parts]
+    stamp = Stamp(
+        _status(draft),
+        _checked(draft),
+        when,
+        [*(each.name for each in draft.open), *_forgeable(draft, depth, told)],
+        record.digest,
+        [f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}" for each in remade.images],
+        __version__,
+        submitter=plain(submitter),
+        words=told,
+    )
     return replace(draft, stamp=stamp)
+
+
+def _cell(record: RunRecord, request: RerunRequest | None) -> tuple[Cell | None, str]:
+    """The cell of a record, where it is asked for and at hand; or why there is none."""
+    if request is None:
+        return None, "not asked for"
+    if header_problems(record):
+        return None, "the record contradicts itself"
+    try:
+        return cell_of(record, method_for(record, (request.method, *request.others)), request.dataset), ""
+    except NotAtHand as error:
+        return None, str(error)
+
+
+def _depth(report: Report, remade: Remade) -> Depth:
+    if not remade.images:
+        return "distances"
+    equal = all(each.outcome == "equal" for each in remade.images)
+    return "every image" if equal and remade.everything else "drawn images"
+
+
+def _stays(part: str) -> bool:
+    """Whether a part that the rows leave open is so even where every image is made anew."""
+    return part.startswith("values (")
+
+
+def _forgeable(report: Report, depth: Depth, told: list[str]) -> list[str]:
+    """Numbers that follow from attackers' distances, where images were made anew and attacks were not."""
+    if depth == "distances" or not any(each.startswith(f"{ATTACKS} ") for each in told):
+        return []
+    return [each.name for each in report.equal if each.metric in FROM_ATTACKS and each.stated]
 
 
 def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> list[Verdict]:
@@ -121,6 +183,8 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
         if verdict.outcome == "not recomputable" and not unavailable(value, remade.values):
             odd = value_difference(value, remade.values)
             verdict = replace(verdict, outcome="equal" if odd is None else "different", note=odd or "")
+        elif verdict.outcome == "equal" and (odd := remark_difference(value, remade.values)) is not None:
+            verdict = replace(verdict, outcome="different", note=odd)
         found.append(verdict)
     lacking = missing_numbers(record.values, remade.values)
     extra = [Verdict(each.metric, each.recognizer, "different", "is missing in the record") for each in lacking]

@@ -24,6 +24,8 @@ from ..paper.formats import csv_text
 from ..paper.formats import markdown_text as markdown
 from ..paper.latex import escape as latex
 from ..paper.shown import shown_label
+from .marks import UNCHECKED as UNCHECKED
+from .marks import is_marked, marked
 from .svg import Point, Scale, pareto_svg, scale
 
 OVERVIEW: dict[ColumnSet, int] = {"privacy": 4, "quality": 3, "usability": 2, "diversity": 1, "cost": 1}
@@ -34,9 +36,6 @@ MAX_DRAWN = 200
 LABEL = 32
 """Characters of a name in a figure."""
 SELF_REPORTED = "self-reported"
-UNCHECKED = "°"
-"""Stands behind a number that nobody has computed anew, in a row with a stamp."""
-UNCHECKED_NOTE = "self-reported: not computed anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,13 @@ class Tab:
     """Records of this protocol and dataset that stand elsewhere, and why."""
     unmeasured: tuple[tuple[str, str], ...]
     """Numbers that no row has, which have no column, and why."""
+    void: Mapping[str, str]
+    """Why a stamp beside a record does not count, by its digest."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether any number is marked as not covered by its row's stamp."""
+        return is_marked(self.table)
 
     @property
     def first(self) -> RunRecord:
@@ -74,34 +80,22 @@ class Tab:
 
 
 def make_tabs(
-    records: Sequence[RunRecord], status: Mapping[str, str], unchecked: Mapping[str, Collection[str]] | None = None
+    records: Sequence[RunRecord],
+    status: Mapping[str, str],
+    unchecked: Mapping[str, Collection[str]] | None = None,
+    void: Mapping[str, str] | None = None,
 ) -> list[Tab]:
     """One tab for each table; those with most rows first, smoke tests last.
 
     Args:
         records: the rows.
         status: verified, recomputed or self-reported, with who says so, by record digest.
-        unchecked: of stamped records the numbers that nobody has computed anew, as `metric recognizer`, by digest.
+        unchecked: numbers that the stamp of a record does not cover, see `marks.uncovered`, by digest.
+        void: why a stamp beside a record does not count, by digest.
     """
-    tables = [_marked(table, unchecked or {}) for table in leaderboards(records, every=True)]
+    tables = [marked(table, unchecked or {}) for table in leaderboards(records, every=True)]
     tables.sort(key=lambda table: (table.rows[0].record.dataset.limited, -len(table.rows)))
-    return [_tab(table, tables, status) for table in tables]
-
-
-def _marked(table: Table, unchecked: Mapping[str, Collection[str]]) -> Table:
-    """The table, in which numbers that no stamp covers say so."""
-
-    def marked(row: Row) -> Row:
-        names = frozenset(unchecked.get(row.record.digest, ()))
-        cells = tuple(
-            replace(cell, text=cell.text + UNCHECKED, remark=f"{UNCHECKED_NOTE}; {cell.remark}")
-            if cell.order is not None and f"{column.metric} {column.recognizer}".strip() in names
-            else cell
-            for cell, column in zip(row.cells, table.columns, strict=True)
-        )
-        return replace(row, cells=cells)
-
-    return replace(table, rows=tuple(marked(row) for row in table.rows)) if unchecked else table
+    return [_tab(table, tables, status, void or {}) for table in tables]
 
 
 def _measured(table: Table) -> tuple[Table, tuple[tuple[str, str], ...]]:
@@ -119,7 +113,7 @@ def _measured(table: Table) -> tuple[Table, tuple[tuple[str, str], ...]]:
     return replace(table, columns=columns, rows=rows), tuple(reasons.items())
 
 
-def _tab(whole: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Tab:
+def _tab(whole: Table, tables: Sequence[Table], status: Mapping[str, str], void: Mapping[str, str]) -> Tab:
     table, unmeasured = _measured(whole)
     overview = first_look(table)
     by = next((index for index in overview if table.columns[index].set == "privacy"), None)
@@ -134,7 +128,7 @@ def _tab(whole: Table, tables: Sequence[Table], status: Mapping[str, str]) -> Ta
         for row in other.rows
     )
     return Tab(
-        identifier, table, known.modality if known else "unknown", rows, by, overview, status, others, unmeasured
+        identifier, table, known.modality if known else "unknown", rows, by, overview, status, others, unmeasured, void
     )
 
 

@@ -33,6 +33,7 @@ from .citing import bibtex, links
 from .data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
 from .figures import row_figures
 from .images import Picture, pictures, within_limit
+from .marks import uncovered
 from .row_notes import alarms_of, row_notes
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def render_board(
         [*shown_once, *reference],
         {digest: each.shown for digest, each in stamps.items() if each}
         | dict.fromkeys((each.digest for each in reference), REFERENCE),
-        {digest: each.unchecked for digest, each in stamps.items() if each},
+        {digest: uncovered(each) for digest, each in stamps.items() if each},
+        {digest: each.void for digest, each in stamps.items() if each and each.void},
     )
     shown, unseen = within_limit(
         {row.record.digest[:12]: pictures(row.record, folders[row.record.digest]) for tab in tabs for row in tab.rows}

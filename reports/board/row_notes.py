@@ -16,6 +16,8 @@ class RowNote:
     alarms: tuple[str, ...]
     ran: str
     """The recognisers of the row; empty where all rows of the table have the same."""
+    void: str
+    """Why a stamp beside the record does not count; empty where it does, or there is none."""
 
 
 def row_notes(tab: Tab) -> dict[str, RowNote]:
@@ -25,7 +27,9 @@ def row_notes(tab: Tab) -> dict[str, RowNote]:
     for row in tab.rows:
         names = [each.spec for each in row.record.recognizers]
         ran = "" if set(names) == every else f"run with {', '.join(names) or 'no recogniser'}"
-        found[row.record.digest] = RowNote(verdict(row.record), tuple(row.record.alarms), ran)
+        found[row.record.digest] = RowNote(
+            verdict(row.record), tuple(row.record.alarms), ran, tab.void.get(row.record.digest, "")
+        )
     return found
 
 

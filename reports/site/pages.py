@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from ..._version import __version__
 from ...benchmark.records.record import FILE_NAME, RunRecord, record_bytes, schema
 from ...benchmark.submission.signature import Signer
-from ...benchmark.submission.stamp import load_stamp
+from ...benchmark.submission.stamp import Stamp, load_stamp
 from ..board.card import sections
 from ..board.citing import bibtex
 from ..board.data import SELF_REPORTED
+from ..board.marks import is_marked, marked, uncovered
 from ..board.page import Raw, csp_hash, render_board
 from ..leaderboard.table import NO_VALUE, TERMINAL, Row, Table, leaderboards
 from .badge import badge
@@ -39,6 +40,17 @@ class Member:
     record: RunRecord
     folder: Path
     status: str
+    stamp: Stamp | None = None
+
+    @property
+    def void(self) -> str:
+        """Why the stamp beside it does not count; empty where it does, or there is none."""
+        return self.stamp.void if self.stamp else ""
+
+    @property
+    def unchecked(self) -> list[str]:
+        """Numbers that its stamp does not cover."""
+        return uncovered(self.stamp) if self.stamp else []
 
     @property
     def id(self) -> str:
@@ -85,7 +97,7 @@ def site_files(
         left_out: what could not be read, and why; named on the board.
         trusted: keys whose stamps count; see `load_stamp`.
     """
-    members = [Member(record, folder, _status(folder, trusted)) for record, folder in records]
+    members = [_member(record, folder, trusted) for record, folder in records]
     members.sort(key=lambda each: (each.record.host.created, each.record.digest), reverse=True)
     site = Site(members, title, url)
     pages = dict(_pages(site))
@@ -94,7 +106,7 @@ def site_files(
         yield name, text.encode()
     for each in members:
         yield f"records/{each.id}.json", record_bytes(each.record)
-        yield f"badges/{each.id}.svg", badge(*_headline(each.record)).encode()
+        yield f"badges/{each.id}.svg", badge(*_headline(each)).encode()
     yield "records.json", _index(members)
     yield "record.schema.json", schema().encode()
     if url:
@@ -102,23 +114,28 @@ def site_files(
         yield "sitemap.xml", sitemap(url, ["board.html", *pages]).encode()
 
 
-def _status(folder: Path, trusted: Sequence[Signer]) -> str:
+def _member(record: RunRecord, folder: Path, trusted: Sequence[Signer]) -> Member:
     stamp = load_stamp(folder / FILE_NAME, trusted)
-    return stamp.shown if stamp else SELF_REPORTED
+    return Member(record, folder, stamp.shown if stamp else SELF_REPORTED, stamp)
+
+
+def _tables(members: Sequence[Member]) -> list[Table]:
+    unchecked = {each.record.digest: each.unchecked for each in members}
+    return [marked(table, unchecked) for table in leaderboards([each.record for each in members])]
 
 
 # ------------------------------------------------------------------------------------------------ pages
 
 
 def _pages(site: Site) -> Iterator[tuple[str, str]]:
-    tables = leaderboards([each.record for each in site.members])
+    tables = _tables(site.members)
     groups = {
         "methods": _grouped(site.members, lambda record: record.method.name),
         "datasets": _grouped(site.members, lambda record: record.dataset.spec),
         "protocols": _grouped(site.members, lambda record: record.protocol.id),
     }
     common: dict[str, Any] = {"site": site, "groups": {kind: list(some) for kind, some in groups.items()}, "slug": slug}
-    common["ids"] = {each.record.digest: each.id for each in site.members}
+    common["member_of"] = {each.record.digest: each for each in site.members}
     yield "index.html", _render("index.html", "", **common, tables=tables, newest=site.members[:10])
     for kind, some in groups.items():
         for name, members in some.items():
@@ -134,7 +151,7 @@ def _pages(site: Site) -> Iterator[tuple[str, str]]:
         others = [other for other in site.members if _same_question(other, each) and other is not each]
         text = _render(
             "row.html", "../", **common, member=each, table=table, row=row, facts=sections(each.record),
-            citation=bibtex(each.record), history=others, headline=_headline(each.record),
+            citation=bibtex(each.record), history=others, headline=_headline(each),
         )  # fmt: skip
         yield f"rows/{each.id}.html", text
 
@@ -169,9 +186,9 @@ def shown_columns(table: Table) -> list[int]:
     ]
 
 
-def _headline(record: RunRecord) -> tuple[str, str]:
+def _headline(member: Member) -> tuple[str, str]:
     """What a badge says: the first privacy number of the table, with its recogniser."""
-    (table,) = leaderboards([record])
+    (table,) = _tables([member])
     for place in shown_columns(table):
         column, cell = table.columns[place], table.rows[0].cells[place]
         if column.recognizer and cell.order is not None:
@@ -203,6 +220,7 @@ def _render(template: str, root: str, **values: Any) -> str:
             style=Raw(style),
             style_hash=csp_hash(style),
             columns=shown_columns,
+            is_marked=is_marked,
             version=__version__,
             **values,
         )
@@ -222,6 +240,9 @@ def _index(members: Sequence[Member]) -> bytes:
             "protocol": each.record.protocol.id,
             "created": each.record.host.created,
             "status": each.status,
+            "stamp_void": each.void,
+            "unchecked": each.unchecked,
+            "words": each.stamp.words if each.stamp else [],
             "record": f"records/{each.id}.json",
             "page": f"rows/{each.id}.html",
             "badge": f"badges/{each.id}.svg",
@@ -234,11 +255,12 @@ def _index(members: Sequence[Member]) -> bytes:
 
 def _entry(member: Member) -> Entry:
     record = member.record
-    name, value = _headline(record)
+    name, value = _headline(member)
+    void = f" (its stamp does not count: {member.void})" if member.void else ""
     return Entry(
         f"rows/{member.id}.html",
         f"{record.method.spec} on {record.dataset.spec}, {record.protocol.id}",
-        f"{name}: {value}; {member.status}",
+        f"{name}: {value}; {member.status}{void}",
         _moment(record.host.created),
     )
 

@@ -3,102 +3,19 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
-import random
-import re
-import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from forgery import DISTANCES, NAME, World, at, edited, is_named, kinds, leaves, put, remember
 from numpy.typing import NDArray
 
-from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records.record import RunRecord
-from deid_bench.benchmark.results.distances_file import PairDistances, read, write
+from deid_bench.benchmark.results.distances_file import PairDistances, read
 from deid_bench.benchmark.results.tiles import whole
-from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.scoring.cell import score_results
-from deid_bench.benchmark.storage.strict_zip import Refused, make_zip
-from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack
-from deid_bench.benchmark.submission.read import Submission
-from deid_bench.benchmark.submission.recompute import rebuild
+from deid_bench.benchmark.storage.strict_zip import Refused
 from deid_bench.benchmark.submission.remake import Remade, chance_of_passing
-from deid_bench.benchmark.submission.verdict import Report, RerunRequest, judge
-
-RECORD, DISTANCES = "records/000/run.json", "records/000/distances.npz"
-NAME = "toy_recognizer"
-Data = dict[str, Any]
-Path_ = tuple[str | int, ...]
-
-FREE = re.compile(
-    r"host\..*|toolkit|schema_version"  # times, machine and versions: the submitter's words, in any case
-    r"|(method|dataset|analyzer|recognizers\.\d+)\.origin"  # where a plug-in lies on the submitter's machine
-    r"|dataset\.limited|quality"  # a smoke test? all numbers asked for? what is there is checked in any case
-    r"|distances_file\.(size|reason)"  # of the file itself
-    r"|values\.\d+\.reason|alarms\.\d+"
-)
-"""Fields that nothing depends on; all others are held against what is computed here."""
-
-
-class World:
-    """A small honest submission, and what its method makes of it here, worked out once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.dataset = f"toy-hands:folder={folder / 'hands'},identities=5,samples=2,blank=1"
-        options = RunOptions(
-            methods=("refuses_some",),
-            datasets=(self.dataset,),
-            analyzer="toy_analyzer",
-            recognizers=(NAME,),
-            protocol="palm-paper/1.0",
-        )
-        self.outcome = run(options, Execution(out=folder / "results", backend="serial"))[0]
-        self.zip = folder / "s.zip"
-        pack([folder / "results"], self.zip, 0, Submitter())  # images that come along are checks on top
-        with zipfile.ZipFile(self.zip) as archive:
-            self.members = {name: archive.read(name) for name in archive.namelist()}
-        self.data: Data = json.loads(self.members[RECORD])
-        self.folder = folder
-
-    def request(self, count: int | None, seed: int = 1) -> RerunRequest:
-        return RerunRequest("refuses_some", self.dataset, count, random.Random(seed))
-
-    def judged(
-        self, data: Data, distances: PairDistances | None = None, count: int | None = None, seed: int = 1
-    ) -> Report:
-        """The verdict on a submission with this record and these distances, under the right hashes."""
-        members = dict(self.members)
-        if distances is not None:
-            members[DISTANCES] = write(distances)[0] or b""
-            sha256 = hashlib.sha256(members[DISTANCES]).hexdigest()
-            data = {**data, "distances_file": {"sha256": sha256, "size": len(members[DISTANCES]), "reason": None}}
-        members[RECORD] = json.dumps(data).encode()
-        manifest = json.loads(members.pop(MANIFEST_NAME))
-        manifest["records"][0]["digest"] = data["digest"]
-        manifest["files"] = {
-            name: {"sha256": hashlib.sha256(each).hexdigest(), "size": len(each)} for name, each in members.items()
-        }
-        path = self.folder / "forged.zip"
-        path.write_bytes(make_zip({**members, MANIFEST_NAME: json.dumps(manifest).encode()}))
-        (submitted,) = Submission(path).records
-        return judge(submitted, self.request(count, seed))
-
-    def rescored(self, distances: PairDistances, data: Data | None = None) -> Data:
-        """The record that a forger computes from forged distances, so that it contradicts itself nowhere."""
-        made = copy.deepcopy(data or self.data)
-        scored = score_results(*rebuild(RunRecord.model_validate(made), distances))
-        made["values"] = [each.model_dump() for each in scored.values.values]
-        made["curves"] = [each.model_dump() for each in scored.values.curves]
-        made["alarms"], made["counts"] = scored.alarms, scored.counts.model_dump()
-        for row, other in zip(made["samples"], scored.rows, strict=True):
-            row["distances"] = other.distances
-        return made
 
 
 @pytest.fixture(scope="module")
@@ -106,79 +23,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         # Intervals are computed anew in each of hundreds of verdicts; few resamples will do.
         patch.setattr("deid_bench.benchmark.scoring.numbers.RESAMPLES", 20)
-        yield World(tmp_path_factory.mktemp("forgers"))
+        folder = tmp_path_factory.mktemp("forgers")
+        yield World(folder, "refuses_some", f"toy-hands:folder={folder / 'hands'},identities=5,samples=2,blank=1")
 
 
 @pytest.fixture
 def remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The images that the method makes are the same in every test; computing them once is enough."""
-    import deid_bench.benchmark.submission.remake as remake
-
-    compute, kept = vars(remake)["compute"], world.__dict__.setdefault("kept", {})
-
-    def once(cell: Any, executor: Any, chosen: Any = lambda version: True) -> Any:
-        if cell.digest not in kept:
-            kept[cell.digest] = compute(cell, executor)
-        results = kept[cell.digest]
-        versions = [each for each in results.versions if chosen(each)]
-        rows = [index for index, each in enumerate(results.made) if chosen(each)]
-        distances = {
-            name: replace(each, deidentified=each.deidentified[rows], versions=each.versions[np.ix_(rows, rows)])
-            for name, each in results.distances.items()
-        }
-        return replace(results, versions=versions, distances=distances)
-
-    monkeypatch.setattr(remake, "compute", once)
-
-
-def leaves(data: Any, path: Path_ = ()) -> Iterator[Path_]:
-    if isinstance(data, dict) and data:
-        for name, each in data.items():
-            yield from leaves(each, (*path, name))
-    elif isinstance(data, list) and data:
-        for index, each in enumerate(data):
-            yield from leaves(each, (*path, index))
-    else:
-        yield path
-
-
-def other(value: Any) -> Any:
-    """A value of the same kind that is not this one."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value + 1
-    if isinstance(value, float):
-        return value + 0.5
-    if value is None:
-        return 0.5
-    if isinstance(value, str):
-        if re.fullmatch("[0-9a-f]{64}", value):
-            return value[::-1] if value[::-1] != value else "0" * 64
-        return {"done": "failed", "failed": "skipped", "skipped": "failed", "basic": "full"}.get(value, value + "x")
-    return ["x"] if isinstance(value, list) else {"x": 0.5}
-
-
-def edited(data: Data, path: Path_) -> Data:
-    made = copy.deepcopy(data)
-    inner: Any = made
-    for name in path[:-1]:
-        inner = inner[name]
-    inner[path[-1]] = other(inner[path[-1]])
-    return made
-
-
-def kinds(data: Data) -> dict[str, Path_]:
-    """One or two places for each kind of field: rows and numbers are many, and all are treated alike."""
-    seen: Counter[str] = Counter()
-    chosen: dict[str, Path_] = {}
-    for path in leaves(data):
-        many = path[0] in ("samples", "curves", "values")
-        kind = ".".join("#" if isinstance(each, int) and many else str(each) for each in path)
-        seen[kind] += 1
-        if seen[kind] in (1, 3):
-            chosen[".".join(map(str, path))] = path
-    return chosen
+    """Of `world`."""
+    remember(world, monkeypatch)
 
 
 def test_the_honest_record_is_verified(world: World, remembered: None) -> None:
@@ -191,17 +43,15 @@ def test_the_honest_record_is_verified(world: World, remembered: None) -> None:
 
 
 def test_an_edit_of_any_field_is_found_when_every_image_is_made_anew(world: World, remembered: None) -> None:
-    places = kinds(world.data)
+    places = kinds(leaves(world.data))
     assert len(places) > 100
     passed = []
     for name, path in places.items():
-        if FREE.fullmatch(name):
-            continue
         try:
             report = world.judged(edited(world.data, path))
         except Refused:
             continue
-        if report.stamp.status == "verified":
+        if report.stamp.status == "verified" and not is_named(path, report.stamp.words):
             passed.append(name)
     assert not passed, ", ".join(passed)
 
@@ -272,6 +122,60 @@ def test_no_block_of_distances_can_be_forged_when_every_image_is_made_anew(
     assert report.different == []  # the record is what its distances give
     assert report.stamp.status == "self-reported"
     assert any("computed anew are different" in each for each in report.problems)
+
+
+@pytest.mark.parametrize("count", [1, None])
+def test_whose_the_images_are_cannot_be_told_otherwise(world: World, remembered: None, count: int | None) -> None:
+    """Every distance is true, but those who were recognised are said to be somebody else."""
+    found = read(world.members[DISTANCES])
+    people = [(*names[1:], names[0]) for names in (found.identities, found.subjects)]
+    distances = replace(found, identities=people[0], subjects=people[1])
+    data = world.rescored(distances)
+    assert data["values"] != world.data["values"]
+    assert world.judged(data, distances, rerun=False).stamp.status == "recomputed"
+    report = world.judged(data, distances, count=count)
+    assert report.stamp.status == "self-reported"
+    assert any("other images or people" in each for each in report.problems)
+
+
+@pytest.mark.parametrize(
+    ("created", "why"),
+    [
+        ("9999-12-31T23:59:59-23:59", "in the future"),
+        ("2999-01-01", "in the future"),
+        ("0001-01-01T00:00:00+23:59", ""),
+        ("yesterday", "expected a time"),
+    ],
+)
+def test_a_record_of_tomorrow_would_stay_on_top(world: World, remembered: None, created: str, why: str) -> None:
+    report = world.judged({**world.data, "host": {**world.data["host"], "created": created}})
+    assert report.stamp.status == ("self-reported" if why else "verified")
+    assert any(why in each for each in report.problems) is bool(why)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63])
+def test_giant_numbers_are_no_numbers_of_a_record(world: World, remembered: None, number: int) -> None:
+    for path in kinds(leaves(world.data)).values():
+        if isinstance(at(world.data, path), int | float) and not is_named(path, ["host"]):
+            try:
+                report = world.judged(put(world.data, path, number), count=1)
+            except Refused:
+                continue
+            assert report.stamp.status != "verified", path
+
+
+@pytest.mark.parametrize("path", ["alarms", "failures", "curves", "values"])
+def test_what_is_emptied_is_missed(world: World, remembered: None, path: str) -> None:
+    assert world.data[path]
+    assert world.judged({**world.data, path: []}).stamp.status == "self-reported"
+
+
+def test_minus_zero_is_zero(world: World, remembered: None) -> None:
+    data = copy.deepcopy(world.data)
+    (zero,) = [each for each in data["values"] if each["metric"] == "rank1_with_source"]
+    if zero["value"] == 0:
+        zero["value"] = -0.0
+    assert world.judged(data).stamp.status == "verified"
 
 
 def test_between_originals_one_image_is_enough(world: World, remembered: None) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 from ssh_keys import keys
 
 from deid_bench.benchmark.planning.cells import SCORE_VERSION, RunOptions
@@ -78,8 +79,8 @@ def forged(
     members = {**world.members, **(images or {})}
     data = json.loads(members[RECORD])
     if distances is not None:
-        members[DISTANCES] = write(distances(read(members[DISTANCES])))[0] or b""
-        data["distances_file"] = {"sha256": hashlib.sha256(members[DISTANCES]).hexdigest(), "size": 0, "reason": None}
+        members[DISTANCES] = new = write(distances(read(members[DISTANCES])))[0] or b""
+        data["distances_file"] = {"sha256": hashlib.sha256(new).hexdigest(), "size": len(new), "reason": None}
     change(data)
     members[RECORD] = json.dumps(data).encode()
     manifest = json.loads(members.pop(MANIFEST_NAME))
@@ -392,35 +393,40 @@ def test_a_stamp_holds_for_one_record_only(tmp_path: Path) -> None:
     write_stamp(stamp, path)
     assert load_stamp(path) == stamp
     path.write_text("{ }")
-    assert load_stamp(path) is None
+    assert "another record" in present(load_stamp(path)).void
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "why"),
     [
-        {"status": "approved"},
-        {"status": ["verified"]},
-        {"record_sha256": None},
-        {"format": 1},
-        {"checked": 7},
-        {"checked": "x" * 200_000},
-        {"when": None},
+        ({"status": "approved"}, "damaged"),
+        ({"status": ["verified"]}, "damaged"),
+        ({"record_sha256": None}, "another record"),
+        ({"format": 3}, "verify the submission again"),
+        ({"checked": 7}, "damaged"),
+        ({"checked": "x" * 200_000}, "damaged"),
+        ({"when": None}, "damaged"),
+        ({"words": "host"}, "damaged"),
+        ({"files": {"scores.npz": "0" * 64}}, "files beside"),
     ],
 )
-def test_a_stamp_that_makes_no_sense_is_none(tmp_path: Path, change: Data) -> None:
+def test_a_stamp_that_makes_no_sense_does_not_count_and_says_so(tmp_path: Path, change: Data, why: str) -> None:
     path = tmp_path / "run.json"
     path.write_text("{}")
     place = write_stamp(Stamp("verified", "everything", "now"), path)
     place.write_text(json.dumps({**json.loads(place.read_text()), **change}))
-    assert load_stamp(path) is None
+    found = present(load_stamp(path))
+    assert found.status == "self-reported"
+    assert why in found.void
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "\xff", "[" * 5000])
-def test_a_stamp_that_is_no_json_is_none(tmp_path: Path, text: str) -> None:
+def test_a_stamp_that_is_no_json_does_not_count(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.json"
     path.write_text("{}")
     (tmp_path / STAMP_NAME).write_bytes(text.encode("latin-1"))
-    assert load_stamp(path) is None
+    found = present(load_stamp(path))
+    assert (found.status, "damaged" in found.void) == ("self-reported", True)
 
 
 # ------------------------------------------------------------------------------------------------ the command line
@@ -450,6 +456,36 @@ def test_pack_and_verify_as_a_user_calls_them(world: World, tmp_path: Path, caps
     assert main(["verify", str(path), "-m", "identity", "-d", world.dataset]) == 1
     assert main(["pack", str(tmp_path / "nowhere"), "-o", str(path)]) == 2
     assert main(["pack", str(results), "-o", str(path), "--name", "a\nb"]) == 2
+
+
+def test_of_several_methods_each_row_takes_its_own(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = RunOptions(
+        methods=("toy_noise", "toy_noise:strength=50", "identity"),
+        protocol="palm-paper/1.0",
+        datasets=(world.dataset,),
+        analyzer="toy_analyzer",
+        recognizers=("toy_recognizer",),
+    )
+    run(options, Execution(out=tmp_path / "results", backend="serial"))
+    path = tmp_path / "s.zip"
+    pack([tmp_path / "results"], path, 0, Submitter())
+    arguments = ["verify", str(path), "-d", world.dataset, "--rerun", "1", "--json"]
+    every = [part for spec in options.specs("methods") for part in ("-m", str(spec))]
+    assert main([*arguments, *every]) == 0
+    rows = json.loads(capsys.readouterr().out)["records"]
+    assert [row["stamp"]["status"] for row in rows] == ["verified"] * 3
+    assert main([*arguments, *every[:4]]) == 1
+    rows = {row["method"]: row for row in json.loads(capsys.readouterr().out)["records"]}
+    assert rows["toy_noise"]["stamp"]["status"] == rows["toy_noise:strength=50"]["stamp"]["status"] == "verified"
+    assert rows["identity"]["stamp"]["status"] == "recomputed"
+    assert rows["identity"]["not_rerun"].startswith("identity is none of the methods at hand (toy_noise, ")
+
+
+def test_verify_says_which_words_are_the_submitters(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(world.zip)]) == 0
+    assert "the submitter's words: toolkit, " in capsys.readouterr().out
 
 
 def test_verify_lists_what_differs(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

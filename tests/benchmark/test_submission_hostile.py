@@ -9,9 +9,11 @@ import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, run
@@ -221,6 +223,130 @@ def test_the_honest_one_is_taken(honest: Members, tmp_path: Path) -> None:
     assert len(list(Submission(path).records)) == 1
     path.write_bytes(zipped(record(honest, root_seed=0)))
     assert len(list(Submission(path).records)) == 1
+
+
+def macs(members: Members) -> bytes:
+    """As Finder packs a folder: the folder itself, AppleDouble files beside everything, its own notes."""
+    data = {f"submission/{name}": each for name, each in members.items()}
+    double = {f"__MACOSX/submission/._{name.rpartition('/')[2]}": b"\0\5\x16\7" for name in list(members)[:2]}
+    folders = dict.fromkeys(("submission/", "submission/records/", "submission/records/000/", "__MACOSX/"), b"")
+    return zipped(
+        {**folders, **data, **double, "submission/.DS_Store": b"\0\0\0\1Bud1", "submission/records/._000": b""}
+    )
+
+
+def windows(members: Members) -> bytes:
+    """As older programs on Windows pack it, with backslashes, thumbnails and the folder's own settings."""
+    data = {name.replace("/", "\\"): each for name, each in members.items()}
+    return zipped(
+        {"records\\": b"", **data, "records\\000\\images\\Thumbs.db": b"x", "desktop.ini": b"[.ShellClassInfo]"}
+    )
+
+
+def explorers(members: Members) -> bytes:
+    return zipped({"records/": b"", "records/000/": b"", **members, "records/desktop.ini": b""})
+
+
+REPACKED: dict[str, tuple[Callable[[Members], bytes], int]] = {
+    "by a Mac": (macs, 4),
+    "on Windows": (windows, 2),
+    "by Explorer": (explorers, 1),
+}
+
+
+@pytest.mark.parametrize("name", REPACKED)
+def test_what_a_desktop_packed_again_is_read_and_its_own_files_are_counted(
+    honest: Members, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    make, count = REPACKED[name]
+    path = tmp_path / "s.zip"
+    path.write_bytes(make(honest))
+    assert main(["verify", str(path)]) == 0
+    assert f"passed over: {count} file" in capsys.readouterr().err
+    assert main(["verify", str(path), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["passed_over"]) == count
+
+
+def link_of_a_mac(members: Members) -> bytes:
+    info = zipfile.ZipInfo("__MACOSX/._run.json")
+    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    return zipped(members, (info, b"/etc/passwd"))
+
+
+def backslashed(name: str) -> Callable[[Members], bytes]:
+    return lambda members: zipped({each.replace("/", "\\"): data for each, data in members.items()}, (name, b"x"))
+
+
+def inner(members: Members) -> Members:
+    """The arrays of the distances."""
+    with zipfile.ZipFile(io.BytesIO(members[DISTANCES])) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def with_array(members: Members, name: str, array: NDArray[Any]) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, version=(1, 0))
+    return zipped(with_distances(members, make_zip({**inner(members), f"{name}.npy": out.getvalue()})))
+
+
+def array_twice(members: Members) -> bytes:
+    out = io.BytesIO()
+    arrays = inner(members)
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in arrays.items():
+            archive.writestr(name, data)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("usable.npy", arrays["usable.npy"])
+    return zipped(with_distances(members, out.getvalue()))
+
+
+def record_twice(members: Members) -> bytes:
+    """Under two folders, one digest."""
+    more = {name.replace("/000/", "/001/"): data for name, data in members.items() if name.startswith("records/000/")}
+    made = listed({**members, **more})
+    manifest = json.loads(made[MANIFEST_NAME])
+    manifest["records"].append({**manifest["records"][0], "folder": "records/001"})
+    return zipped({**made, MANIFEST_NAME: json.dumps(manifest).encode()})
+
+
+KINDS = "expected int32, float32 or text"
+EVIL |= {
+    "an array more": (lambda m: with_array(m, "originals_7", np.zeros((1, 1), "<f4")), "does not belong there"),
+    "an array of doubles": (
+        lambda m: with_array(m, "originals_0", np.zeros((4, 4))),
+        "expected int32, float32 or text",
+    ),
+    "an array of booleans": (lambda m: with_array(m, "usable", np.ones(4, bool)), KINDS),
+    "an infinite distance": (
+        lambda m: with_array(m, "originals_0", np.full((16, 16), np.inf, "<f4")),
+        "infinite|shape",
+    ),
+    "an array twice": (array_twice, "there twice"),
+    "a record twice": (record_twice, "lists a record twice"),
+    "another size of the distances": (
+        lambda m: zipped(record(m, distances_file={**json.loads(m[RECORD])["distances_file"], "size": 1})),
+        "the record says 1",
+    ),
+    "a whole number of 5000 digits": (
+        lambda m: changed_text(m, b'"root_seed": 0', b'"root_seed": ' + b"9" * 5000),
+        "not JSON",
+    ),
+    "two folders": (
+        lambda m: zipped({f"a/{k}": v for k, v in m.items()}, ("b/evil.py", b"x")),
+        "does not belong|not a file",
+    ),
+    "a folder with more": (
+        lambda m: zipped({f"a/{k}": v for k, v in m.items()}, ("a/evil.py", b"x")),
+        "not a file that",
+    ),
+    "zip slip of a Mac": (named("__MACOSX/../../evil.py"), "out of its folder"),
+    "link of a Mac": (link_of_a_mac, "is a link"),
+    "bomb of a Mac": (lambda m: zipped(m, (".DS_Store", b"\0" * 10_000_000)), "as a bomb does"),
+    "backslashes out of the folder": (backslashed("..\\evil.py"), "out of its folder"),
+    "backslashes to a drive": (backslashed("C:\\evil.py"), "colon"),
+    "backslashes to a share": (backslashed("\\\\host\\evil.py"), "absolute"),
+    "backslashes and a stray file": (backslashed("records\\000\\evil.py"), "not a file that belongs there"),
+}
 
 
 @pytest.mark.parametrize("name", EVIL)

@@ -53,7 +53,7 @@ def test_stages_have_the_numbers_that_they_come_in(toy_options: Callable[..., Ru
 def test_what_is_left_is_never_more_than_what_is_known(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     cells = make_cells(toy_options("identity", "toy_noise"), 1)
     store = Store(tmp_path / "out" / STORE_FOLDER)
-    ahead = Ahead(cells, (), store, 2)
+    ahead = Ahead(cells, store, 2)
     done, total, seconds, untimed = ahead.look()
     assert (done, seconds, untimed) == (0, 0.0, total)
     run(toy_options("identity"), Execution(out=tmp_path / "out", backend="serial"))
@@ -62,7 +62,7 @@ def test_what_is_left_is_never_more_than_what_is_known(toy_options: Callable[...
     assert done > total / 2 > 0
     assert seconds > 0
     assert untimed == 18  # the other method's images: nothing of that kind was timed
-    assert Ahead(cells, (), store, 1).look()[2] == 2 * seconds
+    assert Ahead(cells, store, 1).look()[2] == 2 * seconds
     run(toy_options("toy_noise"), Execution(out=tmp_path / "out", backend="serial"))
     assert ahead.look() == (total, total, 0.0, 0)
 

@@ -298,6 +298,33 @@ def test_the_first_look_is_a_recogniser_that_no_method_looked_into(rows: list[Ru
         assert {name: knowledge(table.rows, name) for name in (first, second)} == expected
 
 
+def test_rows_say_where_a_stamp_does_not_count_and_numbers_where_it_does_not_cover_them(
+    rows: list[RunRecord], tmp_path: Path
+) -> None:
+    """In the page as it is without scripts, in words: a screen reader reads neither colours nor a degree sign."""
+    folders = made_up_records.write_results(tmp_path, rows[:3])
+    stamp = Stamp("verified", "all", "2026-11-22T08:00:00+00:00", ["ssim"], words=["toolkit", "host"])
+    write_stamp(stamp, folders[0] / FILE_NAME)
+    write_stamp(stamp, folders[1] / FILE_NAME)
+    (folders[1] / FILE_NAME).write_text((folders[1] / FILE_NAME).read_text() + "\n")
+    write_board([tmp_path], tmp_path / "board.html")
+    page = (tmp_path / "board.html").read_text()
+    lines = {
+        record.digest: next(each for each in page.split("<tr") if f"<bdi>{record.method.spec}</bdi>" in each)
+        for record in rows[:3]
+    }
+    said = 'role="img" aria-label="(not covered by the stamp)"'
+    timed = "deidentify" in rows[0].host.seconds
+    assert lines[rows[0].digest].count(said) == 1 + timed
+    assert "its stamp does not count" in lines[rows[1].digest]
+    assert said not in lines[rows[1].digest]
+    assert "its stamp" not in lines[rows[2].digest]
+    assert "not covered by the stamp of its row" in page
+    assert f"The stamp beside <bdi>{rows[1].method.spec}</bdi> does not count: it is of another record" in page
+    card = next(each for each in board_data(page)["tabs"][0]["cards"] if "verified" in each)
+    assert "The submitter's words, beside these: toolkit, host." in card
+
+
 def test_numbers_that_no_stamp_covers_are_marked(rows: list[RunRecord]) -> None:
     first = rows[0]
     value = next(each for each in first.values if each.metric == "ssim" and each.value is not None)

@@ -14,10 +14,12 @@ from urllib.parse import urljoin, urlsplit
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from written import save_record
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.cli import main
 from deid_bench.reports.site.pages import site_files, slug
 from deid_bench.reports.site.repository import repository_files
@@ -75,6 +77,33 @@ def test_every_link_leads_somewhere() -> None:
             assert path in files, (name, target)
             if address.fragment and path in pages:
                 assert address.fragment in pages[path].ids, (name, target)
+
+
+def test_every_table_says_what_a_stamp_covers(tmp_path: Path) -> None:
+    """Index, pages of groups, the row's own page, its badge and the feed; in words, for who cannot see a mark."""
+    records = [BASE, changed("other", spec="other")]
+    places = []
+    for record in records:
+        place = save_record(record, tmp_path / record.digest[:8])
+        write_stamp(Stamp("verified", "all", "2026-11-22", ["rr mtcc", "ssim"], words=["toolkit", "host"]), place)
+        places.append(place)
+    places[1].write_text(places[1].read_text() + "\n")
+    files = dict(site_files(list(zip(records, (each.parent for each in places), strict=True)), url=URL))
+    index, name = files["index.html"].decode(), BASE.digest[:12]
+    said = 'aria-label="(not covered by the stamp)"'
+    pages = [data.decode() for path, data in files.items() if is_page(path) and f"rows/{name}.html" in data.decode()]
+    tables = [page for page in (*pages, files[f"rows/{name}.html"].decode()) if "<table>" in page]
+    assert len(tables) >= 5
+    assert [page for page in tables if said not in page and BASE.method.spec in page] == []
+    assert "not covered by the stamp of its row" in index
+    assert index.count("its stamp does not count: it is of another record, or this was changed") == 2  # table and news
+    assert "The submitter's words, beside numbers marked" in files[f"rows/{name}.html"].decode().replace("&#39;", "'")
+    assert "toolkit, host" in files[f"rows/{name}.html"].decode()
+    rows = {row["digest"]: row for row in json.loads(files["records.json"])["records"]}
+    assert rows[BASE.digest]["unchecked"][:2] == ["rr mtcc", "ssim"]
+    assert "another record" in rows[records[1].digest]["stamp_void"]
+    assert "its stamp does not count" in files["feed.xml"].decode()
+    assert ("°" in files[f"badges/{name}.svg"].decode()) is ("RR (mtcc)" in files[f"badges/{name}.svg"].decode())
 
 
 def test_a_rows_address_stays() -> None:

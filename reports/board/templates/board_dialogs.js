@@ -1,7 +1,7 @@
 // Cards, comparison, texts to copy and tooltips.
 import { browser, sideBySide } from "./board_pictures.js";
 import { $, goodness, make, unpack } from "./board_state.js";
-import { TEXTS } from "./board_table.js";
+import { TEXTS, marked } from "./board_table.js";
 
 function openDialog(title, ...content) {
   $("#dialog-title").replaceChildren(make("bdi", {}, title));
@@ -22,7 +22,7 @@ function numbers({ data, text }, rows) {
     rows.forEach((r, at) => {
       const bold = good[at] === best && good.some((each) => each !== best);
       const notes = [data.interval[c][r] && `[${data.interval[c][r]}]`, data.rank[c][r] && `#${data.rank[c][r]} ${data.letters[c][r]}`];
-      line.append(make("td", {}, make(bold ? "b" : "span", {}, text[c][r]), make("small", {}, ` ${notes.filter(Boolean).join(" ")}`)));
+      line.append(make("td", {}, make(bold ? "b" : "span", {}, ...marked(text[c][r])), make("small", {}, ` ${notes.filter(Boolean).join(" ")}`)));
     });
     body.append(line);
   });

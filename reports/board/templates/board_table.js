@@ -18,6 +18,13 @@ export function makeView(data) {
   return { section, data, body, rows, text, heads, form: $("form.tools", section), order: rows.map((_, r) => r), modes: [], first };
 }
 
+// A number, and the mark of one that its row's stamp does not cover, with its meaning for who cannot see it.
+export function marked(text) {
+  if (!text.endsWith("°")) return [text];
+  const mark = make("span", { className: "mark", role: "img", ariaLabel: "(not covered by the stamp)" }, "°");
+  return [text.slice(0, -1), mark];
+}
+
 function passes(row, r, sweep) {
   const is = (name, value) => !state.get(name) || state.get(name) === value;
   const words = `${row.name} ${row.family}`.toLowerCase().includes(state.get("q").toLowerCase());
@@ -88,7 +95,7 @@ function dressCells(view) {
     if (!shown || (view.modes[c] ?? "") === mode) return;
     view.modes[c] = mode;
     view.rows.forEach((row, r) => {
-      const parts = [view.text[c][r]];
+      const parts = marked(view.text[c][r]);
       if (ci && interval[c][r]) parts.push(make("small", { className: "ci" }, interval[c][r].replace(", ", " to ")));
       if (places && rank[c][r]) parts.push(make("small", { className: "rank" }, `#${rank[c][r]} ${letters[c][r]}`));
       row.cells[c + TEXTS.length].replaceChildren(...parts);

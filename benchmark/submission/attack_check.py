@@ -1,0 +1,58 @@
+"""The distances of attackers in a submission, held against those that the attacks give here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...characters import plain
+from ..results.attacks import AttackResults, VariantDistances
+from .differences import near
+
+
+def attack_problems(here: AttackResults | None, said: AttackResults | None) -> list[str]:
+    """What the attacks left behind that is not what they leave behind here; empty when nothing is.
+
+    Args:
+        here: of the attacks made anew, on every image.
+        said: of the submission.
+    """
+    if here is None or said is None:
+        return [] if here is said else ["there are attacks in the distances and none here, or the other way round"]
+    if untried(here, said):
+        return []
+    problems = []
+    if (list(here.parrots), list(here.controls)) != (list(said.parrots), list(said.controls)):
+        problems.append("attackers' images are made from other originals than here")
+    if (here.people, here.images) != (said.people, said.images):
+        problems.append("attackers learned on another number of people or images than here")
+    if dict(here.reasons) != dict(said.reasons):
+        problems.append("attacks did not run for other reasons than here")
+    names = [{name: [each.name for each in some] for name, some in one.variants.items()} for one in (here, said)]
+    if names[0] != names[1]:
+        return [*problems, "the attackers are others than here"]
+    for name, some in here.variants.items():
+        odd = [a.name.attack for a, b in zip(some, said.variants[name], strict=True) if not _same(a, b)]
+        if odd:
+            which = ", ".join(dict.fromkeys(odd))
+            problems.append(f"distances of attackers by {name} that were computed anew are different ({which})")
+    return problems
+
+
+def untried(here: AttackResults | None, said: AttackResults | None) -> list[str]:
+    """Attacks of a submission that cannot be tried here, so that nothing is compared; empty where all can.
+
+    Args:
+        here: of the attacks made anew.
+        said: of the submission.
+    """
+    if here is None or said is None:
+        return []
+    return [f"{name}: {plain(why)}" for name, why in here.reasons.items() if name not in said.reasons]
+
+
+def _same(a: VariantDistances, b: VariantDistances) -> bool:
+    if a.controls.keys() != b.controls.keys():
+        return False
+    pairs = [(a.distances, b.distances), *((a.controls[name], b.controls[name]) for name in a.controls)]
+    scale = float(np.nanmax(np.abs(a.distances), initial=0.0, where=np.isfinite(a.distances)))
+    return all(x.shape == y.shape and bool(near(x, y, scale).all()) for x, y in pairs)

@@ -1,0 +1,251 @@
+"""A record held against what was computed anew: every number, and everything that is told beside the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ...characters import plain
+from ..metrics.catalogue import METRICS
+from ..metrics.quality.distribution import NAMES
+from ..planning.cells import SCORE_VERSION
+from ..records.record import Curve, Interval, Range, RunRecord, SampleRow, Value
+from ..scoring.cell import Scored
+from ..scoring.plugged import NOT_AT_HAND
+
+TOLERANCE = 1e-9
+"""Relative, or absolute below 1: what another library version may change in the last digits."""
+IMAGE_TOLERANCE = 1e-3
+"""Relative; by how much measures and distances of the same image may be off."""
+INTERVAL_TOLERANCE = 1e-6
+"""Bounds go through quantiles of many sums."""
+_FROM_IMAGES = "needs the images themselves"
+_NOT_KEPT = "what it is made of is not kept in a record"
+_KEPT_NO_REASON = "not measured"
+"""In place of the reasons why single images have no measure, which the rows of a record do not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One number, held against the record's."""
+
+    metric: str
+    recognizer: str | None
+    outcome: Literal["equal", "different", "not recomputable"]
+    note: str = ""
+    """What differs, or why it cannot be computed anew."""
+    stated: bool = True
+    """Whether the record has a number."""
+
+    @property
+    def name(self) -> str:
+        """As stamps list it: `metric`, or `metric recognizer`."""
+        return f"{self.metric} {self.recognizer or ''}".strip()
+
+
+def number_verdicts(record: RunRecord, scored: Scored) -> list[Verdict]:
+    """Every number of a record, and those that it lacks, against those that its distances and rows give.
+
+    Args:
+        record: as it came.
+        scored: what they give.
+    """
+    fresh = {(each.metric, each.recognizer): each for each in scored.values.values}
+    worded = record.score_version == SCORE_VERSION  # remarks of before may be worded otherwise
+    verdicts = []
+    for each in record.values:
+        other = fresh.pop((each.metric, each.recognizer), None)
+        if other is None:
+            verdicts.append(_without_counterpart(each))
+            continue
+        what = _difference(each, other)
+        if not what and worded and each.reason != other.reason and not reason_is_open(other):
+            what = f"says {plain(each.reason, 80)!r}, its distances give {plain(other.reason, 80)!r}"
+        verdicts.append(Verdict(each.metric, each.recognizer, "different" if what else "equal", what))
+    for (metric, recognizer), other in fresh.items():
+        if other.value is None and reason_is_open(other):
+            continue  # metrics of later versions have no values in its rows; see `left_out`
+        verdicts.append(Verdict(metric, recognizer, "different", "is missing in the record"))
+    return verdicts
+
+
+def left_out(record: RunRecord, scored: Scored) -> list[str]:
+    """Numbers that a record does not name although runs give them, and that its distances and rows have no value of."""
+    named = {(each.metric, each.recognizer) for each in record.values}
+    lacking = [each for each in scored.values.values if (each.metric, each.recognizer) not in named]
+    of_images = [metric for metric in _of_images(record) if (metric, None) not in named]
+    return [each.metric for each in lacking if each.value is None and reason_is_open(each)] + of_images
+
+
+def _of_images(record: RunRecord) -> list[str]:
+    """Numbers made of images themselves that a run of this quality tells, with a value or the reason why not."""
+    if record.quality == "basic":
+        return [*NAMES["inception"], *NAMES["alexnet"]]
+    alone = () if record.repetitions > 1 else ("lpips_between_seeds",)
+    metrics = [each.name for each in METRICS.values() if each.source in ("images", "run") and each.group != "cost"]
+    return [each for each in metrics if not each.startswith("floor_") and each not in alone]
+
+
+def open_reasons(record: RunRecord, scored: Scored) -> list[str]:
+    """Numbers with another remark than is given anew: about images whose reasons only the run knew, or of before."""
+    fresh = {(each.metric, each.recognizer): each.reason for each in scored.values.values}
+    return [each.metric for each in record.values if each.reason != fresh.get((each.metric, each.recognizer))]
+
+
+def reordered(record: RunRecord, scored: Scored) -> bool:
+    """Whether numbers stand in another order than scoring writes them in, as those that were added later do."""
+    fresh = {(each.metric, each.recognizer): place for place, each in enumerate(scored.values.values)}
+    places = [fresh[key] for each in record.values if (key := (each.metric, each.recognizer)) in fresh]
+    return places != sorted(places)
+
+
+def _without_counterpart(said: Value) -> Verdict:
+    """Of a number that neither distances nor rows give: a forged one, unless it needs more than these."""
+    if said.metric in METRICS and METRICS[said.metric].source in ("distances", "rows"):
+        return Verdict(said.metric, said.recognizer, "different", "its distances and rows give no such number")
+    return cannot(said, _why_not(said.metric))
+
+
+def cannot(value: Value, why: str) -> Verdict:
+    """The verdict on a number that is not computed anew."""
+    return Verdict(value.metric, value.recognizer, "not recomputable", why, value.value is not None)
+
+
+def _why_not(metric: str) -> str:
+    if metric not in METRICS:
+        return NOT_AT_HAND
+    return _NOT_KEPT if METRICS[metric].source == "run" else _FROM_IMAGES
+
+
+def _difference(said: Value, found: Value) -> str:
+    """What differs, empty when nothing does."""
+    if not close(said.value, found.value):
+        return f"says {_number(said.value)}, its distances give {_number(found.value)}"
+    if said.n != found.n:
+        return f"says n = {said.n}, its distances give {found.n}"
+    if not close(said.std, found.std):
+        return f"says a deviation of {_number(said.std)}, its rows give {_number(found.std)}"
+    if not _same_interval(said.interval, found.interval):
+        return f"says {_bounds(said.interval)}, its distances give {_bounds(found.interval)}"
+    if not _same_range(said.range, found.range):
+        return f"says {_span(said.range)}, its distances give {_span(found.range)}"
+    return ""
+
+
+def reason_is_open(found: Value) -> bool:
+    """Whether the remark on a number, as it was computed anew, lacks what only the run knew."""
+    return _KEPT_NO_REASON in (found.reason or "")
+
+
+def _same_range(a: Range | None, b: Range | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return close(a.low, b.low) and close(a.high, b.high)
+
+
+def _span(found: Range | None) -> str:
+    return "no range over thresholds" if found is None else f"{found.low:.8g} to {found.high:.8g} over thresholds"
+
+
+def close(a: float | None, b: float | None, tolerance: float = TOLERANCE) -> bool:
+    """Whether two numbers are one, or both are none."""
+    if a is None or b is None:
+        return a is b
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def near(a: NDArray[np.float32], b: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
+    """Which distances of the same images are one.
+
+    Args:
+        a: distances.
+        b: others, of the same shape.
+        scale: the largest distance between originals.
+    """
+    return np.isclose(a, b, rtol=IMAGE_TOLERANCE, atol=IMAGE_TOLERANCE * scale, equal_nan=True)
+
+
+def _same_interval(a: Interval | None, b: Interval | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    near = close(a.low, b.low, INTERVAL_TOLERANCE) and close(a.high, b.high, INTERVAL_TOLERANCE)
+    return near and (a.level, a.method) == (b.level, b.method)
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.10g}"
+
+
+def _bounds(found: Interval | None) -> str:
+    return "no interval" if found is None else f"[{found.low:.8g}, {found.high:.8g}] ({found.method})"
+
+
+def other_problems(record: RunRecord, scored: Scored) -> list[str]:
+    """What a record tells beside its numbers that is not what its distances and rows give, groups apart.
+
+    Args:
+        record: as it came.
+        scored: what they give.
+    """
+    problems = []
+    if record.alarms != [*record.dataset.notes, *scored.alarms]:
+        problems.append("its alarms are not those of its numbers")
+    if not same_data(plain_data(record.attacks), plain_data(scored.attacks)):
+        problems.append("what its attackers find is not what the distances give")
+    if not _same_curves(record.curves, scored.values.curves):
+        problems.append("its curves are not those of its distances")
+    problems += _distance_problems(record.samples, scored.rows)
+    prefixes = ("original: ", "method: ", "detector: ")
+    said, found = (
+        {why: count for why, count in counts.reasons.items() if why.startswith(prefixes)}
+        for counts in (record.counts, scored.counts)
+    )
+    if said != found:
+        problems.append("its counts of reasons are not those of its rows")
+    return problems
+
+
+def plain_data(part: BaseModel | None) -> Any:
+    """Of a part of a record, as JSON has it."""
+    return None if part is None else part.model_dump(mode="json")
+
+
+def same_data(a: Any, b: Any) -> bool:
+    """Whether two plain structures are equal but for the last digits of their numbers."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same_data(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same_data(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, float) and isinstance(b, int | float):
+        return close(float(a), float(b), INTERVAL_TOLERANCE)
+    return bool(a == b)
+
+
+def _same_curves(said: Sequence[Curve], found: Sequence[Curve]) -> bool:
+    return len(said) == len(found) and all(
+        (a.name, a.recognizer) == (b.name, b.recognizer)
+        and a.comparisons == b.comparisons
+        and _same_points(a.x, b.x)
+        and _same_points(a.y, b.y)
+        and (a.at is None) == (b.at is None)
+        and _same_points(a.at or [], b.at or [])
+        for a, b in zip(said, found, strict=True)
+    )
+
+
+def _same_points(a: Sequence[float], b: Sequence[float]) -> bool:
+    return len(a) == len(b) and bool(np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE))
+
+
+def _distance_problems(said: Sequence[SampleRow], found: Sequence[SampleRow]) -> list[str]:
+    def same(a: Mapping[str, float | None], b: Mapping[str, float | None]) -> bool:
+        return a.keys() == b.keys() and all(close(a[name], b[name]) for name in a)
+
+    odd = [row.sample_id for row, other in zip(said, found, strict=True) if not same(row.distances, other.distances)]
+    return [f"{len(odd)} rows name other distances than the file, the first is {odd[0]}"] if odd else []
