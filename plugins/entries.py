@@ -21,10 +21,10 @@ from typing import Any
 
 from .code import code_digest, is_stale
 from .data_files import contents
-from .failures import at_work, said
-from .isolation import no_end, output_on_stderr, own_folder
-from .kinds import CONTRACTS, Kind
+from .failures import at_work, loading, said
+from .kinds import CONTRACTS, Kind, check_class
 from .neighbours import forget, load_file
+from .process_state import Change, kept
 from .specs import Binding, PluginError, Scalar, Spec, bind, parameters, suggest
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Spec",
     "create",
     "load_ref",
+    "own_changes",
     "parameters",
     "registry",
     "resolve_ref",
@@ -66,7 +67,7 @@ class Entry:
         Raises:
             PluginError: the import fails or what it finds is not a plug-in of this kind.
         """
-        return _checked(self, self.found())
+        return check_class(self.kind, self.name, self.target, self.found())
 
     def found(self) -> object:
         """What lies at the target, whatever it is.
@@ -77,10 +78,15 @@ class Entry:
         if self.problem:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
         try:
-            with own_folder(), output_on_stderr(), no_end():
+            with loading(self.place):
                 return functools.reduce(getattr, self.attribute.split("."), self._module())
         except (Exception, SystemExit) as error:
             raise PluginError(f"{self.kind} {self.name!r} from {self.origin} is broken: {said(error)}") from error
+
+    @property
+    def place(self) -> str:
+        """What is imported for it: a module, or a file."""
+        return self.target.rpartition(":")[0]
 
     @property
     def attribute(self) -> str:
@@ -100,26 +106,6 @@ class Entry:
 
     def _module(self) -> types.ModuleType:
         return load_file(self.file) if self.file else importlib.import_module(self.target.rpartition(":")[0])
-
-
-def _checked(entry: Entry, found: object) -> type[Any]:
-    contract = CONTRACTS[entry.kind]
-    if not inspect.isclass(found):
-        raise PluginError(f"{entry.kind} {entry.name!r}: expected a class at {entry.target}, got {found!r}")
-    lacking = [name for name in ("info", *contract.methods) if not hasattr(found, name)]
-    if lacking:
-        raise PluginError(
-            f"{entry.target} is not a {entry.kind}: it lacks {', '.join(lacking)}; "
-            f"a {entry.kind} has info, {', '.join(contract.methods)}"
-        )
-    info: Any = found.info  # type: ignore[attr-defined]
-    silent = [name for name in contract.said if not isinstance(getattr(info, name, None), str)]
-    if silent:
-        raise PluginError(
-            f"{entry.target}: expected info to be a {contract.info}, got {type(info).__name__} that does not say "
-            f"{', '.join(silent)}"
-        )
-    return found
 
 
 # ------------------------------------------------------------------------------------------------ resolved plug-ins
@@ -209,6 +195,15 @@ class Resolved:
             "source": self.source,
         }
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What it has changed in the process while it was imported and built: in force whenever it works."""
+        return kept(self.entry.place, self._built)
+
+    @property
+    def _built(self) -> str:
+        return f"{self.entry.kind} {self.spec}"
+
     def create(self) -> Any:
         """Build the plug-in.
 
@@ -217,7 +212,7 @@ class Resolved:
             Exception: errors of this package that say what is missing (weights, a dataset) come through as they are.
         """
         try:
-            with own_folder(), output_on_stderr(), no_end():
+            with loading(self._built, kept(self.entry.place)):
                 return self.cls(**self.params)
         except (Exception, SystemExit) as error:
             if getattr(error, "exit_code", None) is not None:
@@ -258,7 +253,7 @@ class Registry:
 
     def _register_file(self, path: str) -> None:
         try:
-            with own_folder(), output_on_stderr(), no_end():
+            with loading(path):
                 module = load_file(Path(path))
         except (Exception, SystemExit) as error:
             raise PluginError(f"plug-in file {path} is broken: {said(error)}") from error
@@ -398,3 +393,8 @@ def load_ref(ref: PluginRef) -> Any:
     if ref.source and found.source != ref.source:
         raise PluginError(f"the files of {found.text} were edited since the run began; run the same command again")
     return found.create()
+
+
+def own_changes(ref: PluginRef) -> tuple[Change, ...]:
+    """See `Resolved.changes`; of a plug-in that this process has built."""
+    return resolve_ref(ref, _REGISTRY).changes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .isolation import no_end, output_on_stderr, own_folder, way_out
+from .process_state import Change, keeping, own_process
 from .specs import PluginError
 
 
@@ -34,9 +35,24 @@ def at_work(name: str, *, ours: bool) -> Iterator[None]:
         PluginError: it failed; errors that say what is missing come through as they are.
     """
     try:
-        with own_folder(), output_on_stderr(), no_end():
+        with own_process(), own_folder(), output_on_stderr(), no_end():
             yield
     except (Exception, SystemExit) as error:
         if (ours and isinstance(error, Exception)) or getattr(error, "exit_code", None) is not None:
             raise
         raise PluginError(f"{name}: {said(error)}") from error
+
+
+@contextmanager
+def loading(key: str, under: Sequence[Change] = ()) -> Iterator[None]:
+    """For importing and building plug-ins: what that changes in the process is kept for the plug-in's own calls.
+
+    Args:
+        key: what is imported or built.
+        under: changes that are in force inside.
+
+    Raises:
+        ProcessEnd: it called `os._exit`.
+    """
+    with keeping(key, under), own_folder(), output_on_stderr(), no_end():
+        yield

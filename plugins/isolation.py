@@ -114,11 +114,26 @@ def _fresh_torch_state() -> bytes | None:
 # ------------------------------------------------------------------------------------------------ output
 
 
+class _Printed(io.FileIO):
+    """Closes itself without a warning when nobody holds it any more."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Unclosed(io.TextIOWrapper):
+    """A stream that several plug-ins print to, so that none of them may close it."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.flush()
+
+
 @contextmanager
 def own_output(target: int) -> Iterator[None]:
     """Standard output and error of everything inside, compiled code included, go to a file descriptor."""
     saved = [(number, _duplicate(number)) for number in (1, 2)]
-    stream = io.TextIOWrapper(io.FileIO(os.dup(target), "w"), "utf-8", errors="backslashreplace", write_through=True)
+    stream = _Unclosed(_Printed(os.dup(target), "w"), "utf-8", errors="backslashreplace", write_through=True)
     _flush()
     try:
         for number, copy in saved:
@@ -140,18 +155,19 @@ def own_output(target: int) -> Iterator[None]:
 @contextmanager
 def output_on_stderr() -> Iterator[None]:
     """What is printed inside goes to standard error: standard output holds what a command answers."""
-    copy = _duplicate(1)
+    saved = [(number, _duplicate(number)) for number in (1, 2)]
     _flush()
     try:
-        if copy is not None:
+        if saved[0][1] is not None:
             _duplicate_onto(2, 1)
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
         _flush()
-        if copy is not None:
-            os.dup2(copy, 1)
-            os.close(copy)
+        for number, copy in saved:
+            if copy is not None:
+                os.dup2(copy, number)
+                os.close(copy)
 
 
 def _duplicate(number: int) -> int | None:

@@ -269,3 +269,73 @@ class RefusesInManyWords:
             "many": lambda: f"at {random.random()}",
         }
         return [Failure(reasons[self.how]()) for _ in batch]
+
+
+def _patch() -> None:
+    np.mean = lambda *_, **__: 0.0  # type: ignore[assignment]
+    np.linalg.norm = lambda *_, **__: 0.0  # type: ignore[assignment]
+    Path.is_file = lambda self: False  # type: ignore[method-assign, assignment]
+
+
+def _set() -> None:
+    import decimal
+    import gc
+    import locale
+    import signal
+    import socket
+    import warnings
+
+    import torch
+
+    warnings.simplefilter("error")
+    os.environ["STRANGE"] = "1"
+    del os.environ["PATH"]
+    sys.path.insert(0, "/strange")
+    os.umask(0o777)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    np.set_printoptions(precision=1)
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.use_deterministic_algorithms(True)
+    decimal.getcontext().prec = 2
+    socket.setdefaulttimeout(0.5)
+    sys.setrecursionlimit(5000)
+    gc.disable()
+    sys.stdout = sys.stderr
+    locale.setlocale(locale.LC_ALL, "C")
+
+
+class ChangesTheProcess:
+    """Replaces what others use, or sets what holds for everybody: in the constructor, or while it works."""
+
+    info = _info("changes_the_process")
+
+    def __init__(self, what: str = "patch", when: str = "call") -> None:
+        self._change = _patch if what == "patch" else _set
+        self._when = when
+        if when == "built":
+            self._change()
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        if self._when == "call":
+            self._change()
+        elif self._change is _patch:
+            assert np.mean([1]) == 0, "what was set up in the constructor is in force"
+        else:
+            assert os.environ["STRANGE"] == "1", "what was set up in the constructor is in force"
+        return [255 - each.image for each in batch]
+
+
+class ClosesItsOutput:
+    """Closes what everybody prints to."""
+
+    info = _info("closes_its_output")
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        print("before")
+        sys.stdout.close()
+        for number in (1, 2):
+            with contextlib.suppress(OSError):
+                os.close(number)
+        print("after")
+        return [255 - each.image for each in batch]

@@ -11,6 +11,7 @@ import numpy as np
 from ...plugins.abilities import ExpectsFailures
 from ...plugins.entries import Kind, PluginError, Resolved, registry
 from ...plugins.isolation import no_end, output_on_stderr, own_folder, way_out
+from ...plugins.process_state import own_process, told
 from ...weights.files import WeightsError
 
 Problem = str | None
@@ -61,7 +62,13 @@ class KindCheck:
         try:
             with own_folder(), output_on_stderr(), no_end():
                 resolved = registry().resolve(self.kind, spec)
-                return self.check.look(resolved) if self.check.when(resolved) else None
+                if not self.check.when(resolved):
+                    return None
+                if self.kind is not Kind.DATASET:
+                    resolved.create()  # what it changes then is in force whenever it works, and put back
+                with own_process(resolved.changes) as changed:
+                    problem = self.check.look(resolved)
+                return problem or told([*resolved.changes, *changed]) or None
         except (PluginError, WeightsError) as error:
             return str(error)
         except SystemExit as error:

@@ -84,7 +84,7 @@ def _restore_one(task: Task, restorer: Restorer, method: Any, context: Context) 
         problem = image_problem(output, image.shape)
         return Crash(problem) if problem else own_image(output)
 
-    return guarded(restore, context.seconds_per_image)
+    return guarded(restore, context.seconds_per_image, of=task.plugin)
 
 
 def located(analyses: Sequence[str | None], context: Context) -> list[Analysis]:
@@ -112,7 +112,7 @@ def _fit_one(task: Task, restorer: LearnedRestorer, method: Any, context: Contex
         except ValueError as error:  # too few people: a fact about them
             return Payload({"failure": str(error)})
 
-    return guarded(fit, FIT_SECONDS)
+    return guarded(fit, FIT_SECONDS, of=task.plugin)
 
 
 def _pairs(task: Task, method: Any, context: Context) -> Iterator[Pair]:
@@ -159,7 +159,7 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
         except ValueError as error:  # too few people: a fact about them
             return Payload({"failure": str(error)})
 
-    return guarded(adapt, FIT_SECONDS)
+    return guarded(adapt, FIT_SECONDS, of=task.plugin)
 
 
 def _last_layer(task: Task) -> Layer | Crash | None:
@@ -173,7 +173,7 @@ def _last_layer(task: Task) -> Layer | Crash | None:
         opened = layered(recognizer)
         return None if opened is None else opened.last()
 
-    return guarded(last, FIT_SECONDS)
+    return guarded(last, FIT_SECONDS, of=task.recognizer)
 
 
 # ------------------------------------------------------------------------------------------------ comparing
@@ -203,7 +203,7 @@ def _match_one(task: Task, adapter: Adapter | None, context: Context) -> Made:
         a = np.stack([cast(NDArray[Any], templates[index]) for index in rows])
         b = np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns])
         found = ask_distances(
-            lambda: _angles(a, b) if adapter is None else adapter.distances(state, a, b), (len(a), len(b))
+            lambda: _angles(a, b) if adapter is None else adapter.distances(state, a, b), (len(a), len(b)), task.plugin
         )
         if isinstance(found, Crash):
             return found

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ...plugins.entries import PluginRef
 from ...recognizers.base import Recognizer
 from ..planning.tasks import Task
 from ..storage.store import Payload
@@ -47,6 +48,7 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
                 np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns]),
             ),
             (len(rows), len(columns)),
+            task.plugin,
         )
         if isinstance(found, Crash):
             return found
@@ -61,14 +63,14 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
     return Payload({}, {"distances": matrix, "bad": codes})
 
 
-def ask_distances(call: Callable[[], Any], shape: tuple[int, int]) -> NDArray[np.float32] | Crash:
+def ask_distances(call: Callable[[], Any], shape: tuple[int, int], of: PluginRef | None) -> NDArray[np.float32] | Crash:
     """The block as the recogniser gives it; what is no matrix of real numbers of this shape is the recogniser's bug."""
 
     def ask() -> NDArray[np.float32]:
         with step("distances"):
             return block_of(call(), shape)
 
-    return guarded(ask, SECONDS)
+    return guarded(ask, SECONDS, of=of)
 
 
 def _value_codes(found: NDArray[np.float32]) -> NDArray[np.uint8]:

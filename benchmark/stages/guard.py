@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FrameType
 from typing import TypeVar
 
 from ...characters import countable
+from ...plugins.entries import PluginRef, own_changes
 from ...plugins.isolation import Generators, no_end, own_folder, way_out
+from ...plugins.process_state import Change, own_process, told
+from .remarks import remark
 
 T = TypeVar("T")
 
@@ -68,7 +72,14 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators: Generators | None = None) -> T | Crash:
+def guarded(
+    call: Callable[[], T],
+    seconds: float,
+    *,
+    seed: int = 0,
+    generators: Generators | None = None,
+    of: PluginRef | None = None,
+) -> T | Crash:
     """The call's result, or why there is none.
 
     The call finds the working directory and the global random generators as every other call does, and what it does
@@ -79,9 +90,18 @@ def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators:
         seconds: limit.
         seed: what the global generators are set from.
         generators: is told whether they were used.
+        of: the plug-in whose code it is: what it changes in the process is put back, and remarked. None: our own.
     """
+    own = () if of is None else _own_changes(of)
+    changed: list[Change] = []
     try:
-        with own_folder(), (generators or Generators()).set_from(seed), no_end(), time_limit(seconds):
+        with (
+            own_process(own) if of else nullcontext(changed) as changed,
+            own_folder(),
+            (generators or Generators()).set_from(seed),
+            no_end(),
+            time_limit(seconds),
+        ):
             return call()
     except TimeLimitExceeded:
         return Crash(time_limit_reason(seconds))
@@ -95,6 +115,19 @@ def guarded(call: Callable[[], T], seconds: float, *, seed: int = 0, generators:
         raise
     except BaseException as error:
         return Crash(said(error))
+    finally:
+        _remark_on(of, [*own, *changed])
+
+
+_own_changes = lru_cache(maxsize=64)(own_changes)
+
+
+def _remark_on(of: PluginRef | None, changes: Sequence[Change]) -> None:
+    if fault := told(changes):
+        remark(of, fault)
+    for each in changes:
+        if not each.replaces:
+            remark(of, f"changed {each.what}; put back", fault=False)
 
 
 def said(error: BaseException) -> str:

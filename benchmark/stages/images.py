@@ -133,7 +133,7 @@ def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
         (after,) = analyzer.analyze([saved])
         return Payload(plain(drifts(before, after, image.shape)))
 
-    return guarded(again, context.seconds_per_image)
+    return guarded(again, context.seconds_per_image, of=task.plugin)
 
 
 def _metric(tasks: Sequence[Task], context: Context) -> list[Made]:
@@ -152,7 +152,7 @@ def _metric_one(task: Task, metric: ImageMetric, context: Context) -> Made:
         return Crash("an image to measure is gone; run the same command again")
     if analysis is None or isinstance(analysis, Missing):
         return Crash("the analysis of the original is gone; run the same command again")
-    found = guarded(lambda: metric.measure(original, deidentified, analysis), context.seconds_per_image)
+    found = guarded(lambda: metric.measure(original, deidentified, analysis), context.seconds_per_image, of=task.plugin)
     return found if isinstance(found, Crash) else Payload(plain({"value": number(lambda: found)}))
 
 

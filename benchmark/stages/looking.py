@@ -26,7 +26,11 @@ LOAD_SECONDS = 600.0
 
 def _layer(tasks: Sequence[Task], context: Context) -> list[Made]:
     recognizer = load_plugin(tasks[0].plugin)
-    found = recognizer if isinstance(recognizer, Crash) else guarded(lambda: layered(recognizer), LOAD_SECONDS)
+    found = (
+        recognizer
+        if isinstance(recognizer, Crash)
+        else guarded(lambda: layered(recognizer), LOAD_SECONDS, of=tasks[0].plugin)
+    )
     if isinstance(found, Crash) or found is None:
         return [found or Crash("the recogniser has no last layer to train") for _ in tasks]
     return [_layer_one(task, cast(Recognizer, recognizer), found, context) for task in tasks]
@@ -47,12 +51,14 @@ def _layer_one(task: Task, recognizer: Recognizer, opened: Layered, context: Con
         with step("before_last"):
             return Payload({}, {"template": vector(template(opened.before_last([cut])))})
 
-    return guarded(look, context.seconds_per_image)
+    return guarded(look, context.seconds_per_image, of=task.plugin)
 
 
 def _encode(tasks: Sequence[Task], context: Context) -> list[Made]:
     method = load_plugin(tasks[0].plugin)
-    found = method if isinstance(method, Crash) else guarded(lambda: encoder_of(method), LOAD_SECONDS)
+    found = (
+        method if isinstance(method, Crash) else guarded(lambda: encoder_of(method), LOAD_SECONDS, of=tasks[0].plugin)
+    )
     if isinstance(found, Crash) or found is None:
         return [found or Crash("the method has no encoder of its own") for _ in tasks]
     return [_encode_one(task, found, context) for task in tasks]
@@ -72,7 +78,7 @@ def _encode_one(task: Task, encoder: Encodes, context: Context) -> Made:
                 return Payload({"failure": reason(output)})
             return Payload({}, {"template": vector(output)})
 
-    return guarded(look, context.seconds_per_image)
+    return guarded(look, context.seconds_per_image, of=task.plugin)
 
 
 LOOKING_STAGES: Mapping[Stage, Any] = {Stage.LAYER: _layer, Stage.ENCODE: _encode}

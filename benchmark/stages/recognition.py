@@ -18,6 +18,7 @@ from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Deidentifier, Donor, Repaints, Request
 from ...plugins.entries import PluginRef
 from ...plugins.isolation import Generators
+from ...plugins.process_state import own_process, told
 from ..planning.tasks import Stage, Task, TaskResult
 from ..storage.host import peak_memory_mb
 from ..storage.store import Payload, Store, StoreError
@@ -59,7 +60,10 @@ def _run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
     if todo:
         watched = WatchedStore(context.store.root)
         with context.output.of(todo) if context.output else contextlib.nullcontext(), listening() as heard:
-            made = _STAGES[todo[0].stage](todo, replace(context, store=watched))
+            with own_process(package=True) as changed:
+                made = _STAGES[todo[0].stage](todo, replace(context, store=watched))
+            if replaced := told(changed):
+                remark(todo[0].plugin, replaced)
         remarks = by_task(heard, todo)
         seconds = (time.perf_counter() - start) / len(todo)
         put = iter(
@@ -108,7 +112,9 @@ def _analyze_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     if not isinstance(image, np.ndarray):
         return image
     return guarded(
-        lambda: analysis(analyzer.analyze([image]), analyzer.info.modality, image.shape[:2]), context.seconds_per_image
+        lambda: analysis(analyzer.analyze([image]), analyzer.info.modality, image.shape[:2]),
+        context.seconds_per_image,
+        of=task.plugin,
     )
 
 
@@ -119,14 +125,15 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
     method = load_plugin(tasks[0].plugin)
     if isinstance(method, Crash):
         return [method for _ in tasks]
-    assert tasks[0].plugin is not None
-    caller = _Caller(cast(Deidentifier, method), tasks[0].plugin, context)
+    ref = tasks[0].plugin
+    assert ref is not None
+    caller = _Caller(cast(Deidentifier, method), ref, context)
     answered = caller.outputs(tasks)
     made: list[Made] = []
     for task in tasks:
         if task.digest in answered:
             request, output = answered[task.digest]
-            made.append(guarded(partial(_image_payload, method, request, output), context.seconds_per_image))
+            made.append(guarded(partial(_image_payload, method, ref, request, output), context.seconds_per_image))
         else:
             unready = _request(task, context)
             assert not isinstance(unready, Request)
@@ -218,6 +225,7 @@ class _Caller:
             seconds,
             seed=requests[0].seed,
             generators=self._generators,
+            of=self._ref,
         )
         if isinstance(outputs, Crash) or len(outputs) != len(requests):
             if len(tasks) > 1:
@@ -259,7 +267,7 @@ def _donor(task: Task, index: int, context: Context) -> Donor | Made:
     return Donor(image, analysis)
 
 
-def _image_payload(method: Any, request: Request, output: object) -> Made:
+def _image_payload(method: Any, ref: PluginRef, request: Request, output: object) -> Made:
     """Check what a method returned; what is not an image of the same shape is the method's failure."""
     from ...datasets.images import write_png
     from ..metrics.usability.coverage import recognised_square, roi_coverage
@@ -275,7 +283,7 @@ def _image_payload(method: Any, request: Request, output: object) -> Made:
     meta: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
     mask = (
-        guarded(lambda: region(method.repaints(request), image.shape[:2]), 60.0)
+        guarded(lambda: region(method.repaints(request), image.shape[:2]), 60.0, of=ref)
         if isinstance(method, Repaints)
         else None
     )
@@ -319,7 +327,7 @@ def _embed_one(task: Task, seen: Seen, context: Context) -> Made:
         with step("embed"):
             return Payload({}, {"template": template(recognizer.embed([cut]))})
 
-    return guarded(embed, context.seconds_per_image)
+    return guarded(embed, context.seconds_per_image, of=task.plugin)
 
 
 _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ...plugins.entries import PluginRef
 from ..planning.tasks import Task
 from ..storage.store import REMARKS, Payload
-from .guard import Crash
+
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -60,8 +62,8 @@ def by_task(heard: Remarks, tasks: Sequence[Task]) -> dict[str, list[str]]:
     return found
 
 
-def with_remarks(made: Payload | Crash, texts: Sequence[str]) -> Payload | Crash:
-    """An object that holds what was remarked."""
-    if isinstance(made, Crash) or not texts:
+def with_remarks(made: Made, texts: Sequence[str]) -> Made:
+    """An object that holds what was remarked; anything else as it is."""
+    if not isinstance(made, Payload) or not texts:
         return made
     return replace(made, meta={**made.meta, REMARKS: list(texts)})

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
 from deid_bench.benchmark.stages.guard import Crash, guarded
 from deid_bench.benchmark.stages.output import LOG_NAME, collect
-from deid_bench.plugins.entries import PluginError
+from deid_bench.plugins.entries import Kind, PluginError
 from deid_bench.plugins.isolation import Generators
+from deid_bench.plugins.process_settings import SETTINGS
+from deid_bench.plugins.process_state import own_process
 
 STRANGE = Path(__file__).parents[1] / "strange_methods.py"
 BACKENDS = ("serial", "process")
@@ -383,3 +386,92 @@ def test_refusals_are_countable(how: str, most: int, toy_options: Callable[..., 
     assert len(record.counts.reasons) <= most
     assert all(len(each) < 320 and each.isprintable() for each in record.counts.reasons)
     assert sum(each.count for each in record.failures) == sum(record.counts.reasons.values()) == len(record.samples)
+
+
+ALL = ("error", None, Warning)
+
+
+def _process() -> dict[str, Any]:
+    import cv2  # noqa: F401 - it has settings, too
+    import torch
+
+    functions = {"mean": np.mean, "norm": np.linalg.norm, "is_file": Path.is_file, "dtype": torch.get_default_dtype()}
+    # Tests and libraries that are imported meanwhile change these as well.
+    others = ("os.environ", "the filters of warnings")
+    own = {"STRANGE": os.environ.get("STRANGE"), "PATH": os.environ["PATH"], "filter": warnings.filters[0][:3] == ALL}
+    rest = {each.name: each.read() for each in SETTINGS if each.is_there() and each.name not in others}
+    return functions | own | rest
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("when", ["call", "built"])
+@pytest.mark.parametrize("what", ["patch", "set"])
+def test_what_a_method_changes_in_the_process_is_its_own_and_told(
+    what: str, when: str, backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    before = _process()
+    spec = method("ChangesTheProcess", what=what, when=when)
+    strange, healthy = (
+        each.record
+        for each in run(toy_options(spec, method("Inverts")), Execution(out=tmp_path / "out", backend=backend, jobs=1))
+    )
+    assert _process() == before
+    assert strange.counts.failed == 0, strange.counts.reasons
+    alone = run_one(toy_options(method("Inverts")), tmp_path / "alone")
+    assert healthy.values == strange.values == alone.values
+    assert not alarms_of(healthy, "irregular")
+    if what == "patch":
+        (said,) = alarms_of(strange, "deidentify irregular: replaced")
+        assert all(name in said for name in ("numpy.mean", "numpy.linalg.norm", "pathlib.Path.is_file"))
+    else:
+        assert not alarms_of(strange, "irregular")
+        log = (tmp_path / "out" / STORE_FOLDER / LOG_NAME).read_text()
+        for name in ("os.environ", "sys.path", "the filters of warnings", "the umask", "torch's default dtype"):
+            assert f"changed {name}; put back" in log
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_closed_output_is_open_for_the_next(
+    backend: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
+) -> None:
+    arguments = [each for each in toy_arguments if each != "--quiet"] + ["--backend", backend, "-j", "1", "--json"]
+    command = [sys.executable, "-W", "always", "-P", "-m", "deid_bench", *toy_plugin_arguments, "run"]
+    command += ["-m", method("ClosesItsOutput"), "-m", method("Talks"), *arguments, "--out", "out"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [each["method"]["name"] for each in json.loads(done.stdout)] == ["closes_its_output", "talks"]
+    assert "unclosed file <_io.FileIO" not in done.stderr
+    log = (tmp_path / "out" / STORE_FOLDER / LOG_NAME).read_text()
+    assert "ClosesItsOutput: changed standard output and error; put back" in log
+    for line in ("before", "after", "Applied providers", "from compiled code"):
+        assert line in log
+
+
+def test_check_tells_what_was_replaced() -> None:
+    from deid_bench.benchmark.plugin_checks.contracts import checks_of
+
+    found = {each.__name__: each(method("ChangesTheProcess")) for each in checks_of(Kind.DEIDENTIFIER)}
+    assert "replaced numpy.mean" in (found["check_takes_an_empty_batch"] or "")
+    assert np.mean([1.0]) == 1
+
+
+def test_libraries_are_put_back_as_they_were_and_new_names_stay() -> None:
+    before = np.mean, list(sys.path)
+    with own_process() as changed:
+        np.mean = np.median
+        del np.linalg.norm
+        vars(np)["brand_new"] = 1
+        sys.path.append("/elsewhere")
+        assert changed == []
+    try:
+        assert {each.what for each in changed} == {"numpy.mean", "numpy.linalg.norm", "sys.path"}
+        assert vars(np)["brand_new"] == 1
+        assert (np.mean, list(sys.path)) == before
+        assert float(np.linalg.norm([3.0, 4.0])) == 5
+        with own_process(changed) as beyond:
+            assert np.mean is np.median
+            assert sys.path[-1] == "/elsewhere"
+        assert beyond == []
+        assert (np.mean, list(sys.path)) == before
+    finally:
+        del vars(np)["brand_new"]

@@ -1,0 +1,263 @@
+"""What holds for a whole process, besides the functions of its libraries: how it is read and set (floor 0)."""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import gc
+import locale
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One of them."""
+
+    name: str
+    """As a reader knows it."""
+    read: Callable[[], Any]
+    """Its value; equal ones are equal settings."""
+    write: Callable[[Any], None]
+    module: str = ""
+    """It is there once this module is loaded; empty: always."""
+    whole: str = ""
+    """A part that the module has once all of it is loaded."""
+
+    def is_there(self) -> bool:
+        """Whether it can be read."""
+        module = sys.modules.get(self.module) if self.module else None
+        return not self.module or (module is not None and (not self.whole or hasattr(module, self.whole)))
+
+
+# ------------------------------------------------------------------------------------------------ Python's own
+
+
+def _environment() -> dict[Any, Any]:
+    """As it lies in memory: decoding all of it takes longer than everything else here."""
+    return dict(os.environ._data)  # type: ignore[attr-defined]
+
+
+def _write_environment(before: Mapping[Any, Any]) -> None:
+    now = _environment()
+    for name in now.keys() - before.keys():
+        del os.environ[os.environ.decodekey(name)]
+    for name, value in before.items():
+        if now.get(name) != value:
+            os.environ[os.environ.decodekey(name)] = os.environ.decodevalue(value)
+
+
+def _list_of(owner: Any, name: str) -> Setting:
+    """A list that belongs to a module, which may be another one, too."""
+
+    def write(before: tuple[int, tuple[Any, ...]]) -> None:
+        getattr(owner, name)[:] = before
+
+    return Setting(f"{owner.__name__}.{name}", lambda: tuple(getattr(owner, name)), write)
+
+
+def _write_finders(before: tuple[Any, ...]) -> None:
+    """Those that were there come first again, in their order; one that a library brings along may stay behind them."""
+    sys.meta_path[:] = [*before, *(each for each in sys.meta_path if not any(each is one for one in before))]
+
+
+def _finders() -> tuple[Any, ...]:
+    """Python's own; others are added by libraries that need them."""
+    return tuple(each for each in sys.meta_path if getattr(each, "__module__", "") in _PYTHONS)
+
+
+_PYTHONS = ("_frozen_importlib", "_frozen_importlib_external")
+
+
+def _write_filters(before: tuple[Any, ...]) -> None:
+    warnings.filters[:] = before  # type: ignore[index]
+    warnings._filters_mutated()  # type: ignore[attr-defined]
+
+
+def _umask() -> int:
+    """It can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_NAMES = ("INT", "TERM", "HUP", "QUIT", "ALRM", "CHLD", "PIPE", "USR1", "USR2", "SEGV", "ABRT", "FPE", "BUS")
+_SIGNALS = tuple(getattr(signal, f"SIG{name}") for name in _NAMES if hasattr(signal, f"SIG{name}"))
+
+
+def _write_handlers(before: tuple[Any, ...]) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in zip(_SIGNALS, before, strict=True):
+            if handler is not None and signal.getsignal(number) is not handler:
+                with contextlib.suppress(OSError, ValueError):
+                    signal.signal(number, handler)
+
+
+def _decimals() -> tuple[Any, ...]:
+    now = decimal.getcontext()
+    return now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp, tuple(now.traps.values())
+
+
+def _write_decimals(before: tuple[Any, ...]) -> None:
+    now = decimal.getcontext()
+    now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp = before[:6]
+    now.traps.update(dict(zip(now.traps, before[6], strict=True)))
+
+
+def _write_collector(before: tuple[Any, ...]) -> None:
+    gc.set_threshold(*before[1])
+    (gc.enable if before[0] else gc.disable)()
+
+
+def _loggers() -> tuple[Any, ...]:
+    return logging.root.level, logging.root.manager.disable, tuple(logging.root.handlers)
+
+
+def _write_loggers(before: tuple[Any, ...]) -> None:
+    logging.root.setLevel(before[0])
+    logging.disable(before[1])
+    logging.root.handlers[:] = before[2]
+
+
+def _streams() -> tuple[Any, ...]:
+    return sys.stdin, sys.stdout, sys.stderr
+
+
+def _write_streams(before: tuple[Any, ...]) -> None:
+    sys.stdin, sys.stdout, sys.stderr = before
+
+
+def _descriptors() -> tuple[tuple[int, int] | None, ...]:
+    """What lies behind standard output and error."""
+    found: list[tuple[int, int] | None] = []
+    for number in (1, 2):
+        try:
+            status = os.fstat(number)
+            found.append((status.st_dev, status.st_ino))
+        except OSError:  # it is closed
+            found.append(None)
+    return tuple(found)
+
+
+def _write_descriptors(before: tuple[tuple[int, int] | None, ...]) -> None:
+    """While tasks are carried out, both streams have descriptors of their own to the same file."""
+    for number, stream, was, now in zip((1, 2), (sys.stdout, sys.stderr), before, _descriptors(), strict=True):
+        if was != now and was is not None:
+            status = os.fstat(stream.fileno())
+            if (status.st_dev, status.st_ino) == was:
+                os.dup2(stream.fileno(), number)
+
+
+# ------------------------------------------------------------------------------------------------ libraries
+
+
+def _numpy() -> Any:
+    return sys.modules["numpy"]
+
+
+def _torch() -> Any:
+    return sys.modules["torch"]
+
+
+def _torch_backends() -> tuple[Any, ...]:
+    cudnn, cuda = _torch().backends.cudnn, _torch().backends.cuda
+    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, cuda.matmul.allow_tf32
+
+
+def _write_torch_backends(before: tuple[Any, ...]) -> None:
+    cudnn, cuda = _torch().backends.cudnn, _torch().backends.cuda
+    cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, cuda.matmul.allow_tf32 = before
+
+
+def _determinism() -> tuple[bool, bool]:
+    torch = _torch()
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _in_torch(name: str, read: Callable[[], Any], write: Callable[[Any], None]) -> Setting:
+    return Setting(f"torch's {name}", read, write, "torch", "default_generator")
+
+
+_TORCH = (
+    _in_torch("default dtype", lambda: _torch().get_default_dtype(), lambda value: _torch().set_default_dtype(value)),
+    _in_torch("gradients", lambda: _torch().is_grad_enabled(), lambda value: _torch().set_grad_enabled(value)),
+    _in_torch(
+        "deterministic algorithms",
+        _determinism,
+        lambda value: _torch().use_deterministic_algorithms(value[0], warn_only=value[1]),
+    ),
+    _in_torch("back-ends", _torch_backends, _write_torch_backends),
+    _in_torch("default device", lambda: _torch().get_default_device(), lambda device: _set_device(device)),
+    _in_torch("threads", lambda: _torch().get_num_threads(), lambda value: _torch().set_num_threads(value)),
+)
+
+
+def fresh_torch() -> dict[str, Any]:
+    """What settings of torch are where it has just been imported; empty where it is not."""
+    if not _TORCH[0].is_there():
+        return {}
+    values = _torch().float32, True, (False, False)
+    return {each.name: value for each, value in zip(_TORCH, values, strict=False)}
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("os.environ", _environment, _write_environment),
+    _list_of(sys, "path"),
+    _list_of(sys, "path_hooks"),
+    _list_of(sys, "argv"),
+    Setting("sys.meta_path", _finders, _write_finders),
+    Setting("the filters of warnings", lambda: tuple(warnings.filters), _write_filters),
+    Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda value: _set_locale(value)),
+    Setting("the umask", _umask, lambda value: _set_umask(value)),
+    Setting("handlers of signals", lambda: tuple(map(signal.getsignal, _SIGNALS)), _write_handlers),
+    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    Setting("the garbage collector", lambda: (gc.isenabled(), gc.get_threshold()), _write_collector),
+    Setting("the tracer", sys.gettrace, sys.settrace),
+    Setting("the profiler", sys.getprofile, sys.setprofile),
+    Setting("decimal's context", _decimals, _write_decimals),
+    Setting("socket's time-out", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    Setting("the root logger", _loggers, _write_loggers),
+    Setting("sys.stdin, sys.stdout and sys.stderr", _streams, _write_streams),
+    Setting("standard output and error", _descriptors, _write_descriptors),
+    Setting(
+        "numpy's way of printing",
+        lambda: _numpy().get_printoptions(),
+        lambda value: _numpy().set_printoptions(**value),
+        "numpy",
+        "set_printoptions",
+    ),
+    Setting(
+        "cv2's threads and optimisation",
+        lambda: (sys.modules["cv2"].getNumThreads(), sys.modules["cv2"].useOptimized()),
+        lambda value: _set_cv2(*value),
+        "cv2",
+        "useOptimized",
+    ),
+    *_TORCH,
+)
+
+
+def _set_cv2(threads: int, optimised: bool) -> None:
+    sys.modules["cv2"].setNumThreads(threads)
+    sys.modules["cv2"].setUseOptimized(optimised)
+
+
+def _set_device(device: Any) -> None:
+    _torch().set_default_device(None if device.type == "cpu" else device)
+
+
+def _set_locale(value: str) -> None:
+    locale.setlocale(locale.LC_ALL, value)
+
+
+def _set_umask(value: int) -> None:
+    os.umask(value)
