@@ -274,7 +274,7 @@ class RefusesInManyWords:
 def _patch() -> None:
     np.mean = lambda *_, **__: 0.0  # type: ignore[assignment]
     np.linalg.norm = lambda *_, **__: 0.0  # type: ignore[assignment]
-    Path.is_file = lambda self: False  # type: ignore[method-assign, assignment]
+    Path.is_file = lambda self: False  # type: ignore[method-assign]
 
 
 def _set() -> None:
