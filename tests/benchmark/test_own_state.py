@@ -458,7 +458,7 @@ def test_check_tells_what_was_replaced() -> None:
 def test_libraries_are_put_back_as_they_were_and_new_names_stay() -> None:
     before = np.mean, list(sys.path)
     with own_process() as changed:
-        np.mean = np.median
+        np.mean = np.median  # type: ignore[assignment]
         del np.linalg.norm
         vars(np)["brand_new"] = 1
         sys.path.append("/elsewhere")
