@@ -21,8 +21,8 @@ from typing import Any
 
 from .code import code_digest, is_stale
 from .data_files import contents
-from .failures import at_work, loading, said
-from .kinds import CONTRACTS, Kind, check_class
+from .failures import at_work, check_class, loading, said
+from .kinds import CONTRACTS, Kind
 from .neighbours import forget, load_file
 from .process_state import Change, kept
 from .specs import Binding, PluginError, Scalar, Spec, bind, parameters, suggest

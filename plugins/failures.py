@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from .isolation import no_end, output_on_stderr, own_folder, way_out
+from .kinds import CONTRACTS, Kind
 from .process_state import Change, keeping, own_process
 from .specs import PluginError
 
@@ -56,3 +59,27 @@ def loading(key: str, under: Sequence[Change] = ()) -> Iterator[None]:
     """
     with keeping(key, under), own_folder(), output_on_stderr(), no_end():
         yield
+
+
+def check_class(kind: Kind, name: str, target: str, found: object) -> type[Any]:
+    """What lies at a target, as a class that keeps its kind's contract as far as its names tell.
+
+    Raises:
+        PluginError: it is none.
+    """
+    contract = CONTRACTS[kind]
+    if not inspect.isclass(found):
+        raise PluginError(f"{kind} {name!r}: expected a class at {target}, got {found!r}")
+    lacking = [each for each in ("info", *contract.methods) if not hasattr(found, each)]
+    if lacking:
+        raise PluginError(
+            f"{target} is not a {kind}: it lacks {', '.join(lacking)}; a {kind} has info, {', '.join(contract.methods)}"
+        )
+    info: Any = found.info  # type: ignore[attr-defined]
+    silent = [each for each in contract.said if not isinstance(getattr(info, each, None), str)]
+    if silent:
+        raise PluginError(
+            f"{target}: expected info to be a {contract.info}, got {type(info).__name__} that does not say "
+            f"{', '.join(silent)}"
+        )
+    return found
