@@ -276,7 +276,7 @@ class _Planner:
         return ""
 
     def _galleries(self, attack: Attack) -> tuple[tuple[Gallery, ...], str]:
-        if not _takes_donors(self.method) or self.people.samples:
+        if not _takes_donors(self.method) or self.people.samples or self.people.known:
             return attack.gallery, ""
         why = f"whose images the method took is not known, and there is nobody else to take: {self.people.reason}"
         return tuple(each for each in attack.gallery if each == "originals"), why

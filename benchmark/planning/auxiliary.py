@@ -24,6 +24,8 @@ class AuxiliaryPeople:
     """Where they come from, for people."""
     reason: str = ""
     """Why nothing can be learned on them; empty when it can."""
+    known: str = ""
+    """Their digest, where nothing else of them is at hand."""
 
     @property
     def people(self) -> int:
@@ -33,7 +35,7 @@ class AuxiliaryPeople:
     @property
     def digest(self) -> str:
         """Of ids, identities and files."""
-        return digest([(each.sample_id, each.identity, each.sha256) for each in self.samples])
+        return self.known or digest([(each.sample_id, each.identity, each.sha256) for each in self.samples])
 
 
 def rendered_people(rule: AuxiliaryRule, jobs: int, progress: Callable[[int, int], None] | None) -> AuxiliaryPeople:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from ...benchmark.planning.attack_plan import plan_attacks
+from ...benchmark.planning.auxiliary import AuxiliaryPeople
 from ...benchmark.planning.cells import SCORE_VERSION
 from ...benchmark.planning.tasks import plugin_of
-from ...benchmark.protocols import protocol_of
+from ...benchmark.protocols import Protocol, protocol_of
+from ...benchmark.records.attacks import Attacks
 from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import Plugin, RunRecord
 from ...benchmark.submission.pack import known_plugin, part_digest, record_digest
+from ...benchmark.suites import SuiteError
 from ...plugins.entries import Kind, PluginError, registry
 
 REFERENCE = "reference"
@@ -32,21 +37,33 @@ def shortened(record: RunRecord) -> RunRecord:
     return record.model_copy(update={"samples": [], "curves": [], "distances_file": None})
 
 
-def encode(records: Iterable[RunRecord]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a file of reference rows holds."""
+
+    records: tuple[RunRecord, ...] = ()
+    people: str = ""
+    """Digest of the palms that their attackers learned on; whether this installation would render the same ones is
+    not looked at, which takes a minute: a test holds the two together."""
+
+
+def encode(rows: Rows) -> bytes:
     """The file of shortened records; the same records give the same bytes."""
-    data = [shortened(each).model_dump(mode="json") for each in sorted(records, key=lambda each: each.digest)]
+    records = sorted(rows.records, key=lambda each: each.digest)
+    data = {"people": rows.people, "records": [shortened(each).model_dump(mode="json") for each in records]}
     return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 9, mtime=0)
 
 
-def decode(data: bytes) -> list[RunRecord]:
-    """The records of `encode`."""
-    return [RunRecord.model_validate(each) for each in json.loads(gzip.decompress(data))]
+def decode(data: bytes) -> Rows:
+    """The rows of `encode`."""
+    content = json.loads(gzip.decompress(data))
+    return Rows(tuple(RunRecord.model_validate(each) for each in content["records"]), content["people"])
 
 
 @cache
-def shipped() -> tuple[RunRecord, ...]:
+def shipped() -> Rows:
     """All that the package brings, whether or not it still holds."""
-    return tuple(decode(resources.files(__package__).joinpath("assets", FILE_NAME).read_bytes()))
+    return decode(resources.files(__package__).joinpath("assets", FILE_NAME).read_bytes())
 
 
 def nowhere(record: RunRecord) -> Path:
@@ -54,7 +71,7 @@ def nowhere(record: RunRecord) -> Path:
     return Path(__file__).parent / "assets" / record.digest
 
 
-def beside(records: Sequence[RunRecord], known: Sequence[RunRecord] | None = None) -> list[RunRecord]:
+def beside(records: Sequence[RunRecord], known: Rows | None = None) -> list[RunRecord]:
     """Reference rows that belong into the tables of these records and hold.
 
     Args:
@@ -63,19 +80,39 @@ def beside(records: Sequence[RunRecord], known: Sequence[RunRecord] | None = Non
     """
     tables = {group_key(each) for each in records}
     own = {each.digest for each in records}
-    candidates = shipped() if known is None else known
-    return [each for each in candidates if group_key(each) in tables and each.digest not in own and holds(each)]
+    rows = shipped() if known is None else known
+    candidates = [each for each in rows.records if group_key(each) in tables and each.digest not in own]
+    return [each for each in candidates if holds(each, rows.people)]
 
 
-def holds(record: RunRecord) -> bool:
-    """Whether this installation would compute the record again, under its digest."""
-    if record.attacks is not None or record.metrics or record.dataset.limited:
+def holds(record: RunRecord, people: str = "") -> bool:
+    """Whether this installation would compute the record again, under its digest.
+
+    Args:
+        record: a row.
+        people: digest of the palms that attackers learn on.
+    """
+    if record.metrics or record.dataset.limited:
         return False  # such are none of ours
-    if protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules) is None:
+    protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if protocol is None:
         return False
     parts = [(Kind.DEIDENTIFIER, record.method), (Kind.ANALYZER, record.analyzer)]
     parts += [(Kind.RECOGNIZER, each) for each in record.recognizers]
-    return record_digest(record, SCORE_VERSION) == record.digest and all(_installed(*each) for each in parts)
+    if record_digest(record, SCORE_VERSION) != record.digest or not all(_installed(*each) for each in parts):
+        return False
+    return record.attacks is None or _attacked_alike(record, record.attacks, protocol, people)
+
+
+def _attacked_alike(record: RunRecord, attacks: Attacks, protocol: Protocol, people: str) -> bool:
+    """Whether the attacks of a record are those that it would meet here."""
+    method = plugin_of(registry().resolve(Kind.DEIDENTIFIER, record.method.spec))
+    learned = AuxiliaryPeople((), attacks.auxiliary, known=people)
+    try:
+        plan = plan_attacks(protocol, method, record.repetitions, attacks.asked, lambda suite: learned)
+    except (PluginError, SuiteError):
+        return False
+    return plan.digest == attacks.digest
 
 
 def _installed(kind: Kind, said: Plugin) -> bool:
