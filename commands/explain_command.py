@@ -42,19 +42,22 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     deid-bench explain A1
     deid-bench explain --all --markdown
     """
+    if len(kinds := {_kind(name) for name in names}) > 1:
+        return _explain_apart(names, kinds, markdown, as_json)
+    if attacks := _attacks(names):
+        return _explain_attacks(attacks, as_json)
+    if named := _protocols(names, rules):
+        return _explain_protocols(named, markdown, as_json)
+    if plugins := _plugins(names):
+        return _explain_plugins(plugins, as_json)
+    return _explain_metrics(names, everything, markdown, as_json)
+
+
+def _explain_metrics(names: tuple[str, ...], everything: bool, markdown: bool, as_json: bool) -> int:
     from ..benchmark.metrics.catalogue import METRICS
     from ..benchmark.metrics.plugged import installed_metrics
     from ..reports.explanation.page import metric_section, metrics_page
 
-    attacks = _attacks(names)
-    if attacks:
-        return _explain_attacks(attacks, as_json)
-    named = _protocols(names, rules)
-    if named:
-        return _explain_protocols(named, markdown, as_json)
-    plugins = _plugins(names)
-    if plugins:
-        return _explain_plugins(plugins, as_json)
     if everything == bool(names):
         raise click.UsageError("Name one or more metrics, or say --all; `deid-bench list metrics` shows them.")
     if markdown and as_json:
@@ -68,6 +71,21 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
         for metric in chosen:
             _show(metric)
     return 0
+
+
+def _explain_apart(names: tuple[str, ...], kinds: set[str], markdown: bool, as_json: bool) -> int:
+    """Names of several kinds, one after the other."""
+    if as_json:
+        raise click.UsageError(f"With --json name things of one kind, got {' and '.join(sorted(kinds))}.")
+    for name in names:
+        click.get_current_context().invoke(command, names=(name,), markdown=markdown)
+    return 0
+
+
+def _kind(name: str) -> str:
+    """What a name stands for, for people."""
+    kinds = {"attacks": _attacks, "protocols": lambda names: _protocols(names, False), "plug-ins": _plugins}
+    return next((kind for kind, find in kinds.items() if find((name,))), "metrics")
 
 
 def _attacks(names: tuple[str, ...]) -> list[Attack]:
@@ -106,8 +124,6 @@ def _protocols(names: tuple[str, ...], everything: bool) -> list[Protocol]:
     if everything:
         return list(protocols().values())
     named = [name for name in names if name.endswith(".toml") or re.fullmatch(r"[\w-]+/[\d.]+", name)]
-    if named and len(named) < len(names):
-        raise click.UsageError("Name metrics or protocols, not both at once.")
     return [get_protocol(name) for name in named]
 
 

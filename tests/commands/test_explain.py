@@ -103,3 +103,13 @@ def test_ranges_and_directions_read_well() -> None:
     assert facts(METRICS["rr"])["range"] == "0 to 100 %"
     assert facts(METRICS["psnr"])["range"] == "from 0 dB"
     assert facts(METRICS["eer"])["better"] == "lower (for the recogniser)"
+
+
+def test_names_of_several_kinds_are_explained_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "mtcc", "dir", "A1", "palm/1.0"]) == 0
+    out = capsys.readouterr().out
+    places = [out.index(each) for each in ("recognizer mtcc", "\ndir  ", "\nA1  parrot", "\npalm/1.0")]
+    assert places == sorted(places)
+    assert main(["explain", "mtcc", "dir", "--json"]) == 2
+    assert "of one kind, got metrics and plug-ins" in capsys.readouterr().err
+    assert main(["explain", "A1", "nonsense"]) == 2
