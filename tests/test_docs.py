@@ -62,3 +62,9 @@ def test_shell_blocks_run(page: str, tmp_path: Path) -> None:
         env=os.environ | {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def test_the_table_of_methods_under_attack_is_that_of_the_reference_rows() -> None:
+    script = ROOT / "training" / "reference" / "ladders.py"
+    printed = subprocess.run([sys.executable, "-P", script], capture_output=True, text=True, check=True).stdout
+    assert printed in (ROOT / "docs" / "attackers.md").read_text(encoding="utf-8")

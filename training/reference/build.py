@@ -25,7 +25,7 @@ from deid_bench.benchmark.suites import get_suite
 from deid_bench.reports.leaderboard import reference
 
 PALMS = ("identity", "other", "masking", "blurring", "pixelation", "palm_diffusion")
-FACES = ("identity", "other", "masking", "blurring", "pixelation", "dedim:preset=quick", "tip_im")
+FACES = ("identity", "masking", "blurring", "pixelation", "dedim:preset=quick", "tip_im")
 SURROGATE = "mobilefacenet"
 """The recogniser that methods for faces may look into, where they need one."""
 FILE = Path(reference.__file__).parent / "assets" / reference.FILE_NAME
