@@ -243,7 +243,7 @@ def _pairs(
     files: dict[str, bytes] = {}
     pairs: list[Pair] = []
     for row in (rows[int(place)] for place in rng.permutation(len(rows))):
-        image, original = _image(store, row), _original(store, record, originals[row.sample_id])
+        image, original = _image(store, row), original_as_given(store, record, originals[row.sample_id])
         if image is None or original is None:
             continue
         names = [f"{folder}/images/{len(pairs):02d}-{kind}.png" for kind in ("original", "deidentified")]
@@ -271,8 +271,8 @@ def _originals(record: RunRecord) -> dict[str, Sample]:
     return {each.sample_id: each for each in dataset.samples}
 
 
-def _original(store: Store, record: RunRecord, sample: Sample) -> bytes | None:
-    """The image as methods got it: the file's, or the crop where the protocol cuts."""
+def original_as_given(store: Store, record: RunRecord, sample: Sample) -> bytes | None:
+    """The image as methods got it, a PNG: the file's, or the crop where the protocol cuts; None: there is none."""
     from ...datasets.images import write_png
 
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)

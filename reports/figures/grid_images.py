@@ -13,6 +13,7 @@ from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import RunRecord
 from ...benchmark.run import STORE_FOLDER
 from ...benchmark.storage.store import Store
+from ...benchmark.submission.pack import original_as_given
 from ...datasets.types import Image
 from .data import AGAIN, Entry, Group
 
@@ -95,7 +96,7 @@ def _version_of(original: Image, previews: Sequence[_Preview]) -> _Preview | Non
 
 
 def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefined:
-    """Cases in full size: originals from the dataset, versions from the results folder's store.
+    """Cases in full size: originals as methods got them (a face cut out), versions from the results folder's store.
 
     Args:
         group: records of one dataset.
@@ -107,6 +108,7 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
     """
     from ...benchmark.planning.loaded_dataset import load_dataset
     from ...datasets.base import DatasetError
+    from ...datasets.images import decode_png
     from ...plugins.entries import PluginError
 
     record = group.entries[0].record
@@ -128,7 +130,9 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
             why = lacking.reason
             continue
         shown.add(sample.identity)
-        cases.append(Case(sample.image(), tuple(each for each in made if not isinstance(each, Undefined))))
+        given = original_as_given(Store(group.entries[0].folder.parent / STORE_FOLDER), record, sample)
+        original = sample.image() if given is None else decode_png(given)
+        cases.append(Case(original, tuple(each for each in made if not isinstance(each, Undefined))))
         if len(cases) == count:
             break
     return cases or Undefined(why)

@@ -33,6 +33,8 @@ from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.benchmark.submission.verdict import RerunRequest, judge
 from deid_bench.datasets.images import decode_png
 from deid_bench.plugins.entries import PluginError, Spec, registry
+from deid_bench.reports.figures.data import load_entries
+from deid_bench.reports.figures.grid_images import from_store
 from deid_bench.reports.leaderboard.terminal import print_outcomes
 from deid_bench.reports.paper.build import paper_tables
 
@@ -344,3 +346,12 @@ def test_everything_moves_with_the_crop() -> None:
     again, twice = cut_face(crop, moved, 112)
     np.testing.assert_array_equal(again, crop)
     np.testing.assert_allclose(twice.landmarks_5, moved.landmarks_5, atol=1e-3)
+
+
+def test_a_grid_shows_originals_as_methods_got_them(outcomes: dict[str, Outcome]) -> None:
+    (group,), _ = load_entries([outcomes["toy_same"].folder])
+    cases = from_store(group, 3, 1)
+    assert isinstance(cases, list)
+    for case in cases:
+        (version,) = case.versions
+        assert np.array_equal(case.original, version[0]), "the method changes nothing, and got the face cut out"
