@@ -67,7 +67,7 @@ def print_outcomes(outcomes: Sequence[Outcome], board: Path, intervals: bool) ->
 
 
 def print_impaired(outcomes: Sequence[Outcome]) -> None:
-    """One line on the error stream for each record that something crashed in, or that has no image."""
+    """One line on the error stream for each record that is not complete: why the exit code is not 0."""
     import click
 
     for outcome in outcomes:
@@ -75,6 +75,12 @@ def print_impaired(outcomes: Sequence[Outcome]) -> None:
         counts, reasons = record.counts, [str(each) for each in record.impaired]
         if not counts.done:
             reasons.insert(0, f"no image was de-identified: {counts.skipped} skipped, {counts.failed} failed")
+        elif counts.failed:
+            own = {reason: count for reason, count in counts.reasons.items() if reason.startswith("method: ")}
+            why = max(own, key=lambda reason: own[reason], default="no reason kept")
+            reasons.append(f"{counts.failed} failed of {counts.planned} images ({why})")
+        if not reasons and counts.retry:
+            reasons.append(f"the same command tries {counts.retry} pieces of work again")
         if reasons:
             more = f"; {len(reasons) - 1} more" if len(reasons) > 1 else ""
             where = outcome.folder / "run.json"

@@ -10,7 +10,7 @@ import pytest
 
 from deid_bench.benchmark.records.record import Range as ValueRange
 from deid_bench.benchmark.records.record import RunRecord, Value
-from deid_bench.reports.leaderboard.terminal import print_outcomes
+from deid_bench.reports.leaderboard.terminal import print_impaired, print_outcomes
 
 from .made_up_records import made_up
 
@@ -44,3 +44,25 @@ def test_a_range_stands_below_its_number_and_no_name_is_broken(
     assert len(ends) == sum(len(row.recognizers) for row in rows)
     assert all("21.9" in lines[number - 1] for number in ends)
     assert not any(line.strip() in ("↓", "↑") for line in lines), "an arrow stands with the words before it"
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_a_quiet_run_says_why_it_ends_with_one(failed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    row = made_up(6, protocol="palm-paper/1.0")[0]
+    counts = row.counts.model_copy(
+        update={
+            "done": row.counts.planned - failed,
+            "failed": failed,
+            "reasons": {"method: RuntimeError: no palm": failed, "palm: no hand": 9} if failed else {},
+            "retry": failed,
+        }
+    )
+    row = row.model_copy(update={"counts": counts})
+    assert row.complete is not bool(failed)
+    print_impaired(cast("Any", [SimpleNamespace(record=row, folder=Path("nowhere"), from_store=True)]))
+    text = capsys.readouterr().err
+    if failed:
+        assert f"1 failed of {counts.planned} images (method: RuntimeError: no palm)" in text
+        assert len(text.splitlines()) == 1
+    else:
+        assert not text
