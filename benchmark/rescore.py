@@ -183,7 +183,9 @@ def _measured(
         value = guarded(partial(measure, before[0], _locked(decode_png(image)), before[1]), SECONDS_PER_IMAGE)
         if isinstance(value, Crash):
             return Undefined(f"the metric failed on {row.sample_id}: {value.reason}")
-        found[digest] = Payload(plain({"value": number(partial(_same, value))}))
+        found[digest] = Payload(
+            plain({"value": number(partial(_same, value), low=metric.metric.low, high=metric.metric.high)})
+        )
     return found
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..characters import plain
 from ..files import hash_if_changed
 from .base import DatasetError, Sample
 
 _ID = re.compile(r"[A-Za-z0-9._/-]+")
+_TYPES: Mapping[tuple[str, ...], type] = {("sample_id", "identity", "subject", "sha256"): str, ("path",): Path}
 _FORMAT = "deid-bench-manifest/1"
 
 
@@ -73,11 +75,13 @@ def check_samples(samples: Sequence[Sample]) -> None:
 
     Raises:
         DatasetError: there is none, an id occurs twice, or an id could not serve as a relative file name.
+        TypeError: one is not made as the contract says.
     """
     if not samples:
         raise DatasetError("expected at least one sample, got none; check the dataset's path and parameters")
     seen: set[str] = set()
     for sample in samples:
+        _check_types(sample)
         name = sample.sample_id
         if not _ID.fullmatch(name) or any(part in {"", ".", ".."} for part in name.split("/")):
             raise DatasetError(
@@ -86,3 +90,14 @@ def check_samples(samples: Sequence[Sample]) -> None:
         if name in seen:
             raise DatasetError(f"expected unique sample ids, got {name!r} twice; rename one of them")
         seen.add(name)
+
+
+def _check_types(sample: object) -> None:
+    if not isinstance(sample, Sample):
+        raise TypeError(f"expected samples() to give Sample, got {type(sample).__name__}")
+    for names, kind in _TYPES.items():
+        for name in names:
+            if not isinstance(value := getattr(sample, name), kind):
+                raise TypeError(
+                    f"expected Sample.{name} to be {kind.__name__}, got {type(value).__name__} {plain(repr(value), 80)}"
+                )

@@ -19,7 +19,9 @@ def said(error: BaseException) -> str:
         return way_out(error)
     try:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    except Exception:  # it cannot even say what it is about
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it cannot even say what it is about
         text = type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         text += " (install it, put it beside the plug-in's file, or put its folder on PYTHONPATH)"

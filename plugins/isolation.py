@@ -232,9 +232,16 @@ def no_end() -> Iterator[None]:
         raise ProcessEnd(codes[0])
 
 
+_CODES = 2**32
+"""More than there are exit codes anywhere."""
+
+
 def way_out(error: SystemExit) -> str:
     """How a plug-in has tried to end the process."""
-    return f"it called {'os._exit' if isinstance(error, ProcessEnd) else 'sys.exit'}({error.code!r})"
+    code: Any = error.code
+    # What shows itself in a way of its own may do anything then.
+    shown = repr(code) if code is None or (type(code) is int and abs(code) < _CODES) or type(code) is str else "…"
+    return f"it called {'os._exit' if isinstance(error, ProcessEnd) else 'sys.exit'}({shown})"
 
 
 # ------------------------------------------------------------------------------------------------ processes, threads

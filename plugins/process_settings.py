@@ -38,6 +38,18 @@ class Setting:
         return not self.module or (module is not None and (not self.whole or hasattr(module, self.whole)))
 
 
+class Kept(dict[Any, Any]):
+    """Entries of a register that others add to: as long as they are there, a longer one is the same."""
+
+    def __eq__(self, later: object) -> bool:
+        return isinstance(later, dict) and all(later.get(each, self) is value for each, value in self.items())
+
+    def __ne__(self, later: object) -> bool:
+        return not self == later
+
+    __hash__ = None
+
+
 # ------------------------------------------------------------------------------------------------ Python's own
 
 
@@ -64,17 +76,31 @@ def _list_of(owner: Any, name: str) -> Setting:
     return Setting(f"{owner.__name__}.{name}", lambda: tuple(getattr(owner, name)), write)
 
 
-def _write_finders(before: tuple[Any, ...]) -> None:
-    """Those that were there come first again, in their order; one that a library brings along may stay behind them."""
-    sys.meta_path[:] = [*before, *(each for each in sys.meta_path if not any(each is one for one in before))]
-
-
 def _finders() -> tuple[Any, ...]:
-    """Python's own; others are added by libraries that need them."""
-    return tuple(each for each in sys.meta_path if getattr(each, "__module__", "") in _PYTHONS)
+    """Down to the last of Python's own: those behind are added by libraries that need them, and find what is theirs.
+
+    The one that finds what lies beside plug-in files is everybody's.
+    """
+    others = [each for each in sys.meta_path if not _module_of(each).startswith(_PACKAGE)]
+    last = max((at for at, each in enumerate(others) if _module_of(each) in _PYTHONS), default=-1)
+    return tuple(others[: last + 1])
+
+
+def _write_finders(before: tuple[Any, ...]) -> None:
+    """Those that were there come first again, in their order, and nobody's comes before them."""
+    now, there = list(sys.meta_path), {id(each) for each in _finders()}
+    ours = [each for each in now if _module_of(each).startswith(_PACKAGE)]
+    known = {id(each) for each in (*ours, *before)}
+    behind = [each for each in now if id(each) not in known and id(each) not in there]
+    sys.meta_path[:] = [*ours, *before, *behind]
+
+
+def _module_of(finder: Any) -> str:
+    return str(getattr(finder, "__module__", None) or type(finder).__module__)
 
 
 _PYTHONS = ("_frozen_importlib", "_frozen_importlib_external")
+_PACKAGE = __name__.partition(".")[0] + "."
 
 
 def _write_filters(before: tuple[Any, ...]) -> None:
@@ -200,6 +226,24 @@ _TORCH = (
 )
 
 
+_REGISTERS = ("OPEN", "MIME", "SAVE", "SAVE_ALL", "EXTENSION", "DECODERS", "ENCODERS")
+
+
+def _formats() -> tuple[Kept, ...]:
+    """What Pillow reads and writes by which function; it learns more of them as it goes."""
+    image = sys.modules["PIL.Image"]
+    tables = [Kept(getattr(image, each)) for each in _REGISTERS if isinstance(getattr(image, each, None), dict)]
+    return (*tables, Kept(dict.fromkeys(image.ID, True)))
+
+
+def _write_formats(before: tuple[Kept, ...]) -> None:
+    image = sys.modules["PIL.Image"]
+    tables = [getattr(image, each) for each in _REGISTERS if isinstance(getattr(image, each, None), dict)]
+    for table, kept in zip(tables, before[:-1], strict=True):
+        table.update(kept)
+    image.ID[:] = [*before[-1], *(each for each in image.ID if each not in before[-1])]
+
+
 def fresh_torch() -> dict[str, Any]:
     """What settings of torch are where it has just been imported; empty where it is not."""
     if not _TORCH[0].is_there():
@@ -242,6 +286,7 @@ SETTINGS: tuple[Setting, ...] = (
         "cv2",
         "useOptimized",
     ),
+    Setting("Pillow's formats", _formats, _write_formats, "PIL.Image", "ID"),
     *_TORCH,
 )
 

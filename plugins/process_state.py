@@ -16,35 +16,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import is_, itemgetter
 from typing import Any
 
 from .process_settings import SETTINGS, fresh_torch
+from .watched_libraries import ABSENT, Loaded, Spaces
 
-_LIBRARIES = (
-    *("builtins", "os", "posixpath", "sys", "io", "json", "math", "random", "time", "hashlib", "pathlib", "shutil"),
-    *("tempfile", "zipfile", "zlib", "struct", "pickle", "copy", "functools", "itertools", "importlib", "threading"),
-    *("subprocess", "signal", "warnings", "logging"),
-    *("numpy", "numpy.linalg", "numpy.fft", "numpy.random", "numpy.lib.format"),
-    *("scipy.ndimage", "scipy.spatial.distance", "scipy.signal", "scipy.stats", "scipy.fft", "scipy.linalg"),
-    *("scipy.optimize", "scipy.interpolate", "skimage.transform", "skimage.filters", "skimage.metrics"),
-    *("cv2", "PIL.Image", "PIL.ImageOps", "PIL.ImageFilter", "PIL.ImageFile", "PIL.ImageDraw"),
-    *("torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.linalg", "torch.fft", "torch.hub"),
-    *("torchvision.transforms", "torchvision.transforms.functional", "torchvision.models"),
-)
-"""Modules whose functions others use as well; those that are loaded are looked at."""
-_CLASSES = (
-    *(("PIL.Image", "Image"), ("pathlib", "Path"), ("zipfile", "ZipFile"), ("random", "Random")),
-    *(("torch", "Tensor"), ("torch.nn", "Module")),
-)
 _NAMED = 5
 _OWN = __name__.partition(".")[0]
-_ABSENT = object()
-_DUNDERS = ("__import__", "__build_class__", "__call__", "__getattr__", "__torch_function__", "__init__", "__new__")
-_FOLLOWING = ("torch.Storage",)
-"""Set by the library itself when a setting is changed."""
-_SWITCHES = ("MAX_IMAGE_PIXELS", "LOAD_TRUNCATED_IMAGES", "MAXBLOCK")
-"""Constants that plug-ins are known to set for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,65 +38,26 @@ class Change:
     """Change it in the same way once more."""
 
 
-class _Namespace:
-    """A module or class, and what its names stood for when it was looked at last."""
-
-    def __init__(self, name: str, owner: Any) -> None:
-        self.name, self.owner, self._size = name, owner, len(vars(owner))
-        self._names = tuple(each for each, value in vars(owner).items() if self._is_watched(each, value))
-        # Hundreds of names are fetched in one step of compiled code; the repeated one makes it a tuple in any case.
-        self._fetch = itemgetter(*self._names, self._names[0]) if self._names else lambda _: ()
-
-    def is_of(self, owner: Any) -> bool:
-        """Whether this is the namespace of an object, and knows all of its names."""
-        return self.owner is owner and self._size == len(vars(owner))
-
-    def look(self) -> tuple[Any, ...] | None:
-        """What the names stand for; None where one is gone."""
-        try:
-            return self._fetch(vars(self.owner))
-        except KeyError:
-            return None
-
-    def changes(self, before: tuple[Any, ...]) -> Iterator[Change]:
-        after = self.look()
-        if after is not None and all(map(is_, before, after)):
-            return
-        for name, value in zip(self._names, before, strict=False):
-            now = vars(self.owner).get(name, _ABSENT)
-            if now is not value:
-                yield Change(
-                    f"{self.name}.{name}", True, _setter(self.owner, name, value), _setter(self.owner, name, now)
-                )
-
-    def _is_watched(self, name: str, value: Any) -> bool:
-        """Functions and classes, and constants that are switches; the rest are caches and flags of its own."""
-        if f"{self.name}.{name}" in _FOLLOWING:
-            return False
-        if callable(value):
-            return not name.startswith("_") or name in _DUNDERS or self.name.partition(".")[0] == _OWN
-        return name in _SWITCHES
-
-
 def _setter(owner: Any, name: str, value: Any) -> Callable[[], None]:
-    if value is _ABSENT:
+    if value is ABSENT:
         return lambda: delattr(owner, name) if name in vars(owner) else None
     return lambda: setattr(owner, name, value)
+
+
+def _part(space: str, owner: Any, name: str, value: Any) -> Change:
+    now = vars(owner).get(name, ABSENT)
+    return Change(f"{space}.{name}", True, _setter(owner, name, value), _setter(owner, name, now))
 
 
 class _Seen:
     """The process at one moment: libraries and settings, or this package's own functions."""
 
-    def __init__(self, *, package: bool = False) -> None:
-        self._modules = (
-            _package() if package else {each: sys.modules[each] for each in _LIBRARIES if each in sys.modules}
-        )
-        spaces = [_namespace(name, module) for name, module in self._modules.items()]
-        for module, name in () if package else _CLASSES:
-            owner = getattr(self._modules.get(module), name, None)
-            if isinstance(owner, type):
-                spaces.append(_namespace(f"{module}.{name}", owner))
-        self._spaces = [(each, each.look()) for each in spaces]
+    def __init__(self, *, package: bool = False, anew: bool = False) -> None:
+        if not package:
+            _LOADED.refresh()
+        self._modules = _package() if package else _LOADED.modules
+        self._spaces = Spaces(self._modules) if package else _LOADED.spaces
+        self._values = self._spaces.look(anew=anew)
         self._settings = {} if package else {each.name: each.read() for each in SETTINGS if each.is_there()}
         self._package = package
 
@@ -128,26 +67,18 @@ class _Seen:
             for name, module in self._modules.items()
             if (now := sys.modules.get(name)) is not module
         ]
-        found += [change for space, before in self._spaces if before is not None for change in space.changes(before)]
+        found += [_part(*each) for each in self._spaces.replaced(self._values)]
         fresh = fresh_torch()
         for each in () if self._package else SETTINGS:
             if not each.is_there():
                 continue
-            before, after = self._settings.get(each.name, fresh.get(each.name, _ABSENT)), each.read()
-            if before is not _ABSENT and before != after:
+            before, after = self._settings.get(each.name, fresh.get(each.name, ABSENT)), each.read()
+            if before is not ABSENT and before != after:
                 found.append(Change(each.name, False, _writer(each.write, before), _writer(each.write, after)))
         return found
 
 
-_SPACES: dict[str, _Namespace] = {}
-"""Of what was looked at before: which names to look at is found out once."""
-
-
-def _namespace(name: str, owner: Any) -> _Namespace:
-    known = _SPACES.get(name)
-    if known is None or not known.is_of(owner):
-        known = _SPACES[name] = _Namespace(name, owner)
-    return known
+_LOADED = Loaded()
 
 
 def _package() -> dict[str, Any]:
@@ -184,7 +115,7 @@ def own_process(kept: Sequence[Change] = (), *, package: bool = False) -> Iterat
     before = _Seen(package=package)
     found: list[Change] = []
     _do([each.again for each in kept])
-    inside = _Seen(package=package) if kept else before
+    inside = _Seen(package=package, anew=True) if kept else before
     try:
         yield found
     finally:

@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -187,10 +188,13 @@ class SharesItsBuffer:
 
     def __init__(self, how: str = "list") -> None:
         self.how, self._buffer = how, np.zeros(0, np.uint8)
+        self._folder = tempfile.TemporaryDirectory()
 
     def _paint(self, batch: Sequence[Request]) -> Iterator[Any]:
         for each in batch:
-            if self._buffer.shape != each.image.shape:
+            if self.how == "file":
+                self._buffer = np.memmap(Path(self._folder.name, "images"), np.uint8, "w+", shape=each.image.shape)
+            elif self._buffer.shape != each.image.shape:
                 self._buffer = np.zeros_like(each.image)
             self._buffer[:] = 255 - each.image if self.how != "blank" else 9
             yield self._buffer

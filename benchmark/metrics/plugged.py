@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from ...characters import plain
 from ...plugins.entries import Kind, PluginError, Resolved, Spec, registry
+from ...plugins.failures import said
+from ...plugins.isolation import no_end, way_out
 from .base import MetricInfo, Takes
 from .catalogue import METRICS
 from .metric import Block, Group, Metric
@@ -24,6 +27,8 @@ _BLOCKS: Mapping[tuple[Takes, Group], frozenset[Block]] = {
 }
 _PRIVACY: frozenset[Block] = frozenset({"privacy", "retrieval"})
 """Where numbers of a recogniser stand."""
+_ROUNDING = 1e-9
+"""So much of its size may a number lie outside of its metric's range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,16 +140,33 @@ def describe_metric(info: MetricInfo, spec: str, function: Callable[..., object]
     )
 
 
-def number(call: Callable[[], object]) -> float | Undefined:
-    """What a user's metric gives, or why it gives no number; nothing that it does ends a run."""
+def number(call: Callable[[], object], *, low: float | None = None, high: float | None = None) -> float | Undefined:
+    """What a user's metric gives, or why it gives no number; nothing that it does ends a run.
+
+    Args:
+        call: the metric at work.
+        low: bound that it declares; None: none.
+        high: likewise.
+    """
     try:
-        found = call()
-    except Exception as error:
-        return Undefined(f"the metric failed: {plain(f'{type(error).__name__}: {error}', 200)}")
+        with no_end():
+            found = call()
+            value = float(found) if type(found) is not bool and isinstance(found, Real) else None
+    except SystemExit as error:
+        return Undefined(f"the metric failed: {way_out(error)}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return Undefined(f"the metric failed: {plain(said(error), 200)}")
     if isinstance(found, Undefined):
         return Undefined(plain(found.reason, 200))
-    try:
-        value = float(found)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    if value is None:
         return Undefined(f"the metric gave {type(found).__name__} in place of a number")
-    return value if math.isfinite(value) else Undefined(f"the metric gave {value}")
+    if not math.isfinite(value):
+        return Undefined(f"the metric gave {value}")
+    # Sums are rounded: one that should be 1 may be a little more.
+    slack = _ROUNDING * max(1.0, abs(value))
+    if (low is not None and value < low - slack) or (high is not None and value > high + slack):
+        bounds = "..".join("" if each is None else f"{each:g}" for each in (low, high))
+        return Undefined(f"the metric gave {value:g}, which is outside of the range {bounds} that it declares")
+    return value

@@ -338,8 +338,22 @@ def schema() -> str:
 
 
 def record_bytes(record: RunRecord) -> bytes:
-    """What stands in `run.json`."""
-    return (record.model_dump_json(indent=1) + "\n").encode()
+    """What stands in `run.json`, read back before anybody has it.
+
+    Raises:
+        RuntimeError: what came out is not this record: something in the process changes how records are
+            written.
+    """
+    data = (record.model_dump_json(indent=1) + "\n").encode()
+    try:
+        again = RunRecord.model_validate_json(data)
+    except ValidationError as error:
+        raise RuntimeError(
+            f"the record as it was to be written is none: {' '.join(str(error).split())[:200]}"
+        ) from error
+    if (again.digest, again.values) != (record.digest, record.values):
+        raise RuntimeError("the record as it was to be written is another one")
+    return data
 
 
 def load_record(path: Path) -> RunRecord:

@@ -8,6 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ...plugins.isolation import own_folder
+from ...plugins.process_state import own_process
 from ..metrics.base import Comparisons, Identities
 from ..metrics.plugged import Plugged, number
 from ..metrics.values import Undefined
@@ -67,33 +69,43 @@ def sort_comparisons(
 
 def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparisons | Undefined, recognizer: str) -> None:
     """Add the number of one metric of distances for one recogniser."""
-    measure, name = plugged.measure, plugged.metric.name
-    if measure is None:
+    name = plugged.metric.name
+    if plugged.measure is None:
         return
     if isinstance(comparisons, Undefined):
         values.add(name, comparisons, 0, recognizer)
         return
     count = comparisons.own.size + comparisons.mated.size + comparisons.non_mated.size
-    value = number(lambda: measure(comparisons))
+    with own_process(), own_folder():
+        value, within = _measured(plugged, comparisons, values.draws)
     lost = comparisons.unprocessed
     notes = [f"{lost} could not be processed by the recogniser and are left out"] if lost else []
-    within: Replicates | Undefined | None = None
-    if isinstance(values.draws, Draws) and not isinstance(value, Undefined):
-        within = _replicates(plugged, comparisons, values.draws)
-        notes += [f"no interval: {within.reason}"] if isinstance(within, Undefined) else []
+    notes += [f"no interval: {within.reason}"] if isinstance(within, Undefined) else []
     values.add(name, value, count, recognizer, reason="; ".join(notes) or None, within=within)
 
 
+def _measured(
+    plugged: Plugged, comparisons: Comparisons, draws: Draws | Undefined
+) -> tuple[float | Undefined, Replicates | Undefined | None]:
+    value = _number(plugged, comparisons)
+    if isinstance(draws, Undefined) or isinstance(value, Undefined):
+        return value, None
+    return value, _replicates(plugged, comparisons, draws)
+
+
+def _number(plugged: Plugged, comparisons: Comparisons) -> float | Undefined:
+    assert plugged.measure is not None
+    return number(partial(plugged.measure, comparisons), low=plugged.metric.low, high=plugged.metric.high)
+
+
 def _replicates(plugged: Plugged, comparisons: Comparisons, draws: Draws) -> Replicates | Undefined:
-    measure = plugged.measure
     size = sum(each.size for each in (comparisons.genuine, comparisons.impostor, comparisons.mated))
     size += comparisons.own.size + comparisons.non_mated.size
-    if size * len(draws.weights) > MOST_COMPARISONS or measure is None:
+    if size * len(draws.weights) > MOST_COMPARISONS:
         return Undefined(f"{size} comparisons are too many to resample {draws.resamples} times")
     rows = np.empty(len(draws.weights))
     for index, weights in enumerate(draws.weights):
-        drawn = resampled(comparisons, weights.astype(np.intp))
-        found = number(partial(measure, drawn))
+        found = _number(plugged, resampled(comparisons, weights.astype(np.intp)))
         rows[index] = math.nan if isinstance(found, Undefined) else found
     return split_rows(rows, draws, np.unique(comparisons.own_identity).size)
 

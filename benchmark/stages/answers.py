@@ -12,7 +12,7 @@ from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ...characters import countable
 from ...datasets.types import Failure
 from ..storage.store import Payload
-from .arrays import oddity, own_array
+from .arrays import not_finite, oddity, own_array
 from .guard import Crash
 from .inputs import analysis_payload
 
@@ -20,6 +20,7 @@ _HAND: Mapping[str, tuple[int, ...]] = {"box": (4,), "keypoints_2d": (21, 2), "k
 _FACE: Mapping[str, tuple[int, ...]] = {"box": (4,), "landmarks_5": (5, 2), "landmarks_68": (68, 2)}
 _OPTIONAL = ("landmarks_68",)
 _WORDS = ("found_by", "handedness_by")
+_NAMED = 3
 NO_REASON = "no reason given"
 
 
@@ -43,7 +44,10 @@ def analysis(answer: Any, modality: str, shape: tuple[int, int]) -> Payload | Cr
     expected = HandAnalysis if modality == "palm" else FaceAnalysis
     found = answer if isinstance(answer, list | tuple) else [answer]
     if not isinstance(answer, list | tuple) or len(found) != 1 or not isinstance(found[0], expected | Missing):
-        return Crash(f"the analyzer returned {answer!r:.80} for one image; expected [{expected.__name__}] or [Missing]")
+        what = type(answer).__name__
+        if isinstance(answer, list | tuple):
+            what += f" of {', '.join(type(each).__name__ for each in answer[:_NAMED]) or 'nothing'}"
+        return Crash(f"the analyzer returned a {what} for one image; expected [{expected.__name__}] or [Missing]")
     (one,) = found
     if isinstance(one, Missing):
         return analysis_payload(Missing(reason(one)), shape)
@@ -56,13 +60,8 @@ def _problem(found: Analysis, shape: tuple[int, int]) -> str:
     hand = isinstance(found, HandAnalysis)
     for name, expected in (_HAND if hand else _FACE).items():
         given = getattr(found, name)
-        if given is None and name in _OPTIONAL:
-            continue
-        if odd := oddity(given):
-            return f"{name}: expected finite numbers of shape {expected}, got {odd}"
-        array = np.asarray(given)
-        if array.shape != expected or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            return f"{name}: expected finite numbers of shape {expected}, got {array.dtype} of shape {array.shape}"
+        if (given is not None or name not in _OPTIONAL) and (problem := _not_numbers(given, expected)):
+            return f"{name}: expected finite numbers of shape {expected}, got {problem}"
     if not isinstance(found.score, int | float | np.number) or not np.isfinite(found.score):
         return f"score: expected a number of 0..1, got {found.score!r:.40}"
     if found.mask is not None or hand:
@@ -75,6 +74,16 @@ def _problem(found: Analysis, shape: tuple[int, int]) -> str:
         return f"handedness: expected left or right, got {found.handedness!r:.40}"
     odd = next((name for name in _WORDS if not isinstance(getattr(found, name, ""), str)), "")
     return f"{odd}: expected words" if odd else ""
+
+
+def _not_numbers(given: Any, shape: tuple[int, ...]) -> str:
+    """What an answer is where it is no array of finite numbers of a shape; empty where it is."""
+    if odd := oddity(given):
+        return odd
+    array = np.asarray(given)
+    if array.shape != shape or array.dtype.kind not in "fiu":
+        return f"{array.dtype} of shape {array.shape}"
+    return not_finite(array)
 
 
 def region(answer: Any, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
@@ -102,8 +111,8 @@ def template(answer: Any) -> NDArray[Any]:
         raise ValueError(f"embed returned {len(templates) if templates.ndim else 'no'} templates for 1 crop")
     if templates.dtype.kind not in "biufc":
         raise ValueError(f"expected a template of numbers, got {templates.dtype}")
-    if templates.dtype.kind in "fc" and not np.isfinite(templates).all():
-        raise ValueError("the template holds NaN or infinite values")
+    if templates.dtype.kind in "fc" and (bad := not_finite(templates)):
+        raise ValueError(f"expected a template of finite numbers, got {bad}")
     found: NDArray[Any] = templates[0]
     return found
 
@@ -130,8 +139,10 @@ def vector(answer: Any) -> NDArray[np.float32]:
     """
     expected = "a vector of finite numbers"
     found = own_array(answer, expected).astype(np.float32)
-    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
+    if found.ndim != 1 or not found.size:
         raise ValueError(f"expected {expected}, got shape {found.shape}")
+    if bad := not_finite(found):
+        raise ValueError(f"expected {expected}, got {bad}")
     return found
 
 

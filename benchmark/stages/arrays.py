@@ -9,6 +9,7 @@ into again, or that several results share: it is copied when it is handed over.
 from __future__ import annotations
 
 import itertools
+import os
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,18 @@ def oddity(answer: object) -> str:
     if type(answer) not in _PLAIN:
         return f"a {type(answer).__name__}, which is a kind of array of its own"
     return "an array of objects" if answer.dtype.hasobject else ""
+
+
+def not_finite(array: NDArray[Any]) -> str:
+    """How many entries are NaN or infinite, and where the first one is; empty where none is."""
+    nan, infinite = np.isnan(array), np.isinf(array)
+    if not (nan.any() or infinite.any()):
+        return ""
+    counts = " and ".join(
+        f"{count} {kind}" for count, kind in ((nan.sum(), "NaN"), (infinite.sum(), "infinite")) if count
+    )
+    first = np.argwhere(nan | infinite)[0].tolist()
+    return f"{counts} of {array.size}, the first at {first}"
 
 
 def own_array(answer: Any, expected: str) -> NDArray[Any]:
@@ -58,7 +71,18 @@ def own_image(output: Any) -> Any:
 
 
 def sharing(outputs: Any) -> bool:
-    """Whether results of one call lie in the same memory, so that writing one has changed another."""
+    """Whether results of one call lie in the same memory or file, so that writing one has changed another."""
     arrays = [each for each in outputs if isinstance(each, np.ndarray) and each.size]
     bounds = sorted(np.lib.array_utils.byte_bounds(each) for each in arrays)
-    return any(low < end for (_, end), (low, _) in itertools.pairwise(bounds))
+    files = [file for each in arrays if (file := _file_of(each))]
+    return len(set(files)) < len(files) or any(low < end for (_, end), (low, _) in itertools.pairwise(bounds))
+
+
+def _file_of(array: NDArray[Any]) -> str:
+    """The file that an array lies in; empty where in memory. Each memory map of a file has addresses of its own."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and base.filename:
+            return os.path.realpath(base.filename)
+        base = base.base
+    return ""

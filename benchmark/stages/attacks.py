@@ -27,7 +27,7 @@ from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
 from .answers import reason
 from .answers import state as fitted_arrays
-from .arrays import own_image
+from .arrays import not_finite, own_image
 from .distances import ask_distances
 from .guard import Crash, guarded
 from .inputs import Context, Made, image_problem, load_analysis, load_image, load_plugin, load_region
@@ -207,8 +207,8 @@ def _match_one(task: Task, adapter: Adapter | None, context: Context) -> Made:
         )
         if isinstance(found, Crash):
             return found
-        if not np.isfinite(found).all():
-            return Crash(f"distances: expected finite numbers of shape {found.shape}, got NaN or infinite values")
+        if bad := not_finite(found):
+            return Crash(f"distances: expected finite numbers of shape {found.shape}, got {bad}")
         matrix[np.ix_(rows, columns)] = found
     return Payload({}, {"distances": matrix})
 

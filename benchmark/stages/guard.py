@@ -72,6 +72,26 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
+@contextmanager
+def interruptions() -> Iterator[list[int]]:
+    """Signals to interrupt the run that come meanwhile: a `KeyboardInterrupt` without one was raised by a plug-in."""
+    came: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield came
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        came.append(signum)
+        handler(signum, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def guarded(
     call: Callable[[], T],
     seconds: float,
@@ -91,18 +111,22 @@ def guarded(
         seed: what the global generators are set from.
         generators: is told whether they were used.
         of: the plug-in whose code it is: what it changes in the process is put back, and remarked. None: our own.
+
+    Raises:
+        KeyboardInterrupt: somebody has interrupted the run meanwhile.
     """
     own = () if of is None else _own_changes(of)
     changed: list[Change] = []
     try:
         with (
+            interruptions() as came,
             own_process(own) if of else nullcontext(changed) as changed,
             own_folder(),
             (generators or Generators()).set_from(seed),
             no_end(),
             time_limit(seconds),
         ):
-            return call()
+            return _attempt(call, came)
     except TimeLimitExceeded:
         return Crash(time_limit_reason(seconds))
     except MemoryError:
@@ -111,12 +135,23 @@ def guarded(
         return Crash(str(error))
     except SystemExit as error:
         return Crash(f"{way_out(error)}; a plug-in raises an exception or returns a Failure instead")
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        return Crash(said(error))
     finally:
         _remark_on(of, [*own, *changed])
+
+
+def _attempt(call: Callable[[], T], came: Sequence[int]) -> T | Crash:
+    """An exception is asked what it says inside the limit: that is code of a plug-in, too."""
+    try:
+        found: T | Crash = call()
+    except (TimeLimitExceeded, MemoryError, Misstep, SystemExit):
+        if not came:
+            raise
+    except BaseException as error:
+        if not came:
+            return Crash(said(error))
+    if came:  # also where the call has made something else of it
+        raise KeyboardInterrupt
+    return found
 
 
 _own_changes = lru_cache(maxsize=64)(own_changes)
@@ -134,7 +169,9 @@ def said(error: BaseException) -> str:
     """An exception in half a sentence; one that cannot even say what it is about has a name."""
     try:
         text = countable(error)
-    except Exception:
+    except (TimeLimitExceeded, KeyboardInterrupt):
+        raise
+    except BaseException:
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

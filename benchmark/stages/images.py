@@ -153,7 +153,11 @@ def _metric_one(task: Task, metric: ImageMetric, context: Context) -> Made:
     if analysis is None or isinstance(analysis, Missing):
         return Crash("the analysis of the original is gone; run the same command again")
     found = guarded(lambda: metric.measure(original, deidentified, analysis), context.seconds_per_image, of=task.plugin)
-    return found if isinstance(found, Crash) else Payload(plain({"value": number(lambda: found)}))
+    return (
+        found
+        if isinstance(found, Crash)
+        else Payload(plain({"value": number(lambda: found, low=metric.info.low, high=metric.info.high)}))
+    )
 
 
 IMAGE_STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {

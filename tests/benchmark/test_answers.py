@@ -13,7 +13,7 @@ from deid_bench.analyzers.base import FaceAnalysis, HandAnalysis, Missing
 from deid_bench.benchmark.engine.backends import Settings, serial
 from deid_bench.benchmark.planning.tasks import Stage, Task, TaskResult
 from deid_bench.benchmark.stages.answers import analysis, crop, matrix, reason, region, state, template, vector
-from deid_bench.benchmark.stages.arrays import own_image, sharing
+from deid_bench.benchmark.stages.arrays import not_finite, own_image, sharing
 from deid_bench.benchmark.stages.guard import Crash, guarded, step
 from deid_bench.benchmark.stages.inputs import analysis_of, image_problem
 from deid_bench.benchmark.storage.store import Payload
@@ -226,3 +226,28 @@ def test_the_step_at_fault_is_named() -> None:
             raise KeyError("left")
 
     assert guarded(lambda: fail("align"), 5) == Crash("align: KeyError: 'left'")
+
+
+def test_memory_maps_of_one_file_share_it(tmp_path: Path) -> None:
+    shape = (4, 5, 3)
+    one, other, elsewhere = (np.memmap(tmp_path / name, np.uint8, "w+", shape=shape) for name in ("a", "a", "b"))
+    assert sharing([one, other])
+    assert sharing([one, elsewhere, np.asarray(other)[:2]])
+    assert not sharing([one, elsewhere, np.zeros(shape, np.uint8)])
+
+
+def test_what_is_not_finite_is_counted() -> None:
+    assert not_finite(np.arange(3)) == ""
+    values = np.array([[0.0, np.nan], [np.inf, -np.inf]])
+    assert not_finite(values) == "1 NaN and 2 infinite of 4, the first at [0, 1]"
+    with pytest.raises(
+        ValueError, match=r"expected a template of finite numbers, got 1 NaN of 2, the first at \[0, 0\]"
+    ):
+        template(np.array([[np.nan, 1.0]]))
+
+
+def test_an_analyzer_that_gives_an_iterator_is_told_in_words_that_can_be_counted() -> None:
+    assert analysis(iter([Missing("no")]), "palm", (4, 5)) == Crash(
+        "the analyzer returned a list_iterator for one image; expected [HandAnalysis] or [Missing]"
+    )
+    assert "a list of int, NoneType for" in str(analysis([1, None], "palm", (4, 5)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
 from deid_bench.benchmark.stages.guard import Crash, guarded, time_limit
+from deid_bench.plugins.failures import said
 
 
 def test_a_result_passes_through() -> None:
@@ -50,9 +54,51 @@ def test_the_limit_ends_with_the_block() -> None:
     time.sleep(0.2)
 
 
-def test_ctrl_c_is_not_swallowed() -> None:
+@pytest.mark.parametrize("swallowed", [False, True])
+def test_ctrl_c_is_not_swallowed(swallowed: bool) -> None:
+    def interrupted() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if not swallowed:
+                raise ValueError("something else") from None
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        guarded(interrupted, 5)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_keyboard_interrupt_that_nobody_sent_is_a_failure_of_the_call() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        guarded(interrupt, 5)
+    assert guarded(interrupt, 5) == Crash("KeyboardInterrupt")
+
+
+def _leave(_: object) -> str:
+    sys.exit(0)
+
+
+def _never(_: object) -> str:
+    while True:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("say", "reason"), [(_leave, "Speaks"), (_never, "took longer than the limit of 0.3 s for an image")]
+)
+def test_what_an_exception_says_is_asked_inside_the_fence(say: Callable[[object], str], reason: str) -> None:
+    error = type("Speaks", (Exception,), {"__str__": say, "__repr__": say})
+
+    def fail() -> None:
+        raise error
+
+    assert guarded(fail, 0.3) == Crash(reason)
+    if say is _leave:
+        assert said(error()) == "Speaks"
+
+
+def test_an_exit_code_that_shows_itself_in_a_way_of_its_own_is_not_asked() -> None:
+    code = type("Speaks", (), {"__repr__": _leave, "__str__": _leave})()
+    assert "it called sys.exit(…)" in str(guarded(lambda: sys.exit(code), 5))

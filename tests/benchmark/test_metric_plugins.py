@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,8 @@ from narrowed import present
 
 from deid_bench.benchmark.metrics.base import Comparisons, MetricInfo
 from deid_bench.benchmark.metrics.catalogue import METRICS
-from deid_bench.benchmark.metrics.plugged import check_info
+from deid_bench.benchmark.metrics.plugged import check_info, number
+from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.described import catalogue_of
 from deid_bench.benchmark.records.record import RunRecord, load_record
@@ -239,3 +244,58 @@ def test_the_record_is_read_back(toy_options: Callable[..., RunOptions], tmp_pat
     (path,) = (tmp_path / "out").glob("*/run.json")
     assert load_record(path) == record
     assert [each.name for each in record.metrics] == ["edge_loss", "own_ratio"]
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        (lambda: sys.exit(0), "the metric failed: it called sys.exit(0)"),
+        (lambda: os._exit(0), "the metric failed: it called os._exit(0)"),
+        (lambda: 10**400, "the metric failed: OverflowError"),
+        (lambda: [][0], "the metric failed: IndexError"),
+        (lambda: "0.5", "the metric gave str in place of a number"),
+        (lambda: True, "the metric gave bool in place of a number"),
+        (lambda: np.True_, "in place of a number"),
+        (lambda: np.array([0.5]), "the metric gave ndarray in place of a number"),
+        (lambda: 1 + 2j, "the metric gave complex in place of a number"),
+        (lambda: 7.0, "the metric gave 7, which is outside of the range 0..1 that it declares"),
+        (lambda: -1e-3, "the metric gave -0.001, which is outside of the range 0..1 that it declares"),
+    ],
+)
+def test_what_is_no_number_of_its_range_is_none_and_ends_nothing(gives: Callable[[], Any], said: str) -> None:
+    found = number(gives, low=0.0, high=1.0)
+    assert isinstance(found, Undefined)
+    assert said in found.reason
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def test_numbers_of_every_kind_and_rounded_ones_are_numbers() -> None:
+    for each in (1, 0.5, np.float16(0.5), np.int64(1), 1 + 1e-12, Fraction(1, 2)):
+        assert number(partial(_same, each), low=0.0, high=1.0) == float(each)
+    assert number(lambda: -5.0) == -5
+
+
+@pytest.mark.parametrize("how", ["exit", "patch"])
+def test_a_metric_of_distances_that_ends_or_changes_the_process_costs_itself(
+    how: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        FILE.read_text().replace(
+            "        g, i, d =",
+            "        import sys\n        "
+            + ("sys.exit(0)" if how == "exit" else "np.mean = None")
+            + "\n        g, i, d =",
+        )
+    )
+    before = np.mean
+    record = one(toy_options, tmp_path / "out", f"{tmp_path}/odd.py:OwnRatio")
+    assert np.mean is before
+    mine = present(record.value("own_ratio", TOY))
+    if how == "exit":
+        assert (mine.value, mine.reason) == (None, "the metric failed: it called sys.exit(0)")
+    else:
+        assert mine.value == pytest.approx(present(record.value("dir", TOY)).value)
+    assert present(record.value("dir", TOY)).value is not None

@@ -14,9 +14,11 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.collection import collect
 from deid_bench.benchmark.records.record import (
     RecordError,
+    RunRecord,
     find_records,
     load_record,
     load_records,
+    record_bytes,
     schema,
 )
 from deid_bench.benchmark.run import Execution, run
@@ -45,6 +47,23 @@ def test_a_real_record_satisfies_the_schema_and_comes_back(
     assert load_records(tmp_path) == [outcome.record]
     assert outcome.record.method.origin.startswith("file ")
     assert outcome.record.method.params == {"strength": 60.0}
+
+
+@pytest.mark.parametrize("text", ["{}", "", '{"schema_version": 1}'])
+def test_a_record_that_comes_out_as_none_is_not_written(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = load_record(sorted(GOLDEN.glob("*.json"))[-1])
+    assert record_bytes(record)
+    monkeypatch.setattr(RunRecord, "model_dump_json", lambda *_, **__: text)
+    with pytest.raises(RuntimeError, match="the record as it was to be written is none"):
+        record_bytes(record)
+
+
+def test_another_record_is_not_written_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = load_record(sorted(GOLDEN.glob("*.json"))[-1])
+    other = record.model_copy(update={"values": record.values[:1]}).model_dump_json()
+    monkeypatch.setattr(RunRecord, "model_dump_json", lambda *_, **__: other)
+    with pytest.raises(RuntimeError, match="is another one"):
+        record_bytes(record)
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.name)

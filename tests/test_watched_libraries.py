@@ -1,0 +1,110 @@
+"""Parts of libraries below their public functions: whoever replaces one reaches everybody, and is seen."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy._core._methods as private
+import pydantic
+import pytest
+import torch
+from PIL import Image, PngImagePlugin
+
+from deid_bench.plugins.process_state import own_process, told
+
+
+class _Model(pydantic.BaseModel):
+    number: int = 1
+
+
+def _patch(owner: Any, name: str) -> Callable[[], None]:
+    return lambda: setattr(owner, name, lambda *_, **__: None)
+
+
+PATCHES = {
+    "torch.nn.modules.conv.Conv2d.__init__": _patch(torch.nn.Conv2d, "__init__"),
+    "torch.nn.modules.conv.Conv2d._conv_forward": _patch(torch.nn.Conv2d, "_conv_forward"),
+    # Conv2d inherits it: the new name stands before the one of all modules.
+    "torch.nn.modules.conv.Conv2d.__call__": _patch(torch.nn.Conv2d, "__call__"),
+    "torch.nn.functional._canonical_mask": _patch(torch.nn.functional, "_canonical_mask"),
+    "numpy._core._methods._mean": _patch(private, "_mean"),
+    "json.encoder.JSONEncoder.encode": _patch(json.JSONEncoder, "encode"),
+    "pydantic.main.BaseModel.model_dump_json": _patch(pydantic.BaseModel, "model_dump_json"),
+    "pydantic.main.BaseModel.model_dump": _patch(pydantic.BaseModel, "model_dump"),
+    "PIL.Image.Image.convert": _patch(Image.Image, "convert"),
+    "PIL.Image.Image.mode": lambda: setattr(Image.Image, "mode", property(lambda _: "1")),
+    "PIL.PngImagePlugin.PngImageFile.load_end": _patch(PngImagePlugin.PngImageFile, "load_end"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_parts_below_the_public_functions_are_put_back_and_told(name: str) -> None:
+    with own_process() as changed:
+        PATCHES[name]()
+    assert name in {each.what for each in changed}
+    assert name in told(changed)
+    assert torch.nn.Conv2d(1, 1, 1)(torch.ones(1, 1, 1, 1)).shape == (1, 1, 1, 1)
+    assert "__call__" not in vars(torch.nn.Conv2d)
+    assert np.ones(3).mean() == 1
+    assert json.dumps([1]) == "[1]"
+    assert _Model().model_dump_json() == '{"number":1}'
+    assert Image.new("RGB", (2, 2)).convert("L").mode == "L"
+    with own_process(changed):  # a plug-in that changed it while it was built finds it so again
+        pass
+    with own_process() as later:
+        pass
+    assert later == []
+
+
+def test_what_goes_and_what_comes_at_once_is_not_mixed_up() -> None:
+    before = dict(vars(np.linalg))
+    for _ in range(2):
+        with own_process() as changed:
+            del np.linalg.norm
+            vars(np.linalg)["brand_new"] = 1
+        del vars(np.linalg)["brand_new"]
+        with own_process(changed) as beyond:
+            assert not hasattr(np.linalg, "norm")
+        assert beyond == []
+    assert vars(np.linalg) == before
+
+
+def test_finders_before_those_of_python_are_the_plug_ins_own() -> None:
+    class Refuses:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            raise ImportError(name)
+
+    before = list(sys.meta_path)
+    behind = type("Behind", (), {"find_spec": staticmethod(lambda *_: None)})()
+    with own_process() as changed:
+        sys.meta_path[:] = [Refuses(), *sys.meta_path[::-1], behind]
+    assert [each.what for each in changed] == ["sys.meta_path"]
+    try:
+        assert sys.meta_path == [*before, behind]
+    finally:
+        sys.meta_path[:] = before
+
+
+def test_formats_that_are_gone_or_replaced_come_back_and_new_ones_stay() -> None:
+    Image.preinit()
+    opened, order = dict(Image.OPEN), list(Image.ID)
+    with own_process() as changed:
+        Image.OPEN.clear()
+        Image.ID.clear()
+        Image.register_open("BRAND_NEW", Image.Image)
+    try:
+        assert [each.what for each in changed] == ["Pillow's formats"]
+        assert [*order, "BRAND_NEW"] == Image.ID
+        assert {**opened, "BRAND_NEW": Image.OPEN["BRAND_NEW"]} == Image.OPEN
+        with own_process() as later:
+            Image.register_open("NEWER_STILL", Image.Image)
+        assert later == []
+    finally:
+        Image.ID[:] = order
+        for name in ("BRAND_NEW", "NEWER_STILL"):
+            Image.OPEN.pop(name, None)
