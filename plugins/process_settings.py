@@ -17,6 +17,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+try:
+    import resource
+except ImportError:  # not POSIX
+    resource = None  # type: ignore[assignment]
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -252,7 +257,27 @@ def fresh_torch() -> dict[str, Any]:
     return {each.name: value for each, value in zip(_TORCH, values, strict=False)}
 
 
+def _limits() -> tuple[tuple[int, int], ...]:
+    return tuple(map(resource.getrlimit, _LIMITS)) if resource else ()
+
+
+def _write_limits(before: tuple[tuple[int, int], ...]) -> None:
+    """As far as may be: a hard limit that was lowered stays."""
+    for which, (soft, hard), now in zip(_LIMITS, before, _limits(), strict=True):
+        if (soft, hard) != now and resource:
+            try:
+                resource.setrlimit(which, (soft, hard))
+            except (OSError, ValueError):
+                with contextlib.suppress(OSError, ValueError):
+                    resource.setrlimit(which, (min(soft, now[1]) if min(soft, now[1]) >= 0 else now[1], now[1]))
+
+
+_LIMITS = tuple(sorted({getattr(resource, each) for each in dir(resource) if each.startswith("RLIMIT_")}))
+LIMITS = Setting("the limits of resources", _limits, _write_limits)
+"""Put back before all others, which may need memory or files."""
+
 SETTINGS: tuple[Setting, ...] = (
+    LIMITS,
     Setting("os.environ", _environment, _write_environment),
     _list_of(sys, "path"),
     _list_of(sys, "path_hooks"),

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .process_settings import SETTINGS, fresh_torch
+from .process_settings import LIMITS, SETTINGS, fresh_torch
 from .watched_libraries import ABSENT, Loaded, Spaces
 
 _NAMED = 5
@@ -60,6 +60,13 @@ class _Seen:
         self._values = self._spaces.look(anew=anew)
         self._settings = {} if package else {each.name: each.read() for each in SETTINGS if each.is_there()}
         self._package = package
+
+    def limits(self) -> list[Change]:
+        """What was done to the limits of resources."""
+        before, after = self._settings.get(LIMITS.name), LIMITS.read()
+        if before is None or before == after:
+            return []
+        return [Change(LIMITS.name, False, _writer(LIMITS.write, before), _writer(LIMITS.write, after))]
 
     def changes(self) -> list[Change]:
         found = [
@@ -119,6 +126,8 @@ def own_process(kept: Sequence[Change] = (), *, package: bool = False) -> Iterat
     try:
         yield found
     finally:
+        found += inside.limits()
+        _do([each.put_back for each in found])
         found += inside.changes()
         _do([each.put_back for each in found])
         if kept:

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -342,4 +343,23 @@ class ClosesItsOutput:
             with contextlib.suppress(OSError):
                 os.close(number)
         print("after")
+        return [255 - each.image for each in batch]
+
+
+class SpoilsTheProcess:
+    """Lowers what the process may have, closes what is open, or forks and lets both go on."""
+
+    info = _info("spoils_the_process")
+
+    def __init__(self, how: str = "fork") -> None:
+        self.how = how
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        if self.how == "limits":
+            for which, soft in ((resource.RLIMIT_FSIZE, 10), (resource.RLIMIT_NOFILE, 5)):
+                resource.setrlimit(which, (soft, resource.getrlimit(which)[1]))
+        elif self.how == "closes":
+            os.closerange(3, 256)
+        elif (child := os.fork()) != 0:
+            os.waitpid(child, 0)
         return [255 - each.image for each in batch]

@@ -12,7 +12,7 @@ import numpy._core._methods as private
 import pydantic
 import pytest
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from deid_bench.plugins.process_state import own_process, told
 
@@ -96,13 +96,13 @@ def test_formats_that_are_gone_or_replaced_come_back_and_new_ones_stay() -> None
     with own_process() as changed:
         Image.OPEN.clear()
         Image.ID.clear()
-        Image.register_open("BRAND_NEW", Image.Image)
+        Image.register_open("BRAND_NEW", ImageFile.ImageFile)
     try:
         assert [each.what for each in changed] == ["Pillow's formats"]
         assert [*order, "BRAND_NEW"] == Image.ID
         assert {**opened, "BRAND_NEW": Image.OPEN["BRAND_NEW"]} == Image.OPEN
         with own_process() as later:
-            Image.register_open("NEWER_STILL", Image.Image)
+            Image.register_open("NEWER_STILL", ImageFile.ImageFile)
         assert later == []
     finally:
         Image.ID[:] = order

@@ -453,6 +453,29 @@ def test_what_a_method_changes_in_the_process_is_its_own_and_told(
             assert f"changed {name}; put back" in log
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("limits", "changed the limits of resources; put back"),
+        ("closes", "os.closerange(3, 256) left"),
+        ("fork", "a forked child process came back from the call that forked it"),
+    ],
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_process_that_a_method_spoils_goes_on_and_the_log_says_so(
+    backend: str, how: str, words: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
+) -> None:
+    arguments = [each for each in toy_arguments if each != "--quiet"] + ["--backend", backend, "-j", "1", "--json"]
+    command = [sys.executable, "-P", "-m", "deid_bench", *toy_plugin_arguments, "run"]
+    command += ["-m", method("SpoilsTheProcess", how=how), "-m", method("Inverts"), *arguments, "--out", "out"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    spoilt, healthy = json.loads(done.stdout)
+    assert spoilt["values"] == healthy["values"]
+    assert spoilt["counts"]["failed"] == 0
+    assert words in (tmp_path / "out" / STORE_FOLDER / LOG_NAME).read_text()
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_closed_output_is_open_for_the_next(
     backend: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
