@@ -17,7 +17,7 @@ from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.comparisons import comparisons, is_large
-from .planning.tasks import UNRESTORED, Plugin, Stage, Task, metric_task
+from .planning.tasks import RESTORING, UNRESTORED, Plugin, Stage, Task, metric_task
 from .records.failures import About
 from .results.blocks import BadPairs, join_blocks
 from .results.cell import CellResults, Distances, Matrix
@@ -201,7 +201,10 @@ def _take_down_attacks(
             continue
         recipe = task.images[0].recipe if task.images else None
         if recipe is not None and recipe.plugin is not None:
-            light.setdefault(names[recipe.plugin], {}).setdefault(recipe.digest, task)
+            asked = light.setdefault(names[recipe.plugin], {})
+            if any(each.startswith(RESTORING) for each in executor.remarks.get(digest, ())):
+                asked[recipe.digest] = task  # of those that look at one image, the one that something was remarked at
+            asked.setdefault(recipe.digest, task)
         if recipe is None or not (executor.reason(task) or "").startswith(UNRESTORED):
             by = "" if task.plugin is None else names[task.plugin]
             kinds.setdefault((task.stage, by), []).append(task)

@@ -48,6 +48,8 @@ STAGE_VERSIONS: Mapping[Stage, int] = {**dict.fromkeys(Stage, 1), Stage.PERCEIVE
 
 UNRESTORED = "not restored: "
 """Begins the reason why an image has no template that a light task was to make."""
+RESTORING = "restoring: "
+"""Begins what was remarked on the restorer at work in a light task."""
 
 COMPARE_ROWS = 256
 """Rows of a distance matrix that one compare task computes."""

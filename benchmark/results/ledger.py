@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...characters import sentence
-from ..planning.tasks import Stage, Task
+from ..planning.tasks import RESTORING, Stage, Task
 from ..records.failures import FIRST, About, Failure, Outcome, told_apart
 from .blocks import BadPairs
 
@@ -45,9 +45,13 @@ class Ledger:
         every = list(tasks)
         told = told_apart(sentence(why) for task in every if (why := reasons[task.digest]) is not None)
         for task in every:
+            # What is said of a restorer stands with a task of the recogniser that looked at its image, and the reverse.
+            restoring = stage == Stage.RESTORE.value and task.stage is not Stage.RESTORE
             for text in self._remarks.get(task.digest, ()):
-                # Seen by chance, on whatever image came first in a process: neither which nor how many is told.
-                self._tallies[stage, by, about, "irregular", sentence(text)] = _Tally(1, 1)
+                if text.startswith(RESTORING) == restoring:
+                    # Seen by chance, on whatever came first in a process: neither which image nor how many is told.
+                    said = sentence(text.removeprefix(RESTORING))
+                    self._tallies[stage, by, about, "irregular", said] = _Tally(1, 1)
             why = reasons[task.digest]
             if why is None:
                 continue

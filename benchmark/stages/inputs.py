@@ -86,7 +86,7 @@ def analysis_payload(analysis: Analysis | Missing, shape: tuple[int, int]) -> Pa
     # Only where there is something to say: what is in the store stays as it is.
     meta.update({name: said for name in _REASONS if (said := getattr(analysis, name))})
     arrays: dict[str, NDArray[Any]] = {
-        name: np.asarray(getattr(analysis, name), dtype=np.float32)
+        name: np.array(getattr(analysis, name), dtype=np.float32)  # its owner may write into its own again
         for name in ("box", "keypoints_2d", "keypoints_3d", "roi")
     }
     return Payload(meta, {**arrays, "mask": np.packbits(analysis.mask)})
@@ -96,7 +96,7 @@ def _face_payload(analysis: FaceAnalysis, shape: tuple[int, int]) -> Payload:
     """What the analyzer does not give has no array."""
     found = {name: getattr(analysis, name) for name in ("box", "landmarks_5", "landmarks_68")}
     arrays: dict[str, NDArray[Any]] = {
-        name: np.asarray(each, dtype=np.float32) for name, each in found.items() if each is not None
+        name: np.array(each, dtype=np.float32) for name, each in found.items() if each is not None
     }
     if analysis.mask is not None:
         arrays["mask"] = np.packbits(analysis.mask)

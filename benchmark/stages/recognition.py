@@ -45,6 +45,7 @@ from .looking import LOOKING_STAGES
 from .remarks import by_task, listening, remark, with_remarks
 from .seen import Seen
 from .threads import single_threaded
+from .twice import alike, made_twice
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
@@ -100,6 +101,9 @@ def _put(task: Task, made: Made, seconds: float, store: WatchedStore) -> TaskRes
 # ------------------------------------------------------------------------------------------------ analyze
 
 
+TWO_ANALYSES = "gave two analyses of one image: they depend on more than the image"
+
+
 def _analyze(tasks: Sequence[Task], context: Context) -> list[Made]:
     analyzer = load_plugin(tasks[0].plugin)
     if isinstance(analyzer, Crash):
@@ -111,11 +115,15 @@ def _analyze_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     image = load_image(task, 0, context)
     if not isinstance(image, np.ndarray):
         return image
-    return guarded(
-        lambda: analysis(analyzer.analyze([image]), analyzer.info.modality, image.shape[:2]),
-        context.seconds_per_image,
-        of=task.plugin,
-    )
+
+    def analyze() -> Made:
+        return guarded(
+            lambda: analysis(analyzer.analyze([image]), analyzer.info.modality, image.shape[:2]),
+            context.seconds_per_image,
+            of=task.plugin,
+        )
+
+    return made_twice(analyze, lambda a, b: "" if alike(a, b) else TWO_ANALYSES, task.plugin, "analyze")
 
 
 # ------------------------------------------------------------------------------------------------ de-identify
@@ -300,6 +308,10 @@ def _image_payload(method: Any, ref: PluginRef, request: Request, output: object
 # ------------------------------------------------------------------------------------------------ embed
 
 
+TWO_CROPS = "align gave two crops of one image: they depend on more than the image and its analysis"
+TWO_TEMPLATES = "embed gave two templates of one crop: they depend on more than the crop"
+
+
 def _embed(tasks: Sequence[Task], context: Context) -> list[Made]:
     """Of one image after the other, by one recogniser or several."""
     seen = Seen(context)
@@ -319,15 +331,25 @@ def _embed_one(task: Task, seen: Seen, context: Context) -> Made:
         what = "hand" if recognizer.info.modality == "palm" else "face"
         return Payload({"failure": f"no {what} to align by"})
 
-    def embed() -> Payload:
+    def embed() -> tuple[Image | None, Payload]:
         with step("align"):
             cut = cropped(recognizer.align(image, found[0]))
         if isinstance(cut, Failure):
-            return Payload({"failure": reason(cut)})
+            return None, Payload({"failure": reason(cut)})
+        cut = own_image(cut)  # what is compared with a second one, which may be cut into the same memory
         with step("embed"):
-            return Payload({}, {"template": template(recognizer.embed([cut]))})
+            return cut, Payload({}, {"template": template(recognizer.embed([cut]))})
 
-    return guarded(embed, context.seconds_per_image, of=task.plugin)
+    made = made_twice(
+        lambda: guarded(embed, context.seconds_per_image, of=task.plugin), _two_templates, task.plugin, "embed"
+    )
+    return made if isinstance(made, Crash) else made[1]
+
+
+def _two_templates(first: tuple[Image | None, Payload], second: tuple[Image | None, Payload]) -> str:
+    if not alike(first[0], second[0]):
+        return TWO_CROPS
+    return "" if alike(first[1], second[1]) else TWO_TEMPLATES
 
 
 _STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ...plugins.entries import PluginRef
-from ..planning.tasks import Task
+from ..planning.tasks import RESTORING, ImageRef, Task
 from ..storage.store import REMARKS, Payload
 
 Made = TypeVar("Made")
@@ -54,12 +54,22 @@ def remark(ref: PluginRef | None, text: str, *, fault: bool = True) -> None:
 
 
 def by_task(heard: Remarks, tasks: Sequence[Task]) -> dict[str, list[str]]:
-    """The faults, each by the digest of the first task that the plug-in at fault took part in."""
+    """The faults, each by the digest of the first task that the plug-in at fault took part in.
+
+    Those of a restorer whose images are made anew where they are looked at begin with `RESTORING`.
+    """
     found: dict[str, list[str]] = {}
     for ref, text in heard.faults:
-        first = next((each for each in tasks if ref in (each.plugin, each.method, each.recognizer)), tasks[0])
-        found.setdefault(first.digest, []).append(text)
+        at_work = (each for each in tasks if ref in (each.plugin, each.method, each.recognizer))
+        restored = (each for each in tasks if each.images and _restorer(each.images[0]) == ref)
+        first, other = next(at_work, None), next(restored, None)
+        said = text if first or other is None else RESTORING + text
+        found.setdefault((first or other or tasks[0]).digest, []).append(said)
     return found
+
+
+def _restorer(image: ImageRef) -> PluginRef | None:
+    return None if image.recipe is None else image.recipe.plugin
 
 
 def with_remarks(made: Made, texts: Sequence[str]) -> Made:

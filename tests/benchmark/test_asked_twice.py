@@ -1,0 +1,139 @@
+"""What depends on more than what a plug-in was given is told by the record, whatever the plug-in is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deid_bench.analyzers.base import HandAnalysis
+from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.record import RunRecord
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.stages.distances import _corner_fault
+from deid_bench.benchmark.stages.inputs import analysis_payload
+
+FILE = Path(__file__).parents[1] / "unsteady.py"
+BACKENDS = ("serial", "process")
+
+
+def recognizer(where: str) -> str:
+    return f"{FILE}:Unsteady:where={where}"
+
+
+def run_one(options: Any, out: Path, backend: str = "serial") -> RunRecord:
+    return run(options, Execution(out=out, backend=backend, jobs=1))[0].record
+
+
+def irregular(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Stage, plug-in and words, all of which are alarms as well."""
+    found = [each for each in record.failures if each.outcome == "irregular"]
+    assert all(str(each) in record.alarms for each in found)
+    return list(dict.fromkeys((each.stage, each.by, each.reason) for each in found))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("where", "stage", "words"),
+    [
+        ("align", "embed", "align gave two crops of one image: they depend on more than the image and its analysis"),
+        ("embed", "embed", "embed gave two templates of one crop: they depend on more than the crop"),
+        ("counter", "embed", "embed gave two templates of one crop: they depend on more than the crop"),
+        ("block", "compare", "asked for by themselves, are not those in their block"),
+        ("first", "compare", "asked for by themselves, are not those in their block"),
+        ("distances", "compare", "asked for by themselves, are not those in their block"),
+        ("few", "compare", "by themselves, fail, though those of their block do not (distances: ValueError: too few"),
+    ],
+)
+def test_a_recogniser_whose_answers_depend_on_more_is_told(
+    where: str, stage: str, words: str, backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    options = toy_options("toy_noise", recognizers=("toy_recognizer", recognizer(where)))
+    record = run_one(options, tmp_path / "out", backend)
+    ((at, by, said),) = irregular(record)
+    assert (at, by) == (stage, f"unsteady:where={where}")
+    assert words in said
+    # A run that goes on where another stopped says so as well.
+    next((tmp_path / "out").glob("*/run.json")).unlink()
+    assert irregular(run_one(options, tmp_path / "out", backend)) == [(at, by, said)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_analyzer_whose_answers_depend_on_more_is_told(
+    backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    record = run_one(toy_options("toy_noise", analyzer=f"{FILE}:UnsteadyAnalyzer"), tmp_path / "out", backend)
+    words = "gave two analyses of one image: they depend on more than the image"
+    assert irregular(record) == [("analyze", "unsteady_analyzer", words)]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("method", "attacker"), [("Trembled", "trembling_sorter"), ("LightTrembled", "light_trembling_sorter")]
+)
+def test_an_attacker_whose_images_depend_on_more_is_told_and_nobody_else(
+    method: str, attacker: str, backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    recognizers = ("toy_recognizer", recognizer("nowhere"))
+    options = toy_options(f"{FILE}:{method}", attacks="OWN", recognizers=recognizers)
+    words = "gave two images for one published image: they depend on more than what is published"
+    assert irregular(run_one(options, tmp_path / "out", backend)) == [("restore", attacker, words)]
+
+
+def test_a_recogniser_is_told_apart_from_the_attacker_whose_images_it_looks_at(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    options = toy_options(f"{FILE}:LightCards", attacks="OWN", recognizers=(recognizer("embed"),))
+    found = irregular(run_one(options, tmp_path / "out"))
+    assert [each[:2] for each in found] == [("embed", "unsteady:where=embed")]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("method", "where"), [("LightCards", "nowhere"), ("identity", "angle")])
+def test_what_hangs_on_its_input_alone_is_not(
+    method: str, where: str, backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    spec = method if method == "identity" else f"{FILE}:{method}"
+    analyzer = f"{FILE}:UnsteadyAnalyzer:trembles=false"
+    options = toy_options(spec, attacks="OWN", recognizers=(recognizer(where),), analyzer=analyzer)
+    assert irregular(run_one(options, tmp_path / "out", backend)) == []
+
+
+def test_the_rounding_of_one_block_is_not_that_of_another() -> None:
+    """Networks and products of matrices round otherwise where there is more of them, and roots make much of it."""
+    rng = np.random.default_rng(0)
+    whole = rng.normal(size=(40, 512)).astype(np.float32)
+    whole[-1] = whole[0]  # one image twice
+    whole /= np.linalg.norm(whole, axis=1, keepdims=True)
+
+    def angles(a: Any, b: Any) -> Any:
+        product = a @ b.T + rng.normal(scale=2e-7, size=(len(a), len(b)))
+        return np.arccos(product.clip(-1, 1)).astype(np.float32)
+
+    block = angles(whole, whole)
+    assert _corner_fault(block, whole[-2:], whole[:2], angles, True) == ""
+    assert _corner_fault(block[:2, :2], whole[:2], whole[:2], angles, True) is None
+    assert _corner_fault(np.full((2, 2), np.nan, np.float32), whole[:2], whole[:2], angles, True) is None
+
+    def larger(a: Any, b: Any) -> Any:
+        return angles(a, b) * (1 + 0.01 * np.arange(len(a))[:, None])
+
+    assert "depend on more" in str(_corner_fault(block, whole[-2:], whole[:2], larger, False))
+
+    def turned(a: Any, b: Any) -> Any:
+        return angles(a, b) + 0.1 * np.array_equal(b, whole[-2:])
+
+    assert _corner_fault(block, whole[-2:], whole[:2], turned, False) == ""
+    assert "not those of b and a" in str(_corner_fault(block, whole[-2:], whole[:2], turned, True))
+
+
+def test_an_analysis_is_copied_before_the_analyzer_is_asked_again() -> None:
+    points = np.zeros((21, 2), np.float32)
+    corners, depth = np.zeros((4, 2), np.float32), np.zeros((21, 3), np.float32)
+    hand = HandAnalysis(np.zeros(4, np.float32), 1.0, "left", points, depth, corners, np.ones((3, 3), np.bool_))
+    kept = analysis_payload(hand, (3, 3)).arrays
+    points += 1
+    assert not kept["keypoints_2d"].any()
