@@ -208,6 +208,12 @@ def _show(report: Report) -> None:
         click.echo(f"  the submitter's words: {plain(', '.join(report.stamp.words), 0)}")
     lines = [f"{each.metric} {plain(each.recognizer or '')}: {plain(each.note)}" for each in report.different]
     lines += [plain(each) for each in report.problems]
+    lines += [f"{plain(each)}; by no more than on another processor" for each in report.rough]
+    lines += [
+        f"{each.metric} {plain(each.recognizer or '')}: not proved; it {plain(each.note)}"
+        for each in report.open
+        if each.note.startswith("says ")
+    ]
     lines += [
         f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}, {each.note}"
         for each in report.reruns

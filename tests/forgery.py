@@ -42,17 +42,18 @@ class World:
         folder: for all files.
         method: specification.
         dataset: specification.
+        recognizer: specification.
         changes: of the options of its run.
     """
 
-    def __init__(self, folder: Path, method: str, dataset: str, **changes: Any) -> None:
+    def __init__(self, folder: Path, method: str, dataset: str, recognizer: str = NAME, **changes: Any) -> None:
         self.method, self.dataset = method, dataset
         options = RunOptions(
             methods=(method,),
             datasets=(dataset,),
             protocol="palm-paper/1.0",
             analyzer="toy_analyzer",
-            recognizers=(NAME,),
+            recognizers=(recognizer,),
             **changes,
         )
         self.outcome = run(options, Execution(out=folder / "results", backend="serial"))[0]

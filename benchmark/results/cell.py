@@ -58,6 +58,8 @@ class Setting:
     """Why the dataset supports no rate of recognition; empty: it does."""
     score_version: int = SCORE_VERSION
     """An older one for records of before."""
+    intervals: bool = True
+    """Whether intervals are computed, which takes most of the time."""
 
     @staticmethod
     def of(cell: Cell, targets: Sequence[str] = ()) -> Setting:

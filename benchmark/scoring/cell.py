@@ -30,6 +30,7 @@ from ..results.distances_file import DISTANCES_NAME, pair_distances, write
 from ..results.scores_file import SCORES_NAME, encode_scores
 from ..stages.measure import LOOKED, PAPER, PERCEPTUAL, PIXELS, drift_metrics, measured
 from ..stages.threads import single_threaded
+from ..statistics.uncertainty import Draws
 from ..storage.store import Payload
 from .alarms import alarms
 from .attacks import report_attacks
@@ -75,7 +76,10 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     queried = None if setting.queries is None else frozenset(each.identity for each in setting.planned)
     everybody = [each.identity for each in samples]
     catalogue = METRICS | {each.metric.name: each.metric for each in setting.metrics}
-    values = Values(draw_identities(everybody, dev_identities, eval_identities, queried), catalogue)
+    draws: Draws | Undefined = Undefined("no intervals are asked for")
+    if setting.intervals:
+        draws = draw_identities(everybody, dev_identities, eval_identities, queried)
+    values = Values(draws, catalogue)
     arrays: dict[str, Vector] = {}
     own: dict[str, dict[str, float | None]] = {}
     made = [each.deidentify.digest for each in results.made]

@@ -6,15 +6,18 @@ import numpy as np
 
 from ...characters import plain
 from ..results.attacks import AttackResults, VariantDistances
-from .differences import near
+from .differences import IMAGE_TOLERANCE, near
 
 
-def attack_problems(here: AttackResults | None, said: AttackResults | None) -> list[str]:
+def attack_problems(
+    here: AttackResults | None, said: AttackResults | None, tolerance: float = IMAGE_TOLERANCE
+) -> list[str]:
     """What the attacks left behind that is not what they leave behind here; empty when nothing is.
 
     Args:
         here: of the attacks made anew, on every image.
         said: of the submission.
+        tolerance: of distances, relative.
     """
     if here is None or said is None:
         return [] if here is said else ["there are attacks in the distances and none here, or the other way round"]
@@ -31,7 +34,7 @@ def attack_problems(here: AttackResults | None, said: AttackResults | None) -> l
     if names[0] != names[1]:
         return [*problems, "the attackers are others than here"]
     for name, some in here.variants.items():
-        odd = [a.name.attack for a, b in zip(some, said.variants[name], strict=True) if not _same(a, b)]
+        odd = [a.name.attack for a, b in zip(some, said.variants[name], strict=True) if not _same(a, b, tolerance)]
         if odd:
             which = ", ".join(dict.fromkeys(odd))
             problems.append(f"distances of attackers by {name} that were computed anew are different ({which})")
@@ -50,9 +53,9 @@ def untried(here: AttackResults | None, said: AttackResults | None) -> list[str]
     return [f"{name}: {plain(why)}" for name, why in here.reasons.items() if name not in said.reasons]
 
 
-def _same(a: VariantDistances, b: VariantDistances) -> bool:
+def _same(a: VariantDistances, b: VariantDistances, tolerance: float) -> bool:
     if a.controls.keys() != b.controls.keys():
         return False
     pairs = [(a.distances, b.distances), *((a.controls[name], b.controls[name]) for name in a.controls)]
     scale = float(np.nanmax(np.abs(a.distances), initial=0.0, where=np.isfinite(a.distances)))
-    return all(x.shape == y.shape and bool(near(x, y, scale).all()) for x, y in pairs)
+    return all(x.shape == y.shape and bool(near(x, y, scale, tolerance).all()) for x, y in pairs)

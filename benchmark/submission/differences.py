@@ -22,7 +22,9 @@ from ..scoring.plugged import NOT_AT_HAND
 TOLERANCE = 1e-9
 """Relative, or absolute below 1: what another library version may change in the last digits."""
 IMAGE_TOLERANCE = 1e-3
-"""Relative; by how much measures and distances of the same image may be off."""
+"""Relative; by how much measures of the same image may be off, and distances on another processor or library."""
+ROUNDING = 1e-5
+"""Relative; by how much distances of the same images may be off by the rounding of single precision alone."""
 INTERVAL_TOLERANCE = 1e-6
 """Bounds go through quantiles of many sums."""
 _FROM_IMAGES = "needs the images themselves"
@@ -131,7 +133,7 @@ def _difference(said: Value, found: Value) -> str:
         return f"says n = {said.n}, its distances give {found.n}"
     if not close(said.std, found.std):
         return f"says a deviation of {_number(said.std)}, its rows give {_number(found.std)}"
-    if not _same_interval(said.interval, found.interval):
+    if not same_interval(said.interval, found.interval):
         return f"says {_bounds(said.interval)}, its distances give {_bounds(found.interval)}"
     if not _same_range(said.range, found.range):
         return f"says {_span(said.range)}, its distances give {_span(found.range)}"
@@ -160,21 +162,30 @@ def close(a: float | None, b: float | None, tolerance: float = TOLERANCE) -> boo
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
 
 
-def near(a: NDArray[np.float32], b: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
+def near(
+    a: NDArray[np.float32], b: NDArray[np.float32], scale: float, tolerance: float = IMAGE_TOLERANCE
+) -> NDArray[np.bool_]:
     """Which distances of the same images are one.
 
     Args:
         a: distances.
         b: others, of the same shape.
         scale: the largest distance between originals.
+        tolerance: of the distance, and of `scale`.
     """
-    return np.isclose(a, b, rtol=IMAGE_TOLERANCE, atol=IMAGE_TOLERANCE * scale, equal_nan=True)
+    return np.isclose(a, b, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
 
 
-def _same_interval(a: Interval | None, b: Interval | None) -> bool:
+def scale_of(originals: NDArray[np.float32]) -> float:
+    """The largest distance between originals, which the bounds of all others go by."""
+    return float(np.nanmax(np.abs(originals), initial=0.0, where=np.isfinite(originals)))
+
+
+def same_interval(a: Interval | None, b: Interval | None, tolerance: float = INTERVAL_TOLERANCE) -> bool:
+    """Whether two intervals are one, or both are none."""
     if a is None or b is None:
         return a is b
-    near = close(a.low, b.low, INTERVAL_TOLERANCE) and close(a.high, b.high, INTERVAL_TOLERANCE)
+    near = close(a.low, b.low, tolerance) and close(a.high, b.high, tolerance)
     return near and (a.level, a.method) == (b.level, b.method)
 
 
@@ -216,14 +227,14 @@ def plain_data(part: BaseModel | None) -> Any:
     return None if part is None else part.model_dump(mode="json")
 
 
-def same_data(a: Any, b: Any) -> bool:
+def same_data(a: Any, b: Any, tolerance: float = INTERVAL_TOLERANCE) -> bool:
     """Whether two plain structures are equal but for the last digits of their numbers."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same_data(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(same_data(a[key], b[key], tolerance) for key in a)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(same_data(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(same_data(x, y, tolerance) for x, y in zip(a, b, strict=True))
     if isinstance(a, float) and isinstance(b, int | float):
-        return close(float(a), float(b), INTERVAL_TOLERANCE)
+        return close(float(a), float(b), tolerance)
     return bool(a == b)
 
 

@@ -21,7 +21,7 @@ class Check(StrEnum):
 
     LAYOUT = "held against the file itself when it is read"
     PROTOCOL = "compared with the protocol of that digest"
-    NUMBERS = "computed anew from the distances and rows, and equal"
+    NUMBERS = "computed anew from the distances and rows, and equal; `values` also from the images if all are made anew"
     ATTACKS = "computed anew from the attackers' distances, which are compared when every image is made anew"
     IMAGES = "compared with every image that is made anew"
     AT_HAND = "compared with the plug-ins and the dataset at hand"
@@ -37,6 +37,8 @@ ATTACKS = "attacks"
 """Starts a word where attackers' distances were not made anew."""
 IRREGULAR = "failures (whether results were irregular, which is seen by chance)"
 UNDRAWN = " (of images that were not drawn, or came out nearly the same only)"
+HANGING = "they hang on distances that rounding alone may change; --rerun all computes them"
+"""Of numbers, where only some images were made anew."""
 FORGEABLE = " (follow from attackers' distances that nobody has made anew)"
 
 _PLUGIN = dict.fromkeys(

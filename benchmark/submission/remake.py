@@ -29,7 +29,7 @@ from ..stages.measure import NO_WEIGHTS, PERCEPTUAL
 from ..storage.store import Store
 from .at_hand import NotAtHand, label_problems
 from .attack_check import attack_problems, untried
-from .differences import IMAGE_TOLERANCE, close, near
+from .differences import IMAGE_TOLERANCE, ROUNDING, close, near, same_interval, scale_of
 from .fields import ATTACKS
 from .group_check import group_problems
 
@@ -68,6 +68,9 @@ class Remade:
 
     words: list[str] = field(default_factory=list)
     """What could not be compared although every image was made anew."""
+    rough: list[str] = field(default_factory=list)
+    """Distances of the very same images that are farther off than rounding moves them, and as near as another
+    processor may."""
 
     @property
     def everything(self) -> bool:
@@ -131,16 +134,20 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     equal = frozenset(key for key, image in zip(drawn, images, strict=True) if image.outcome == "equal")
     problems = [*label_problems(cell, record), *_skip_problems(rows, here), *_target_problems(record, results)]
     problems += _ledger_problems(record, results, everything=everything)
+    rough: list[str] = []
     if found is not None:
-        problems += [*_people_problems(cell, found), *_distance_problems(results, equal, found)]
+        problems += [*_people_problems(cell, found), *(wide := _distance_problems(results, equal, found))]
+        rough = [] if wide else _distance_problems(results, equal, found, ROUNDING)
     if not everything:
-        return Remade(images, problems)
+        return Remade(images, problems, rough=rough)
     scored, open_parts = score_results(setting, results), _open_measures(rows, here)
     if len(equal) == len(rows):  # otherwise they are others in their last digits
         attacks = None if found is None else found.attacks
-        problems += [*_told_problems(record, scored), *attack_problems(results.attacks, attacks)]
+        odd = attack_problems(results.attacks, attacks)
+        problems += [*_told_problems(record, scored), *odd]
+        rough += [] if odd else attack_problems(results.attacks, attacks, ROUNDING)
         open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, attacks)[:1]]
-    return Remade(images, problems, scored.values.values, open_parts)
+    return Remade(images, problems, scored.values.values, open_parts, rough)
 
 
 # ------------------------------------------------------------------------------------------------ rows
@@ -236,7 +243,9 @@ def _people_problems(cell: Cell, found: PairDistances) -> list[str]:
     return [] if here == said else ["the distances belong to other images or people than the dataset at hand has"]
 
 
-def _distance_problems(results: CellResults, keys: frozenset[Key], found: PairDistances) -> list[str]:
+def _distance_problems(
+    results: CellResults, keys: frozenset[Key], found: PairDistances, tolerance: float = IMAGE_TOLERANCE
+) -> list[str]:
     """Distances that are not the file's, of originals among each other and of the images that are the same."""
     if [each.sample_id for each in results.usable] != [found.sample_ids[index] for index in found.usable.tolist()]:
         return ["the originals in which a hand or face is found are others than here"]
@@ -261,10 +270,9 @@ def _distance_problems(results: CellResults, keys: frozenset[Key], found: PairDi
                 "among images made anew",
             ),
         )
-        known = whole(said.originals)
-        scale = float(np.nanmax(np.abs(known), initial=0.0, where=np.isfinite(known)))
+        scale = scale_of(whole(fresh.originals))
         for a, b, which in blocks:
-            odd = int((~near(a, b, scale)).sum())
+            odd = int((~near(a, b, scale, tolerance)).sum())
             if odd:
                 problems.append(f"{odd} of {b.size} distances {which} by {name} that were computed anew are different")
     return problems
@@ -289,12 +297,14 @@ def _without_weights(value: Value) -> bool:
 
 
 def value_difference(said: Value, values: Sequence[Value]) -> str | None:
-    """What differs between a number made of images and the one made here; None when nothing does."""
+    """What differs between a number and the one of the images made here; None when nothing does."""
     found = next((each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)), None)
     if found is None:
         return "is none of the numbers that are computed here"
     if not close(said.value, found.value, IMAGE_TOLERANCE) or said.n != found.n:
         return f"says {said.value} (n = {said.n}), here it is {found.value} (n = {found.n})"
+    if not same_interval(said.interval, found.interval, IMAGE_TOLERANCE):
+        return "says another 95 % interval than the images made anew give"
     return None
 
 

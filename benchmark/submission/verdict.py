@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..._version import __version__
 from ...characters import plain
+from ..metrics.catalogue import METRICS
 from ..planning.cells import Cell
 from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
@@ -19,7 +20,7 @@ from .at_hand import NotAtHand, cell_of, method_for
 from .bounds import TooMuch, bounded
 from .consistency import header_problems
 from .differences import Verdict
-from .fields import ATTACKS, Depth, words
+from .fields import ATTACKS, HANGING, Depth, words
 from .group_check import memberships
 from .pictures import check_pairs
 from .read import Submitted
@@ -36,6 +37,7 @@ from .remake import (
     value_difference,
 )
 from .stamp import Stamp, Status, write_stamp
+from .ties import hanging
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class Report:
     stamp: Stamp
     verdicts: list[Verdict] = field(default_factory=list)
     """Of every number."""
+    rough: list[str] = field(default_factory=list)
+    """Distances of the very same images that are farther off than rounding explains, though no farther than another
+    processor does."""
 
     @property
     def different(self) -> list[Verdict]:
@@ -125,15 +130,17 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
             not_rerun = str(error)
     when = datetime.now(UTC).isoformat(timespec="seconds")
     unstamped = Stamp("self-reported", "", when)
-    draft = Report(submitted, recomputed, problems, remade.images, not_rerun, unstamped, verdicts)
+    draft = Report(submitted, recomputed, problems, remade.images, not_rerun, unstamped, verdicts, remade.rough)
     depth = _depth(draft, remade)
+    ties = _ties(draft, remade)
     open_parts = [*remade.words, *(each for each in recomputed.words if depth != "every image" or _stays(each))]
+    open_parts += [f"values.value (of {', '.join(ties)}: {HANGING})"] if ties else []
     told = [*words(record, depth), *open_parts]
     stamp = Stamp(
         _status(draft),
         _checked(draft),
         when,
-        [*(each.name for each in draft.open), *_forgeable(draft, depth, told)],
+        list(dict.fromkeys([*(each.name for each in draft.open), *_forgeable(draft, depth, told), *ties])),
         record.digest,
         [f"{plain(each.sample_id)}, version {each.repetition}: {each.outcome}" for each in remade.images],
         __version__,
@@ -158,8 +165,24 @@ def _cell(record: RunRecord, request: RerunRequest | None) -> tuple[Cell | None,
 def _depth(report: Report, remade: Remade) -> Depth:
     if not remade.images:
         return "distances"
-    equal = all(each.outcome == "equal" for each in remade.images)
+    equal = not remade.rough and all(each.outcome == "equal" for each in remade.images)
     return "every image" if equal and remade.everything else "drawn images"
+
+
+def _ties(report: Report, remade: Remade) -> list[str]:
+    """Numbers that images drawn at random cannot prove, as rounding decides them: all, where it takes too much to see.
+
+    Where every image was made anew, each number is held against the one made here.
+    """
+    if remade.everything or _status(report) != "verified" or report.submitted.distances is None:
+        return []
+    stated = {each.name: each.metric for each in report.equal if each.stated}
+    try:
+        with bounded():
+            names = hanging(report.submitted.record, report.submitted.distances)
+    except TooMuch:
+        names = [name for name, metric in stated.items() if metric in METRICS and METRICS[metric].source == "distances"]
+    return [each for each in names if each in stated]
 
 
 def _stays(part: str) -> bool:
@@ -175,14 +198,18 @@ def _forgeable(report: Report, depth: Depth, told: list[str]) -> list[str]:
 
 
 def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> list[Verdict]:
-    """The verdicts, and where every image was made anew also those on numbers that need images."""
+    """The verdicts, where every image was made anew, with each number held against the one that they give."""
     if remade.values is None:
         return verdicts
+    same = all(each.outcome == "equal" for each in remade.images)
     found = []
     for value, verdict in zip(record.values, verdicts, strict=False):
+        odd = None if unavailable(value, remade.values) else value_difference(value, remade.values)
         if verdict.outcome == "not recomputable" and not unavailable(value, remade.values):
-            odd = value_difference(value, remade.values)
             verdict = replace(verdict, outcome="equal" if odd is None else "different", note=odd or "")
+        elif verdict.outcome == "equal" and odd is not None:
+            # Images that are nearly the same have other distances, as another processor gives them.
+            verdict = replace(verdict, outcome="different" if same else "not recomputable", note=odd)
         elif verdict.outcome == "equal" and (odd := remark_difference(value, remade.values)) is not None:
             verdict = replace(verdict, outcome="different", note=odd)
         found.append(verdict)
@@ -194,7 +221,7 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
 def _status(report: Report) -> Status:
     if not report.agrees or not report.equal:
         return "self-reported"
-    again = report.reruns and all(each.outcome == "equal" for each in report.reruns)
+    again = report.reruns and not report.rough and all(each.outcome == "equal" for each in report.reruns)
     return "verified" if again else "recomputed"
 
 
@@ -219,6 +246,8 @@ def _checked(report: Report) -> str:
             chance = chance_of_passing(total, forged, len(outcomes))
             parts.append(f"{len(outcomes)} of {total} images, drawn at random, made anew: {found}")
             parts.append(f"{forged} forged images would go unnoticed with a chance of {100 * chance:.0f} %")
+        if report.rough:
+            parts.append("their distances agree no better than those of another processor")
         parts.append("all distances between originals, who is skipped, and all labels checked")
     else:
         parts.append(f"no image made anew ({plain(report.not_rerun)}); labels are the submitter's words")
