@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ class Execution:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "out", Path(self.out))
+        if not 0 < self.seconds_per_image < math.inf:  # which `nan` is not either
+            raise ValueError(f"seconds_per_image: expected a number of seconds above 0, got {self.seconds_per_image!r}")
 
 
 @dataclass(frozen=True, slots=True)

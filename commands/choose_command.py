@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .options import json_option
+from .options import Finite, json_option
 
 if TYPE_CHECKING:
     from ..benchmark.readings.choosing import Limit
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--min", "least", multiple=True, metavar="METRIC=BOUND", help="The number must stay above. Repeatable.")
 @click.option("--best", required=True, metavar="METRIC", help="The quality to have most of.")
 @click.option(
-    "--confidence", type=click.FloatRange(50, 100, min_open=True, max_open=True), default=95.0, show_default=True,
+    "--confidence", type=Finite(50, 100, min_open=True, max_open=True), default=95.0, show_default=True,
     help="Of the whole choice, in %.",
 )  # fmt: skip
 @json_option
@@ -82,6 +83,9 @@ def _limit(text: str, upper: bool) -> Limit:
 
     name, _, bound = text.partition("=")
     try:
-        return Limit(name.strip(), float(bound), upper)
+        number = float(bound)
+        if not math.isfinite(number):
+            raise ValueError("no number can stay within it")
+        return Limit(name.strip(), number, upper)
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: expected METRIC=BOUND, for example rank1_worst=5") from error

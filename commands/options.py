@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,23 @@ QUICK_LIMIT = 6
 """Identities that `--quick` takes."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Finite(click.FloatRange):
+    """A number in a range; not `nan`, which lies in every range, nor `inf`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"expected a finite number, got {value}", param, ctx)
+        return number
+
+
+def _named_attacks(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    """What was typed; empty where nothing was."""
+    if value is not None and not value.strip(", "):
+        raise click.BadParameter(f"expected none, basic, full or names of attacks, got {value!r}", ctx, param)
+    return value or ""
 
 
 def completing(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
@@ -97,7 +115,7 @@ def backend_options(function: F) -> F:
         click.option("--tls-cert", default="", metavar="FILE", help="Certificate to show to a tls:// scheduler."),
         click.option("--tls-key", default="", metavar="FILE", help="Its key.  [default: in the certificate's file]"),
         click.option(
-            "--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+            "--time-limit", type=Finite(min=0, min_open=True), default=60.0, show_default=True,
             help="Seconds a method may take for one image.",
         ),
     )  # fmt: skip
@@ -188,7 +206,7 @@ def _extent_options(function: F) -> F:
             "(minutes).",
         ),
         click.option(
-            "--attacks", default="", metavar="LEVEL",
+            "--attacks", default=None, callback=_named_attacks, metavar="LEVEL",
             help="Attackers who try: none, basic, full (trains networks, some minutes more for each method), or names "
             "such as A1,A2a.  [default: what the protocol says]",
         ),

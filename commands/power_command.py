@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from .options import json_option
+from .options import Finite, json_option
 
 
 @click.command("power")
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", required=False, type=click.Path(path_type=Path))
 @click.option("--metric", required=True, metavar="METRIC", help="The number, for example rank1_without_source.")
-@click.option("--bound", type=float, help="With one record: the bound to claim, in the metric's unit.")
+@click.option("--bound", type=Finite(), help="With one record: the bound to claim, in the metric's unit.")
 @click.option(
-    "--power", "chance", type=click.FloatRange(50, 99.9), default=80.0, show_default=True,
+    "--power", "chance", type=Finite(50, 99.9), default=80.0, show_default=True,
     help="With two records: chance of telling them apart, in %.",
 )  # fmt: skip
 @click.option(
-    "--confidence", type=click.FloatRange(50, 100, min_open=True, max_open=True), default=95.0, show_default=True,
+    "--confidence", type=Finite(50, 100, min_open=True, max_open=True), default=95.0, show_default=True,
     help="Of the claim, in %.",
 )  # fmt: skip
 @json_option

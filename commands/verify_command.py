@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .options import json_option
 
@@ -93,6 +94,7 @@ def command(
     from ..plugins.entries import registry
 
     _check_own_key(own_key, results)
+    _check_method(methods, dataset)
     for path in plugins:
         registry().add_file(path)
     request = RerunRequest(methods[0], dataset, count, others=methods[1:]) if methods else None
@@ -144,6 +146,18 @@ def _check_own_key(key: Path | None, results: Path | None) -> None:
         if results is None:
             raise click.UsageError("--sign signs what --install writes; name a folder with -o")
         private_key(key)
+
+
+def _check_method(methods: tuple[str, ...], dataset: str) -> None:
+    """Whether there is a method at hand for what only images made anew need, before any work."""
+    source = click.get_current_context().get_parameter_source("count")
+    asked = ["--rerun"] if source is not ParameterSource.DEFAULT else []
+    asked += ["--dataset"] if dataset else []
+    if asked and not methods:
+        verb = "needs" if len(asked) == 1 else "need"
+        raise click.UsageError(
+            f"{' and '.join(asked)} {verb} the method at hand, to make images anew with; name it with --method"
+        )
 
 
 def _check_signature(submission: Submission, key: Path | None) -> None:

@@ -70,16 +70,29 @@ def without_copies(samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], dict[
     return tuple(each for each in samples if each.sample_id not in copies), copies
 
 
+def under_two_identities(samples: Sequence[Sample]) -> dict[str, str]:
+    """Byte-equal images of different identities: one picture that counts as two people.
+
+    Returns:
+        By the id of each later one, the id of the first.
+    """
+    first: dict[str, Sample] = {}
+    pairs = ((each, first.setdefault(each.sha256, each)) for each in samples)
+    return {each.sample_id: earlier.sample_id for each, earlier in pairs if each.identity != earlier.identity}
+
+
 def check_samples(samples: Sequence[Sample]) -> None:
     """Make sure that a list of samples can be planned with.
 
     Raises:
-        DatasetError: there is none, an id occurs twice, or an id could not serve as a relative file name.
+        DatasetError: there is none, an id occurs twice or could not serve as a relative file name, or an identity is
+            of two subjects.
         TypeError: one is not made as the contract says.
     """
     if not samples:
         raise DatasetError("expected at least one sample, got none; check the dataset's path and parameters")
     seen: set[str] = set()
+    owners: dict[str, Sample] = {}
     for sample in samples:
         _check_types(sample)
         name = sample.sample_id
@@ -90,6 +103,13 @@ def check_samples(samples: Sequence[Sample]) -> None:
         if name in seen:
             raise DatasetError(f"expected unique sample ids, got {name!r} twice; rename one of them")
         seen.add(name)
+        first = owners.setdefault(sample.identity, sample)
+        if first.subject != sample.subject:
+            raise DatasetError(
+                "expected one subject for an identity, one palm or face of one person; "
+                f"{sample.identity!r} is of {first.subject!r} ({first.sample_id}) and of {sample.subject!r} ({name}): "
+                "correct one of them; where no subject is given, it is the identity"
+            )
 
 
 def _check_types(sample: object) -> None:

@@ -58,6 +58,8 @@ class Spec:
             rest = rest or ("" if target else text)
         if not target:
             raise PluginError(f"expected NAME, NAME:key=value,… or FILE.py:Class, got {text!r}")
+        if not rest and text.endswith(":"):
+            raise PluginError(f"expected key=value pairs after the colon, got {text!r}; leave it out for the defaults")
         return Spec(target, tuple(_parse_params(text, rest)))
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...datasets.base import Dataset, DatasetInfo, Sample
-from ...datasets.manifest import check_samples, manifest_digest, without_copies
+from ...datasets.manifest import check_samples, manifest_digest, under_two_identities, without_copies
 from ...datasets.sample_depth import narrow_note
 from ...plugins.entries import Kind, Resolved, Scalar, registry
 from ...plugins.specs import Spec
@@ -84,11 +84,14 @@ def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[in
     if copies:
         passed[COPY] = len(copies)
         names[COPY] = tuple(f"{name} = {first}" for name, first in copies.items())
-        shown = ", ".join(names[COPY][:_NAMED]) + (" …" if len(copies) > _NAMED else "")
+        shown = _first_few(names[COPY])
         notes.append(f"not used, because byte-equal to another image of the same identity: {len(copies)} ({shown})")
     if limit:
         kept = set(itertools.islice(dict.fromkeys(each.identity for each in samples), limit))
         samples = tuple(each for each in samples if each.identity in kept)
+    if not dataset.info.no_rates and (twice := under_two_identities(samples)):
+        shown = _first_few([f"{name} = {first}" for name, first in twice.items()])
+        notes.append(f"the same file under two identities, one of which is probably wrong: {len(twice)} ({shown})")
     narrow = narrow_note((each.path, each.bits) for each in samples)
     return LoadedDataset(
         plugin=resolved,
@@ -100,3 +103,7 @@ def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[in
         passed_names=names,
         notes=tuple([*notes, narrow] if narrow else notes),
     )
+
+
+def _first_few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")

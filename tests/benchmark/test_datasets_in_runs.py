@@ -121,6 +121,29 @@ def test_a_name_of_a_dataset_is_no_path(tmp_path: Path, monkeypatch: pytest.Monk
     assert load_dataset("palm-mini", 0, 1, None).plugin.name == "palm-mini"
 
 
+def test_a_file_under_two_identities_is_an_alarm_and_a_line(
+    hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *_, last = sorted(hands.glob("*/*.png"))
+    (last.parent / "wrong.png").write_bytes(first.read_bytes())
+    names = [each.relative_to(hands).as_posix() for each in (last.parent / "wrong.png", first)]
+    note = f"the same file under two identities, one of which is probably wrong: 1 ({' = '.join(names)})"
+    assert note in load_record(run(tmp_path / "out", str(hands))).alarms
+    arguments = ["-m", "identity", "-d", str(hands), "--analyzer", "toy_analyzer", "-r", "toy_recognizer"]
+    assert main(["plan", *arguments, "-o", str(tmp_path / "out")]) == 0
+    assert note in capsys.readouterr().out
+    loaded = load_dataset(str(flat(hands, tmp_path / "flat")), 0, 1, None)
+    assert not any("two identities" in each for each in loaded.notes)
+
+
+def flat(hands: Path, folder: Path) -> Path:
+    """The same images in one folder, where nobody is said to be somebody."""
+    folder.mkdir()
+    for number, each in enumerate(sorted(hands.glob("*/*.png"))):
+        (folder / f"{number}.png").write_bytes(each.read_bytes())
+    return folder
+
+
 def test_the_notes_of_a_dataset_are_alarms_that_verify_expects(hands: Path, tmp_path: Path) -> None:
     from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 

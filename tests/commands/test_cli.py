@@ -124,6 +124,17 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -
         (["info", "blur"], "did you mean 'blurring'"),
         (["board", "/nowhere"], "/nowhere"),
         (["list", "metric"], "metrics"),
+        (["run", "--method", "blurring", "--time-limit", "nan"], "expected a finite number, got nan"),
+        (["run", "--method", "blurring", "--time-limit", "inf"], "expected a finite number, got inf"),
+        (["power", "results", "--metric", "rr", "--bound", "nan"], "expected a finite number"),
+        (["power", "results", "--metric", "rr", "--bound", "1", "--confidence", "nan"], "expected a finite number"),
+        (["choose", "results", "--best", "ssim", "--max", "rr=nan"], "expected METRIC=BOUND"),
+        (["plan", "--method", "blurring", "--attacks", ""], "expected none, basic, full or names"),
+        (["plan", "--method", "blurring", "--attacks", " ,"], "expected none, basic, full or names"),
+        (["plan", "--method", "blurring:"], "leave it out for the defaults"),
+        (["plan", "--method", "my.py:Mine:"], "leave it out for the defaults"),
+        (["verify", "s.zip", "--rerun", "5"], "--rerun needs the method at hand"),
+        (["verify", "s.zip", "--rerun", "all", "-d", "palm-mini"], "--rerun and --dataset need the method at hand"),
     ],
 )
 def test_mistakes_are_explained_and_end_with_two(

@@ -135,6 +135,13 @@ def test_bad_manifests_are_refused(people: Path, text: str, message: str) -> Non
         listed(people, "who.csv")
 
 
+@pytest.mark.parametrize("lines", ["p2/9.png,a,S0\np2/10.png,a,S1\n", "p2/9.png,a,S0\np2/10.png,a,\n"])
+def test_an_identity_is_of_one_subject(people: Path, lines: str) -> None:
+    (people / "labels.csv").write_text(f"file,identity,subject\n{lines}")
+    with pytest.raises(DatasetError, match=r"one subject for an identity.*'a' is of 'S0' \(p2/9.png\) and of"):
+        Folder(str(people), manifest="labels.csv").prepare()
+
+
 def test_a_manifest_that_is_no_text_is_refused(people: Path) -> None:
     with pytest.raises(DatasetError, match="expected a CSV file"):
         listed(people, "none.csv")
