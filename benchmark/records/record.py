@@ -351,7 +351,8 @@ def record_bytes(record: RunRecord) -> bytes:
         raise RuntimeError(
             f"the record as it was to be written is none: {' '.join(str(error).split())[:200]}"
         ) from error
-    if (again.digest, again.values) != (record.digest, record.values):
+    numbers = [[each.value for each in one.values] for one in (again, record)]  # names are made safe when read
+    if again.digest != record.digest or numbers[0] != numbers[1]:
         raise RuntimeError("the record as it was to be written is another one")
     return data
 

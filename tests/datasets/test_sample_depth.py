@@ -117,10 +117,10 @@ def test_packed_tiff_of_12_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("picture", [GREY, COLOUR], ids=["grey", "colour"])
 @pytest.mark.parametrize("bits", [10, 12, 14])
 def test_undeclared_few_bits_raise_an_alarm(tmp_path: Path, picture: Any, bits: int) -> None:
-    for person in "ab":
+    for place, person in enumerate("ab"):
         (tmp_path / person).mkdir()
         for number in range(2):
-            (tmp_path / person / f"{number}.png").write_bytes(png(at(picture, bits) | np.uint16(number)))
+            (tmp_path / person / f"{number}.png").write_bytes(png(at(picture, bits) | np.uint16(2 * place + number)))
     loaded = load_dataset(f"folder:path={tmp_path}", 0, 1, None)
     (note,) = loaded.notes
     assert f"fits {bits} bits" in note
