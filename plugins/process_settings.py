@@ -81,23 +81,29 @@ def _list_of(owner: Any, name: str) -> Setting:
     return Setting(f"{owner.__name__}.{name}", lambda: tuple(getattr(owner, name)), write)
 
 
-def _finders() -> tuple[Any, ...]:
-    """Down to the last of Python's own: those behind are added by libraries that need them, and find what is theirs.
+class _Finders(tuple[Any, ...]):
+    """Finders down to the last of Python's own, which are compared; the others are kept beside them."""
 
-    The one that finds what lies beside plug-in files is everybody's.
-    """
+    behind: tuple[Any, ...] = ()
+    """Added by libraries that need them, to find what is theirs."""
+
+
+def _finders() -> _Finders:
+    """As they stand; the one that finds what lies beside plug-in files is everybody's."""
     others = [each for each in sys.meta_path if not _module_of(each).startswith(_PACKAGE)]
     last = max((at for at, each in enumerate(others) if _module_of(each) in _PYTHONS), default=-1)
-    return tuple(others[: last + 1])
+    found = _Finders(others[: last + 1])
+    found.behind = tuple(others[last + 1 :])
+    return found
 
 
-def _write_finders(before: tuple[Any, ...]) -> None:
+def _write_finders(before: _Finders) -> None:
     """Those that were there come first again, in their order, and nobody's comes before them."""
     now, there = list(sys.meta_path), {id(each) for each in _finders()}
     ours = [each for each in now if _module_of(each).startswith(_PACKAGE)]
-    known = {id(each) for each in (*ours, *before)}
-    behind = [each for each in now if id(each) not in known and id(each) not in there]
-    sys.meta_path[:] = [*ours, *before, *behind]
+    known = {id(each) for each in (*ours, *before, *before.behind)}
+    new = [each for each in now if id(each) not in known and id(each) not in there]
+    sys.meta_path[:] = [*ours, *before, *before.behind, *new]
 
 
 def _module_of(finder: Any) -> str:

@@ -79,15 +79,16 @@ def test_finders_before_those_of_python_are_the_plug_ins_own() -> None:
         def find_spec(name: str, *_: object) -> None:
             raise ImportError(name)
 
+    library, behind = (type("Behind", (), {"find_spec": staticmethod(lambda *_: None)})() for _ in range(2))
+    sys.meta_path.append(library)  # as several do when they are imported
     before = list(sys.meta_path)
-    behind = type("Behind", (), {"find_spec": staticmethod(lambda *_: None)})()
     with own_process() as changed:
         sys.meta_path[:] = [Refuses(), *sys.meta_path[::-1], behind]
     assert [each.what for each in changed] == ["sys.meta_path"]
     try:
         assert sys.meta_path == [*before, behind]
     finally:
-        sys.meta_path[:] = before
+        sys.meta_path[:] = before[:-1]
 
 
 def test_formats_that_are_gone_or_replaced_come_back_and_new_ones_stay() -> None:

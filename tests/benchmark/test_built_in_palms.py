@@ -31,7 +31,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def controlled(out: Path) -> dict[str, RunRecord]:
     options = RunOptions(METHODS, "palm-mini:setting=controlled", "palm-paper/1.0", "mtcc")
-    return {each.record.method.spec: each.record for each in run(options, Execution(out=out, backend="serial"))}
+    return {
+        each.record.method.spec: each.record for each in run(options, Execution(out=out, backend="process", jobs=2))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def wild(out: Path) -> RunRecord:
     options = RunOptions(
         methods=("identity",), datasets=("palm-mini:setting=wild",), recognizers=("mtcc",), protocol="palm-paper/1.0"
     )
-    return run(options, Execution(out=out, backend="serial"))[0].record
+    return run(options, Execution(out=out, backend="process", jobs=2))[0].record
 
 
 def number(record: RunRecord, metric: str, recognizer: str | None = None) -> float:

@@ -195,7 +195,8 @@ def test_weights_that_cannot_be_had_end_the_run_before_any_work(
     monkeypatch.setenv("DEID_BENCH_OFFLINE", "1")
     monkeypatch.delenv("DEID_BENCH_WEIGHTS", raising=False)
     out = tmp_path / "out"
-    assert main(["run", "-m", "masking", "-d", "palm-mini:setting=controlled", "--limit", "2", "--out", str(out)]) == 3
+    arguments = ["run", "-m", "masking", "-d", "palm-mini:setting=controlled", "--limit", "2", *RULES]
+    assert main([*arguments, "--out", str(out)]) == 3
     assert "palm_detection" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.zip"))
 

@@ -14,7 +14,18 @@ from deid_bench.cli import main
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Record folders by strength of the toy method's noise; more noise hides better and looks worse."""
     out = tmp_path_factory.mktemp("gate")
-    arguments = ["run", "--quiet", "--out", str(out), "--backend", "serial", "--analyzer", "toy_analyzer"]
+    arguments = [
+        "run",
+        "--quiet",
+        "--protocol",
+        "palm-paper/1.0",
+        "--out",
+        str(out),
+        "--backend",
+        "serial",
+        "--analyzer",
+        "toy_analyzer",
+    ]
     for strength in (5, 120):
         arguments += ["--method", f"toy_noise:strength={strength}"]
     arguments += ["--dataset", f"toy-hands:folder={out / 'hands'},identities=14", "--recognizer", "toy_recognizer"]
