@@ -125,12 +125,7 @@ def command(
     if as_json:
         told = {"records": data, "installed": installed, "refused": refused, "passed_over": littered}
         click.echo(json.dumps(told, indent=1))
-    _say([] if as_json else installed, refused)
-    if littered and not as_json:
-        few = ", ".join(littered[:3]) + (", …" if len(littered) > 3 else "")
-        click.echo(
-            f"passed over: {len(littered)} file{'s' * (len(littered) > 1)} of macOS or Windows ({few})", err=True
-        )
+    _say([] if as_json else installed, refused, [] if as_json else littered)
     return 0 if passed and not refused else 1
 
 
@@ -177,13 +172,17 @@ def _check_signature(submission: Submission, key: Path | None) -> None:
         raise Refused(f"not signed by {key}: {why}")
 
 
-def _say(installed: list[str], refused: list[str]) -> None:
+def _say(installed: list[str], refused: list[str], littered: list[str]) -> None:
     from ..characters import plain
 
     for text in installed:
         click.echo(f"written: {text}")
     for text in refused:
         click.secho(f"left out: {plain(text, 0)}", fg="yellow", err=True)
+    if littered:
+        few = ", ".join(plain(each) for each in littered[:3]) + (", …" if len(littered) > 3 else "")
+        what = f"{len(littered)} file{'s' * (len(littered) > 1)} of macOS or Windows"
+        click.echo(f"passed over: {what} ({few})", err=True)
 
 
 def _passes(report: Report, rerun: bool) -> bool:

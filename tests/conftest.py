@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from deid_bench.benchmark.closer_look import LPIPS_WEIGHTS, WANTED
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.plugins.entries import registry
+from deid_bench.plugins.entries import Kind, registry
 from deid_bench.weights.files import WeightsError, spec, weight
 from deid_bench.weights.torchvision import fit_torchvision
 
@@ -35,6 +35,17 @@ def toy_plugins() -> None:
     """The toy plug-ins, taken in as a user would with --plugin."""
     registry().add_file(TOYS)
     registry().add_file(MISBEHAVING)
+
+
+@pytest.fixture
+def registry_as_before() -> Iterator[None]:
+    """What a test takes in with --plugin is gone after it."""
+    known = registry()
+    entries = {kind: dict(known.entries(kind)) for kind in Kind}
+    files = list(known.files)
+    yield
+    known.files[:] = files
+    known._entries = entries
 
 
 @pytest.fixture(scope="session", autouse=True)

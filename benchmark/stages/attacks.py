@@ -35,7 +35,7 @@ from .templates import template
 from .twice import alike, made_twice
 
 FIT_SECONDS = 3600.0
-"""Limit for fitting, and for a block of distances."""
+"""Limit for fitting."""
 TWO_IMAGES = "gave two images for one published image: they depend on more than what is published"
 _GONE = Crash("what was fitted is gone; run the same command again")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...characters import plain
 from ..results.attacks import AttackResults, VariantDistances
-from .differences import IMAGE_TOLERANCE, near
+from .differences import IMAGE_TOLERANCE, near, scale_of
 
 
 def attack_problems(
@@ -57,5 +55,5 @@ def _same(a: VariantDistances, b: VariantDistances, tolerance: float) -> bool:
     if a.controls.keys() != b.controls.keys():
         return False
     pairs = [(a.distances, b.distances), *((a.controls[name], b.controls[name]) for name in a.controls)]
-    scale = float(np.nanmax(np.abs(a.distances), initial=0.0, where=np.isfinite(a.distances)))
+    scale = scale_of(a.distances)
     return all(x.shape == y.shape and bool(near(x, y, scale, tolerance).all()) for x, y in pairs)

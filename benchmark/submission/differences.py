@@ -176,9 +176,9 @@ def near(
     return np.isclose(a, b, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
 
 
-def scale_of(originals: NDArray[np.float32]) -> float:
-    """The largest distance between originals, which the bounds of all others go by."""
-    return float(np.nanmax(np.abs(originals), initial=0.0, where=np.isfinite(originals)))
+def scale_of(distances: NDArray[np.float32]) -> float:
+    """The largest of some distances, which bounds go by: of originals for a recogniser's, else of an attacker's own."""
+    return float(np.nanmax(np.abs(distances), initial=0.0, where=np.isfinite(distances)))
 
 
 def same_interval(a: Interval | None, b: Interval | None, tolerance: float = INTERVAL_TOLERANCE) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...datasets.base import Sample
@@ -133,33 +133,27 @@ def rebuild(record: RunRecord, found: PairDistances, groups: Memberships | None 
         failures=record.failures,
         attacks=None if record.attacks is None else found.attacks,
     )
-    attacks = _attacks(record)
+    return _setting(record, samples, metrics), results
+
+
+def _setting(record: RunRecord, samples: Sequence[Sample], metrics: Sequence[Plugged]) -> Setting:
+    """What the run was asked for."""
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
     if protocol is None:
         raise ValueError(f"protocol {record.protocol.id}: its digest is none of this deid-bench's")
-    if record.retrieval is None:
-        said = record.dataset.no_rates
-        return Setting(
-            protocol,
-            samples,
-            record.repetitions,
-            metrics=metrics,
-            attacks=attacks,
-            no_rates=said,
-            score_version=record.score_version,
-        ), results
-    queries = frozenset(row.sample_id for row in record.samples)
-    there = frozenset(record.retrieval.targets) & frozenset(found.sample_ids)
-    return Setting(
+    setting = Setting(
         protocol,
         samples,
         record.repetitions,
-        queries,
-        there,
-        metrics,
-        attacks,
+        metrics=metrics,
+        attacks=_attacks(record),
+        no_rates=record.dataset.no_rates,
         score_version=record.score_version,
-    ), results
+    )
+    if record.retrieval is None:
+        return setting
+    there = frozenset(record.retrieval.targets) & frozenset(each.sample_id for each in samples)
+    return replace(setting, queries=frozenset(row.sample_id for row in record.samples), targets=there)
 
 
 def _attacks(record: RunRecord) -> AttackSetting | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...benchmark.metrics.values import Undefined
-from ..leaderboard.attacks import Rung, rungs
+from ..leaderboard.attacks import Rung, rungs, searched_people
 from .data import Entry, clean_label
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
 
@@ -54,9 +54,9 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
     axis.set_title(clean_label(recognizer))
     axis.set_ylabel("rank-1, %")
     axis.set_xlabel("attack")
-    chance = 100.0 / max(1, drawn[0][0].record.dataset.identities)
-    handles.append(axis.axhline(chance, color=FAINT, linewidth=0.6, linestyle=(0, (1, 1))))
-    labels.append("chance")
+    if people := searched_people(drawn[0][0].record):
+        handles.append(axis.axhline(100.0 / people, color=FAINT, linewidth=0.6, linestyle=(0, (1, 1))))
+        labels.append("chance")
     legend_below(made, handles, labels, width)
     return made
 

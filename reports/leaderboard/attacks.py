@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.protocols import protocol_of
 from ...benchmark.records.attacks import AttackRow
 from ...benchmark.records.record import RunRecord, Value
 
@@ -66,6 +67,19 @@ def rungs(record: RunRecord, recognizer: str = "") -> Iterator[Rung]:
     for row in record.attacks.rows:
         if recognizer in ("", row.recognizer):
             yield Rung(record, row, titles.get(row.attack, ""))
+
+
+def searched_people(record: RunRecord) -> int | None:
+    """How many people one is searched for among, so that a guess finds one of so many.
+
+    Returns:
+        None where part of the dataset is evaluated, of whose people a record has no count.
+    """
+    if record.retrieval is not None:
+        return record.retrieval.query_identities + record.retrieval.other_identities
+    rules = record.protocol
+    known = protocol_of(rules.id, rules.digest, rules.rules)
+    return record.dataset.identities if known is not None and known.split.dev_share == 0 else None
 
 
 def rung_text(rung: Rung) -> str:

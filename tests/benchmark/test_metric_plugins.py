@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.scoring.plugged import resampled
 from deid_bench.cli import main
-from deid_bench.plugins.entries import Kind, PluginError, registry
+from deid_bench.plugins.entries import PluginError
 from deid_bench.reports.explanation.page import metrics_page
 
 FILE = Path(__file__).parents[1] / "my_metrics.py"
@@ -34,15 +34,7 @@ EDGE, RATIO, BROKEN = (f"{FILE}:{name}" for name in ("EdgeLoss", "OwnRatio", "Br
 TOY = "toy_recognizer"
 
 
-@pytest.fixture(autouse=True)
-def registry_as_before() -> Iterator[None]:
-    """What a test takes in with --plugin is gone after it."""
-    known = registry()
-    entries = {kind: dict(known.entries(kind)) for kind in Kind}
-    files = list(known.files)
-    yield
-    known.files[:] = files
-    known._entries = entries
+pytestmark = pytest.mark.usefixtures("registry_as_before")
 
 
 def one(

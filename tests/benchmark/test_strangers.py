@@ -6,29 +6,19 @@ A metric of theirs is in test_metric_plugins.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deid_bench.benchmark import protocols as room
 from deid_bench.cli import main
-from deid_bench.plugins.entries import Kind, registry
 
 FILE = Path(__file__).parents[1] / "my_recognizer.py"
 SPEC = f"{FILE}:ColourPalette"
 NAME = "colour_palette"
 
 
-@pytest.fixture(autouse=True)
-def registry_as_before() -> Iterator[None]:
-    """What a test takes in with --plugin is gone after it."""
-    known = registry()
-    entries = {kind: dict(known.entries(kind)) for kind in Kind}
-    files = list(known.files)
-    yield
-    known.files[:] = files
-    known._entries = entries
+pytestmark = pytest.mark.usefixtures("registry_as_before")
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:

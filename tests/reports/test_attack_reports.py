@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 from narrowed import present
 
+from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.cli import cli
 from deid_bench.reports.board.card import sections
-from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs
+from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs, searched_people
 from deid_bench.reports.leaderboard.table import leaderboards
 from deid_bench.reports.paper.attack_table import attack_table
 
@@ -54,6 +55,16 @@ def test_the_ladder_stands_on_the_card(attacked: RunRecord) -> None:
     assert [name.split()[0] for name in rows][:2] == ["A0", "A1"]
     assert [rung_text(each) for each in rungs(attacked)] == list(rows.values())[:2]
     assert "found most often" in rows
+
+
+def test_chance_is_drawn_for_the_people_who_are_searched(attacked: RunRecord) -> None:
+    roles = present(attacked.retrieval)
+    assert searched_people(attacked) == roles.query_identities + roles.other_identities
+    everybody = load_record(GOLDEN / "run-1-blurring.json")
+    assert searched_people(everybody) == everybody.dataset.identities
+    part = get_protocol("palm/2.0")
+    rules = everybody.protocol.model_copy(update={"id": part.id, "digest": part.digest})
+    assert searched_people(everybody.model_copy(update={"protocol": rules})) is None
 
 
 def test_the_table_has_one_line_for_each_attack_in_every_form(attacked: RunRecord) -> None:

@@ -35,8 +35,6 @@ _LOOK_SECONDS = 1.0
 """So often it is looked whether workers are alive."""
 _END_SECONDS = 2.0
 """An idle worker has so long to end by itself."""
-
-
 _READY = "ready"
 """A worker's first word."""
 _GUARD = (
@@ -207,7 +205,9 @@ class ProcessBackend:
         """
         code = self._remove(worker, kill=False)
         if not worker.ready and code == 1:  # of an exception; what was killed has another
-            raise WorkerStartError(f"a worker process ended with an error before its first task. {_GUARD}")
+            raise WorkerStartError(
+                f"a worker process ended with an error before its first task; what it said stands above. {_GUARD}"
+            )
         return _death(code)
 
     def _limit(self, chunk: Chunk) -> float:
