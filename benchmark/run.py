@@ -21,6 +21,8 @@ from .engine.backends.process import refuse_in_starting_worker
 from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
 from .planning.cells import Cell, RunOptions, make_cells
+from .planning.preparation import require_weights, weights_of
+from .planning.tasks import Plugin
 from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, record_bytes
 from .results.cell import CellResults
 from .scoring.cell import build_record
@@ -94,9 +96,9 @@ def run(
     refuse_in_starting_worker()
     execution = execution or Execution()
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
-    cells = make_cells(options, jobs, prepare_progress)
+    cells = make_cells(options, jobs, prepare_progress, progress.note if progress else None)
     todo = [cell for cell in cells if finished(cell, execution.out) is None]
-    require_weights(todo)
+    require_weights(needed_plugins(todo))
     with workshop(execution, jobs, todo, progress) as start:
 
         def settle(cell: Cell, *, wait: bool) -> Outcome:
@@ -164,31 +166,15 @@ def _title(cell: Cell) -> str:
     return f"{cell.method.resolved.text} on {cell.dataset.plugin.text}, {cell.protocol.id}"
 
 
-def require_weights(cells: Sequence[Cell]) -> None:
-    """Have every weight file that cells need, before any work.
-
-    Raises:
-        WeightsError: one is not here and cannot be fetched, or is not the right one.
-    """
-    from ..weights.files import weight
-
-    for name in _weights(cells):
-        weight(name)
-
-
-def _weights(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Names of the weight files that no cell can do without, as far as the toolkit knows them."""
-    from ..weights.files import all_specs
-
-    known = {each.name for each in all_specs()}
-    plugins = [plugin for cell in cells for plugin in (cell.analyzer, cell.method, *cell.recognizers)]
-    return tuple(dict.fromkeys(name for plugin in plugins for name in plugin.weights if name in known))
+def needed_plugins(cells: Sequence[Cell]) -> tuple[Plugin, ...]:
+    """Plug-ins that no cell can do without."""
+    return tuple(plugin for cell in cells for plugin in (cell.analyzer, cell.method, *cell.recognizers))
 
 
 def _needs(cells: Sequence[Cell]) -> Needs:
     plugins = dict.fromkeys(plugin.ref for cell in cells for plugin in cell.plugins)
     networks = (name for cell in cells for name in at_hand(cell.quality))
-    return Needs(tuple(plugins), tuple(dict.fromkeys((*_weights(cells), *networks))))
+    return Needs(tuple(plugins), tuple(dict.fromkeys((*weights_of(needed_plugins(cells)), *networks))))
 
 
 def finished(cell: Cell, out: Path) -> Outcome | None:

@@ -16,7 +16,8 @@ from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
 from .planning.cells import make_cells
 from .planning.plan_file import PlanFile, Shard, check_cells
-from .run import Execution, require_weights, workshop
+from .planning.preparation import require_weights
+from .run import Execution, needed_plugins, workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ def work(
     for path in plan.plugins:
         registry().add_file(path)
     jobs = 1 if execution.backend == "serial" else execution.jobs or default_jobs()
-    cells = make_cells(plan.options, jobs, prepare_progress)
+    cells = make_cells(plan.options, jobs, prepare_progress, progress.note if progress else None)
     check_cells(plan, cells)
-    require_weights(cells)
+    require_weights(needed_plugins(cells))
     done = []
     with workshop(execution, jobs, cells, progress) as start:
         for cell in cells:

@@ -155,6 +155,11 @@ class SyntheticPalm:
         digest = hashlib.sha256(repr(parameters).encode()).hexdigest()[:16]
         return cache_root() / "datasets" / "synthetic-palm" / digest
 
+    @property
+    def is_rendered(self) -> bool:
+        """Whether all images were made before, so that `prepare` only looks after them."""
+        return (self.folder / "manifest.csv").is_file()
+
     def prepare(self, jobs: int = 1, progress: ProgressCallback | None = None) -> None:
         """Render what is missing or damaged; a killed run is taken up where it stopped.
 

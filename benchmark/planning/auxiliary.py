@@ -11,7 +11,9 @@ from ...datasets.base import Sample
 from ...datasets.synthetic_palm import SettingName
 from ..protocols import Protocol
 from ..storage.digest import digest
+from ..storage.lock import Notice
 from ..suites import AuxiliaryRule
+from .preparation import one_at_a_time
 from .retrieval_split import Roles
 
 
@@ -38,17 +40,33 @@ class AuxiliaryPeople:
         return self.known or digest([(each.sample_id, each.identity, each.sha256) for each in self.samples])
 
 
-def rendered_people(rule: AuxiliaryRule, jobs: int, progress: Callable[[int, int], None] | None) -> AuxiliaryPeople:
+def rendered_people(
+    rule: AuxiliaryRule,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+    notice: Notice | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> AuxiliaryPeople:
     """Palms of reserved seeds, rendered once, as many images of each in every setting.
 
     An attacker who does not know where a picture comes from has all kinds; and what the method makes of them serves
     every setting that is evaluated.
+
+    Args:
+        rule: how many people, and images of each.
+        jobs: processes that render.
+        progress: called with (done, total) meanwhile.
+        notice: is told once where another run renders them, and is waited for.
+        before: called before any is rendered, so that what a run lacks is said before minutes of work.
     """
     settings: tuple[SettingName, ...] = get_args(SettingName)
     found: list[Sample] = []
     for setting in settings:
         palms = AttackerPalms(rule.people, rule.images // len(settings), setting)
-        palms.prepare(jobs, progress)
+        with one_at_a_time(f"the attackers' palms, {setting}", notice):
+            if not palms.is_rendered:
+                before()
+            palms.prepare(jobs, progress)
         found += palms.samples()
     return AuxiliaryPeople(tuple(found), f"rendered palms of seeds reserved for attackers ({' and '.join(settings)})")
 

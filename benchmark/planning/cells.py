@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from ...datasets.base import DatasetError, Sample
@@ -13,11 +13,13 @@ from ...plugins.specs import as_specs
 from ..metrics.plugged import plugged
 from ..protocols import Protocol, ProtocolError, get_protocol, protocols
 from ..storage.digest import digest, seed_from
+from ..storage.lock import Notice
 from ..suites import Suite
 from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
 from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
 from .defaults import DEFAULT_DATASETS, DEFAULT_PROTOCOL
 from .loaded_dataset import LoadedDataset, load_dataset
+from .preparation import one_at_a_time, require_weights
 from .retrieval_split import Roles, assign_roles, target_candidates
 from .tasks import Plugin, plugin_of
 
@@ -157,8 +159,19 @@ def _slug(text: str) -> str:
     return kept.strip("-")[:60]
 
 
-def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int], None] | None = None) -> list[Cell]:
+def make_cells(
+    options: RunOptions,
+    jobs: int,
+    progress: Callable[[str, int, int], None] | None = None,
+    notice: Notice | None = None,
+) -> list[Cell]:
     """Resolve everything that was asked for; every mistake shows here, before any work.
+
+    Args:
+        options: what was asked for.
+        jobs: threads or processes for preparing datasets.
+        progress: called with (dataset, done, total) while one is prepared.
+        notice: is told in a sentence what is waited for.
 
     Raises:
         PluginError, ProtocolError, DatasetError, WeightsError: something cannot be used.
@@ -178,13 +191,15 @@ def make_cells(options: RunOptions, jobs: int, progress: Callable[[str, int, int
     wanted = options.specs("datasets") or as_specs(default_datasets(protocol), "datasets")
     for spec in dict.fromkeys(wanted):
         hook = (lambda done, total, text=str(spec): progress(text, done, total)) if progress else None
-        dataset = load_dataset(spec, options.limit, jobs, hook)
+        dataset = load_dataset(spec, options.limit, jobs, hook, notice)
         _check_fit(dataset, protocol)
         for method in methods:
             repetitions = options.repetitions if method.info.stochastic else 1
             plan = None
             if asked != (NONE,):
-                plan = plan_attacks(protocol, method, repetitions, asked, people(dataset, protocol, jobs, hook))
+                needed = (method, analyzer, *recognizers)
+                found = people(dataset, protocol, jobs, hook, notice, partial(require_weights, needed))
+                plan = plan_attacks(protocol, method, repetitions, asked, found)
             cells.append(
                 Cell(
                     protocol,
@@ -209,14 +224,22 @@ def _distinct(plugins: Iterable[Plugin]) -> list[Plugin]:
 
 
 def people(
-    dataset: LoadedDataset, protocol: Protocol, jobs: int, progress: Callable[[int, int], None] | None
+    dataset: LoadedDataset,
+    protocol: Protocol,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+    notice: Notice | None = None,
+    before: Callable[[], None] = lambda: None,
 ) -> Callable[[Suite], AuxiliaryPeople]:
-    """Finds those on whom attackers learn: of reserved seeds for rendered palms, else of the dataset."""
+    """Finds those on whom attackers learn: of reserved seeds for rendered palms, else of the dataset.
+
+    `before` is called before any of them is rendered.
+    """
 
     def find(suite: Suite) -> AuxiliaryPeople:
         rule = suite.auxiliary
         if dataset.info.rendered and dataset.info.modality == "palm":
-            return rendered_people(rule, jobs, progress)
+            return rendered_people(rule, jobs, progress, notice, before)
         roles = None if protocol.retrieval is None else assign_roles(dataset.samples, protocol.retrieval)
         return people_of_dataset(rule, protocol, dataset.samples, roles)
 
@@ -264,7 +287,9 @@ def default_datasets(protocol: Protocol) -> tuple[str, ...]:
     reasons = []
     for name in protocol.datasets:
         try:
-            registry().resolve(Kind.DATASET, name).create().prepare()
+            resolved = registry().resolve(Kind.DATASET, name)
+            with one_at_a_time(str(resolved.spec)):
+                resolved.create().prepare()
         except (PluginError, DatasetError) as error:
             reasons.append(f"{name}: {error}")
         else:

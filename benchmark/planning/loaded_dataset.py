@@ -12,6 +12,8 @@ from ...datasets.manifest import check_samples, manifest_digest, under_two_ident
 from ...datasets.sample_depth import narrow_note
 from ...plugins.entries import Kind, Resolved, Scalar, registry
 from ...plugins.specs import Spec
+from ..storage.lock import Notice
+from .preparation import one_at_a_time
 
 COPY = "byte-equal copy of another image of the same identity"
 _NAMED = 3
@@ -60,7 +62,13 @@ def dataset_spec(spec: str | Spec) -> Spec:
     return Spec.parse(spec) if isinstance(spec, str) else spec
 
 
-def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[int, int], None] | None) -> LoadedDataset:
+def load_dataset(
+    spec: str | Spec,
+    limit: int,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+    notice: Notice | None = None,
+) -> LoadedDataset:
     """Resolve, prepare and check a dataset.
 
     Args:
@@ -68,13 +76,14 @@ def load_dataset(spec: str | Spec, limit: int, jobs: int, progress: Callable[[in
         limit: take the first so many identities; 0: all.
         jobs: threads or processes for preparing it.
         progress: called with (done, total) meanwhile.
+        notice: is told once where another run prepares the same dataset, and is waited for.
 
     Raises:
         PluginError, DatasetError: it cannot be used.
     """
     resolved = registry().resolve(Kind.DATASET, dataset_spec(spec))
     dataset: Dataset = resolved.create()
-    with resolved.at_work():
+    with one_at_a_time(str(resolved.spec), notice), resolved.at_work():
         dataset.prepare(jobs, progress)
         everything = tuple(dataset.samples())
         check_samples(everything)

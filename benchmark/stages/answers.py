@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
 from ...characters import countable
 from ...datasets.types import Failure
-from ..storage.store import Payload
+from ..storage.store import NO_REASON, Payload
 from .arrays import not_finite, oddity, own_array
 from .guard import Crash
 from .inputs import analysis_payload
@@ -21,7 +21,6 @@ _FACE: Mapping[str, tuple[int, ...]] = {"box": (4,), "landmarks_5": (5, 2), "lan
 _OPTIONAL = ("landmarks_68",)
 _WORDS = ("found_by", "handedness_by")
 _NAMED = 3
-NO_REASON = "no reason given"
 
 
 def reason(failure: Failure | Missing) -> str:

@@ -40,6 +40,8 @@ _SEAL = "deid-bench-object/1 {} {}"
 """The comment: digest of the task, SHA-256 of what stands before it, both in hex."""
 _SEAL_SIZE = len(_SEAL.format("0" * 64, "0" * 64))
 _DIGEST = re.compile("[0-9a-f]{64}")
+NO_REASON = "no reason given"
+"""Stands in place of a reason that says nothing."""
 REMARKS = "remarks"
 """Where an object's data hold what was noticed about the plug-in while it was made; absent where nothing was."""
 
@@ -64,7 +66,7 @@ class Payload:
     def failure(self) -> str | None:
         """The reason, when this object records that something could not be done."""
         reason = self.meta.get("failure")
-        return sentence(reason) or "no reason given" if reason is not None else None
+        return sentence(reason) or NO_REASON if reason is not None else None
 
     @property
     def remarks(self) -> tuple[str, ...]:

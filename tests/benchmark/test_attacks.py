@@ -18,6 +18,7 @@ from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.suites import SuiteError, get_suite, read_suite
 from deid_bench.datasets.synthetic_palm import PlannedImage
+from deid_bench.weights.sources import WeightsError
 
 PEOPLE = 12
 
@@ -26,7 +27,7 @@ PEOPLE = 12
 def learners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Toy people in the place of rendered ones: identities that no test evaluates."""
 
-    def few(rule: Any, jobs: int, progress: Any) -> Any:
+    def few(*_: Any) -> Any:
         spec = f"toy-hands:folder={tmp_path / 'strangers'},identities={PEOPLE + 6},samples=3"
         samples = load_dataset(spec, 0, 1, None).samples[6 * 3 :]
         return AuxiliaryPeople(tuple(samples), "toy people")
@@ -116,13 +117,20 @@ def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.Monke
     monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path))
     monkeypatch.setattr(synthetic_palm, "render_to_file", render)
     rule = AuxiliaryRule(people=4, images=4, least_people=3, least_images=4)
+
+    def lacking() -> None:
+        raise WeightsError("not here")
+
+    with pytest.raises(WeightsError):
+        rendered_people(rule, 1, None, before=lacking)
+    assert not list(tmp_path.rglob("*.jpg"))
     found = rendered_people(rule, 1, None)
     assert (found.people, len(found.samples)) == (4, 16)
     assert len({each.sample_id for each in found.samples}) == len({each.sha256 for each in found.samples}) == 16
     for person in {each.identity for each in found.samples}:
         kinds = [each.sample_id.split("-")[1] for each in found.samples if each.identity == person]
         assert kinds == ["controlled"] * 2 + ["wild"] * 2
-    assert rendered_people(rule, 1, None) == found
+    assert rendered_people(rule, 1, None, before=lacking) == found
 
 
 def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import TOYS
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import load_record
@@ -102,6 +103,43 @@ def test_two_methods_at_once_share_the_work_on_the_originals(start_run: Any, tmp
         end_well(process)
     assert len(numbers(out)) == 3
     assert set(times_done(out).values()) == {1}
+
+
+SLOW_DATASET = """
+import time
+from deid_bench_toy.toys import ToyHands
+
+class SlowHands(ToyHands):
+    def prepare(self, jobs=1, progress=None):
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for identity in range(self._identities):
+            for sample in range(self._samples):
+                self._write(self._path(identity, sample), identity, sample)
+
+    def _write(self, path, identity, sample):
+        from deid_bench.datasets.images import write_png
+
+        if not path.exists():
+            data = write_png(self._draw(identity, sample))
+            with path.open("wb", buffering=0) as file:
+                file.write(data[:100])
+                time.sleep(0.05)
+                file.write(data[100:])
+"""
+
+
+def test_runs_that_start_together_list_no_half_written_files(tmp_path: Path) -> None:
+    """A dataset writes its files in place while another run lists them: one of the two has to wait."""
+    file = tmp_path / "slow_hands.py"
+    file.write_text(SLOW_DATASET)
+    dataset = f"{file}:SlowHands:folder={tmp_path / 'hands'},identities=4"
+    command = [sys.executable, "-P", "-m", "deid_bench", "data", "verify", dataset]
+    paths = os.pathsep.join([str(TOYS.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    runs = [subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, **streams) for _ in range(3)]  # type: ignore[call-overload]
+    heard = {process.communicate(timeout=120) for process in runs}
+    assert {process.returncode for process in runs} == {0}, heard
+    assert len({out for out, _ in heard}) == 1, heard
 
 
 def test_a_cell_that_another_run_works_on_is_left_out_or_waited_for(
