@@ -47,6 +47,7 @@ _COMMANDS = {
     "board": "Write one offline HTML leaderboard from records.",
     "site": "Write a static leaderboard with a page for each row, method and dataset.",
     "store": "Check, measure or clear up the finished work of a results folder.",
+    "docs": "List the pages of the documentation, or show one.",
     "doctor": "Check this installation and say what is wrong.",
 }
 

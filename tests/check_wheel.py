@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = (
     "deid_bench/py.typed",
+    *(f"deid_bench/docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
     "deid_bench/benchmark/protocols/palm-1.0.toml",
     "deid_bench/benchmark/protocols/palm-paper-1.0.toml",
     "deid_bench/benchmark/records/schema/run-1.json",
@@ -34,7 +35,7 @@ NEEDED = (
     "deid_bench/recognizers/assets/ccnet/ccnet.safetensors",
     "deid_bench/recognizers/assets/eehnet_style/eehnet_style.safetensors",
 )
-FORBIDDEN = ("deid_bench/tests/", "deid_bench/training/", "deid_bench/speed/", "deid_bench/docs/")
+FORBIDDEN = ("deid_bench/tests/", "deid_bench/training/", "deid_bench/speed/", "deid_bench/docs/images/")
 LIMIT_MB = 95
 
 

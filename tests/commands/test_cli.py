@@ -99,6 +99,7 @@ def test_where_nobody_reads_on_nothing_is_said() -> None:
         "figures",
         "tables",
         "board",
+        "docs",
         "doctor",
     ],
 )
