@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from .options import quiet_option
+from .options import out_to, quiet_option
 
 if TYPE_CHECKING:
     from ..datasets.types import Modality
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("deidentify")
 @click.argument("paths", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--method", "-m", required=True, metavar="SPEC", help="De-identifier: NAME or NAME:key=value,…")
-@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="Folder of the results.")
+@out_to("Folder of the results.", required=True)
 @click.option(
     "--modality",
     type=click.Choice(["palm", "face"]),

@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
+from .options import out_to
+
 _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
 """As in `reports.figures.catalogue`, which is imported when something is drawn."""
 
 
 @click.command("figures")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
-@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("figures"), show_default=True,
-              help="Folder of the figures.")  # fmt: skip
+@out_to("Folder of the figures.", Path("figures"))
 @click.option("--figure", "-f", "figures", multiple=True, type=click.Choice([*_NAMES, "all"]),
               help="Repeatable.  [default: all that can be drawn]")  # fmt: skip
 @click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..plugins.kinds import Kind
+from .options import out_to
 
 _WORDS = {"method": Kind.DEIDENTIFIER}
 """Kinds that users call otherwise."""
@@ -15,8 +16,8 @@ _WORDS = {"method": Kind.DEIDENTIFIER}
 @click.command("new")
 @click.argument("kind", type=click.Choice(["method", *(str(each) for each in Kind)]))
 @click.argument("name")
-@click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Folder to write the package into.")
-def command(kind: str, name: str, into: Path) -> int:
+@out_to("Folder to write the package into.", Path())
+def command(kind: str, name: str, out: Path) -> int:
     """Write a plug-in package NAME of a KIND that passes `check` at once.
 
     \b
@@ -26,6 +27,6 @@ def command(kind: str, name: str, into: Path) -> int:
     """
     from ..benchmark.plugin_checks.scaffold import write_package
 
-    folder = write_package(_WORDS.get(kind) or Kind(kind), name, into)
+    folder = write_package(_WORDS.get(kind) or Kind(kind), name, out)
     click.echo(f"wrote {folder}; next:\n  pip install -e {folder}\n  deid-bench check {name}")
     return 0

@@ -62,14 +62,21 @@ reference_option = click.option(
     help="Show the built-in methods beside yours on the board, where they were run on the same.",
 )  # fmt: skip
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no table.")
-out_option = click.option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of records and finished work.",
-)
+
+
+def out_to(what: str, default: Path | None = None, *, required: bool = False) -> Callable[[F], F]:
+    """The option that says where a command puts what it writes: called so, and meaning that, in every command.
+
+    Args:
+        what: is written there; its help.
+        default: where it goes otherwise; None: nowhere, or where `what` says.
+        required: whether it has to be given.
+    """
+    kind = click.Path(path_type=Path)  # what cannot be written is said by whoever writes, with 4
+    return click.option("--out", "-o", type=kind, default=default, show_default=True, required=required, help=what)
+
+
+out_option = out_to("Folder of records and finished work.", Path("results"))
 
 
 trust_option = click.option(

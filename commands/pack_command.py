@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from .options import out_to
+
 
 @click.command("pack")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("submission.zip"), show_default=True)
+@out_to("File of the submission.", Path("submission.zip"))
 @click.option(
     "--samples",
     type=click.IntRange(0, 50),
@@ -26,7 +28,7 @@ import click
 )
 def command(
     results: tuple[Path, ...],
-    output: Path,
+    out: Path,
     samples: int,
     no_images: bool,
     name: str,
@@ -45,8 +47,8 @@ def command(
         if len(text) > 200 or not text.isprintable():
             raise click.BadParameter(f"{option}: expected at most 200 characters on one line")
     submitter = Submitter(name=name, contact=contact, url=url)
-    found = pack(results, output, 0 if no_images else samples, submitter, key)
-    click.echo(f"{output}: {found.records} records, {found.images} pairs of images, {found.size / 1e6:.1f} MB")
+    found = pack(results, out, 0 if no_images else samples, submitter, key)
+    click.echo(f"{out}: {found.records} records, {found.images} pairs of images, {found.size / 1e6:.1f} MB")
     for each in found.left_out:
         click.secho(f"left out: {each}", fg="yellow", err=True)
     return 1 if found.left_out else 0

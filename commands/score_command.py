@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import json_option
+from .options import json_option, out_to
 
 if TYPE_CHECKING:
     from ..benchmark.rescore import Rescored
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
     metavar="SPEC",
     help="A metric to add: NAME or FILE.py:Class. Repeatable.  [default: all numbers of this version]",
 )
-@click.option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Another results folder for the records with these numbers.  [default: print them]",
-)
+@out_to("Another results folder for the records with these numbers.  [default: print them]")
 @json_option
 def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | None, as_json: bool) -> int:
     """Compute new or changed metrics from what records keep; no method and no recogniser runs.

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import click
 
-from .options import signers, trust_option
+from .options import out_to, signers, trust_option
 
 
 @click.command("site")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path, file_okay=False), default=Path("public"), show_default=True
-)
+@out_to("Folder of the site, or of the repository.", Path("public"))
 @click.option("--title", default="deid-bench leaderboard", show_default=True)
 @click.option("--url", default="", metavar="URL", help="Where the site will stand; a feed and a sitemap need it.")
 @click.option("--new", "new", is_flag=True, help="Write a repository for a leaderboard of your own in place of a site.")
 @trust_option
-def command(results: tuple[Path, ...], output: Path, title: str, url: str, new: bool, trust: tuple[Path, ...]) -> int:
+def command(results: tuple[Path, ...], out: Path, title: str, url: str, new: bool, trust: tuple[Path, ...]) -> int:
     """Write a static leaderboard: a page for each row, method, dataset and protocol.
 
     \b
@@ -28,25 +26,25 @@ def command(results: tuple[Path, ...], output: Path, title: str, url: str, new: 
     if new:
         if results:
             raise click.UsageError("--new writes an empty repository; leave the results away")
-        return _write_repository(output)
+        return _write_repository(out)
     if not results:
         raise click.UsageError("name a results folder, for example: deid-bench site results -o public")
     if url and not url.startswith(("https://", "http://")):
         raise click.UsageError(f"--url should begin with https://, got {url!r}")
-    return _write_site(results, output, title, f"{url.rstrip('/')}/" if url else "", trust)
+    return _write_site(results, out, title, f"{url.rstrip('/')}/" if url else "", trust)
 
 
-def _write_repository(output: Path) -> int:
+def _write_repository(out: Path) -> int:
     from ..benchmark.storage.store import save_file
     from ..reports.site.repository import repository_files
 
     for name, data in repository_files():
-        save_file(output / name, data)
-        click.echo(output / name)
+        save_file(out / name, data)
+        click.echo(out / name)
     return 0
 
 
-def _write_site(results: tuple[Path, ...], output: Path, title: str, url: str, trust: tuple[Path, ...]) -> int:
+def _write_site(results: tuple[Path, ...], out: Path, title: str, url: str, trust: tuple[Path, ...]) -> int:
     from ..benchmark.records.collection import collect
     from ..benchmark.storage.store import save_file
     from ..reports.site.pages import site_files
@@ -54,8 +52,8 @@ def _write_site(results: tuple[Path, ...], output: Path, title: str, url: str, t
     found = collect(results)
     files = list(site_files(found.records, title, url, found.left_out, signers(trust)))
     for name, data in files:
-        save_file(output / name, data)
-    click.echo(f"{output}: {len(found.records)} records, {len(files)} files")
+        save_file(out / name, data)
+    click.echo(f"{out}: {len(found.records)} records, {len(files)} files")
     if not url:
         click.echo("no feed and no sitemap: they need --url")
     for path, reason in found.left_out:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .options import out_to
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,13 +39,7 @@ ATTACKS = "attacks"
     show_default=True,
     help="csv has every digit, interval and reason.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Folder for one file a table.  [default: print]",
-)
+@out_to("Folder for one file a table.  [default: print]")
 @click.option(
     "--fit",
     type=click.Choice(["column", "text", "page"]),
@@ -57,7 +53,7 @@ ATTACKS = "attacks"
 @click.option("--sanity/--no-sanity", default=True, help="Rows of identity, other and the like.")
 @click.option("--one-recognizer", is_flag=True, help="One table for each recogniser.")
 def command(
-    results: tuple[Path, ...], wanted: tuple[str, ...], form: str, output: Path | None, fit: Fit, **shown: bool
+    results: tuple[Path, ...], wanted: tuple[str, ...], form: str, out: Path | None, fit: Fit, **shown: bool
 ) -> int:
     """Write the papers' tables from records, printed numbers beside measured ones.
 
@@ -74,7 +70,7 @@ def command(
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
     if [each.lower() for each in wanted] == [ATTACKS]:
-        return _attacks([record for record, _ in records], form, output)
+        return _attacks([record for record, _ in records], form, out)
     tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
     tables = list(select(tables, Selection(**shown)))
     for path, reason in left_out:
@@ -84,18 +80,18 @@ def command(
         click.secho(f"table {name}: no record belongs into it", fg="yellow", err=True)
     if not tables and not lacking:
         click.secho("no record belongs into a table of the papers", fg="yellow", err=True)
-    if output is None:
+    if out is None:
         if tables:
             click.echo(format_tables(tables, form, fit), nl=False)
     else:
         for table in tables:
-            path = output / file_name(table, form)
+            path = out / file_name(table, form)
             save_file(path, format_tables([table], form, fit).encode("utf-8"))
             click.echo(path)
     return 1 if left_out or lacking or not tables else 0
 
 
-def _attacks(records: Sequence[RunRecord], form: str, output: Path | None) -> int:
+def _attacks(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
     """The table of attacks, printed or written."""
     from ..benchmark.storage.store import save_file
     from ..reports.paper.attack_table import SUFFIXES, attack_table
@@ -105,10 +101,10 @@ def _attacks(records: Sequence[RunRecord], form: str, output: Path | None) -> in
         click.secho("no record has attacks; run with --attacks basic", fg="yellow", err=True)
         return 1
     text = attack_table(attacked, form)
-    if output is None:
+    if out is None:
         click.echo(text, nl=False)
         return 0
-    path = output / f"attacks.{SUFFIXES[form]}"
+    path = out / f"attacks.{SUFFIXES[form]}"
     save_file(path, text.encode("utf-8"))
     click.echo(path)
     return 0

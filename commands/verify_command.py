@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from .options import json_option
+from .options import json_option, out_to
 
 if TYPE_CHECKING:
     from ..benchmark.submission.read import Submission
@@ -50,7 +50,7 @@ class _Count(click.ParamType[int | None]):
 @click.option(
     "--rerun", "count", type=_Count(), default="5", show_default=True, help="Images to make anew: a number, or `all`."
 )
-@click.option("--install", "-o", "results", type=click.Path(path_type=Path), help="Put accepted records there.")
+@out_to("Folder that accepted records are put into.  [default: none]")
 @click.option(
     "--key", type=click.Path(path_type=Path), metavar="FILE", help="Public SSH key that it has to be signed with."
 )
@@ -59,7 +59,7 @@ class _Count(click.ParamType[int | None]):
     "own_key",
     type=click.Path(path_type=Path),
     metavar="KEY",
-    help="With --install: sign the stamps with your private SSH key (Ed25519), for `board` and `site` with --trust.",
+    help="With --out: sign the stamps with your private SSH key (Ed25519), for `board` and `site` with --trust.",
 )
 @json_option
 def command(
@@ -68,7 +68,7 @@ def command(
     plugins: tuple[str, ...],
     dataset: str,
     count: int | None,
-    results: Path | None,
+    out: Path | None,
     key: Path | None,
     own_key: Path | None,
     as_json: bool,
@@ -93,7 +93,7 @@ def command(
     from ..benchmark.submission.verdict import RerunRequest, install, judge
     from ..plugins.entries import registry
 
-    _check_own_key(own_key, results)
+    _check_own_key(own_key, out)
     _check_method(methods, dataset)
     for path in plugins:
         registry().add_file(path)
@@ -114,9 +114,9 @@ def command(
         data.append(_data(report))
         if not as_json:
             _show(report)
-        if results:
+        if out:
             try:
-                installed.append(str(install(report, results, own_key)))
+                installed.append(str(install(report, out, own_key)))
             except RecordError as error:
                 refused.append(str(error))
     if not data:
@@ -129,7 +129,7 @@ def command(
     return 0 if passed and not refused else 1
 
 
-def _check_own_key(key: Path | None, results: Path | None) -> None:
+def _check_own_key(key: Path | None, out: Path | None) -> None:
     """Whether stamps can be signed as asked, before any work.
 
     Raises:
@@ -138,8 +138,8 @@ def _check_own_key(key: Path | None, results: Path | None) -> None:
     from ..benchmark.submission.signature import private_key
 
     if key is not None:
-        if results is None:
-            raise click.UsageError("--sign signs what --install writes; name a folder with -o")
+        if out is None:
+            raise click.UsageError("--sign signs what --out puts away; name a folder with -o")
         private_key(key)
 
 

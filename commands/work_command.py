@@ -7,17 +7,13 @@ from typing import Any
 
 import click
 
-from .options import backend_options, json_option, make_cluster, quiet_option
+from .options import backend_options, json_option, make_cluster, out_to, quiet_option
 
 
 @click.command("work")
 @click.argument("plan", type=click.Path(path_type=Path))
 @click.option("--shard", required=True, metavar="I/N", help="Part I of N, counted from 1: every N-th sample.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Results folder, the same for all parts and for the run that follows.  [default: that of the plan]",
-)
+@out_to("Results folder, the same for all parts and for the run that follows.  [default: that of the plan]")
 @click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Worker processes.  [default: all cores]")
 @backend_options
 @quiet_option

@@ -97,7 +97,7 @@ def write_package(kind: Kind, name: str, into: Path) -> Path:
     _check_name(kind, name, scaffold.word)
     folder = into / name.replace("_", "-")
     if folder.exists() and any(folder.iterdir()):
-        raise PluginError(f"{folder} is not empty; choose another name or another folder with --into")
+        raise PluginError(f"{folder} is not empty; choose another name or another folder with --out")
     words = {
         "name": name,
         "cls": "".join(part.capitalize() for part in name.split("_")),
