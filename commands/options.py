@@ -59,7 +59,7 @@ def completing(kind: str) -> Callable[[click.Context, click.Parameter, str], lis
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 reference_option = click.option(
     "--reference/--no-reference", default=True, show_default=True,
-    help="Show the built-in methods beside yours on the board, where they were run on the same.",
+    help="Show the built-in methods beside yours, where they were run on the same.",
 )  # fmt: skip
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no table.")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import out_to, signers, trust_option
+from .options import out_to, reference_option, signers, trust_option
 
 
 @click.command("site")
@@ -15,8 +15,11 @@ from .options import out_to, signers, trust_option
 @click.option("--title", default="deid-bench leaderboard", show_default=True)
 @click.option("--url", default="", metavar="URL", help="Where the site will stand; a feed and a sitemap need it.")
 @click.option("--new", "new", is_flag=True, help="Write a repository for a leaderboard of your own in place of a site.")
+@reference_option
 @trust_option
-def command(results: tuple[Path, ...], out: Path, title: str, url: str, new: bool, trust: tuple[Path, ...]) -> int:
+def command(
+    results: tuple[Path, ...], out: Path, title: str, url: str, new: bool, reference: bool, trust: tuple[Path, ...]
+) -> int:
     """Write a static leaderboard: a page for each row, method, dataset and protocol.
 
     \b
@@ -31,7 +34,7 @@ def command(results: tuple[Path, ...], out: Path, title: str, url: str, new: boo
         raise click.UsageError("name a results folder, for example: deid-bench site results -o public")
     if url and not url.startswith(("https://", "http://")):
         raise click.UsageError(f"--url should begin with https://, got {url!r}")
-    return _write_site(results, out, title, f"{url.rstrip('/')}/" if url else "", trust)
+    return _write_site(results, out, title, f"{url.rstrip('/')}/" if url else "", reference, trust)
 
 
 def _write_repository(out: Path) -> int:
@@ -44,18 +47,26 @@ def _write_repository(out: Path) -> int:
     return 0
 
 
-def _write_site(results: tuple[Path, ...], out: Path, title: str, url: str, trust: tuple[Path, ...]) -> int:
+def _write_site(
+    results: tuple[Path, ...], out: Path, title: str, url: str, reference: bool, trust: tuple[Path, ...]
+) -> int:
     from ..benchmark.records.collection import collect
     from ..benchmark.storage.store import save_file
+    from ..reports.leaderboard.reference import beside
     from ..reports.site.pages import site_files
 
     found = collect(results)
-    files = list(site_files(found.records, title, url, found.left_out, signers(trust)))
+    others = beside([record for record, _ in found.records]) if reference else []
+    files = list(site_files(found.records, title, url, found.left_out, signers(trust), others))
     for name, data in files:
         save_file(out / name, data)
-    click.echo(f"{out}: {len(found.records)} records, {len(files)} files")
+    click.echo(f"{out}: {len(found.records)} records{_beside(len(others))}, {len(files)} files")
     if not url:
         click.echo("no feed and no sitemap: they need --url")
     for path, reason in found.left_out:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
     return 1 if found.left_out or not found.records else 0
+
+
+def _beside(count: int) -> str:
+    return f" and {count} reference row{'s' * (count > 1)}" if count else ""

@@ -22,6 +22,7 @@ from ..board.citing import bibtex
 from ..board.data import SELF_REPORTED
 from ..board.marks import is_marked, marked, uncovered
 from ..board.page import Raw, csp_hash, render_board
+from ..leaderboard.reference import REFERENCE, nowhere
 from ..leaderboard.table import NO_VALUE, TERMINAL, Row, Table, leaderboards
 from .badge import badge
 from .feed import Entry, atom, sitemap
@@ -41,6 +42,11 @@ class Member:
     folder: Path
     status: str
     stamp: Stamp | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a row that comes with the package."""
+        return self.status == REFERENCE
 
     @property
     def void(self) -> str:
@@ -72,6 +78,11 @@ class Site:
     url: str
     """Where it will stand, with a slash at the end; empty: unknown, and there is no feed and no sitemap."""
 
+    @property
+    def news(self) -> Sequence[Member]:
+        """Rows that do not come with the package, the newest first."""
+        return [each for each in self.members if not each.is_reference]
+
 
 def slug(text: str) -> str:
     """Part of an address: letters, digits, dots and hyphens, and a digest where there was anything else."""
@@ -87,6 +98,7 @@ def site_files(
     url: str = "",
     left_out: Sequence[tuple[Path, str]] = (),
     trusted: Sequence[Signer] = (),
+    reference: Sequence[RunRecord] = (),
 ) -> Iterator[tuple[str, bytes]]:
     """Name and content of every file.
 
@@ -96,12 +108,14 @@ def site_files(
         url: where it will stand; without it there are no absolute addresses, so no feed and no sitemap.
         left_out: what could not be read, and why; named on the board.
         trusted: keys whose stamps count; see `load_stamp`.
+        reference: rows that stand beside them, see `leaderboard.reference.beside`; they are no news.
     """
     members = [_member(record, folder, trusted) for record, folder in records]
+    members += [Member(each, nowhere(each), REFERENCE) for each in reference]
     members.sort(key=lambda each: (each.record.host.created, each.record.digest), reverse=True)
     site = Site(members, title, url)
     pages = dict(_pages(site))
-    yield "board.html", render_board(records, left_out, trusted).encode()
+    yield "board.html", render_board(records, left_out, trusted, reference).encode()
     for name, text in pages.items():
         yield name, text.encode()
     for each in members:
@@ -110,7 +124,7 @@ def site_files(
     yield "records.json", _index(members)
     yield "record.schema.json", schema().encode()
     if url:
-        yield "feed.xml", atom(title, url, [_entry(each) for each in members]).encode()
+        yield "feed.xml", atom(title, url, [_entry(each) for each in site.news]).encode()
         yield "sitemap.xml", sitemap(url, ["board.html", *pages]).encode()
 
 
@@ -136,7 +150,7 @@ def _pages(site: Site) -> Iterator[tuple[str, str]]:
     }
     common: dict[str, Any] = {"site": site, "groups": {kind: list(some) for kind, some in groups.items()}, "slug": slug}
     common["member_of"] = {each.record.digest: each for each in site.members}
-    yield "index.html", _render("index.html", "", **common, tables=tables, newest=site.members[:10])
+    yield "index.html", _render("index.html", "", **common, tables=tables, newest=site.news[:10])
     for kind, some in groups.items():
         for name, members in some.items():
             digests = {each.record.digest for each in members}

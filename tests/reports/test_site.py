@@ -21,6 +21,7 @@ from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.cli import main
+from deid_bench.reports.leaderboard import reference
 from deid_bench.reports.site.pages import site_files, slug
 from deid_bench.reports.site.repository import repository_files
 
@@ -63,7 +64,9 @@ def is_page(name: str) -> bool:
 
 
 def test_every_link_leads_somewhere() -> None:
-    files = made(BASE, changed("other", spec="other"), changed("blurring", spec="blurring:sigma=0.2"))
+    own = [(each, Path("nowhere")) for each in (BASE, changed("other", spec="other"))]
+    kept = changed("blurring", spec="blurring:sigma=0.2")
+    files = dict(site_files(own, url=URL, reference=[kept]))
     pages = {
         name: Links(data.decode()) for name, data in files.items() if name.endswith(".html") and name != "board.html"
     }
@@ -104,6 +107,42 @@ def test_every_table_says_what_a_stamp_covers(tmp_path: Path) -> None:
     assert "another record" in rows[records[1].digest]["stamp_void"]
     assert "its stamp does not count" in files["feed.xml"].decode()
     assert ("°" in files[f"badges/{name}.svg"].decode()) is ("RR (mtcc)" in files[f"badges/{name}.svg"].decode())
+
+
+def test_reference_rows_are_marked_wherever_they_stand_and_are_no_news(tmp_path: Path) -> None:
+    kept = changed("other", spec="other")
+    files = dict(site_files([(BASE, tmp_path)], url=URL, reference=[kept]))
+    name = kept.digest[:12]
+    for page in ("index.html", "methods/other.html", f"datasets/{slug(BASE.dataset.spec)}.html"):
+        row = re.search(rf"<tr>.*rows/{name}\.html.*</tr>", files[page].decode())
+        assert row, page
+        assert '<td class="status">reference</td>' in row[0]
+    assert "A reference row" in files[f"rows/{name}.html"].decode()
+    assert "A reference row" not in files[f"rows/{BASE.digest[:12]}.html"].decode()
+    assert "<td>reference" in files["board.html"].decode()
+    index = files["index.html"].decode()
+    assert f"rows/{name}.html" not in index[index.index('id="newest"') :]
+    assert "from 1 record and 1 reference row of its own" in index
+    assert len(fromstring(files["feed.xml"]).findall(f"{ATOM}entry")) == 1
+    assert URL + f"rows/{name}.html" in files["sitemap.xml"].decode()
+    status = {row["digest"]: row["status"] for row in json.loads(files["records.json"])["records"]}
+    assert status == {BASE.digest: "self-reported", kept.digest: "reference"}
+
+
+def test_a_site_takes_the_reference_rows_of_its_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = changed("other", spec="other")
+    monkeypatch.setattr(reference, "shipped", lambda: reference.Rows((kept,)))
+    monkeypatch.setattr(reference, "holds", lambda record, people: True)
+    save_record(BASE, tmp_path / "results" / "one")
+    page = tmp_path / "public" / "rows" / f"{kept.digest[:12]}.html"
+    assert main(["site", str(tmp_path / "results"), "-o", str(tmp_path / "bare"), "--no-reference"]) == 0
+    assert "1 records, " in capsys.readouterr().out
+    assert not (tmp_path / "bare" / "rows" / page.name).exists()
+    assert main(["site", str(tmp_path / "results"), "-o", str(tmp_path / "public")]) == 0
+    assert "1 records and 1 reference row, " in capsys.readouterr().out
+    assert page.is_file()
 
 
 def test_a_rows_address_stays() -> None:
