@@ -193,7 +193,7 @@ def decode_stream(stream: BinaryIO, name: str, bits: int = 0) -> Image:
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        expected = ", ".join(_formats())
+        expected = ", ".join(pillow_formats())
         hint = "" if heif() else f" (HEIC and AVIF: {HEIF_HINT})"
         raise ImageError(
             f"{name}: expected one of {expected}, got something else or a damaged header; convert it to PNG{hint}"
@@ -206,7 +206,7 @@ def decode_stream(stream: BinaryIO, name: str, bits: int = 0) -> Image:
         ) from error
 
 
-def _formats() -> tuple[str, ...]:
+def pillow_formats() -> tuple[str, ...]:
     """Kinds of files that are read, by Pillow's names. Pillow registers only its commonest formats by itself."""
     from PIL import TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
@@ -240,7 +240,7 @@ def _lying(stream: BinaryIO, name: str, bits: int) -> tuple[Image, int]:
     from PIL import Image as PilImage
 
     stream.seek(0)
-    with PilImage.open(stream, formats=_formats()) as picture:
+    with PilImage.open(stream, formats=pillow_formats()) as picture:
         wide = is_wide(picture)
         declared = declared_bits(picture, stream) if wide else 0
         narrow_colour = wide and not picture.mode.startswith("I") and (bits or declared or WIDE) < WIDE

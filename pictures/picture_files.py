@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.frames import frames
 from ..datasets.images import ImageError, open_image, read_image
 from ..datasets.types import Image
 
@@ -80,8 +81,8 @@ def _options(kind: str, picture: Any, path: Path) -> dict[str, Any]:
 
 def _lost(picture: Any) -> tuple[str, ...]:
     """What the new file will not have besides metadata."""
-    frames = int(getattr(picture, "n_frames", 1))
-    notes = [f"the first of {frames} pictures in the file"] if frames > 1 else []
+    held = frames(picture)
+    notes = [f"the first of {held} pictures in the file"] if held > 1 else []
     notes += ["transparency laid over white"] if picture.has_transparency_data else []
     notes += ["8 bits in place of 16"] if picture.mode.startswith("I") else []
     return tuple(notes)

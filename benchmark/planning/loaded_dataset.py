@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...datasets.base import Dataset, DatasetInfo, Sample
+from ...datasets.frames import files_of_several
 from ...datasets.manifest import check_samples, manifest_digest, under_two_identities, without_copies
 from ...datasets.sample_depth import narrow_note
 from ...plugins.entries import Kind, Resolved, Scalar, registry
@@ -101,6 +102,9 @@ def load_dataset(
     if not dataset.info.no_rates and (twice := under_two_identities(samples)):
         shown = _first_few([f"{name} = {first}" for name, first in twice.items()])
         notes.append(f"the same file under two identities, one of which is probably wrong: {len(twice)} ({shown})")
+    if several := files_of_several(each.path for each in samples):
+        shown = _first_few([each.name for each in several])
+        notes.append(f"files of several pictures, of which the first is taken: {len(several)} ({shown})")
     narrow = narrow_note((each.path, each.bits) for each in samples)
     return LoadedDataset(
         plugin=resolved,
