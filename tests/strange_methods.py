@@ -204,6 +204,20 @@ class SharesItsBuffer:
         return self._paint(batch) if self.how == "generator" else list(self._paint(batch))
 
 
+class BlendsItsBatch:
+    """Lays every image over the mean of those it is given with, as a network with batch statistics does."""
+
+    info = _info("blends_its_batch")
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        mean = np.mean([each.image for each in batch], axis=0)
+        return [(255 - each.image // 2 - mean / 2).clip(0, 255).astype(np.uint8) for each in batch]
+
+
+class BlendsNothing(BlendsItsBatch):
+    info = _info("blends_nothing", batch_size=1)
+
+
 class Inverts:
     """What the one above is meant to do."""
 

@@ -151,6 +151,7 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
 
 STRAYS = "gave two images for one request, though stochastic=False: they depend on more than the request"
 STRAYS_STOCHASTIC = "gave two images for one request and seed: they depend on more than these"
+BATCHED = "gave an image that depends on the others of its batch; made one by one instead"
 SHARED = "gave one piece of memory for several images of a batch, so that each became the last; made one by one instead"
 
 Answered = dict[str, tuple[Request, Any]]
@@ -164,7 +165,8 @@ class _Caller:
     from a global random generator is called image by image, with that generator set from the image's seed. Drawing
     while it loads its weights, which networks do, does not count.
 
-    The first image is made twice, by which one that does not come from its seed is seen. Where results of a batch lie
+    The first image is made twice, by which one that does not come from its seed is seen; the last of the first batch is
+    made alone as well, by which one that depends on its batch is seen, and then all are made alone. Where results of a batch lie
     in the same memory, each image is made alone, and copied before the next one is.
     """
 
@@ -183,14 +185,16 @@ class _Caller:
             todo = todo[1:]
         if self._habits.strays:
             remark(self._ref, self._habits.strays)
-        if len(todo) > 1 and not self._habits.draws:
+        if self._habits.batched:
+            remark(self._ref, BATCHED)
+        elif len(todo) > 1 and not self._habits.draws:
             together = self._call(todo)
             if self._generators.drawn:
                 self._habits.draws = True
-            elif together is not None and not self._shared:
-                return found | together
-            elif together is not None:
+            elif together is not None and self._shared:
                 return found | self._unshared(todo, together)
+            elif together is not None and not self._is_batched(todo[-1], together):
+                return found | together
         for task in todo:
             found |= self._alone(task)
         return found
@@ -207,6 +211,17 @@ class _Caller:
         if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and not np.array_equal(first, second):
             self._habits.strays = STRAYS_STOCHASTIC if self._method.info.stochastic else STRAYS
         return again if drew and again else found
+
+    def _is_batched(self, task: Task, together: Answered) -> bool:
+        """Whether the first batch shows that images depend on each other. One that strays says nothing of that."""
+        if self._habits.batched is None and not self._habits.strays:
+            alone = self._alone(task)
+            pair = together[task.digest][1], alone[task.digest][1] if alone else None
+            if all(isinstance(each, np.ndarray) for each in pair):
+                self._habits.batched = not np.array_equal(*pair)
+        if self._habits.batched:
+            remark(self._ref, BATCHED)
+        return bool(self._habits.batched)
 
     def _unshared(self, tasks: Sequence[Task], together: Answered) -> Answered:
         """Image by image; one buffer may also hold what all of them have in common."""

@@ -378,6 +378,20 @@ def test_images_that_do_not_come_from_the_seed_are_told(
     assert alarms_of(run_one(toy_options(method(name)), tmp_path / "new", "serial"), said)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_images_that_depend_on_their_batch_are_told_and_made_one_by_one(
+    backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    """So that back-ends and batches of any size give the same record."""
+    record = run_one(toy_options(method("BlendsItsBatch")), tmp_path / "out", backend)
+    assert alarms_of(record, "deidentify irregular: gave an image that depends on the others of its batch")
+    assert (record.complete, record.counts.failed) == (True, 0)
+    alone = run_one(toy_options(method("BlendsNothing")), tmp_path / "alone")
+    assert [each.image_sha256 for each in record.samples] == [each.image_sha256 for each in alone.samples]
+    next(each for each in (tmp_path / "out").glob("*/run.json")).unlink()
+    assert alarms_of(run_one(toy_options(method("BlendsItsBatch")), tmp_path / "out", backend), "others of its batch")
+
+
 def test_what_comes_from_the_seed_raises_no_alarm(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     for name in ("DrawsGlobally", "DrawsWhileLoading", "Inverts"):
         assert not alarms_of(run_one(toy_options(method(name)), tmp_path / name), "irregular")
