@@ -34,11 +34,6 @@ class Habits:
     called: bool = False
     draws: bool = False
     """It draws from global generators, so that its images have to be made one by one."""
-    batched: bool | None = None
-    """An image that it gives depends on the others of its batch, so that they have to be made one by one; None: not
-    known yet."""
-    strays: str = ""
-    """How what it gives differs when it is asked again; empty where it does not."""
 
 
 @lru_cache(maxsize=16)

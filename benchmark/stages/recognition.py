@@ -45,7 +45,7 @@ from .looking import LOOKING_STAGES
 from .remarks import by_task, listening, remark, with_remarks
 from .seen import Seen
 from .threads import single_threaded
-from .twice import alike, made_twice
+from .twice import alike, looked_at_once, made_twice
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
@@ -152,6 +152,7 @@ def _deidentify(tasks: Sequence[Task], context: Context) -> list[Made]:
 STRAYS = "gave two images for one request, though stochastic=False: they depend on more than the request"
 STRAYS_STOCHASTIC = "gave two images for one request and seed: they depend on more than these"
 BATCHED = "gave an image that depends on the others of its batch; made one by one instead"
+_TOGETHER = "deidentify together"
 SHARED = "gave one piece of memory for several images of a batch, so that each became the last; made one by one instead"
 
 Answered = dict[str, tuple[Request, Any]]
@@ -166,8 +167,8 @@ class _Caller:
     while it loads its weights, which networks do, does not count.
 
     The first image is made twice, by which one that does not come from its seed is seen; the last of the first batch is
-    made alone as well, by which one that depends on its batch is seen, and then all are made alone. Where results of a batch lie
-    in the same memory, each image is made alone, and copied before the next one is.
+    made alone as well, by which one that depends on its batch is seen, and then all are made alone. Where results of a
+    batch lie in the same memory, each image is made alone, and copied before the next one is.
     """
 
     def __init__(self, method: Deidentifier, ref: PluginRef, context: Context) -> None:
@@ -180,48 +181,40 @@ class _Caller:
         """Of those tasks whose inputs are there."""
         todo = list(tasks)
         found: Answered = {}
+        strays: str | None = None
         if not self._habits.called and todo:
-            found = self._first(todo[0])
+            found, strays = self._first(todo[0])
             todo = todo[1:]
-        if self._habits.strays:
-            remark(self._ref, self._habits.strays)
-        if self._habits.batched:
-            remark(self._ref, BATCHED)
-        elif len(todo) > 1 and not self._habits.draws:
+        strayed = looked_at_once(self._ref, "deidentify", lambda: strays)
+        batched = looked_at_once(self._ref, _TOGETHER, lambda: None)
+        if len(todo) > 1 and not self._habits.draws and not batched:
             together = self._call(todo)
             if self._generators.drawn:
                 self._habits.draws = True
             elif together is not None and self._shared:
                 return found | self._unshared(todo, together)
-            elif together is not None and not self._is_batched(todo[-1], together):
+            elif together is not None and not looked_at_once(
+                self._ref, _TOGETHER, lambda: "" if strayed else self._depends(todo[-1], together)
+            ):
                 return found | together
         for task in todo:
             found |= self._alone(task)
         return found
 
-    def _first(self, task: Task) -> Answered:
-        """Made twice; later calls count on what is learnt of it."""
+    def _first(self, task: Task) -> tuple[Answered, str | None]:
+        """Made twice, and how the two differ; later calls count on what is learnt of it."""
         found = self._alone(task)
         if not found:
-            return {}
+            return {}, None
         drew = self._generators.drawn
         again = self._alone(task)
         self._habits.called, self._habits.draws = True, drew and self._generators.drawn
-        first, second = found[task.digest][1], again[task.digest][1] if again else None
-        if isinstance(first, np.ndarray) and isinstance(second, np.ndarray) and not np.array_equal(first, second):
-            self._habits.strays = STRAYS_STOCHASTIC if self._method.info.stochastic else STRAYS
-        return again if drew and again else found
+        fault = STRAYS_STOCHASTIC if self._method.info.stochastic else STRAYS
+        return again if drew and again else found, _difference(task, found, again, fault) or ""
 
-    def _is_batched(self, task: Task, together: Answered) -> bool:
-        """Whether the first batch shows that images depend on each other. One that strays says nothing of that."""
-        if self._habits.batched is None and not self._habits.strays:
-            alone = self._alone(task)
-            pair = together[task.digest][1], alone[task.digest][1] if alone else None
-            if all(isinstance(each, np.ndarray) for each in pair):
-                self._habits.batched = not np.array_equal(*pair)
-        if self._habits.batched:
-            remark(self._ref, BATCHED)
-        return bool(self._habits.batched)
+    def _depends(self, task: Task, together: Answered) -> str | None:
+        """What is wrong where an image is another one by itself."""
+        return _difference(task, together, self._alone(task), BATCHED)
 
     def _unshared(self, tasks: Sequence[Task], together: Answered) -> Answered:
         """Image by image; one buffer may also hold what all of them have in common."""
@@ -265,6 +258,14 @@ class _Caller:
         self._shared = isinstance(given, list | tuple) and sharing(given)
         # One more than asked for shows that there are too many, also where they have no end.
         return [own_image(each) for each in islice(iter(given), len(requests) + 1)]
+
+
+def _difference(task: Task, first: Answered, second: Answered, fault: str) -> str | None:
+    """The fault where a task's two images differ, empty where they are equal, None where there are no two."""
+    a, b = (each[task.digest][1] if each else None for each in (first, second))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return "" if np.array_equal(a, b) else fault
+    return None
 
 
 def _request(task: Task, context: Context) -> Request | Made:

@@ -30,7 +30,7 @@ def _seen(ref: PluginRef, act: str) -> _Seen:
     return _Seen()
 
 
-def looked_at_once(of: PluginRef | None, act: str, look: Callable[[], str | None]) -> None:
+def looked_at_once(of: PluginRef | None, act: str, look: Callable[[], str | None]) -> str:
     """Look at a plug-in once a process, and remark a fault then and whenever the plug-in is asked again.
 
     Args:
@@ -38,15 +38,19 @@ def looked_at_once(of: PluginRef | None, act: str, look: Callable[[], str | None
         act: what it is asked for.
         look: the fault in plain words, empty where there is none; None where this answer could not show it, so that
             the next one is looked at.
+
+    Returns:
+        The fault, empty where there is none, or none is known yet.
     """
     if of is None:
-        return
+        return ""
     seen = _seen(of, act)
     if not seen.done:
         fault = look()
         seen.done, seen.fault = fault is not None, fault or ""
     if seen.fault:
         remark(of, seen.fault)
+    return seen.fault
 
 
 def made_twice(
