@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, quiet_option
+from .options import json_option, out_to, quiet_option
 
 if TYPE_CHECKING:
     from ..benchmark.label_witness import LabelWitness
@@ -20,7 +20,7 @@ _SHOWN, _LISTED = 5, 50
 
 @click.group("data")
 def command() -> None:
-    """List, register, prepare or verify datasets, and look for duplicates in them."""
+    """List, register, prepare, verify or describe datasets, and look for duplicates in them."""
 
 
 @command.command("list")
@@ -208,6 +208,31 @@ def verify(dataset: str, hashes_only: bool, recognizer: str, analyzer: str, as_j
         for text, warning in lines(data, _LISTED):
             click.secho(text, fg="yellow" if warning else None)
     return 1 if any(data.get(key) for key in GRAVE) else 0
+
+
+@command.command("croissant")
+@click.argument("dataset", metavar="SPEC")
+@out_to("File of the description; contentUrl is relative to the folder of the images.  [default: print]")
+def croissant(dataset: str, out: Path | None) -> int:
+    """Describe a dataset in Croissant 1.0 (JSON-LD): licence, citation, files with SHA-256, and whose each image is.
+
+    It holds names of files and labels of people, but no image, and not where the files lie.
+
+    \b
+    deid-bench data croissant face-london -o face-london.json
+    """
+    from ..benchmark.engine.backends import default_jobs
+    from ..benchmark.planning.loaded_dataset import load_dataset
+    from ..benchmark.storage.store import save_file
+    from ..reports.croissant import dataset_document, document_text
+
+    text = document_text(dataset_document(load_dataset(dataset, 0, default_jobs(), None)))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        save_file(out, text.encode())
+        click.echo(out)
+    return 0
 
 
 def _witness(dataset: str, recognizer: str, analyzer: str) -> LabelWitness | None:

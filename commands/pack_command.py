@@ -26,6 +26,10 @@ from .options import out_to
 @click.option(
     "--sign", "key", type=click.Path(path_type=Path), metavar="KEY", help="Sign with this private SSH key (Ed25519)."
 )
+@click.option(
+    "--croissant", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also describe the zip in Croissant 1.0 (JSON-LD), for archives; FILE belongs beside it.",
+)  # fmt: skip
 def command(
     results: tuple[Path, ...],
     out: Path,
@@ -35,11 +39,13 @@ def command(
     contact: str,
     url: str,
     key: Path | None,
+    croissant: Path | None,
 ) -> int:
     """Pack records, their distances and a few images into one zip, for somebody else to verify.
 
     \b
     deid-bench pack results -o submission.zip --name "A. Author"
+    deid-bench pack results -o submission.zip --croissant submission.json
     """
     from ..benchmark.submission.pack import Submitter, pack
 
@@ -49,6 +55,12 @@ def command(
     submitter = Submitter(name=name, contact=contact, url=url)
     found = pack(results, out, 0 if no_images else samples, submitter, key)
     click.echo(f"{out}: {found.records} records, {found.images} pairs of images, {found.size / 1e6:.1f} MB")
+    if croissant is not None:
+        from ..benchmark.storage.store import save_file
+        from ..reports.croissant import document_text, submission_document
+
+        save_file(croissant, document_text(submission_document(out)).encode())
+        click.echo(croissant)
     for each in found.left_out:
         click.secho(f"left out: {each}", fg="yellow", err=True)
     return 1 if found.left_out else 0
