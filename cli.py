@@ -37,6 +37,7 @@ _COMMANDS = {
     "licence": "Show or accept the terms of tools made by others.",
     "data": "List, register, prepare or verify datasets.",
     "score": "Compute new or changed metrics from what records keep.",
+    "search": "Search a record's people in a large gallery: rank-k, FNIR at an FPIR.",
     "compare": "Compare two methods on the same samples, number by number.",
     "choose": "Choose the best setting whose worst case stays within a bound.",
     "power": "Say how many people and images a study takes, from a pilot run.",

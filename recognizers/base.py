@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +57,21 @@ class Layered(Protocol):
 
 
 @runtime_checkable
+class VectorTemplates(Protocol):
+    """An optional ability: a recogniser whose templates are vectors, for searches in large galleries."""
+
+    vector_distance: Literal["cosine", "angular", "euclidean"]
+    """What `distances` gives of (n, d) templates: 1 - cos, the angle over pi, or |a - b|."""
+
+
+@runtime_checkable
 class Recognizer(Protocol):
     """A recognition system. Distances: smaller is more alike, always.
 
     A recogniser of modality `palm` is only ever given `HandAnalysis`, one of modality `face` only `FaceAnalysis`.
 
-    A face recogniser that methods may look into is `Differentiable`, too; one that attackers may train is `Layered`.
+    A face recogniser that methods may look into is `Differentiable`, too; one that attackers may train is `Layered`;
+    one whose templates are vectors may say so (`VectorTemplates`).
     """
 
     info: ClassVar[RecognizerInfo]
