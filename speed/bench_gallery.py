@@ -17,6 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def drawn(count: int, width: int, seed: int) -> Vectors32:
 
 def write_gallery(path: Path, entries: int, width: int) -> Vectors32:
     """A file of vectors, mapped."""
-    mapped = np.lib.format.open_memmap(path, "w+", np.float32, (entries, width))  # type: ignore[no-untyped-call]
+    mapped = np.lib.format.open_memmap(path, "w+", np.float32, (entries, width))
     for at in range(0, entries, BLOCK):
         mapped[at : at + BLOCK] = drawn(min(BLOCK, entries - at), width, at)
     mapped.flush()
@@ -84,12 +85,12 @@ def search_vectors(entries: int, count: int, width: int, engines: list[str], con
             _, wall, bare = timed(lambda: product(probes, gallery))
             console.print(f"matrix product: wall {wall:.1f} s, processor {bare:.1f} s")
             space = Vectors(probes, "cosine")
-            searches: dict[str, Callable[[], Any]] = {
-                "tiles": lambda space=space: search(space, gallery, own, LISTED),
-                "faiss": lambda space=space: search_flat(space, gallery, own, LISTED),
-                "index": lambda space=space: search_approximately(space, gallery, own, LISTED),
+            functions: dict[str, Callable[..., Any]] = {
+                "tiles": search,
+                "faiss": search_flat,
+                "index": search_approximately,
             }
-            found, wall, cpu = timed(searches[engine])
+            found, wall, cpu = timed(partial(functions[engine], space, gallery, own, LISTED))
             recall = None
             if isinstance(found, tuple):
                 found, recall = found

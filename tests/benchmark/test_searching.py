@@ -17,11 +17,12 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.results.distances_file import read
 from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.searching import distractors, search
+from deid_bench.benchmark.searching import distractors
 from deid_bench.benchmark.searching.search import Asked, Report, search_record
 from deid_bench.cli import main
 from deid_bench.datasets.base import DatasetError
 from deid_bench.datasets.distractor_palms import MOST, DistractorPalms
+from deid_bench.recognizers.matching import faiss_search
 from deid_bench.recognizers.matching.gallery_search import SearchError
 
 Run = Callable[..., tuple[Path, str]]
@@ -34,7 +35,7 @@ def made(toy_options: Callable[..., RunOptions], tmp_path: Path) -> Run:
     def make(dataset: str, method: str = "toy_noise") -> tuple[Path, str]:
         options = toy_options(method, dataset=dataset)
         (outcome,) = run(options, Execution(out=tmp_path / "out", backend="serial"))
-        return outcome.folder / "run.json", str(options.datasets[0])
+        return outcome.folder / "run.json", str(options.specs("datasets")[0])
 
     return make
 
@@ -172,10 +173,10 @@ def test_vectors_are_searched_by_products(made: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("deid_bench.recognizers.vectors._ROUNDING", 10.0)  # its distance is half the cosine's
     dispatch = "deid_bench.recognizers.vectors.vector_distance"
     monkeypatch.setattr(dispatch, lambda recognizer: "cosine")
-    for here, name in ((False, "matrix products"), (search.is_here(), "FAISS, flat")):
-        monkeypatch.setattr(search, "is_here", lambda here=here: here)
+    installed = faiss_search.is_here()
+    for here in dict.fromkeys((False, installed)):
+        monkeypatch.setattr("deid_bench.benchmark.searching.search.is_here", lambda here=here: here)
         found = search_record(path, Asked(dataset=dataset, jobs=1))
-        if here or name != "FAISS, flat":
-            assert found.engine == f"exact: {name}, cosine distances"
+        assert found.engine == f"exact: {'FAISS, flat' if here else 'matrix products'}, cosine distances"
         for side in ("originals", "deidentified"):
             assert numbers(found, side) == numbers(plain, side)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -169,7 +169,7 @@ def test_without_faiss_an_approximate_search_says_what_to_install(monkeypatch: p
 class Plain:
     """A stranger's recogniser of vectors."""
 
-    info = RecognizerInfo("plain", "1", "palm", "", "MIT", "")
+    info: ClassVar[RecognizerInfo] = RecognizerInfo("plain", "1", "palm", "", "MIT", "")
 
     def __init__(self, kind: VectorDistance, says: VectorDistance) -> None:
         self._kind, self.vector_distance = kind, says
