@@ -1,6 +1,6 @@
 """Templates of rendered strangers, made once for a recogniser and kept in the cache folder.
 
-Rendering and finding a palm takes a third of a second, so the images are thrown away and the templates stay, in files
+Rendering and finding a palm takes about a second, so the images are thrown away and the templates stay, in files
 of `CHUNK` palms each: more distractors take what is there and go on from it.
 """
 
@@ -27,7 +27,7 @@ from ..planning.tasks import STAGE_VERSIONS, ImageRef, Plugin, Stage, analyze_ta
 from ..storage.digest import digest
 from ..storage.store import Store
 
-CHUNK = 200
+CHUNK = 50
 """Palms of a file."""
 SECONDS_PER_IMAGE = 60.0
 
