@@ -80,6 +80,10 @@ def _open_parts(record: RunRecord, scored: Scored, groups: Memberships | None) -
         parts.append(f"groups (of {', '.join(odd)})")
     if remarks := open_reasons(record, scored):
         parts.append(f"values.reason (of {', '.join(dict.fromkeys(remarks))})")
+    fresh = {(each.metric, each.recognizer) for each in scored.values.values}
+    absent = [each for each in record.values if each.value is None and (each.metric, each.recognizer) not in fresh]
+    if counted := [each.metric for each in absent if each.n]:
+        parts.append(f"values (how many images {', '.join(counted)} speak of)")
     if lacking := left_out(record, scored):
         parts.append(f"values (that {', '.join(dict.fromkeys(lacking))} are not among them)")
     return [*parts, "values (their order)"] if reordered(record, scored) else parts

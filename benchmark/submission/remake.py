@@ -67,10 +67,12 @@ class Remade:
     """Every number, where every image was made anew."""
 
     words: list[str] = field(default_factory=list)
-    """What could not be compared although every image was made anew."""
+    """What could not be compared although images were made anew."""
     rough: list[str] = field(default_factory=list)
     """Distances of the very same images that are farther off than rounding moves them, and as near as another
     processor may."""
+    unmeasured: frozenset[str] = frozenset()
+    """Measures that rows have and that could not be taken here, so that images made anew say nothing of them."""
 
     @property
     def everything(self) -> bool:
@@ -138,16 +140,19 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     if found is not None:
         problems += [*_people_problems(cell, found), *(wide := _distance_problems(results, equal, found))]
         rough = [] if wide else _distance_problems(results, equal, found, ROUNDING)
+    unseen = {name for key in drawn if key in here for name in _unseen(rows[key], here[key])}
+    unmeasured = frozenset(name for name in unseen if any(row.measures.get(name) is not None for row in rows.values()))
+    open_parts = [f"samples.measures (of {', '.join(sorted(unseen))})"] if unseen else []
     if not everything:
-        return Remade(images, problems, rough=rough)
-    scored, open_parts = score_results(setting, results), _open_measures(rows, here)
+        return Remade(images, problems, words=open_parts, rough=rough, unmeasured=unmeasured)
+    scored = score_results(setting, results)
     if len(equal) == len(rows):  # otherwise they are others in their last digits
         attacks = None if found is None else found.attacks
         odd = attack_problems(results.attacks, attacks)
         problems += [*_told_problems(record, scored), *odd]
         rough += [] if odd else attack_problems(results.attacks, attacks, ROUNDING)
         open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, attacks)[:1]]
-    return Remade(images, problems, scored.values.values, open_parts, rough)
+    return Remade(images, problems, scored.values.values, open_parts, rough, unmeasured)
 
 
 # ------------------------------------------------------------------------------------------------ rows
@@ -192,11 +197,6 @@ def _unseen(said: SampleRow, here: SampleRow) -> set[str]:
     """Networks may be at hand on one side alone, and records of before lack measures that have no value here."""
     names = said.measures.keys() ^ here.measures.keys()
     return {name for name in names if name in PERCEPTUAL or here.measures.get(name, said.measures.get(name)) is None}
-
-
-def _open_measures(rows: dict[Key, SampleRow], here: dict[Key, SampleRow]) -> list[str]:
-    names = sorted({name for key, row in rows.items() if key in here for name in _unseen(row, here[key])})
-    return [f"samples.measures (of {', '.join(names)})"] if names else []
 
 
 def _skip_problems(rows: dict[Key, SampleRow], here: dict[Key, SampleRow]) -> list[str]:

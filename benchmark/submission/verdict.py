@@ -198,7 +198,8 @@ def _forgeable(report: Report, depth: Depth, told: list[str]) -> list[str]:
 
 
 def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> list[Verdict]:
-    """The verdicts, where every image was made anew, with each number held against the one that they give."""
+    """The verdicts with what images made anew say of them: where all were, each number against the one they give."""
+    verdicts = [_unmeasured(each) if each.metric in remade.unmeasured else each for each in verdicts]
     if remade.values is None:
         return verdicts
     same = all(each.outcome == "equal" for each in remade.images)
@@ -216,6 +217,13 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
     lacking = missing_numbers(record.values, remade.values)
     extra = [Verdict(each.metric, each.recognizer, "different", "is missing in the record") for each in lacking]
     return [*found, *verdicts[len(found) :], *extra]
+
+
+def _unmeasured(verdict: Verdict) -> Verdict:
+    """Its rows give the number, and nobody here has seen that the rows are true."""
+    if verdict.outcome == "different":
+        return verdict
+    return replace(verdict, outcome="not recomputable", note="the images made anew could not be measured so here")
 
 
 def _status(report: Report) -> Status:

@@ -258,3 +258,31 @@ def test_what_needs_images_is_unchecked_until_all_are_made_anew() -> None:
     assert value_difference(invented, [])
     assert value_difference(invented, [Value(metric="fid", value=1.0, n=10)]) is None
     assert Remade([]).values is None
+
+
+@pytest.mark.parametrize("count", [3, None], ids=["drawn", "all"])
+def test_measures_that_cannot_be_taken_here_prove_nothing(count: int | None, world: World, remembered: None) -> None:
+    """Networks that the verifier lacks: a number that the rows give, and nobody has seen that the rows are true."""
+    made = copy.deepcopy(world.data)
+    for row in made["samples"]:
+        if row["status"] == "done":
+            row["measures"]["lpips_alex"] = 0.01
+    done = sum(row["status"] == "done" for row in made["samples"])
+    (value,) = [each for each in made["values"] if each["metric"] == "lpips_alex"]
+    value.update(value=0.01, reason=None, n=done, std=0.0)
+    report = world.judged(made, count=count)
+    assert "lpips_alex" in report.stamp.unchecked or report.stamp.status == "self-reported"
+    if count is not None:
+        assert report.stamp.status == "verified"
+        assert "lpips_alex" in report.stamp.unchecked
+        assert any(each.startswith("samples.measures (of lpips_alex") for each in report.stamp.words)
+
+
+def test_how_many_images_a_number_that_is_absent_speaks_of_is_the_submitters_word(
+    world: World, remembered: None
+) -> None:
+    made = copy.deepcopy(world.data)
+    (value,) = [each for each in made["values"] if each["metric"] == "fid"]
+    value["n"] = 180
+    report = world.judged(made)
+    assert report.stamp.status != "verified" or "values (how many images fid speak of)" in report.stamp.words
