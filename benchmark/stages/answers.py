@@ -21,6 +21,11 @@ _FACE: Mapping[str, tuple[int, ...]] = {"box": (4,), "landmarks_5": (5, 2), "lan
 _OPTIONAL = ("landmarks_68",)
 _WORDS = ("found_by", "handedness_by")
 _NAMED = 3
+_ROUNDING = 1e-3
+"""Beyond 0 and 1 a score may be."""
+_NOISE, _FINE = 1e-12, 1e-3
+"""Relative to the values: below that they are equal but for rounding; and, to their spread, how far keeping them may
+move one."""
 
 
 def reason(failure: Failure | Missing) -> str:
@@ -61,14 +66,21 @@ def _problem(found: Analysis, shape: tuple[int, int]) -> str:
         given = getattr(found, name)
         if (given is not None or name not in _OPTIONAL) and (problem := _not_numbers(given, expected)):
             return f"{name}: expected finite numbers of shape {expected}, got {problem}"
-    if not isinstance(found.score, int | float | np.number) or not np.isfinite(found.score):
+    height, width = shape
+    left, top, right, bottom = (float(each) for each in np.asarray(found.box))
+    if not (left < right and top < bottom and left < width and top < height and right > 0 and bottom > 0):
+        inside = f"x0 < x1 and y0 < y1 that meet the image of {width} x {height} px"
+        return f"box: expected {inside}, got {[round(each, 1) for each in (left, top, right, bottom)]}"
+    if not isinstance(found.score, int | float | np.number) or not -_ROUNDING <= found.score <= 1 + _ROUNDING:
         return f"score: expected a number of 0..1, got {found.score!r:.40}"
     if found.mask is not None or hand:
         if odd := oddity(found.mask):
             return f"mask: expected bool of shape {shape}, got {odd}"
         mask = np.asarray(found.mask)
-        if mask.shape != shape or mask.dtype.kind not in "biu":
-            return f"mask: expected bool of shape {shape}, got {mask.dtype} of shape {mask.shape}"
+        if odd := _no_mask(mask, shape):
+            return f"mask: expected bool of shape {shape}, got {odd}"
+        if hand and not mask.any():
+            return "mask: expected the pixels of the hand, got none; Missing says that there is no hand"
     if isinstance(found, HandAnalysis) and found.handedness not in ("left", "right"):
         return f"handedness: expected left or right, got {found.handedness!r:.40}"
     odd = next((name for name in _WORDS if not isinstance(getattr(found, name, ""), str)), "")
@@ -82,7 +94,19 @@ def _not_numbers(given: Any, shape: tuple[int, ...]) -> str:
     array = np.asarray(given)
     if array.shape != shape or array.dtype.kind not in "fiu":
         return f"{array.dtype} of shape {array.shape}"
-    return not_finite(array)
+    with np.errstate(over="ignore"):
+        return not_finite(array.astype(np.float32))
+
+
+def _no_mask(mask: NDArray[Any], shape: tuple[int, int]) -> str:
+    """What an array is where it is no mask, of bool or of 0 and one other number; empty where it is one."""
+    if mask.shape != shape or mask.dtype.kind not in "biu":
+        return f"{mask.dtype} of shape {mask.shape}"
+    if mask.dtype.kind == "b" or not mask.size:
+        return ""
+    low, high = int(mask.min()), int(mask.max())
+    two = low >= 0 and bool(((mask == 0) | (mask == high)).all())
+    return "" if two else f"{mask.dtype} of {low} to {high}, in which more than two numbers or negative ones stand"
 
 
 def region(answer: Any, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
@@ -94,8 +118,8 @@ def region(answer: Any, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
     if answer is None:
         return None
     mask = own_array(answer, f"bool of shape {shape}")
-    if mask.shape != shape or mask.dtype.kind not in "biu":
-        raise ValueError(f"expected bool of shape {shape}, got {mask.dtype} of shape {mask.shape}")
+    if odd := _no_mask(mask, shape):
+        raise ValueError(f"expected bool of shape {shape}, got {odd}")
     return mask.astype(np.bool_)
 
 
@@ -127,7 +151,28 @@ def matrix(answer: Any, shape: tuple[int, int]) -> NDArray[np.float32]:
     if found.shape != shape or found.dtype.kind not in "fiub":
         raise ValueError(f"expected {expected}, got {found.dtype} of shape {found.shape}")
     with np.errstate(over="ignore"):
-        return found.astype(np.float32)
+        kept = found.astype(np.float32)
+    if odd := _too_fine(found, kept):
+        raise ValueError(f"expected {expected}, got {odd}")
+    return kept
+
+
+def _too_fine(given: NDArray[Any], kept: NDArray[np.float32]) -> str:
+    """How distances differ by less than can be kept; empty where what is kept tells them apart as well."""
+    finite = np.isfinite(given)
+    if given.dtype in (np.float16, np.float32) or finite.sum() < 2:
+        return ""
+    values = given[finite].astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    spread = high - low
+    if spread <= (_NOISE * max(abs(low), abs(high)) if given.dtype.kind == "f" else 0):
+        return ""  # equal but for rounding
+    if np.abs(values - kept[finite]).max() <= _FINE * spread:
+        return ""
+    return (
+        f"{given.dtype} of {low:.9g} to {high:.9g}, which differ by too little to be kept as float32; "
+        "subtract what all have in common, or scale them"
+    )
 
 
 def vector(answer: Any) -> NDArray[np.float32]:

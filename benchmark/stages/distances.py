@@ -33,7 +33,9 @@ ALONE_FAILS = "the distances of a few pairs, asked for by themselves, fail, thou
 _NOT_FINITE, _NEGATIVE, _LOPSIDED = BAD
 _ROUNDING = 1e-3
 """Of the largest distance of a block: how far below 0 rounding may take a distance, and how far apart two
-orders, or two askings."""
+askings, in either order."""
+_ROUNDING_OF_ORDER = 1e-5
+"""Of the largest distance of a block: how far apart rounding may take two orders of a pair beyond `_ROUNDING` of it."""
 
 
 def compare(tasks: Sequence[Task], context: Context) -> list[Made]:
@@ -139,5 +141,6 @@ def _lopsided(square: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[
     """Pairs whose two orders give two distances, so that neither can be taken for both."""
     known = np.isfinite(square) & (codes == 0)
     known &= known.T
-    same = np.isclose(square, square.T, rtol=_ROUNDING, atol=1e-5, equal_nan=True)
+    largest = float(np.max(np.abs(square), where=known, initial=0.0))
+    same = np.isclose(square, square.T, rtol=_ROUNDING, atol=_ROUNDING_OF_ORDER * largest, equal_nan=True)
     return np.asarray(known & ~(same & same.T), dtype=np.bool_)

@@ -91,6 +91,59 @@ def test_what_does_not_is_a_crash(answer: Any, words: str) -> None:
     assert any(each in made.reason for each in (*words.split("|"), "inhomogeneous"))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"box": np.array([3, 1, 0, 2], np.float32)}, "box: expected x0 < x1"),
+        ({"box": np.array([500, 1, 520, 9], np.float32)}, "that meet the image of 30 x 40 px"),
+        ({"box": np.array([-9, 1, 0, 9], np.float32)}, "that meet the image"),
+        ({"score": 7.0}, "score: expected a number of 0..1, got 7.0"),
+        ({"score": -1}, "score"),
+        ({"mask": np.zeros(SHAPE, np.bool_)}, "got none; Missing says that there is no hand"),
+        ({"mask": np.where(np.eye(*SHAPE) > 0, 5, -5).astype(np.int8)}, "int8 of -5 to 5"),
+        ({"mask": np.arange(1200, dtype=np.uint16).reshape(SHAPE)}, "more than two numbers"),
+        ({"keypoints_2d": points(21, 2).astype(np.float64) * 1e300}, "41 infinite of 42"),
+    ],
+)
+def test_what_only_looks_like_an_analysis_is_a_crash(change: dict[str, Any], words: str) -> None:
+    made = answered([replace(HAND, **change)])
+    assert isinstance(made, Crash)
+    assert words in made.reason
+
+
+RNG = np.random.default_rng(1)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        1e8 - 20 * RNG.random((4, 4)),
+        2**53 + np.arange(16).reshape(4, 4),
+        RNG.random((4, 4)) * 1e300,
+        RNG.random((4, 4)) * 1e-60,
+    ],
+    ids=["offset", "integers", "huge", "tiny"],
+)
+def test_distances_that_cannot_be_kept_are_refused_and_never_made_equal(odd: Any) -> None:
+    with pytest.raises(ValueError, match="differ by too little"):
+        matrix(odd, (4, 4))
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        RNG.random((4, 4)),
+        1 - RNG.random((4, 4)) * 1e-15,
+        np.full((4, 4), 1e8),
+        np.arange(16).reshape(4, 4),
+        np.array([[0.1, np.nan, np.inf, 0.2]] * 4),
+    ],
+    ids=["floats", "rounding", "constant", "integers", "holes"],
+)
+def test_distances_that_can_be_kept_are_kept(fine: Any) -> None:
+    np.testing.assert_allclose(matrix(fine, (4, 4)), fine, rtol=1e-6)
+
+
 @pytest.mark.parametrize("given", [None, "", 0])
 def test_nothing_without_a_reason_is_nothing_all_the_same(given: Any) -> None:
     made = answered([Missing(given)])

@@ -13,7 +13,7 @@ from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.stages.distances import _corner_fault
+from deid_bench.benchmark.stages.distances import _corner_fault, _lopsided
 from deid_bench.benchmark.stages.inputs import analysis_payload
 
 FILE = Path(__file__).parents[1] / "unsteady.py"
@@ -128,6 +128,17 @@ def test_the_rounding_of_one_block_is_not_that_of_another() -> None:
 
     assert _corner_fault(block, whole[-2:], whole[:2], turned, False) == ""
     assert "not those of b and a" in str(_corner_fault(block, whole[-2:], whole[:2], turned, True))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_two_orders_are_told_apart_at_any_scale(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    square = rng.uniform(0.1, 1, (6, 6)).astype(np.float32)
+    square += square.T
+    lopsided = square + np.triu(np.full((6, 6), 0.05, np.float32), 1)
+    codes = np.zeros((6, 6), np.uint8)
+    assert not _lopsided(square * np.float32(scale), codes).any()
+    assert _lopsided(lopsided * np.float32(scale), codes).sum() == 30
 
 
 def test_an_analysis_is_copied_before_the_analyzer_is_asked_again() -> None:
