@@ -87,7 +87,10 @@ def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparison
 def _measured(
     plugged: Plugged, comparisons: Comparisons, draws: Draws | Undefined
 ) -> tuple[float | Undefined, Replicates | Undefined | None]:
-    value = _number(plugged, comparisons)
+    value, again = _number(plugged, comparisons), _number(plugged, comparisons)
+    if value != again:
+        shown = " and ".join(each.reason if isinstance(each, Undefined) else f"{each:g}" for each in (value, again))
+        return Undefined(f"the metric gave two numbers for the same distances: {shown}"), None
     if isinstance(draws, Undefined) or isinstance(value, Undefined):
         return value, None
     return value, _replicates(plugged, comparisons, draws)

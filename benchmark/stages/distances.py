@@ -17,14 +17,14 @@ from .answers import matrix as block_of
 from .guard import Crash, guarded, step
 from .inputs import Context, Made, load_plugin
 from .templates import template
-from .twice import looked_at_once
+from .twice import looked_at
 
 SECONDS = 3600.0
 """Limit for one block."""
 BAD = {1: "distances are not finite", 2: "distances are negative", 3: "distances of a and b are not those of b and a"}
 """What can be wrong with the distance of a pair, by the code that stored blocks mark it with."""
 CORNER = 2
-"""So many rows and columns of a process's first block are computed once more by themselves."""
+"""So many rows and columns of some blocks of a process are computed once more by themselves."""
 ALONE_OTHERS = (
     "the distances of a few pairs, asked for by themselves, are not those in their block: "
     "they depend on more than the two templates"
@@ -70,7 +70,7 @@ def _compare_one(task: Task, recognizer: Recognizer, context: Context) -> Made:
         square[_lopsided(matrix[:, : task.split], square)] = _LOPSIDED
     # Where pairs of the block are told to be lopsided, its corner need not say so again.
     turned = own and not (codes == _LOPSIDED).any()
-    looked_at_once(task.plugin, "distances", partial(_corner_fault, found, some, others, ask, turned))
+    looked_at(task.plugin, "distances", partial(_corner_fault, found, some, others, ask, turned))
     if not codes.any():
         return Payload({}, {"distances": matrix})
     matrix[codes > 0] = np.nan
@@ -88,7 +88,7 @@ def _corner_fault(
     ask: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32] | Crash],
     turned: bool,
 ) -> str | None:
-    """How the distances of a few pairs differ by themselves from those in their block, as `looked_at_once` wants it.
+    """How the distances of a few pairs differ by themselves from those in their block, as `looked_at` wants it.
 
     Last rows, first columns: of a set compared with itself these are pairs of two images. Equal templates are left out,
     because their distance is rounding alone, of which a root or an angle makes much.

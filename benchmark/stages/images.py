@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
 from .guard import Crash, guarded
 from .inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
+from .twice import alike, made_twice
 
 FLOOR_JPEG_QUALITY = 95
 NETWORK_SECONDS = 600.0
@@ -136,6 +138,9 @@ def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     return guarded(again, context.seconds_per_image, of=task.plugin)
 
 
+TWO_NUMBERS = "gave two numbers for one pair of images: they depend on more than the images and the analysis"
+
+
 def _metric(tasks: Sequence[Task], context: Context) -> list[Made]:
     metric = load_plugin(tasks[0].plugin)
     if isinstance(metric, Crash):
@@ -152,12 +157,15 @@ def _metric_one(task: Task, metric: ImageMetric, context: Context) -> Made:
         return Crash("an image to measure is gone; run the same command again")
     if analysis is None or isinstance(analysis, Missing):
         return Crash("the analysis of the original is gone; run the same command again")
-    found = guarded(lambda: metric.measure(original, deidentified, analysis), context.seconds_per_image, of=task.plugin)
-    return (
-        found
-        if isinstance(found, Crash)
-        else Payload(plain({"value": number(lambda: found, low=metric.info.low, high=metric.info.high)}))
-    )
+
+    def measure() -> Payload | Crash:
+        ask = partial(metric.measure, original, deidentified, analysis)
+        found = guarded(ask, context.seconds_per_image, of=task.plugin)
+        if isinstance(found, Crash):
+            return found
+        return Payload(plain({"value": number(lambda: found, low=metric.info.low, high=metric.info.high)}))
+
+    return made_twice(measure, lambda a, b: "" if alike(a, b) else TWO_NUMBERS, task.plugin, "measure")
 
 
 IMAGE_STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = {

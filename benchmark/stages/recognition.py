@@ -45,7 +45,7 @@ from .looking import LOOKING_STAGES
 from .remarks import by_task, listening, remark, with_remarks
 from .seen import Seen
 from .threads import single_threaded
-from .twice import alike, looked_at_once, made_twice
+from .twice import alike, known_fault, looked_at, made_twice
 
 
 def run_tasks(tasks: Sequence[Task], context: Context) -> list[TaskResult]:
@@ -166,8 +166,8 @@ class _Caller:
     from a global random generator is called image by image, with that generator set from the image's seed. Drawing
     while it loads its weights, which networks do, does not count.
 
-    The first image is made twice, by which one that does not come from its seed is seen; the last of the first batch is
-    made alone as well, by which one that depends on its batch is seen, and then all are made alone. Where results of a
+    Some images are made twice, by which one that does not come from its seed is seen; the last of some batches is made
+    alone as well, by which one that depends on its batch is seen, and then all are made alone. Where results of a
     batch lie in the same memory, each image is made alone, and copied before the next one is.
     """
 
@@ -181,24 +181,27 @@ class _Caller:
         """Of those tasks whose inputs are there."""
         todo = list(tasks)
         found: Answered = {}
-        strays: str | None = None
         if not self._habits.called and todo:
             found, strays = self._first(todo[0])
+            looked_at(self._ref, "deidentify", lambda: strays)
             todo = todo[1:]
-        strayed = looked_at_once(self._ref, "deidentify", lambda: strays)
-        batched = looked_at_once(self._ref, _TOGETHER, lambda: None)
+        else:
+            known_fault(self._ref, "deidentify")
+        batched = known_fault(self._ref, _TOGETHER)
         if len(todo) > 1 and not self._habits.draws and not batched:
             together = self._call(todo)
             if self._generators.drawn:
                 self._habits.draws = True
             elif together is not None and self._shared:
                 return found | self._unshared(todo, together)
-            elif together is not None and not looked_at_once(
-                self._ref, _TOGETHER, lambda: "" if strayed else self._depends(todo[-1], together)
+            elif together is not None and not looked_at(
+                self._ref, _TOGETHER, partial(self._depends, todo[-1], together)
             ):
                 return found | together
         for task in todo:
-            found |= self._alone(task)
+            alone = self._alone(task)
+            looked_at(self._ref, "deidentify", partial(self._strays, task, alone))
+            found |= alone
         return found
 
     def _first(self, task: Task) -> tuple[Answered, str | None]:
@@ -209,12 +212,20 @@ class _Caller:
         drew = self._generators.drawn
         again = self._alone(task)
         self._habits.called, self._habits.draws = True, drew and self._generators.drawn
-        fault = STRAYS_STOCHASTIC if self._method.info.stochastic else STRAYS
-        return again if drew and again else found, _difference(task, found, again, fault) or ""
+        return again if drew and again else found, self._differs(task, found, again) or ""
+
+    def _differs(self, task: Task, first: Answered, second: Answered) -> str | None:
+        return _difference(task, first, second, STRAYS_STOCHASTIC if self._method.info.stochastic else STRAYS)
+
+    def _strays(self, task: Task, alone: Answered) -> str | None:
+        """What is wrong where an image is another one when it is made again."""
+        return self._differs(task, alone, self._alone(task))
 
     def _depends(self, task: Task, together: Answered) -> str | None:
-        """What is wrong where an image is another one by itself."""
-        return _difference(task, together, self._alone(task), BATCHED)
+        """What is wrong where an image is another one by itself, though it is always the same one by itself."""
+        alone = self._alone(task)
+        odd = _difference(task, together, alone, BATCHED)
+        return (self._strays(task, alone) or odd) if odd else odd
 
     def _unshared(self, tasks: Sequence[Task], together: Answered) -> Answered:
         """Image by image; one buffer may also hold what all of them have in common."""

@@ -1,4 +1,8 @@
-"""The first that a process asks of a plug-in is asked twice: answers that differ depend on more than what was given."""
+"""Some of what a process asks of a plug-in is asked twice: answers that differ depend on more than what was given.
+
+The first, the second, the fourth, the eighth and so on: a plug-in that changes after some time is seen as well, and a
+long run takes hardly longer.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,15 @@ T = TypeVar("T")
 class _Seen:
     """What a process has seen of one plug-in."""
 
-    done: bool = False
+    asked: int = 0
+    due: bool = True
+    """The next answer is looked at."""
     fault: str = ""
+
+    @property
+    def is_time(self) -> bool:
+        """Whether as many were asked for as a power of two."""
+        return self.asked & (self.asked - 1) == 0
 
 
 @lru_cache(maxsize=64)
@@ -30,8 +41,16 @@ def _seen(ref: PluginRef, act: str) -> _Seen:
     return _Seen()
 
 
-def looked_at_once(of: PluginRef | None, act: str, look: Callable[[], str | None]) -> str:
-    """Look at a plug-in once a process, and remark a fault then and whenever the plug-in is asked again.
+def known_fault(of: PluginRef | None, act: str) -> str:
+    """Remark what a look has shown before; empty where there was nothing. Arguments as of `looked_at`."""
+    fault = "" if of is None else _seen(of, act).fault
+    if of is not None and fault:
+        remark(of, fault)
+    return fault
+
+
+def looked_at(of: PluginRef | None, act: str, look: Callable[[], str | None]) -> str:
+    """Look at a plug-in now and then, and remark a fault whenever the plug-in is asked again.
 
     Args:
         of: the plug-in; None: our own code, which nobody looks at.
@@ -45,23 +64,23 @@ def looked_at_once(of: PluginRef | None, act: str, look: Callable[[], str | None
     if of is None:
         return ""
     seen = _seen(of, act)
-    if not seen.done:
+    seen.asked += 1
+    seen.due = seen.due or seen.is_time
+    if seen.due and not seen.fault:
         fault = look()
-        seen.done, seen.fault = fault is not None, fault or ""
-    if seen.fault:
-        remark(of, seen.fault)
-    return seen.fault
+        seen.due, seen.fault = fault is None, fault or ""
+    return known_fault(of, act)
 
 
 def made_twice(
     make: Callable[[], T | Crash], fault: Callable[[T, T], str], of: PluginRef | None, act: str
 ) -> T | Crash:
-    """What `make` gives; the first of a process is made once more, and remarked where the two differ.
+    """What `make` gives; some of a process are made once more, and remarked where the two differ.
 
     Args:
         make: asks the plug-in, inside the fence.
         fault: how two answers differ, in plain words; empty where they do not.
-        of, act: as in `looked_at_once`.
+        of, act: as in `looked_at`.
     """
     first = make()
     if isinstance(first, Crash):
@@ -72,7 +91,7 @@ def made_twice(
         second = make()
         return "" if isinstance(second, Crash) else fault(first, second)
 
-    looked_at_once(of, act, look)
+    looked_at(of, act, look)
     return first
 
 

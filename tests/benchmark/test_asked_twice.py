@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.benchmark.planning.cells import RunOptions
@@ -16,7 +17,7 @@ from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages.distances import _corner_fault, _lopsided
 from deid_bench.benchmark.stages.inputs import analysis_payload
 
-FILE = Path(__file__).parents[1] / "unsteady.py"
+FILE, LATER = (Path(__file__).parents[1] / f"{name}.py" for name in ("unsteady", "changes_later"))
 BACKENDS = ("serial", "process")
 
 
@@ -128,6 +129,28 @@ def test_the_rounding_of_one_block_is_not_that_of_another() -> None:
 
     assert _corner_fault(block, whole[-2:], whole[:2], turned, False) == ""
     assert "not those of b and a" in str(_corner_fault(block, whole[-2:], whole[:2], turned, True))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_changes_after_some_calls_is_told(
+    backend: str, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    options = toy_options(
+        f"{LATER}:Tires",
+        recognizers=("toy_recognizer", f"{LATER}:Drifts"),
+        analyzer=f"{LATER}:Wanders",
+        metrics=(f"{LATER}:Counts", f"{LATER}:CountsComparisons"),
+    )
+    record = run_one(options, tmp_path / "out", backend)
+    assert {each[:2] for each in irregular(record)} == {
+        ("analyze", "wanders"),
+        ("deidentify", "tires"),
+        ("embed", "drifts"),
+        ("metric", "counts"),
+    }
+    value = present(record.value("counts_comparisons", "toy_recognizer"))
+    assert value.value is None
+    assert "two numbers for the same distances" in (value.reason or "")
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
