@@ -78,7 +78,9 @@ class Counts:
 class CountsComparisons:
     """The same, of distances."""
 
-    info = MetricInfo(name="counts_comparisons", version="1", description="Counts.", takes="comparisons", better="lower")
+    info = MetricInfo(
+        name="counts_comparisons", version="1", description="Counts.", takes="comparisons", better="lower"
+    )
 
     def __init__(self) -> None:
         self._calls = 0
