@@ -9,10 +9,13 @@ and into any file; the escapes that a format has of its own (HTML, LaTeX, CSV, r
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 _CUT = "…"
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_WITHOUT_A_TRACE = re.compile(r"[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Fillers, joiners and selectors of a shape: nothing is seen of them, although they count as letters or marks."""
 
 
 def plain(text: object, longest: int = 200) -> str:
@@ -44,6 +47,23 @@ def countable(text: object, longest: int = 300) -> str:
     return sentence(_ADDRESS.sub("", str(text)[: 8 * longest]), longest)
 
 
+def alike(text: str) -> str:
+    """What is left of a name where case, blanks and the form of its characters do not count.
+
+    Two names that give the same are read as one name by people: `José` with the accent in its letter or behind it,
+    `Anna` and `ANNA`, and a name with a blank, or something that has no width, too many.
+    """
+    seen = "".join(" " if each.isspace() else "" if _is_unseen(each) else each for each in text)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+    return " ".join(folded.split())
+
+
+def spelled(text: str) -> str:
+    """A name in quotes, with what tells it from one that looks the same: accents behind their letters, odd blanks."""
+    shown = (each if _speaks_for_itself(each) else _escaped(each) for each in text)
+    return f"'{''.join(shown)}'"
+
+
 def inert(data: Any) -> Any:
     """JSON data with all its texts, keys included, as `plain` gives them."""
     if isinstance(data, str):
@@ -58,4 +78,17 @@ def inert(data: Any) -> Any:
 def _shown(character: str) -> str:
     if character.isprintable():
         return character
-    return " " if character.isspace() else f"\\u{ord(character):04x}"
+    return " " if character.isspace() else _escaped(character)
+
+
+def _escaped(character: str) -> str:
+    return f"\\u{ord(character):04x}"
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf"} or bool(_WITHOUT_A_TRACE.match(character))
+
+
+def _speaks_for_itself(character: str) -> bool:
+    whole = unicodedata.normalize("NFKC", character) == character and not unicodedata.combining(character)
+    return whole and character.isprintable() and not _is_unseen(character)

@@ -115,8 +115,9 @@ class Dataset(Protocol):
 
     A dataset that passes files over has a property `ignored`, how many by reason, and may have `ignored_names`, the
     first names by reason; both are shown and the counts are kept in records. What else is to be known stands in
-    `notes`, a sequence of sentences. Parameters that say where something lies on this machine are named in the class
-    attribute `places`; they never reach anything that is written.
+    `notes`, a sequence of sentences. Where names of people had to be changed, `written` has them as the files do, by
+    the name in the samples. Parameters that say where something lies on this machine are named in the class attribute
+    `places`; they never reach anything that is written.
     """
 
     info: ClassVar[DatasetInfo]

@@ -109,6 +109,7 @@ class Folder:
         self._samples: list[Sample] | None = None
         self._passed = PassedOver()
         self._notes: list[str] = []
+        self._written: dict[str, str] = {}
 
     def _describe(self, **changes: object) -> None:
         vars(self)["info"] = dataclasses.replace(self.info, **changes)  # type: ignore[arg-type]
@@ -128,6 +129,11 @@ class Folder:
         """How the folder was read, where that is not the plain case."""
         return tuple(self._notes)
 
+    @property
+    def written(self) -> Mapping[str, str]:
+        """Names of people as folders or manifest have them, by what became of them in samples; the changed ones."""
+        return dict(self._written)
+
     def prepare(self, jobs: int = 1, progress: ProgressCallback | None = None) -> None:
         """List and hash the files, in `jobs` threads. A second call returns at once.
 
@@ -138,7 +144,7 @@ class Folder:
             return
         if not self._root.is_dir():
             raise DatasetError(f"expected a folder, got {str(self._root)!r} which is none; check path=…")
-        self._passed, self._notes = PassedOver(), []
+        self._passed, self._notes, self._written = PassedOver(), [], {}
         found = self._from_manifest() if self._manifest else self._from_folders()
         entries = sorted(found, key=lambda each: natural_key(each.name))
         samples = list(self._hash(entries, max(1, jobs), progress))
@@ -165,8 +171,8 @@ class Folder:
                 continue
             yield Sample(
                 sample_id=safe_id(entry.name),
-                identity=_label(entry.identity),
-                subject=_label(entry.subject),
+                identity=self._label(entry.identity),
+                subject=self._label(entry.subject),
                 path=self._root / entry.name,
                 sha256=state.sha256,
                 session=entry.session,
@@ -175,6 +181,15 @@ class Folder:
                 bits=self._bits,
                 groups=entry.groups,
             )
+
+    def _label(self, name: str) -> str:
+        """A folder's or person's name that can stand in any text; what was replaced is told apart by a digest."""
+        plain = printable(name)
+        if plain == name:
+            return name
+        label = f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+        self._written[label] = name
+        return label
 
     # -------------------------------------------------------------------------------------------- sub-folders
 
@@ -272,11 +287,3 @@ class Folder:
             aspect=cast(Aspect, aspect) if aspect else None,
             groups={each: row[each] for each in self._groups if row[each]},
         )
-
-
-def _label(name: str) -> str:
-    """A folder's or person's name that can stand in any text; what had to be replaced is told apart by a digest."""
-    plain = printable(name)
-    if plain == name:
-        return name
-    return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"

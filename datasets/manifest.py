@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..characters import plain
+from ..characters import alike, plain, spelled
 from ..files import hash_if_changed
 from .base import DatasetError, Sample
 
@@ -81,18 +81,39 @@ def under_two_identities(samples: Sequence[Sample]) -> dict[str, str]:
     return {each.sample_id: earlier.sample_id for each, earlier in pairs if each.identity != earlier.identity}
 
 
+def alike_names(samples: Sequence[Sample], written: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Identities, and subjects, whose names differ only in what people do not see or do not mind: see `alike`.
+
+    Args:
+        samples: of a dataset.
+        written: names as the files have them, by the name in the samples, where that is another one.
+
+    Returns:
+        By each later name the first that is like it, both spelled out.
+    """
+    written = written or {}
+    found: dict[str, str] = {}
+    for names in (dict.fromkeys(each.identity for each in samples), dict.fromkeys(each.subject for each in samples)):
+        first: dict[str, str] = {}
+        for name in (written.get(each, each) for each in names):
+            if (earlier := first.setdefault(alike(name), name)) != name:
+                found[spelled(name)] = spelled(earlier)
+    return found
+
+
 def check_samples(samples: Sequence[Sample]) -> None:
     """Make sure that a list of samples can be planned with.
 
     Raises:
         DatasetError: there is none, an id occurs twice or could not serve as a relative file name, or an identity is
-            of two subjects.
+            of two subjects or of two hands.
         TypeError: one is not made as the contract says.
     """
     if not samples:
         raise DatasetError("expected at least one sample, got none; check the dataset's path and parameters")
     seen: set[str] = set()
     owners: dict[str, Sample] = {}
+    hands: dict[str, Sample] = {}
     for sample in samples:
         _check_types(sample)
         name = sample.sample_id
@@ -109,6 +130,12 @@ def check_samples(samples: Sequence[Sample]) -> None:
                 "expected one subject for an identity, one palm or face of one person; "
                 f"{sample.identity!r} is of {first.subject!r} ({first.sample_id}) and of {sample.subject!r} ({name}): "
                 "correct one of them; where no subject is given, it is the identity"
+            )
+        if sample.hand is not None and (other := hands.setdefault(sample.identity, sample)).hand != sample.hand:
+            raise DatasetError(
+                f"expected one hand for an identity, one palm of one person; {sample.identity!r} is a {other.hand} "
+                f"hand ({other.sample_id}) and a {sample.hand} one ({name}): correct one of them, or give each hand an "
+                "identity of its own and the person as subject"
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...datasets.base import Dataset, DatasetInfo, Sample
 from ...datasets.frames import files_of_several
-from ...datasets.manifest import check_samples, manifest_digest, under_two_identities, without_copies
+from ...datasets.manifest import alike_names, check_samples, manifest_digest, under_two_identities, without_copies
 from ...datasets.sample_depth import narrow_note
 from ...plugins.entries import Kind, Resolved, Scalar, registry
 from ...plugins.specs import Spec
@@ -89,6 +89,7 @@ def load_dataset(
         everything = tuple(dataset.samples())
         check_samples(everything)
         passed, names = dict(getattr(dataset, "ignored", {})), dict(getattr(dataset, "ignored_names", {}))
+        written = dict(getattr(dataset, "written", {}))
         notes, label = [*getattr(dataset, "notes", ())], str(getattr(dataset, "label", ""))
     samples, copies = without_copies(everything)
     if copies:
@@ -105,6 +106,12 @@ def load_dataset(
     if several := files_of_several(each.path for each in samples):
         shown = _first_few([each.name for each in several])
         notes.append(f"files of several pictures, of which the first is taken: {len(several)} ({shown})")
+    if not dataset.info.no_rates and (like := alike_names(samples, written)):
+        shown = _first_few([f"{first} = {name}" for name, first in like.items()])
+        notes.append(
+            "identities whose names differ only in case, blanks or the form of their characters, and are probably one "
+            f"person: {len(like)} ({shown})"
+        )
     narrow = narrow_note((each.path, each.bits) for each in samples)
     return LoadedDataset(
         plugin=resolved,

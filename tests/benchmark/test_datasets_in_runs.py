@@ -136,6 +136,29 @@ def test_a_file_under_two_identities_is_an_alarm_and_a_line(
     assert not any("two identities" in each for each in loaded.notes)
 
 
+def test_one_person_under_two_forms_of_a_name_is_an_alarm_and_a_line(
+    hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = sorted(each for each in hands.iterdir() if each.is_dir())
+    for each, name in zip(folders, ("Jos\u00e9", "Jose\u0301", "Zo\u00eb", "Zo\u00eb\u200b"), strict=False):
+        each.rename(hands / name)
+    note = (
+        "identities whose names differ only in case, blanks or the form of their characters, and are probably one "
+        "person: 2 ('Jose\\u0301' = 'José', 'Zoë' = 'Zoë\\u200b')"
+    )
+    assert set(load_dataset(str(hands), 0, 1, None).notes) == {note}
+    assert note in load_record(run(tmp_path / "out", str(hands))).alarms
+    capsys.readouterr()
+    main(["data", "verify", str(hands)])
+    assert note in capsys.readouterr().out
+    table = hands / "who.csv"
+    files = [each.relative_to(hands).as_posix() for each in sorted(hands.glob("*/*.png"))]
+    lines = [f"{name},{'Ann' if number % 2 else 'ann'}" for number, name in enumerate(files)]
+    table.write_text("\n".join(["file,identity", *lines]), encoding="utf-8")
+    (said,) = load_dataset(f"folder:path={hands},manifest=who.csv", 0, 1, None).notes
+    assert "probably one person: 1 (" in said
+
+
 def flat(hands: Path, folder: Path) -> Path:
     """The same images in one folder, where nobody is said to be somebody."""
     folder.mkdir()

@@ -13,7 +13,7 @@ import pytest
 from deid_bench.datasets.base import Dataset, DatasetError, Sample
 from deid_bench.datasets.folder import Folder
 from deid_bench.datasets.images import write_png
-from deid_bench.datasets.manifest import check_samples, file_sha256, manifest_digest
+from deid_bench.datasets.manifest import alike_names, check_samples, file_sha256, manifest_digest
 
 
 def put(path: Path, seed: int = 0) -> None:
@@ -140,6 +140,29 @@ def test_an_identity_is_of_one_subject(people: Path, lines: str) -> None:
     (people / "labels.csv").write_text(f"file,identity,subject\n{lines}")
     with pytest.raises(DatasetError, match=r"one subject for an identity.*'a' is of 'S0' \(p2/9.png\) and of"):
         Folder(str(people), manifest="labels.csv").prepare()
+
+
+def test_an_identity_is_of_one_hand(people: Path) -> None:
+    (people / "labels.csv").write_text("file,identity,hand\np2/9.png,a,left\np2/10.png,a,\np10/a.png,a,right\n")
+    with pytest.raises(
+        DatasetError, match=r"one hand for an identity.*'a' is a left hand \(p2/9.png\) and a right one"
+    ):
+        listed(people, "labels.csv")
+    (people / "labels.csv").write_text("file,identity,hand\np2/9.png,a,left\np2/10.png,a,\np10/a.png,b,right\n")
+    assert [each.hand for each in listed(people, "labels.csv")] == ["left", None, "right"]
+
+
+def test_names_that_are_probably_one_are_found(tmp_path: Path) -> None:
+    def alike_in(*names: str) -> dict[str, str]:
+        return alike_names([Sample(str(n), name, name, tmp_path, "00") for n, name in enumerate(names)])
+
+    assert alike_in("José", "Jose", "Jose\u0301", "José 2") == {"'Jose\\u0301'": "'José'"}
+    assert alike_in("Anna", "anna", "ANNA") == {"'anna'": "'Anna'", "'ANNA'": "'Anna'"}
+    assert alike_in("a b", "a  b", " a b", "ab") == {"'a  b'": "'a b'", "' a b'": "'a b'"}
+    assert alike_in("Zoë", "Zoë\u200b") == {"'Zoë\\u200b'": "'Zoë'"}
+    assert alike_in("1", "01", "1.0", "p-1", "p1") == {}
+    shared = [Sample(each, each, who, tmp_path, "00") for each, who in (("l", "Ann"), ("r", "ann"))]
+    assert alike_names(shared) == {"'ann'": "'Ann'"}
 
 
 def test_a_manifest_that_is_no_text_is_refused(people: Path) -> None:
