@@ -10,6 +10,9 @@ from typing import Any
 
 from .store import Store, explain_os_error
 
+LONGEST = 1e7
+"""Seconds that a task may have taken: nearly four months. A line that says more, or less than nothing, is damaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -55,6 +58,8 @@ def read_timings(store: Store) -> Iterator[Timing]:
             try:
                 fields: list[Any] = list(json.loads(line))
                 digest, seconds, stage, plugin, pairs = fields + ["", "", 1][len(fields) - 2 :]
-                yield Timing(str(digest), float(seconds), str(stage), str(plugin), max(1, int(pairs)))
-            except (ValueError, TypeError):
+                timing = Timing(str(digest), float(seconds), str(stage), str(plugin), max(1, int(pairs)))
+            except (ValueError, TypeError, OverflowError):
                 continue
+            if 0 <= timing.seconds <= LONGEST:  # which `NaN` is not either
+                yield timing

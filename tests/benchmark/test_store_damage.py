@@ -18,6 +18,7 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage import store as stored
 from deid_bench.benchmark.storage.digest import digest
+from deid_bench.benchmark.storage.journal import Timing, add_timing, journal_path, read_timings
 from deid_bench.benchmark.storage.owner import Owner
 from deid_bench.benchmark.storage.store import Payload, Store, encode
 from deid_bench.benchmark.storage.strict_zip import make_zip
@@ -231,3 +232,15 @@ def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkey
     assert store.read(key) is None
     assert store.read(key) == Payload({"x": 1})
     assert not list(store.scratch.iterdir())
+
+
+def test_times_that_nothing_can_have_taken_are_passed_over(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    add_timing(store, Timing("a", 1.5, "analyze", "x", 1))
+    odd = ['["b", -5, "analyze", "x", 1]', '["c", 1e8, "analyze", "x", 1]', '["d", NaN, "analyze", "x", 1]']
+    odd += ['["e", 1e999, "analyze", "x", 1]', '["f", 1, "analyze", "x", 1e999]', "garbage", '{"a": 1}']
+    with journal_path(store).open("a") as file:
+        file.write("\n".join(odd) + "\n")
+    add_timing(store, Timing("g", 0.0, "analyze", "x", 1))
+    assert [each.digest for each in read_timings(store)] == ["a", "g"]
