@@ -51,6 +51,8 @@ def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_j
     from ..benchmark.readings.differences import compare_records
 
     records = _pair(first, second, results)
+    if records[0][1].resolve() == records[1][1].resolve():
+        raise click.UsageError(f"{first} and {second} are one record; name another one to compare it with")
     rows = compare_records(*records)
     lost = _lost(rows, gates)
     if as_json:

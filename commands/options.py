@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from ..benchmark.planning.defaults import DEFAULT_PROTOCOL
+from ..benchmark.planning.defaults import DEFAULT_PROTOCOL, MOST_SEEDS
 
 QUICK_LIMIT = 6
 """Identities that `--quick` takes."""
+
+_OF_DASK = ("scheduler", "insecure", "tls_ca", "tls_cert", "tls_key")
+"""Options that the other back-ends do not know."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +30,15 @@ class Finite(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"expected a finite number, got {value}", param, ctx)
         return number
+
+
+class _Place(click.Path):
+    """A path to write to; an empty one would be the current folder, which nobody has named."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not value.strip():
+            self.fail(f"expected a path, got {value!r}; . is the current folder", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _named_attacks(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -72,7 +85,7 @@ def out_to(what: str, default: Path | None = None, *, required: bool = False) ->
         default: where it goes otherwise; None: nowhere, or where `what` says.
         required: whether it has to be given.
     """
-    kind = click.Path(path_type=Path)  # what cannot be written is said by whoever writes, with 4
+    kind = _Place(path_type=Path)  # what cannot be written is said by whoever writes, with 4
     return click.option("--out", "-o", type=kind, default=default, show_default=True, required=required, help=what)
 
 
@@ -129,8 +142,31 @@ def backend_options(function: F) -> F:
     return _decorated(function, decorators)
 
 
+def check_backend(values: dict[str, Any]) -> None:
+    """Make sure that no option of `backend_options` is given that the chosen back-end does not know.
+
+    Raises:
+        click.UsageError: one is.
+    """
+    context = click.get_current_context()
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in _OF_DASK
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given and values["backend"] != "dask":
+        raise click.UsageError(
+            f"{', '.join(given)}: of --backend dask, got --backend {values['backend']}; leave one of them away"
+        )
+
+
 def make_cluster(values: dict[str, Any]) -> Any:
-    """`Cluster` from the values of `backend_options`."""
+    """`Cluster` from the values of `backend_options`.
+
+    Raises:
+        click.UsageError: they do not fit together.
+    """
+    check_backend(values)
     from ..benchmark.engine.backends import Cluster
 
     return Cluster(values["scheduler"], values["insecure"], values["tls_ca"], values["tls_cert"], values["tls_key"])
@@ -204,7 +240,7 @@ def _extent_options(function: F) -> F:
     """How much is done with them."""
     decorators = (
         click.option(
-            "--seeds", "repetitions", type=click.IntRange(1), default=1, show_default=True,
+            "--seeds", "repetitions", type=click.IntRange(1, MOST_SEEDS), default=1, show_default=True,
             help="De-identified versions of each image (stochastic methods).",
         ),
         click.option(

@@ -10,6 +10,7 @@ import click
 
 from .options import (
     backend_options,
+    check_backend,
     json_option,
     make_cluster,
     make_run_options,
@@ -41,6 +42,7 @@ def command(**values: Any) -> int:
     deid-bench run --method blurring --method masking --sweep sigma=0.02,0.04,0.08
     deid-bench run --protocol face/1.0 --method dedim --surrogate mobilefacenet
     """
+    check_backend(values)
     if values["dry_run"]:
         from .plan_command import show_plan
 

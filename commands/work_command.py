@@ -38,11 +38,10 @@ def command(plan: Path, shard: str, out: Path | None, as_json: bool, quiet: bool
     from ..benchmark.shards import work
     from .progress import Bars
 
+    cluster = make_cluster(values)
     found = read_plan(plan)
     part = Shard.parse(shard)
-    execution = Execution(
-        out or Path(found.out), values["backend"], values["jobs"], values["time_limit"], make_cluster(values)
-    )
+    execution = Execution(out or Path(found.out), values["backend"], values["jobs"], values["time_limit"], cluster)
     with Bars(quiet or as_json) as bars:
         done = work(found, part, execution, bars, bars.prepare)
     if as_json:

@@ -104,6 +104,22 @@ class Metric:
         """The same before it is multiplied by `scale`: as the function's values and their resamples have it."""
         return None if self.aim is None else self.aim / self.scale
 
+    @property
+    def range_words(self) -> str:
+        """From where to where its numbers may lie, in its unit."""
+        unit = f" {self.unit}" if self.unit else ""
+        if self.low is None and self.high is None:
+            return "unbounded"
+        if self.high is None:
+            return f"from {self.low:g}{unit}"
+        if self.low is None:
+            return f"up to {self.high:g}{unit}"
+        return f"{self.low:g} to {self.high:g}{unit}"
+
+    def may_be(self, value: float) -> bool:
+        """Whether a number lies in the range."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
     def text(self, value: float) -> str:
         """A number as every report shows it; zero has no sign."""
         return f"{value:z.{self.decimals}f}"

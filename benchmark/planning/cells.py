@@ -17,7 +17,7 @@ from ..storage.lock import Notice
 from ..suites import Suite
 from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
 from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
-from .defaults import DEFAULT_DATASETS, DEFAULT_PROTOCOL
+from .defaults import DEFAULT_DATASETS, DEFAULT_PROTOCOL, MOST_SEEDS
 from .loaded_dataset import LoadedDataset, load_dataset
 from .preparation import one_at_a_time, require_weights
 from .retrieval_split import Roles, assign_roles, target_candidates
@@ -178,8 +178,11 @@ def make_cells(
     """
     if not options.specs("methods"):
         raise PluginError("name at least one method, for example --method blurring")
-    if not isinstance(options.repetitions, int) or options.repetitions < 1:
-        raise PluginError(f"--seeds should be 1 or more, got {options.repetitions}")
+    if not isinstance(options.repetitions, int) or not 1 <= options.repetitions <= MOST_SEEDS:
+        raise PluginError(
+            f"--seeds should be 1 to {MOST_SEEDS:,}, the de-identified versions of each image, got "
+            f"{options.repetitions}; --root-seed takes any number"
+        )
     protocol = options.protocol if isinstance(options.protocol, Protocol) else get_protocol(options.protocol)
     methods = _distinct(_method(spec, protocol) for spec in options.specs("methods"))
     analyzer = _fitting(Kind.ANALYZER, options.analyzer or protocol.analyzer, protocol)

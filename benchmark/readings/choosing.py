@@ -14,7 +14,7 @@ from ..records.record import RunRecord
 from ..records.replicates import load_replicates
 from ..statistics.sample_size import one_sided, people_for_bound
 from ..statistics.uncertainty import Interval, Replicates
-from .differences import NotComparable
+from .differences import NotComparable, check_bound
 
 CONFIDENCE = 0.95
 
@@ -75,7 +75,7 @@ def choose(
         confidence: of the whole choice.
 
     Raises:
-        NotComparable: the records are not of one table, or none has the numbers.
+        NotComparable: the records are not of one table, none has the numbers, or no number lies at a limit.
     """
     rows = [(record, folder) for record, folder in found if record.method.family != "sanity"]
     keys = {group_key(record) for record, _ in rows}
@@ -86,6 +86,8 @@ def choose(
     for name in (best, *(each.metric for each in limits)):
         if name not in known:
             raise NotComparable(f"there is no metric {name!r}; `deid-bench list metrics` shows them")
+    for limit in limits:
+        check_bound(known[limit.metric], limit.bound)
     by_method: dict[str, list[tuple[RunRecord, Path]]] = {}
     for record, folder in rows:
         by_method.setdefault(record.method.name, []).append((record, folder))

@@ -25,6 +25,16 @@ class NotComparable(ValueError):
     exit_code = 2
 
 
+def check_bound(about: Metric, bound: float) -> None:
+    """Make sure that a bound says something about a metric.
+
+    Raises:
+        NotComparable: no number of the metric lies there.
+    """
+    if not about.may_be(bound):
+        raise NotComparable(f"{about.name} is {about.range_words}; expected a bound in there, got {bound:g}")
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One number of two methods."""

@@ -16,7 +16,7 @@ from ..statistics.comparison import off_target
 from ..statistics.sample_size import people_for_bound, people_for_difference, variance_with_images
 from ..statistics.sign_flips import Paired
 from ..statistics.uncertainty import People, Replicates
-from .differences import NotComparable
+from .differences import NotComparable, check_bound
 
 IMAGES = (1, 2, 4, 8, 16)
 """Images of each person that the answer is given for."""
@@ -100,12 +100,13 @@ def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confid
         confidence: of the claim, 0..1.
 
     Raises:
-        NotComparable: the record lacks the number.
+        NotComparable: the record lacks the number, or no number of the metric lies at the bound.
     """
     about = catalogue_of(record).get(metric)
     replicates = {key[1]: each for key, each in load_replicates(folder).items() if key[0] == metric}
     if about is None or not replicates:
         raise NotComparable(f"{folder} has no resamples of {metric}")
+    check_bound(about, bound)
     return [
         Needed(
             name,

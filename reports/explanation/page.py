@@ -42,7 +42,7 @@ def facts(metric: Metric, words: Callable[[Metric], str] = protocol_words) -> di
     """
     every = {
         "formula": metric.formula,
-        "range": _range(metric),
+        "range": metric.range_words,
         "unit": metric.unit or "none",
         "better": _better(metric),
         "group": TITLES[metric.group].lower(),
@@ -70,17 +70,6 @@ def metric_section(metric: Metric) -> str:
         if label != "group":  # the heading above says it
             lines.append(f"- *{label}*: {f'`{text}`' if label == 'formula' else text}")
     return f"### {metric.title} (`{metric.name}`)\n\n{metric.definition}\n\n" + "\n".join(lines)
-
-
-def _range(metric: Metric) -> str:
-    unit = f" {metric.unit}" if metric.unit else ""
-    if metric.low is None and metric.high is None:
-        return "unbounded"
-    if metric.high is None:
-        return f"from {metric.low:g}{unit}"
-    if metric.low is None:
-        return f"up to {metric.high:g}{unit}"
-    return f"{metric.low:g} to {metric.high:g}{unit}"
 
 
 def _better(metric: Metric) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {}
     for path in out.glob("*/run.json"):
         found[json.loads(path.read_text())["method"]["spec"].rpartition("=")[2]] = path.parent
+    found["5 again"] = Path(shutil.copytree(found["5"], out / "again" / found["5"].name))
     return found
 
 
@@ -46,7 +48,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("120", "5", ("rr",), 1),
         ("120", "5", ("ssim", "rr"), 1),
         ("5", "120", ("all",), 1),
-        ("5", "5", ("all",), 0),
+        ("5", "5 again", ("all",), 0),
+        ("5", "5", (), 2),
         ("5", "120", ("no_such_number",), 2),
         ("5", "120", ("eer",), 2),
     ],
@@ -70,7 +73,7 @@ def test_what_cannot_be_told_does_not_pass(folders: dict[str, Path], monkeypatch
     from deid_bench.benchmark.statistics import comparison
 
     monkeypatch.setattr(comparison, "MIN_CLUSTERS", 1000)
-    arguments = ["compare", str(folders["5"]), str(folders["5"]), "--fail-if-worse", "ssim"]
+    arguments = ["compare", str(folders["5"]), str(folders["5 again"]), "--fail-if-worse", "ssim"]
     assert main(arguments) == 1
 
 
@@ -85,3 +88,27 @@ def test_methods_are_compared_by_name(folders: dict[str, Path], capsys: pytest.C
     assert "2 pairs of records fit" in capsys.readouterr().err
     assert main(["compare", specs[0], "nobody", "--results", results]) == 2
     assert "no method of that name" in capsys.readouterr().err
+
+
+def test_one_record_is_not_compared_with_itself(
+    folders: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folders["5"])
+    assert main(["compare", str(folders["5"]), "run.json"]) == 2
+    assert "are one record" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["power", "--metric", "rr", "--bound", "500"], "rr is 0 to 100 %; expected a bound in there, got 500"),
+        (["power", "--metric", "ssim", "--bound", "-2"], "ssim is -1 to 1; expected a bound in there, got -2"),
+        (["choose", "--best", "ssim", "--max", "rr=1e9"], "rr is 0 to 100 %; expected a bound in there, got 1e+09"),
+        (["choose", "--best", "rr", "--min", "ssim=1.5"], "ssim is -1 to 1; expected a bound in there, got 1.5"),
+    ],
+)
+def test_a_bound_that_no_number_can_reach_is_refused(
+    folders: dict[str, Path], arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, str(folders["5"])]) == 2
+    assert said in capsys.readouterr().err

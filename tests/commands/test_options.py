@@ -37,6 +37,8 @@ def test_there_is_one_option_for_where_things_go() -> None:
         assert each.name == "out", path
         assert isinstance(each.type, click.Path), path
         assert isinstance(each.type.convert("x", each, None), Path), path
+        with pytest.raises(click.BadParameter, match="expected a path, got ''"):
+            each.type.convert("", each, None)
         assert each.help, path
         assert not each.multiple, path
 
