@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .benchmark.planning.cells import RunOptions as RunOptions
     from .benchmark.plugin_checks.contracts import parametrize_with_checks as parametrize_with_checks
-    from .benchmark.records.record import load_records as load_records
+    from .benchmark.records.collection import load_records as load_records
     from .benchmark.run import Execution as Execution
     from .interface import Results as Results
     from .interface import run as run
@@ -31,7 +31,7 @@ _LAZY = {
     "RunOptions": "benchmark.planning.cells",
     "create": "plugins.entries",
     "deidentify": "pictures.apply",
-    "load_records": "benchmark.records.record",
+    "load_records": "benchmark.records.collection",
     "parametrize_with_checks": "benchmark.plugin_checks.contracts",
     "Results": "interface",
     "run": "interface",

@@ -127,14 +127,17 @@ def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path
 
 def _candidates(text: str, results: Path) -> list[tuple[RunRecord, Path]]:
     """The record of a folder or file, or all of a method."""
-    from ..benchmark.records.collection import collect
-    from ..benchmark.records.record import FILE_NAME, RecordError, load_record
+    from ..benchmark.records.collection import collect, load_written
+    from ..benchmark.records.record import FILE_NAME, RecordError
 
     path = Path(text)
     if path.exists() or not results.is_dir():
         path = path / FILE_NAME if path.is_dir() else path
-        return [(load_record(path), path.parent)]
-    records = collect((results,)).records
+        return [(load_written(path), path.parent)]
+    read = collect((results,))
+    for left, reason in read.left_out:
+        click.secho(f"left out {left}: {reason}", fg="yellow", err=True)
+    records = read.records
     found = [each for each in records if each[0].method.spec == text]
     found = found or [each for each in records if each[0].method.name == text]
     if not found:

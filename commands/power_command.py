@@ -39,12 +39,13 @@ def command(
     """
     from ..benchmark.metrics.values import Undefined
     from ..benchmark.readings.power import for_bound, for_difference
-    from ..benchmark.records.record import FILE_NAME, load_record
+    from ..benchmark.records.collection import load_written
+    from ..benchmark.records.record import FILE_NAME
 
     if (second is None) == (bound is None):
         raise click.UsageError("Name a second record, or say --bound: one of the two.")
     paths = [path / FILE_NAME if path.is_dir() else path for path in (first, second) if path is not None]
-    records = [(load_record(path), path.parent) for path in paths]
+    records = [(load_written(path), path.parent) for path in paths]
     if bound is None:
         found = for_difference(records[0], records[1], metric, chance / 100)
     else:

@@ -81,7 +81,9 @@ def choose(
     keys = {group_key(record) for record, _ in rows}
     if len(keys) != 1:
         what = "none" if not keys else f"{len(keys)} of these"
-        raise NotComparable(f"expected records of one protocol, dataset and analyzer, got {what}; name one folder each")
+        raise NotComparable(
+            f"expected records of one protocol, dataset and analyzer, scored alike, got {what}; name one folder each"
+        )
     known = catalogue_of(rows[0][0])
     for name in (best, *(each.metric for each in limits)):
         if name not in known:

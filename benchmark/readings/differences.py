@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..metrics.metric import Metric
 from ..metrics.values import Undefined
-from ..records.comparable import group_key
+from ..records.comparable import group_key, setting_key
 from ..records.described import catalogue_of
 from ..records.record import RunRecord
 from ..records.replicates import load_replicates
@@ -64,7 +64,7 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
     """
     if group_key(first[0]) != group_key(second[0]):
         raise NotComparable(
-            "expected two records of one protocol, dataset and analyzer, got "
+            "expected two records of one protocol, dataset and analyzer, scored alike, got "
             f"{_differences(first[0], second[0])}; run both methods with the same options"
         )
     replicates = [load_replicates(folder) for _, folder in (first, second)]
@@ -104,13 +104,14 @@ def _differences(first: RunRecord, second: RunRecord) -> str:
     """What is not the same of two records, in words."""
 
     def parts(record: RunRecord) -> dict[str, tuple[object, str]]:
-        dataset, (protocol, rules, images, *analyzer) = record.dataset, group_key(record)
+        dataset, (protocol, rules, images, *analyzer) = record.dataset, setting_key(record)
         size = f"{dataset.samples} images of {dataset.identities} identities{' with --limit' * dataset.limited}"
         return {
             "protocol": (protocol, protocol),
             "rules of the protocol": (rules, rules[:10]),
             "dataset": (images, f"{dataset.spec}, {size} (digest {images[:10]})"),
             "analyzer": (analyzer, f"{record.analyzer.spec} (version {record.analyzer.version})"),
+            "scoring": (record.score_version, f"version {record.score_version} (toolkit {record.toolkit})"),
         }
 
     a, b = parts(first), parts(second)

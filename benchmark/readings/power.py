@@ -54,7 +54,7 @@ def for_difference(
     """
     if group_key(first[0]) != group_key(second[0]):
         raise NotComparable(
-            "expected two records of one protocol, dataset and analyzer; run both with the same options"
+            "expected two records of one protocol, dataset and analyzer, scored alike; run both with the same options"
         )
     a, b = load_replicates(first[1]), load_replicates(second[1])
     about = catalogue_of(first[0]).get(metric)

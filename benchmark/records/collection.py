@@ -1,12 +1,31 @@
-"""The records of results folders without duplicates, and the files that cannot be read, with the reason."""
+"""The records of results folders without duplicates, and the files that cannot be read or believed, with the reason.
+
+Everything that shows, ranks or compares records reads them here: a record that was edited by hand, or has the file of
+another one beside it, is held against what the store beside it kept of the run.
+"""
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .record import RecordError, RunRecord, find_records, load_record
+import numpy as np
+
+from ..metrics.catalogue import METRICS
+from ..storage.cell_files import others_than_written
+from ..storage.store import STORE_FOLDER
+from .record import FILE_NAME, RecordError, RunRecord, find_records, load_record
+from .replicates import REPLICATES_NAME, load_estimates
+
+_SAME = 1e-6
+"""Relative difference of a number in a record and in its replicates: the way from one unit into the other."""
+
+
+class RecordChanged(RecordError):
+    """A record, or a file beside it, is not what the run wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +35,7 @@ class Collection:
     records: list[tuple[RunRecord, Path]]
     """Each with the folder that it lies in, in order of first appearance; of several with one digest the last."""
     left_out: list[tuple[Path, str]]
-    """Files that cannot be read, and why."""
+    """Files that cannot be read or believed, and why."""
 
 
 def collect(sources: Iterable[Path]) -> Collection:
@@ -27,14 +46,73 @@ def collect(sources: Iterable[Path]) -> Collection:
 
     Raises:
         RecordError: a source does not exist.
+        RecordChanged: a source is a record, or its folder, that is not what the run wrote.
     """
     found: dict[str, tuple[RunRecord, Path]] = {}
     left_out = []
-    for path in (path for source in sources for path in find_records(source)):
+    for source, path in ((each, path) for each in sources for path in find_records(each)):
         try:
-            record = load_record(path)
+            record = load_written(path)
+        except RecordChanged as error:
+            if source in (path, path.parent):
+                raise
+            left_out.append((path, str(error)))
         except RecordError as error:
             left_out.append((path, str(error)))
         else:
             found[record.digest] = (record, path.parent)
     return Collection(list(found.values()), left_out)
+
+
+def load_written(path: Path) -> RunRecord:
+    """Read a `run.json`, and hold it and what lies beside it against what the run wrote, as far as that is known.
+
+    Args:
+        path: of the file, or its folder.
+
+    Raises:
+        RecordError: it is not a record.
+        RecordChanged: it was edited, or a file beside it is of another record.
+    """
+    path = path / FILE_NAME if path.is_dir() else path
+    record, folder = load_record(path), path.parent.absolute()
+    others = others_than_written(folder.parent / STORE_FOLDER, record.digest, folder)
+    if others:
+        raise RecordChanged(
+            f"{path.parent}: {', '.join(others)} not as the run wrote it: edited, damaged, or of another record; "
+            "the same run again makes it anew"
+        )
+    if others is None and (number := _other_number(record, folder)):
+        raise RecordChanged(
+            f"{path.parent}: {REPLICATES_NAME} is not of this record ({number}): one of the two was edited, or comes "
+            "from elsewhere; copy the folder again, or run it anew"
+        )
+    return record
+
+
+def load_records(path: str | Path) -> list[RunRecord]:
+    """All records below a folder, or the one in a file.
+
+    Raises:
+        RecordError: one of them cannot be read, or is not what the run wrote.
+    """
+    return [load_written(each) for each in find_records(Path(path))]
+
+
+def _other_number(record: RunRecord, folder: Path) -> str:
+    """The first number that the replicates have otherwise; empty where there is none, or nothing to hold it against.
+
+    Users' metrics are left out: one that draws at random gives another number each time.
+    """
+    try:
+        estimates = load_estimates(folder)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return ""  # as without them: nothing is compared
+    for (metric, recognizer), estimate in estimates.items():
+        value = record.value(metric, recognizer or None)
+        if metric not in METRICS or value is None or value.value is None:
+            continue
+        other = estimate * METRICS[metric].scale
+        if not math.isclose(other, value.value, rel_tol=_SAME, abs_tol=np.finfo(np.float32).eps):
+            return f"{metric} {value.value:.6g} in the record and {other:.6g} there"
+    return ""

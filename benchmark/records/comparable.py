@@ -10,8 +10,20 @@ from .record import RunRecord
 _Item = TypeVar("_Item")
 
 
+_BEFORE_IT_WAS_NOTED = 1
+
+
 def group_key(record: RunRecord) -> tuple[str, ...]:
-    """Protocol, dataset and analyzer; rows with another key are never put into one table.
+    """Rules, images and scoring; rows with another key are never put into one table.
+
+    The version of the scoring is left away where none was noted, so that tables of such records keep their names.
+    """
+    version = record.score_version
+    return (*setting_key(record), *([f"scoring {version}"] if version != _BEFORE_IT_WAS_NOTED else []))
+
+
+def setting_key(record: RunRecord) -> tuple[str, ...]:
+    """Protocol, dataset and analyzer: what a method was run under, however it was scored then.
 
     How a dataset was typed is no part of it (its default may have been written out, or have changed), while the
     analyzer's version is: another one finds other hands.
@@ -23,6 +35,14 @@ def group_key(record: RunRecord) -> tuple[str, ...]:
         record.analyzer.spec,
         record.analyzer.version,
     )
+
+
+def scored_otherwise(record: RunRecord, others: Iterable[RunRecord]) -> str:
+    """How a record was scored, in brackets, where others of its setting were scored otherwise; empty elsewhere."""
+    here = setting_key(record)
+    if any(each.score_version != record.score_version and setting_key(each) == here for each in others):
+        return f" (scoring {record.score_version})"
+    return ""
 
 
 def grouped(

@@ -386,12 +386,3 @@ def find_records(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         raise RecordError(f"there is no file or folder {path}")
     yield from sorted(each for each in path.rglob(FILE_NAME) if ".store" not in each.parts)
-
-
-def load_records(path: str | Path) -> list[RunRecord]:
-    """All records below a folder, or the one in a file.
-
-    Raises:
-        RecordError: one of them cannot be read.
-    """
-    return [load_record(each) for each in find_records(Path(path))]

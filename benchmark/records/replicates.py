@@ -50,6 +50,19 @@ def encode_replicates(replicates: Mapping[tuple[str, str], Replicates]) -> bytes
     return buffer.getvalue()
 
 
+def load_estimates(folder: Path) -> dict[tuple[str, str], float]:
+    """The numbers themselves of the replicates beside a record; empty when there are none.
+
+    Raises:
+        OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile: the file is damaged.
+    """
+    if not (folder / REPLICATES_NAME).is_file():
+        return {}
+    with np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
+        pairs = zip(found["names"], found["estimates"], strict=True)
+        return {(str(metric), str(recognizer)): float(estimate) for (metric, recognizer), estimate in pairs}
+
+
 def load_replicates(folder: Path) -> dict[tuple[str, str], Replicates]:
     """Replicates beside a record; empty when there are none, or the file is damaged.
 

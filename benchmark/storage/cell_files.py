@@ -2,11 +2,12 @@
 
 Both stand in the store, beside the objects. With the first a run notices that a record, or a file beside it, is no
 longer what was written; with the second `store gc` knows what nobody needs any more. A results folder whose store was
-removed keeps its records: what cannot be checked is believed.
+removed keeps its records: what cannot be checked is believed. Readers of records ask here, too.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -69,6 +70,36 @@ def are_whole(store: Path, cell: str, folder: Path) -> bool:
     if said is None:
         return False
     return all(_sha256(folder / name) == expected for name, expected in said.sha256.items())
+
+
+def words_about(store: Path, folder: str) -> list[Path]:
+    """Files of the store that may speak of a cell's folder, by its name, which ends with the start of a digest."""
+    return sorted((store / _FOLDER).glob(f"{glob.escape(folder.rpartition('__')[2])}*.json"))
+
+
+def others_than_written(store: Path, cell: str, folder: Path) -> list[str] | None:
+    """Files of a finished cell that are there and not what the run wrote.
+
+    Args:
+        store: root of the store beside the folder.
+        cell: digest that stands in the record.
+        folder: of the record.
+
+    Returns:
+        Names below the folder; None where the store knows neither the folder nor the cell.
+    """
+    words = dict.fromkeys([*words_about(store, folder.name), *([store / _FOLDER / f"{cell}.json"] * cell.isalnum())])
+    known = False
+    others: dict[str, None] = {}
+    for path in words:
+        said = load_cell_files(store, path.stem)
+        if said is None or (path.stem != cell and said.folder != folder.name):
+            continue
+        known = True
+        for name, expected in said.sha256.items():
+            if (folder / name).is_file() and _sha256(folder / name) != expected:
+                others[name] = None
+    return list(others) if known else None
 
 
 def known_cells(store: Path) -> list[str]:

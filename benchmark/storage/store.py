@@ -40,6 +40,8 @@ _SEAL = "deid-bench-object/1 {} {}"
 """The comment: digest of the task, SHA-256 of what stands before it, both in hex."""
 _SEAL_SIZE = len(_SEAL.format("0" * 64, "0" * 64))
 _DIGEST = re.compile("[0-9a-f]{64}")
+STORE_FOLDER = ".store"
+"""Name of the store in a results folder, beside the folders of the records."""
 NO_REASON = "no reason given"
 """Stands in place of a reason that says nothing."""
 REMARKS = "remarks"

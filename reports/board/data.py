@@ -15,6 +15,7 @@ from typing import Any
 from ...benchmark.metrics.metric import SETS, ColumnSet
 from ...benchmark.protocols import protocol_of
 from ...benchmark.readings.places import Standing
+from ...benchmark.records.comparable import setting_key
 from ...benchmark.records.record import RunRecord
 from ..explanation.page import facts
 from ..leaderboard.direction import dominated
@@ -141,6 +142,8 @@ def incompatible(here: RunRecord, there: RunRecord) -> str:
         return f"other rules: protocol digest {there.protocol.digest[:12]}, here {here.protocol.digest[:12]}"
     if here.dataset.digest != there.dataset.digest:
         return f"other images: dataset digest {there.dataset.digest[:12]}, here {here.dataset.digest[:12]}"
+    if setting_key(here) == setting_key(there):
+        return f"other scoring: version {there.score_version}, here {here.score_version}"
     return f"other detector: {_detector(there)}, here {_detector(here)}"
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from ..._version import __version__
 from ...benchmark.records.collection import collect
 from ...benchmark.records.record import FILE_NAME, RunRecord, find_records, record_bytes
+from ...benchmark.storage.cell_files import words_about
 from ...benchmark.storage.lock import Notice, hold
-from ...benchmark.storage.store import save_file
+from ...benchmark.storage.store import STORE_FOLDER, save_file
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import STAMP_NAME, STAMP_SIGNATURE_NAME, Stamp, load_stamp
 from ..leaderboard.merging import merged
@@ -86,6 +87,7 @@ def _sources_mark(results: Path, reference: bool) -> str:
     found = hashlib.sha256(f"{__version__} {reference}".encode())
     for path in find_records(results):
         beside = [*map(path.with_name, (STAMP_NAME, STAMP_SIGNATURE_NAME)), *sorted(path.parent.glob("previews/*"))]
+        beside += words_about(results / STORE_FOLDER, path.parent.name)
         state = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in beside if each.is_file()]
         found.update(json.dumps([str(path.relative_to(results)), state]).encode())
         found.update(path.read_bytes())

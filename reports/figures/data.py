@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.readings.distributions import DistancesMissing, Distributions, NoDistances, distributions_of
 from ...benchmark.records.collection import collect
-from ...benchmark.records.comparable import grouped
+from ...benchmark.records.comparable import grouped, scored_otherwise
 from ...benchmark.records.record import RunRecord, Value
 
 AGAIN = "remove the record's folder and run the same command again"
@@ -51,6 +51,8 @@ class Group:
 
     key: tuple[str, ...]
     entries: tuple[Entry, ...]
+    scoring: str = ""
+    """How they were scored, where others of the same setting were scored otherwise."""
 
     @property
     def protocol(self) -> str:
@@ -59,7 +61,7 @@ class Group:
     @property
     def dataset(self) -> str:
         """Name for figures."""
-        return dataset_label(self.entries[0].record)
+        return dataset_label(self.entries[0].record) + self.scoring
 
     def recognizers(self) -> list[str]:
         """Of any entry, in order of first appearance."""
@@ -89,7 +91,9 @@ def load_entries(
         if asked and (not recognizers or known.intersection(recognizers)):
             kept.append((record, folder))
     groups = grouped(kept, lambda each: each[0])
-    return [_group(key, members, methods) for key, members in groups], found.left_out
+    records = [record for record, _ in kept]
+    made = [(_group(key, members, methods), scored_otherwise(members[0][0], records)) for key, members in groups]
+    return [replace(group, scoring=words) for group, words in made], found.left_out
 
 
 def _group(key: tuple[str, ...], members: list[tuple[RunRecord, Path]], wanted: Sequence[str]) -> Group:

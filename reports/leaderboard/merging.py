@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ...benchmark.records.comparable import group_key
+from ...benchmark.records.comparable import setting_key
 from ...benchmark.records.record import RunRecord
 
 
@@ -33,7 +33,7 @@ def merged(records: Sequence[RunRecord]) -> tuple[list[RunRecord], dict[str, lis
 
 def _subject(record: RunRecord) -> str:
     method = record.method
-    told = [*group_key(record), method.name, method.version, method.params, method.source_sha256, method.weights]
+    told = [*setting_key(record), method.name, method.version, method.params, method.source_sha256, method.weights]
     return json.dumps([*told, record.repetitions, record.root_seed], sort_keys=True, default=str)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
-from ...benchmark.records.comparable import grouped
+from ...benchmark.records.comparable import grouped, scored_otherwise
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
 from .attacks import worst_label
@@ -85,7 +85,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows that may be compared: same protocol digest, same dataset digest, same analyzer."""
+    """Rows that may be compared: same protocol digest, same dataset digest, same analyzer, same scoring."""
 
     key: str
     title: str
@@ -100,10 +100,10 @@ def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Tabl
         records: rows, in any order.
         every: all numbers about the methods, not only those that the terminal shows.
     """
-    return [_table(key, members, every) for key, members in grouped(records, lambda record: record)]
+    return [_table(key, members, every, records) for key, members in grouped(records, lambda record: record)]
 
 
-def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table:
+def _table(key: tuple[str, ...], records: list[RunRecord], every: bool, everything: Sequence[RunRecord]) -> Table:
     recognizers = list(dict.fromkeys(each.spec for record in records for each in record.recognizers))
     columns = _columns(metrics_of(records), recognizers, every)
     found = [
@@ -125,7 +125,9 @@ def _table(key: tuple[str, ...], records: list[RunRecord], every: bool) -> Table
     first = records[0]
     smoke = " (limited: a smoke test, not comparable)" if first.dataset.limited else ""
     dataset = min(record.dataset.spec for record in records)
-    return Table("-".join(key), f"{_rules(first)} on {dataset}{smoke}", shown, rows)
+    return Table(
+        "-".join(key), f"{_rules(first)} on {dataset}{smoke}{scored_otherwise(first, everything)}", shown, rows
+    )
 
 
 def _rules(record: RunRecord) -> str:

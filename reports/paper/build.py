@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.readings.places import Mark, find_marks
-from ...benchmark.records.comparable import grouped
+from ...benchmark.records.comparable import grouped, scored_otherwise
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord
 from ...benchmark.records.replicates import load_replicates
@@ -44,7 +44,9 @@ def paper_tables(records: Sequence[tuple[RunRecord, Path]], wanted: Sequence[str
             continue
         for key, members in groups:
             if _modality(members[0][0]) == published.modality:
-                made += _tables(published, key, members)
+                made += _tables(
+                    published, key, members, scored_otherwise(members[0][0], [record for record, _ in once.values()])
+                )
     return made
 
 
@@ -53,21 +55,25 @@ def _modality(record: RunRecord) -> str:
 
 
 def _tables(
-    published: PublishedTable, key: tuple[str, ...], members: Sequence[tuple[RunRecord, Path]]
+    published: PublishedTable, key: tuple[str, ...], members: Sequence[tuple[RunRecord, Path]], scoring: str
 ) -> Iterator[PaperTable]:
     """One table, or one for each surrogate that a method looked into."""
     if not any(each.knowledge for each in published.columns):
-        yield from _table(published, key, members, "")
+        yield from _table(published, key, members, "", scoring)
         return
     known = {record.method.surrogate: None for record, _ in members if record.method.surrogate}
     papers = next(each.recognizer for each in published.columns if each.knowledge == "white box")
     for surrogate in known or {papers: None}:
         chosen = [(record, folder) for record, folder in members if record.method.surrogate in ("", surrogate)]
-        yield from _table(published, (*key, surrogate), chosen, surrogate)
+        yield from _table(published, (*key, surrogate), chosen, surrogate, scoring)
 
 
 def _table(
-    published: PublishedTable, key: tuple[str, ...], members: Sequence[tuple[RunRecord, Path]], surrogate: str
+    published: PublishedTable,
+    key: tuple[str, ...],
+    members: Sequence[tuple[RunRecord, Path]],
+    surrogate: str,
+    scoring: str,
 ) -> Iterator[PaperTable]:
     """Nothing, where no record stands in a place of the paper's."""
     records = [record for record, _ in members]
@@ -81,7 +87,7 @@ def _table(
     yield PaperTable(
         id=published.id,
         key=key,
-        title=f"{published.title}: {first.protocol.id} on {first.dataset.spec}",
+        title=f"{published.title}: {first.protocol.id} on {first.dataset.spec}{scoring}",
         about=first,
         columns=columns,
         rows=tuple(rows),

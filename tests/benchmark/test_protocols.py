@@ -14,7 +14,8 @@ from deid_bench.benchmark import protocols as room
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.protocols import ProtocolError, get_protocol, protocol_of, protocols
 from deid_bench.benchmark.protocols.page import REGENERATE, protocols_table
-from deid_bench.benchmark.records.record import load_record, load_records
+from deid_bench.benchmark.records.collection import load_records
+from deid_bench.benchmark.records.record import load_record
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.cli import main

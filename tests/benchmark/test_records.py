@@ -11,13 +11,12 @@ import pytest
 from written import save_record
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records.collection import collect
+from deid_bench.benchmark.records.collection import collect, load_records
 from deid_bench.benchmark.records.record import (
     RecordError,
     RunRecord,
     find_records,
     load_record,
-    load_records,
     record_bytes,
     schema,
 )
