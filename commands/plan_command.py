@@ -81,6 +81,8 @@ def _row_data(cell: Cell, done: bool, found: Estimate) -> dict[str, Any]:
         "comparisons": found.comparisons,
         "core_seconds": round(found.seconds, 1),
         "untimed_tasks": found.untimed,
+        "core_seconds_elsewhere": round(found.elsewhere, 1),
+        "unknown_tasks": found.unknown,
         "scoring_memory_bytes": found.memory,
         "scoring_scratch_bytes": found.scratch,
         "image_bytes": found.disk,
@@ -104,9 +106,10 @@ def _print(rows: list[Row], jobs: int, protocol: str) -> None:
     for line in dataset_lines(cell.dataset for cell, _, _ in rows):
         console.print(escape(line), soft_wrap=True)
     console.print(f"stored/planned tasks per stage; protocol {protocol}, {jobs} worker processes")
-    todo = [found for _, done, found in rows if not done]
+    todo = [(cell, found) for cell, done, found in rows if not done]
     if todo:
-        console.print(_taken(todo, jobs))
+        attacked = any(cell.attacks is not None for cell, _ in todo)
+        console.print(_taken([found for _, found in todo], jobs, attacked))
 
 
 def _lines(parts: Iterable[str], width: int) -> list[str]:
@@ -115,10 +118,9 @@ def _lines(parts: Iterable[str], width: int) -> list[str]:
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrap(glued, width)]
 
 
-def _taken(todo: list[Estimate], jobs: int) -> str:
+def _taken(todo: list[Estimate], jobs: int, attacked: bool) -> str:
     """What the cells to do will take, in a sentence or two."""
     images, pairs = sum(each.images for each in todo), sum(each.comparisons for each in todo)
-    seconds, untimed = sum(each.seconds for each in todo) / jobs, sum(each.untimed for each in todo)
     memory, disk = max(each.memory for each in todo), sum(each.disk for each in todo)
     scratch = max(each.scratch for each in todo)
     files = f", {scratch / 10**6:.0f} MB of scratch files meanwhile" if scratch else ""
@@ -126,10 +128,22 @@ def _taken(todo: list[Estimate], jobs: int) -> str:
         f"to do: {images} de-identified images, {pairs} comparisons; about {memory / 2**20:.0f} MiB to score them "
         f"(workers come on top){files} and {disk / 10**6:.0f} MB of images on disk; "
     )
-    if untimed == 0:
-        return text + f"about {duration(seconds)}"
-    known = f"at least {duration(seconds)}, and " if seconds else ""
-    return text + f"{known}{untimed} tasks of kinds that nothing in this folder has timed yet"
+    return f"{text}{_time(todo, jobs)}; scoring{' and attackers come' if attacked else ' comes'} on top"
+
+
+def _time(todo: list[Estimate], jobs: int) -> str:
+    """How long that takes, and where its parts were timed: in this folder, on another machine, or nowhere."""
+    from ..benchmark.planning.shipped_times import shipped
+
+    here, there = sum(each.seconds for each in todo) / jobs, sum(each.elsewhere for each in todo) / jobs
+    unknown = sum(each.unknown for each in todo)
+    parts = [f"about {duration(here)} as timed in this folder"] if here else []
+    if there:
+        what = "what was not timed here" if here else "not timed here;"
+        parts.append(f"{what} on a machine of {shipped().machine} in the order of {duration(there)}")
+    if unknown:
+        parts.append(f"{unknown} tasks of kinds that nothing has timed yet")
+    return ", and ".join(parts) or f"about {duration(here)}"
 
 
 def _cells(count: int) -> str:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NEEDED = (
     "deid_bench/py.typed",
     *(f"deid_bench/docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+    "deid_bench/benchmark/planning/times.toml",
     "deid_bench/benchmark/protocols/palm-1.0.toml",
     "deid_bench/benchmark/protocols/palm-paper-1.0.toml",
     "deid_bench/benchmark/records/schema/run-1.json",

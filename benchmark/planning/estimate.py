@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,6 +13,7 @@ from ..storage.store import Store
 from .cell_tasks import LOOK_WEIGHTS, Tasks
 from .cells import Cell
 from .comparisons import comparisons, is_large
+from .shipped_times import Key, key_of, shipped
 from .sizing import Size
 from .tasks import Task
 
@@ -34,6 +35,10 @@ class Estimate:
     """Of one core, for what is not in the store and of a kind that was timed."""
     untimed: int
     """Tasks to do of a kind that has never been timed in this results folder: `seconds` leaves them out."""
+    elsewhere: float
+    """Of one core of another machine, for those of them that `shipped_times` has: an order of magnitude."""
+    unknown: int
+    """The rest of them, which nobody has timed."""
     memory: int
     """Bytes of the process that scores; workers come on top."""
     scratch: int
@@ -96,17 +101,25 @@ class Ahead:
         """
         total, self._tasks = len(self._tasks), [each for each in self._tasks if not self._store.has(each.digest)]
         self._done += total - len(self._tasks)
-        seconds, untimed = _time_of(self._tasks, _typical(read_timings(self._store)))
-        return self._done, self._done + len(self._tasks), seconds / self._jobs, untimed
+        seconds, untimed = _time_of(self._tasks, _typical(read_timings(self._store)).get)
+        return self._done, self._done + len(self._tasks), seconds / self._jobs, len(untimed)
 
 
-def _time_of(tasks: Iterable[Task], typical: Mapping[tuple[str, str], float]) -> tuple[float, int]:
-    """Seconds of one core of the tasks whose kind was timed, and how many others there are."""
-    seconds, untimed = 0.0, 0
+def _time_of(tasks: Iterable[Task], known: Callable[[Key], float | None]) -> tuple[float, list[Task]]:
+    """Seconds of one core of the tasks whose kind is known, and the others."""
+    seconds, others = 0.0, []
     for task in tasks:
-        known = typical.get(task.kind)
-        seconds, untimed = (seconds, untimed + 1) if known is None else (seconds + known * task.pairs, untimed)
-    return seconds, untimed
+        each = known(task.kind)
+        if each is None:
+            others.append(task)
+        else:
+            seconds += each * task.pairs
+    return seconds, others
+
+
+def _elsewhere(kind: Key) -> float | None:
+    """Seconds of a task, or of a pair, on the machine that the package brings times of."""
+    return shipped().seconds.get(key_of(*kind))
 
 
 def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
@@ -119,7 +132,8 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
     """
     groups = planned_tasks(cell)
     todo = {name: [each for each in tasks if not store.has(each.digest)] for name, tasks in groups.items()}
-    seconds, untimed = _time_of((each for tasks in todo.values() for each in tasks), _typical(journal))
+    seconds, untimed = _time_of((each for tasks in todo.values() for each in tasks), _typical(journal).get)
+    elsewhere, unknown = _time_of(untimed, _elsewhere)
     originals, versions = len(cell.samples), len(groups["de-identify"])
     people = len({each.identity for each in cell.samples})
     size = Size(originals, versions, people, cell.repetitions, len(cell.recognizers))
@@ -128,15 +142,17 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
         images=versions,
         comparisons=sum(each.pairs for each in groups["compare"]),
         seconds=seconds,
-        untimed=untimed,
+        untimed=len(untimed),
+        elsewhere=elsewhere,
+        unknown=len(unknown),
         memory=size.memory,
         scratch=size.scratch,
         disk=len(todo["de-identify"]) * _image_bytes(cell, store, groups["de-identify"]),
     )
 
 
-def _typical(journal: Iterable[Timing]) -> dict[tuple[str, str], float]:
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+def _typical(journal: Iterable[Timing]) -> dict[Key, float]:
+    found: dict[Key, list[float]] = defaultdict(list)
     for each in journal:
         found[each.stage, each.plugin].append(each.seconds / each.pairs)
     return {kind: median(seconds) for kind, seconds in found.items()}
