@@ -107,9 +107,6 @@ class KeypointHands(ABC):
         roi = ROIS[self.roi](hand.keypoints_2d)
         if reason := cut_off(roi, image.shape):
             return Missing(reason)
-        mask = self._masks(image, hand.keypoints_2d)
-        if not mask.any():
-            return Missing("none of the hand's pixels lies in the image")
         return HandAnalysis(
             box=hand.box,
             score=hand.score,
@@ -117,7 +114,7 @@ class KeypointHands(ABC):
             keypoints_2d=hand.keypoints_2d,
             keypoints_3d=hand.keypoints_3d,
             roi=roi,
-            mask=mask,
+            mask=self._masks(image, hand.keypoints_2d),
             found_by=hand.found_by,
             handedness_by=hand.handedness_by,
         )

@@ -8,7 +8,7 @@ from typing import get_args
 
 from ...datasets.attacker_palms import AttackerPalms
 from ...datasets.base import Sample
-from ...datasets.synthetic_palm import SettingName
+from ...datasets.synthetic_palm import RENDERER_VERSION, SettingName
 from ..protocols import Protocol
 from ..storage.digest import digest
 from ..storage.lock import Notice
@@ -27,7 +27,7 @@ class AuxiliaryPeople:
     reason: str = ""
     """Why nothing can be learned on them; empty when it can."""
     known: str = ""
-    """Their digest, where nothing else of them is at hand."""
+    """Their digest, where it is not that of the files: of rendered palms, and of people who are not at hand."""
 
     @property
     def people(self) -> int:
@@ -68,7 +68,10 @@ def rendered_people(
                 before()
             palms.prepare(jobs, progress)
         found += palms.samples()
-    return AuxiliaryPeople(tuple(found), f"rendered palms of seeds reserved for attackers ({' and '.join(settings)})")
+    source = f"rendered palms of seeds reserved for attackers ({' and '.join(settings)})"
+    # OpenCV rounds otherwise on another kind of processor: the files differ in their last bits, what was asked for not.
+    known = digest([RENDERER_VERSION, [(each.sample_id, each.identity) for each in found]])
+    return AuxiliaryPeople(tuple(found), source, known=known)
 
 
 def people_of_dataset(

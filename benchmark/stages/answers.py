@@ -56,7 +56,11 @@ def analysis(answer: Any, modality: str, shape: tuple[int, int]) -> Payload | Cr
     if isinstance(one, Missing):
         return analysis_payload(Missing(reason(one)), shape)
     problem = _problem(one, shape)
-    return Crash(f"the analyzer's {problem}") if problem else analysis_payload(one, shape)
+    if problem:
+        return Crash(f"the analyzer's {problem}")
+    if isinstance(one, HandAnalysis) and not np.any(one.mask):
+        return analysis_payload(Missing("none of the hand's pixels lies in the image"), shape)
+    return analysis_payload(one, shape)
 
 
 def _problem(found: Analysis, shape: tuple[int, int]) -> str:
@@ -79,8 +83,6 @@ def _problem(found: Analysis, shape: tuple[int, int]) -> str:
         mask = np.asarray(found.mask)
         if odd := _no_mask(mask, shape):
             return f"mask: expected bool of shape {shape}, got {odd}"
-        if hand and not mask.any():
-            return "mask: expected the pixels of the hand, got none; Missing says that there is no hand"
     if isinstance(found, HandAnalysis) and found.handedness not in ("left", "right"):
         return f"handedness: expected left or right, got {found.handedness!r:.40}"
     odd = next((name for name in _WORDS if not isinstance(getattr(found, name, ""), str)), "")

@@ -99,7 +99,6 @@ def test_what_does_not_is_a_crash(answer: Any, words: str) -> None:
         ({"box": np.array([-9, 1, 0, 9], np.float32)}, "that meet the image"),
         ({"score": 7.0}, "score: expected a number of 0..1, got 7.0"),
         ({"score": -1}, "score"),
-        ({"mask": np.zeros(SHAPE, np.bool_)}, "got none; Missing says that there is no hand"),
         ({"mask": np.where(np.eye(*SHAPE) > 0, 5, -5).astype(np.int8)}, "int8 of -5 to 5"),
         ({"mask": np.arange(1200, dtype=np.uint16).reshape(SHAPE)}, "more than two numbers"),
         ({"keypoints_2d": points(21, 2).astype(np.float64) * 1e300}, "41 infinite of 42"),
@@ -109,6 +108,12 @@ def test_what_only_looks_like_an_analysis_is_a_crash(change: dict[str, Any], wor
     made = answered([replace(HAND, **change)])
     assert isinstance(made, Crash)
     assert words in made.reason
+
+
+def test_a_hand_without_a_pixel_is_none() -> None:
+    made = answered([replace(HAND, mask=np.zeros(SHAPE, np.bool_))])
+    assert isinstance(made, Payload)
+    assert made.failure == "none of the hand's pixels lies in the image"
 
 
 RNG = np.random.default_rng(1)

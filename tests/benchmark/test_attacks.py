@@ -132,6 +132,17 @@ def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.Monke
         assert kinds == ["controlled"] * 2 + ["wild"] * 2
     assert rendered_people(rule, 1, None, before=lacking) == found
 
+    def rounded_otherwise(folder: Path, image: PlannedImage, setting: Any) -> None:
+        render(folder, image, setting)
+        (folder / image.file).write_bytes((folder / image.file).read_bytes() + b".")
+
+    monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(synthetic_palm, "render_to_file", rounded_otherwise)
+    other = rendered_people(rule, 1, None)
+    assert {each.sha256 for each in other.samples}.isdisjoint({each.sha256 for each in found.samples})
+    assert other.digest == found.digest
+    assert rendered_people(rule.model_copy(update={"people": 5}), 1, None).digest != found.digest
+
 
 def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:
     from deid_bench.benchmark.planning.auxiliary import people_of_dataset
