@@ -17,7 +17,6 @@ from ..plugins.entries import Kind, PluginError, Spec, registry
 from ..weights.sources import WeightsError
 from .metrics.plugged import Plugged, number, plugged
 from .metrics.values import Undefined
-from .planning.cells import SCORE_VERSION
 from .planning.loaded_dataset import load_dataset
 from .planning.tasks import ImageRef, Plugin, analyze_task, crop_task, plugin_of
 from .protocols import protocol_of
@@ -100,7 +99,7 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
             "toolkit": __version__ if fresh else record.toolkit,
         }
     )
-    changed = changed.model_copy(update={"digest": record_digest(changed, SCORE_VERSION)})
+    changed = changed.model_copy(update={"digest": record_digest(changed, record.score_version)})
     replicates = load_replicates(path.parent) | scored.values.replicates
     return Rescored(path.parent, changed, fresh, missing, encode_replicates(replicates))
 

@@ -14,6 +14,8 @@ from deid_bench.benchmark.records.record import RunRecord, load_record, record_b
 from deid_bench.benchmark.records.replicates import load_replicates
 from deid_bench.benchmark.rescore import rescore, write_rescored
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.submission.consistency import header_problems
+from deid_bench.benchmark.submission.pack import record_digest
 from deid_bench.cli import main
 from deid_bench.plugins.specs import as_specs
 
@@ -45,6 +47,17 @@ def test_it_is_the_record_that_a_run_with_the_metrics_gives(
     assert load_record(written) == found.record
     assert set(load_replicates(written.parent)) == set(load_replicates(other.parent))
     assert (written.parent / "distances.npz").read_bytes() == path.with_name("distances.npz").read_bytes()
+
+
+def test_a_record_of_an_older_scoring_keeps_a_digest_that_fits(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    record, path = one(toy_options("toy_noise"), tmp_path / "out")
+    older = record.model_copy(update={"score_version": 2, "digest": record_digest(record, 2)})
+    path.write_bytes(record_bytes(older))
+    assert header_problems(older) == []
+    for metrics in ((), (RATIO,)):
+        assert header_problems(rescore(path, as_specs(metrics, "metrics")).record) == []
 
 
 def test_what_cannot_be_computed_says_why_and_the_rest_is(
