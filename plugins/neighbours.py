@@ -103,7 +103,9 @@ def _package(folder: Path) -> str:
 
 
 def _members(package: str) -> dict[str, types.ModuleType]:
-    return {name: each for name, each in list(sys.modules.items()) if name.startswith(f"{package}.")}
+    prefix = f"{package}."
+    names = [name for name in list(sys.modules) if name.startswith(prefix)]  # thousands, at every look at a plug-in
+    return {name: sys.modules[name] for name in names if name in sys.modules}
 
 
 def _edited(package: str) -> bool:
