@@ -247,7 +247,10 @@ def _replicates(row: RunRecord, rng: np.random.Generator) -> dict[tuple[str, str
             continue
         half = (value.interval.high - value.interval.low) / 4
         resampled, left_out = rng.normal(value.value, half, 1000), rng.normal(value.value, half / 5, IDENTITIES)
-        found[value.metric, value.recognizer or ""] = Replicates(value.value, resampled, left_out, IDENTITIES)
+        scale = METRICS[value.metric].scale
+        found[value.metric, value.recognizer or ""] = Replicates(
+            value.value / scale, resampled / scale, left_out / scale, IDENTITIES
+        )
     return found
 
 
