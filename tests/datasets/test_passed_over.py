@@ -218,8 +218,9 @@ def test_a_closed_folder_costs_itself(tmp_path: Path, monkeypatch: pytest.Monkey
             raise PermissionError(13, "no")
         return real(path)
 
-    monkeypatch.setattr(os, "scandir", scandir)
-    folder = listed(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        folder = listed(tmp_path)
     assert [each.identity for each in folder.samples()] == ["b"]
     assert folder.ignored["unreadable folder (PermissionError)"] == 1
 
