@@ -170,7 +170,9 @@ def test_reads_checkpoints_of_any_class_count(
     templates = CCNet(str(tmp_path / "net_params_best.pth")).embed(crops)
     grey = torch.stack([torch.from_numpy(crop[..., 0])[None].float() / 255 for crop in crops])
     expected = from_state(random_state)(normalise(grey))
-    np.testing.assert_allclose(templates, expected.numpy(), rtol=0, atol=1e-6)
+    # As above: two ways through one network round apart, by 1.3e-6 on a processor without AVX-512; another head or
+    # another weight moves templates by tenths.
+    np.testing.assert_allclose(templates, expected.numpy(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
