@@ -29,8 +29,7 @@ from .scoring.cell import build_record
 from .storage.cell_files import are_whole, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.lock import Busy, hold
-from .storage.store import STORE_FOLDER as STORE_FOLDER
-from .storage.store import Payload, Store
+from .storage.store import STORE_FOLDER, Payload, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,9 @@ def show_plan(values: dict[str, Any]) -> int:
     from ..benchmark.planning.cells import make_cells
     from ..benchmark.planning.estimate import estimate
     from ..benchmark.planning.plan_file import PlanFile, plan_data
-    from ..benchmark.run import STORE_FOLDER, finished
+    from ..benchmark.run import finished
     from ..benchmark.storage.journal import read_timings
-    from ..benchmark.storage.store import Store
+    from ..benchmark.storage.store import STORE_FOLDER, Store
 
     jobs, options = values["jobs"] or default_jobs(), make_run_options(values)
     store = Store(values["out"] / STORE_FOLDER)

@@ -47,8 +47,8 @@ def command(**values: Any) -> int:
         from .plan_command import show_plan
 
         return show_plan(values)
-    from ..benchmark.run import STORE_FOLDER, Execution, run
-    from ..benchmark.storage.store import Store
+    from ..benchmark.run import Execution, run
+    from ..benchmark.storage.store import STORE_FOLDER, Store
     from ..reports.board.page import update_board
     from ..reports.leaderboard.table import records_json
     from ..reports.leaderboard.terminal import print_impaired, print_outcomes

@@ -21,8 +21,7 @@ def command() -> None:
 
 
 def _store(out: Path) -> Store:
-    from ..benchmark.run import STORE_FOLDER
-    from ..benchmark.storage.store import Store
+    from ..benchmark.storage.store import STORE_FOLDER, Store
 
     if not (out / STORE_FOLDER).is_dir():
         raise click.UsageError(f"{out} holds no store; name the folder of a run with --out")

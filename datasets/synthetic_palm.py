@@ -156,6 +156,15 @@ class SyntheticPalm:
         return cache_root() / "datasets" / "synthetic-palm" / digest
 
     @property
+    def recipe(self) -> tuple[str, str, tuple[tuple[str, int, int], ...]]:
+        """What the images are rendered from: the renderer's version, the setting, and ids with their two seeds.
+
+        The files are the same on one kind of processor alone: OpenCV rounds otherwise on another.
+        """
+        planned = tuple((each.sample_id, each.identity_seed, each.sample_seed) for each in self._plan())
+        return RENDERER_VERSION, self.setting, planned
+
+    @property
     def is_rendered(self) -> bool:
         """Whether all images were made before, so that `prepare` only looks after them."""
         return (self.folder / "manifest.csv").is_file()

@@ -8,7 +8,7 @@ from typing import get_args
 
 from ...datasets.attacker_palms import AttackerPalms
 from ...datasets.base import Sample
-from ...datasets.synthetic_palm import RENDERER_VERSION, SettingName
+from ...datasets.synthetic_palm import SettingName
 from ..protocols import Protocol
 from ..storage.digest import digest
 from ..storage.lock import Notice
@@ -61,6 +61,7 @@ def rendered_people(
     """
     settings: tuple[SettingName, ...] = get_args(SettingName)
     found: list[Sample] = []
+    recipes = []
     for setting in settings:
         palms = AttackerPalms(rule.people, rule.images // len(settings), setting)
         with one_at_a_time(f"the attackers' palms, {setting}", notice):
@@ -68,10 +69,10 @@ def rendered_people(
                 before()
             palms.prepare(jobs, progress)
         found += palms.samples()
+        recipes.append(palms.recipe)
     source = f"rendered palms of seeds reserved for attackers ({' and '.join(settings)})"
-    # OpenCV rounds otherwise on another kind of processor: the files differ in their last bits, what was asked for not.
-    known = digest([RENDERER_VERSION, [(each.sample_id, each.identity) for each in found]])
-    return AuxiliaryPeople(tuple(found), source, known=known)
+    # Files differ in their last bits between kinds of processors, and a digest has to be the same on all.
+    return AuxiliaryPeople(tuple(found), source, known=digest(recipes))
 
 
 def people_of_dataset(

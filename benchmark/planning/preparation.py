@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from ...files import cache_root
@@ -10,9 +10,6 @@ from ..storage.digest import digest
 from ..storage.lock import Notice, hold
 from ..storage.store import StoreError
 from .tasks import Plugin
-
-Progress = Callable[[int, int], None]
-"""Told how much is ready, and how much there is."""
 
 
 @contextmanager

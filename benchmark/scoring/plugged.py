@@ -87,11 +87,14 @@ def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparison
 def _measured(
     plugged: Plugged, comparisons: Comparisons, draws: Draws | Undefined
 ) -> tuple[float | Undefined, Replicates | Undefined | None]:
-    value, again = _number(plugged, comparisons), _number(plugged, comparisons)
+    value = _number(plugged, comparisons)
+    if isinstance(value, Undefined):
+        return value, None
+    again = _number(plugged, comparisons)
     if value != again:
-        shown = " and ".join(each.reason if isinstance(each, Undefined) else f"{each:g}" for each in (value, again))
-        return Undefined(f"the metric gave two numbers for the same distances: {shown}"), None
-    if isinstance(draws, Undefined) or isinstance(value, Undefined):
+        shown = f"none ({again.reason})" if isinstance(again, Undefined) else f"{again:g}"
+        return Undefined(f"the metric gave two numbers for the same distances: {value:g} and {shown}"), None
+    if isinstance(draws, Undefined):
         return value, None
     return value, _replicates(plugged, comparisons, draws)
 

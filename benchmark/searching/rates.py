@@ -1,8 +1,9 @@
 """What searches say: shares of people found, with intervals, by ISO/IEC 19795-1:2021.
 
 Every image is searched twice in one: in the whole gallery, where its own identity is enrolled (a mated search), and in
-the gallery without the entries of its own person (a non-mated search; leaving each person out in turn is how the
-standard makes them where nobody is spare). Nothing is computed anew for the second: it is the list without these.
+the gallery without the entries of its own person (a non-mated search). That is our way of having non-mated searches
+where nobody is spare; a study with people who are never enrolled has others. Nothing is computed anew for the second:
+it is the list without these.
 """
 
 from __future__ import annotations

@@ -23,9 +23,8 @@ from ..planning.loaded_dataset import LoadedDataset, load_dataset
 from ..planning.preparation import require_weights
 from ..planning.tasks import Plugin, plugin_of
 from ..records.record import RunRecord, load_record
-from ..run import STORE_FOLDER
 from ..stages.threads import single_threaded
-from ..storage.store import Store
+from ..storage.store import STORE_FOLDER, Store
 from ..submission.at_hand import cell_of
 from ..submission.pack import known_plugin
 from .distractors import SECONDS_PER_IMAGE, Distractors, distractors
@@ -242,7 +241,9 @@ def _notes(
     """What has to be known, in sentences."""
     told = []
     if recall is not None:
-        told.append("numbers of an approximate search are of that index: an exact search finds at least as many")
+        told.append(
+            "numbers of an approximate search are of that index: it may miss an own entry, and others before one"
+        )
     if people.made:
         told.append(f"{people.made} templates were not in the store and were made anew")
     for count, what in zip(lost, ("originals", "de-identified images"), strict=True):

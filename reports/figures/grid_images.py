@@ -11,8 +11,7 @@ import numpy as np
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import RunRecord
-from ...benchmark.run import STORE_FOLDER
-from ...benchmark.storage.store import Store
+from ...benchmark.storage.store import STORE_FOLDER, Store
 from ...benchmark.submission.pack import original_as_given
 from ...datasets.types import Image
 from .data import AGAIN, Entry, Group

@@ -142,6 +142,9 @@ def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.Monke
     assert {each.sha256 for each in other.samples}.isdisjoint({each.sha256 for each in found.samples})
     assert other.digest == found.digest
     assert rendered_people(rule.model_copy(update={"people": 5}), 1, None).digest != found.digest
+    monkeypatch.setenv("DEID_BENCH_CACHE", str(tmp_path / "others"))
+    monkeypatch.setattr("deid_bench.datasets.attacker_palms.ATTACKER_SETS", range(7, 1007))
+    assert rendered_people(rule, 1, None).digest != found.digest, "others are rendered"
 
 
 def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:

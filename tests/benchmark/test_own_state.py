@@ -24,9 +24,10 @@ from deid_bench import cli
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import RunRecord
-from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
+from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages.guard import Crash, guarded
 from deid_bench.benchmark.stages.output import LOG_NAME, collect
+from deid_bench.benchmark.storage.store import STORE_FOLDER
 from deid_bench.plugins.entries import Kind, PluginError
 from deid_bench.plugins.isolation import Generators
 from deid_bench.plugins.process_settings import SETTINGS

@@ -11,9 +11,9 @@ from deid_bench.benchmark.planning import estimate as planning
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.planning.estimate import Estimate, estimate
 from deid_bench.benchmark.planning.shipped_times import ShippedTimes, key_of, shipped
-from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
+from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.journal import read_timings
-from deid_bench.benchmark.storage.store import Store
+from deid_bench.benchmark.storage.store import STORE_FOLDER, Store
 from deid_bench.cli import main
 from deid_bench.plugins.entries import Kind, registry
 

@@ -10,8 +10,8 @@ from typing import Any
 from deid_bench.benchmark.compute import stage_titles
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.planning.estimate import Ahead
-from deid_bench.benchmark.run import STORE_FOLDER, Execution, run
-from deid_bench.benchmark.storage.store import Store
+from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.storage.store import STORE_FOLDER, Store
 from deid_bench.commands.progress import Bars
 
 

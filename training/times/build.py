@@ -30,10 +30,10 @@ from deid_bench.benchmark.planning import shipped_times
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.planning.shipped_times import Key, key_of, shipped
 from deid_bench.benchmark.planning.tasks import COMPARE_ROWS, Stage
-from deid_bench.benchmark.run import STORE_FOLDER, Execution
+from deid_bench.benchmark.run import Execution
 from deid_bench.benchmark.storage.host import machine
 from deid_bench.benchmark.storage.journal import Timing, read_timings
-from deid_bench.benchmark.storage.store import Store
+from deid_bench.benchmark.storage.store import STORE_FOLDER, Store
 from deid_bench.plugins.entries import Kind, registry
 
 PALMS: dict[str, Any] = {
