@@ -20,8 +20,9 @@ from .metrics.values import Undefined
 from .planning.loaded_dataset import load_dataset
 from .planning.tasks import ImageRef, Plugin, analyze_task, crop_task, plugin_of
 from .protocols import protocol_of
+from .records.collection import load_written
 from .records.described import record_metric
-from .records.record import FILE_NAME, RecordError, RunRecord, SampleRow, Value, load_record, record_bytes
+from .records.record import FILE_NAME, RecordError, RunRecord, SampleRow, Value, record_bytes
 from .records.replicates import REPLICATES_NAME, encode_replicates, load_replicates
 from .results.cell import CellResults
 from .results.distances_file import DISTANCES_NAME, read
@@ -29,7 +30,7 @@ from .scoring.cell import score_results
 from .stages.guard import Crash, guarded
 from .stages.inputs import analysis_of
 from .stages.measure import plain
-from .storage.store import Payload, Store, save_file
+from .storage.store import STORE_FOLDER, Payload, Store, save_file
 from .storage.strict_zip import Refused
 from .submission.pack import known_plugin, record_digest
 from .submission.recompute import rebuild
@@ -65,10 +66,10 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
         metrics: users' metrics to add; empty: the toolkit's own numbers, and those of the record's own metrics.
 
     Raises:
-        RecordError: the record, or what its numbers are made of, cannot be read.
+        RecordError: the record, or what its numbers are made of, cannot be read, or is not what the run wrote.
         PluginError: a metric cannot be used.
     """
-    record = load_record(path)
+    record = load_written(path)
     try:
         setting, results = rebuild(record, read(path.with_name(DISTANCES_NAME)))
     except (OSError, Refused, ValueError) as error:
@@ -220,7 +221,7 @@ class _Originals:
         if dataset.digest != record.dataset.digest and not record.dataset.limited:
             return Undefined(f"{record.dataset.spec} is no longer the one of the run")
         samples = {each.sample_id: each for each in dataset.samples}
-        return _Originals(Store(path.parent.parent / ".store"), samples, analyzer, record)
+        return _Originals(Store(path.parent.parent / STORE_FOLDER), samples, analyzer, record)
 
     def of_sample(self, name: str) -> tuple[Image, Analysis] | None:
         """The image as methods got it, and where the hand or face lies in it; None where either is gone."""

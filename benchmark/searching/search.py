@@ -22,7 +22,8 @@ from ..planning.cells import Cell
 from ..planning.loaded_dataset import LoadedDataset, load_dataset
 from ..planning.preparation import require_weights
 from ..planning.tasks import Plugin, plugin_of
-from ..records.record import RunRecord, load_record
+from ..records.collection import load_written
+from ..records.record import RunRecord
 from ..stages.threads import single_threaded
 from ..storage.store import STORE_FOLDER, Store
 from ..submission.at_hand import cell_of
@@ -94,7 +95,7 @@ def search_record(path: Path, asked: Asked, progress: Progress | None = None) ->
         NotAtHand: what is installed here is not what the record was made with.
         SearchError: it cannot be searched.
     """
-    record = load_record(path)
+    record = load_written(path)
     cell, recognizer = _cell(record, asked)
     require_weights((cell.analyzer, cell.method, recognizer))
     jobs = asked.jobs or default_jobs()

@@ -28,11 +28,12 @@ from ...weights.files import WeightsError
 from ..planning.loaded_dataset import load_dataset
 from ..planning.tasks import ImageRef, analyze_task, crop_task, plugin_of
 from ..protocols import protocol_of
-from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow, find_records, load_record
+from ..records.collection import collect
+from ..records.record import FILE_NAME, Plugin, RecordError, RunRecord, SampleRow
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.digest import digest
 from ..storage.host import machine, packages
-from ..storage.store import Store, save_file
+from ..storage.store import STORE_FOLDER, Store, save_file
 from ..storage.strict_zip import Limits, make_zip
 from .signature import sign
 
@@ -132,16 +133,19 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
         key: private SSH key to sign with.
 
     Raises:
-        RecordError: a source is missing, there is no record, or one cannot be packed.
+        RecordError: a source is missing or not what the run wrote, there is no record, or one cannot be packed.
         StoreError: the zip cannot be written.
     """
-    records = {load_record(path).digest: path for source in sources for path in find_records(source)}
+    read = collect(sources)
+    records = {record.digest: (record, folder / FILE_NAME) for record, folder in read.records}
+    left_out = [f"{path}: {why}" for path, why in read.left_out]
     if not records or len(records) > MAX_RECORDS:
-        raise RecordError(f"expected 1 to {MAX_RECORDS} records, got {len(records)}; name folders that hold results")
+        raise RecordError(
+            "\n".join([f"expected 1 to {MAX_RECORDS} records, got {len(records)}; name folders of results", *left_out])
+        )
     seed = hashlib.sha256("".join(sorted(records)).encode()).digest()
-    packed, files, left_out = [], {}, []
-    for index, (_, path) in enumerate(sorted(records.items())):
-        record = load_record(path)
+    packed, files = [], {}
+    for index, (_, (record, path)) in enumerate(sorted(records.items())):
         folder = f"records/{index:03d}"
         files[f"{folder}/{FILE_NAME}"] = path.read_bytes()
         distances = _distances(record, path)
@@ -238,7 +242,7 @@ def _pairs(
         originals = _originals(record)
     except ValueError as error:
         return {}, [], f"no images: {error}"
-    store = Store(path.parent.parent / ".store")
+    store = Store(path.parent.parent / STORE_FOLDER)
     rows = [row for row in record.samples if row.status == "done" and row.task and row.sample_id in originals]
     files: dict[str, bytes] = {}
     pairs: list[Pair] = []

@@ -75,7 +75,7 @@ def update_board(results: Path, notice: Notice | None = None, *, reference: bool
     path = results / BOARD_NAME
     if not _shows(path, _sources_mark(results, reference)):
         # One writer at a time: the last one has seen the records of all.
-        with hold(results / ".store" / "locks" / "board.lock", "the board", notice=notice):
+        with hold(results / STORE_FOLDER / "locks" / "board.lock", "the board", notice=notice):
             mark = _sources_mark(results, reference)
             if not _shows(path, mark):
                 write_board((results,), path, mark, reference=reference)

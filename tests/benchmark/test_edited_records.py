@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,22 @@ def test_an_edited_record_is_left_out_and_said(results: Path, capsys: pytest.Cap
         assert said in capsys.readouterr().err
     with pytest.raises(RecordChanged):
         load_records(results)
+
+
+def test_an_edited_record_is_not_sent_scored_or_searched(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = folders(results)
+    edit(first)
+    said = f"{first}: run.json not as the run wrote it"
+    for arguments in (["score", str(results)], ["pack", str(results), "-o", str(results.parent / "sent.zip")]):
+        assert main(arguments) == 1
+        assert said in capsys.readouterr().err
+    with zipfile.ZipFile(results.parent / "sent.zip") as sent:
+        records = [json.loads(sent.read(each)) for each in sent.namelist() if each.endswith("run.json")]
+    assert [each["digest"] for each in records] == [load_record(second / "run.json").digest]
+    for arguments in (["pack", str(first), "-o", str(results.parent / "none.zip")], ["search", str(first)]):
+        assert main(arguments) == 2
+        assert said in capsys.readouterr().err
+    assert not (results.parent / "none.zip").exists()
 
 
 def test_another_digest_or_another_records_file_does_not_help(results: Path) -> None:
