@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import AnalyzerInfo
 from deid_bench.datasets.types import Image
+from deid_bench.deidentifiers.base import MethodInfo, Request
 from deid_bench.recognizers.base import RecognizerInfo
 
 
@@ -44,6 +45,8 @@ class Unsteady:
         self._calls += 1
         if self._where == "embed":
             return vectors + _noise(vectors.shape) / 1e4
+        if self._where == "process":
+            return vectors * (1 + os.getpid() / 1e7)
         if self._where == "counter":
             return vectors * (1 + self._calls / 100)
         return vectors
@@ -80,6 +83,28 @@ class UnsteadyAnalyzer(FaultyAnalyzer):
         if not self._trembles:
             return found
         return [replace(each, keypoints_2d=each.keypoints_2d + _noise((21, 2)) / 100) for each in found]
+
+
+class AnalyzerOfItsProcess(FaultyAnalyzer):
+    """Takes whatever is bright for the hand, and moves its points by the process that it is in."""
+
+    info = AnalyzerInfo("analyzer_of_its_process", "1", "palm", "Moves", "CC0-1.0", "")
+
+    def __init__(self) -> None:
+        super().__init__("nowhere")
+
+    def analyze(self, images: Sequence[Image]) -> list[Any]:
+        found = super().analyze(images)
+        return [replace(each, keypoints_2d=each.keypoints_2d + np.float32(os.getpid() % 100 / 10)) for each in found]
+
+
+class SaltsItsImages:
+    """Paints by a hash, which Python salts in every process."""
+
+    info = MethodInfo("salts_its_images", "1", ("palm",), "Paints by a hash")
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Image]:
+        return [each.image ^ np.uint8(hash("a constant") % 200 + 1) for each in batch]
 
 
 class TremblingSorter(SortsCards):

@@ -119,6 +119,8 @@ class Executor:
         if result.fatal:
             raise StoreError(result.fatal)
         self._remark(result.digest, result.remarks)
+        if result.again:
+            return
         if result.problem is not None:
             self.problems[result.digest] = result.problem
         else:

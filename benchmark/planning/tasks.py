@@ -180,6 +180,8 @@ class TaskResult:
     """Digests of objects it needs that are gone or damaged: nothing was stored, and it may be tried once more."""
     found: bool = False
     """Another process had made the object meanwhile; no time was spent on it."""
+    again: bool = False
+    """It was done before; a second process has noticed something about the plug-in."""
 
 
 class Plugin:

@@ -77,3 +77,8 @@ def with_remarks(made: Made, texts: Sequence[str]) -> Made:
     if not isinstance(made, Payload) or not texts:
         return made
     return replace(made, meta={**made.meta, REMARKS: list(texts)})
+
+
+def without_remarks(payload: Payload) -> Payload:
+    """An object as it would be if nothing had been remarked."""
+    return replace(payload, meta={name: each for name, each in payload.meta.items() if name != REMARKS})

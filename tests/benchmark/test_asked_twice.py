@@ -16,6 +16,7 @@ from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages.distances import _corner_fault, _lopsided
 from deid_bench.benchmark.stages.inputs import analysis_payload
+from deid_bench.benchmark.stages.witness import ELSEWHERE
 
 FILE, LATER = (Path(__file__).parents[1] / f"{name}.py" for name in ("unsteady", "changes_later"))
 BACKENDS = ("serial", "process")
@@ -25,8 +26,8 @@ def recognizer(where: str) -> str:
     return f"{FILE}:Unsteady:where={where}"
 
 
-def run_one(options: Any, out: Path, backend: str = "serial") -> RunRecord:
-    return run(options, Execution(out=out, backend=backend, jobs=1))[0].record
+def run_one(options: Any, out: Path, backend: str = "serial", jobs: int = 1) -> RunRecord:
+    return run(options, Execution(out=out, backend=backend, jobs=jobs))[0].record
 
 
 def irregular(record: RunRecord) -> list[tuple[str, str, str]]:
@@ -151,6 +152,27 @@ def test_what_changes_after_some_calls_is_told(
     value = present(record.value("counts_comparisons", "toy_recognizer"))
     assert value.value is None
     assert "two numbers for the same distances" in (value.reason or "")
+
+
+def test_what_hangs_on_the_process_is_told_where_there_are_two(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    options = toy_options(
+        f"{FILE}:SaltsItsImages",
+        recognizers=("toy_recognizer", recognizer("process")),
+        analyzer=f"{FILE}:AnalyzerOfItsProcess",
+    )
+    told = {
+        ("analyze", "analyzer_of_its_process", ELSEWHERE),
+        ("deidentify", "salts_its_images", ELSEWHERE),
+        ("embed", "unsteady:where=process", ELSEWHERE),
+    }
+    assert set(irregular(run_one(options, tmp_path / "out", "process", jobs=2))) == told
+    # The store keeps what was said with the objects that it was said of.
+    next((tmp_path / "out").glob("*/run.json")).unlink()
+    assert set(irregular(run_one(options, tmp_path / "out"))) == told
+    healthy = toy_options("toy_noise", recognizers=("toy_recognizer", recognizer("nowhere")))
+    assert irregular(run_one(healthy, tmp_path / "healthy", "process", jobs=2)) == []
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

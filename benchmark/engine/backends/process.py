@@ -23,7 +23,8 @@ from ...planning.tasks import Stage, TaskResult
 from ...stages.guard import said, time_limit_reason
 from ...stages.inputs import Context
 from ...stages.output import LOG_NAME, Output, collect, place_of
-from ...stages.recognition import run_tasks
+from ...stages.recognition import run_again, run_tasks
+from ...stages.witness import Seen, Witnesses
 from ...storage.store import Store
 from . import Chunk, Settings
 
@@ -35,6 +36,8 @@ _LOOK_SECONDS = 1.0
 """So often it is looked whether workers are alive."""
 _END_SECONDS = 2.0
 """An idle worker has so long to end by itself."""
+Answer = tuple[list[TaskResult], Seen]
+"""What a worker made of its chunk, and of tasks of another worker."""
 _READY = "ready"
 """A worker's first word."""
 _GUARD = (
@@ -75,13 +78,13 @@ def _serve(connection: Connection, store: str, seconds_per_image: float) -> None
     with contextlib.suppress(EOFError, OSError):
         connection.send(_READY)
         while True:
-            chunk = connection.recv()
-            connection.send(_work(chunk, context))
+            chunk, again = connection.recv()
+            connection.send(_work(chunk, again, context))
 
 
-def _work(chunk: Chunk, context: Context) -> list[TaskResult] | str:
+def _work(chunk: Chunk, again: Chunk, context: Context) -> Answer | str:
     try:
-        return run_tasks(chunk, context)
+        return run_tasks(chunk, context), run_again(again, context) if again else {}
     except Exception as error:
         return said(error)
 
@@ -101,20 +104,20 @@ class _Worker:
         self.chunk: Chunk | None = None
         self.deadline = float("inf")
 
-    def give(self, chunk: Chunk, limit: float) -> None:
+    def give(self, chunk: Chunk, again: Chunk, limit: float) -> None:
         self.chunk, self.deadline = chunk, time.monotonic() + limit
         with contextlib.suppress(OSError):  # it died while idle; that is seen like any other death
-            self.connection.send(chunk)
+            self.connection.send((chunk, again))
 
-    def take(self) -> list[TaskResult] | str | None:
+    def take(self) -> Answer | str | None:
         """What it answered, nothing yet when it is ready; None when it ended in place of an answer."""
         try:
-            answer: list[TaskResult] | str = self.connection.recv()
+            answer: Answer | str = self.connection.recv()
         except (EOFError, OSError):
             return None
         if not self.ready:
             self.ready = True
-            return []
+            return [], {}
         self.chunk, self.deadline = None, float("inf")
         return answer
 
@@ -136,6 +139,7 @@ class ProcessBackend:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._workers: list[_Worker] = []
+        self._witnesses = Witnesses()
 
     def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]:
         waiting = deque(chunks)
@@ -157,7 +161,9 @@ class ProcessBackend:
             else:
                 worker = _Worker(self._settings)
                 self._workers.append(worker)
-            worker.give(waiting[0], self._limit(waiting.popleft()))
+            chunk = waiting.popleft()
+            again = self._witnesses.due(worker.process.pid, chunk)
+            worker.give(chunk, again, self._limit((*chunk, *again)))
 
     def _ready(self) -> list[_Worker]:
         """Workers that answered, ended or took too long."""
@@ -175,8 +181,11 @@ class ProcessBackend:
         chunk = worker.chunk or ()
         if worker.connection.poll():
             answer = worker.take()
-            if isinstance(answer, list):
-                yield from answer
+            if isinstance(answer, tuple):
+                results, seen = answer
+                yield from results
+                for task, remarks in self._witnesses.told(seen, Store(self._settings.store)):
+                    yield TaskResult(task.digest, None, 0.0, remarks=remarks, again=True)
                 return
             if isinstance(answer, str):
                 problem, last = answer, True
