@@ -5,31 +5,32 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from .._version import __version__
-from ..analyzers.base import Analysis, Missing
 from ..datasets.base import Sample
-from ..datasets.images import ImageError, decode_png
-from ..datasets.types import Image
 from ..plugins.entries import Kind, PluginError, Spec, registry
 from ..weights.sources import WeightsError
-from .metrics.plugged import Plugged, number, plugged
+from .metrics.plugged import Plugged, plugged
 from .metrics.values import Undefined
 from .planning.loaded_dataset import load_dataset
-from .planning.tasks import ImageRef, Plugin, analyze_task, crop_task, plugin_of
+from .planning.tasks import ImageRef, Plugin, Stage, Task, analyze_task, crop_task, metric_task, plugin_of
 from .protocols import protocol_of
 from .records.collection import load_written
 from .records.described import record_metric
+from .records.failures import Failure
 from .records.record import FILE_NAME, RecordError, RunRecord, SampleRow, Value, record_bytes
 from .records.replicates import REPLICATES_NAME, encode_replicates, load_replicates
 from .results.cell import CellResults
 from .results.distances_file import DISTANCES_NAME, read
+from .results.ledger import Ledger
+from .scoring.alarms import ledger_alarms
 from .scoring.cell import score_results
-from .stages.guard import Crash, guarded
-from .stages.inputs import analysis_of
-from .stages.measure import plain
+from .stages.guard import Crash
+from .stages.images import measured_by
+from .stages.inputs import Context
+from .stages.remarks import by_task, listening
+from .stages.threads import single_threaded
 from .storage.store import STORE_FOLDER, Payload, Store, save_file
 from .storage.strict_zip import Refused
 from .submission.pack import known_plugin, record_digest
@@ -78,14 +79,14 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
     wanted = [plugin_of(registry().resolve(Kind.METRIC, each)) for each in metrics]
     made = {each.resolved.text: plugged(each.resolved) for each in wanted}
     missing: dict[str, str] = {}
-    for name, metric in list(made.items()):
-        if metric.takes == "images":
-            found = _measured(path, record, results, metric)
-            if isinstance(found, Undefined):
-                missing[name] = found.reason
-                del made[name]
-            else:
-                results = replace(results, plugged={**results.plugged, name: found})
+    for metric in (each for each in wanted if each.info.takes == "images"):
+        name, found = metric.resolved.text, _measured(path, record, results, metric)
+        if isinstance(found, Undefined):
+            missing[name] = found.reason
+            del made[name]
+        else:
+            others = [each for each in results.failures if (each.stage, each.by) != (Stage.METRIC.value, name)]
+            results = replace(results, plugged={**results.plugged, name: found[0]}, failures=[*others, *found[1]])
     kept = [each for each in setting.metrics if each.metric.name not in made]
     scored = score_results(replace(setting, metrics=[*kept, *made.values()]), results)
     only = set(made) if metrics else None
@@ -97,6 +98,8 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
             "values": values,
             "metrics": [*old, *added],
             "samples": _rows(record.samples, results, made),
+            "failures": scored.failures,
+            "alarms": _alarms(record, scored.failures),
             "toolkit": __version__ if fresh else record.toolkit,
         }
     )
@@ -142,6 +145,13 @@ def _merged(old: Sequence[Value], new: Sequence[Value], only: set[str] | None) -
     return [*values, *added], [*fresh, *added]
 
 
+def _alarms(record: RunRecord, failures: Sequence[Failure]) -> list[str]:
+    """The record's alarms, with what a new ledger tells in place of its own."""
+    old, new = ledger_alarms(record.failures), ledger_alarms(failures)
+    kept = [each for each in record.alarms if each in new or each not in old]
+    return [*kept, *(each for each in new if each not in kept)]
+
+
 def _rows(rows: Sequence[SampleRow], results: CellResults, made: Mapping[str, Plugged]) -> list[SampleRow]:
     """The rows of the images with what the new metrics of images gave."""
     columns = {name: iter(results.plugged[name].values()) for name, each in made.items() if each.takes == "images"}
@@ -159,44 +169,32 @@ def _rows(rows: Sequence[SampleRow], results: CellResults, made: Mapping[str, Pl
 
 
 def _measured(
-    path: Path, record: RunRecord, results: CellResults, metric: Plugged
-) -> dict[str, Payload | None] | Undefined:
-    """What a metric of images gives for every version, in their order; or why it cannot be had for all."""
+    path: Path, record: RunRecord, results: CellResults, metric: Plugin
+) -> tuple[dict[str, Payload | None], list[Failure]] | Undefined:
+    """What a metric of images gives for every version, in their order, with its ledger; or why it cannot be asked.
+
+    The metric is asked as in a run: twice now and then, in its own state, and an image that it fails on costs itself.
+    """
     originals = _Originals.of(path, record)
     if isinstance(originals, Undefined):
         return originals
     rows = [row for row in record.samples if row.status != "skipped"]
-    found: dict[str, Payload | None] = {}
+    todo: dict[str, Task] = {}
     for version, row in zip(results.versions, rows, strict=True):
-        digest = version.deidentify.digest
-        payload = originals.store.read(row.task) if row.status == "done" and row.task else None
-        if row.status != "done":
-            found[digest] = None
-            continue
-        image = payload.blobs.get("image.png") if payload else None
-        before = originals.of_sample(row.sample_id)
-        if image is None or before is None:
-            what = "de-identified image" if image is None else "original"
-            return Undefined(f"the {what} of {row.sample_id} is not in the results folder's store or dataset any more")
-        measure = metric.measure
-        assert measure is not None
-        value = guarded(partial(measure, before[0], _locked(decode_png(image)), before[1]), SECONDS_PER_IMAGE)
-        if isinstance(value, Crash):
-            return Undefined(f"the metric failed on {row.sample_id}: {value.reason}")
-        found[digest] = Payload(
-            plain({"value": number(partial(_same, value), low=metric.metric.low, high=metric.metric.high)})
-        )
-    return found
-
-
-def _same(value: object) -> object:
-    return value
-
-
-def _locked(image: Image) -> Image:
-    """The image, read-only, as metrics get it in a run."""
-    image.flags.writeable = False
-    return image
+        if row.status == "done":
+            task = originals.task(row, metric)
+            if isinstance(task, Undefined):
+                return task
+            todo[version.deidentify.digest] = task
+    tasks = list(todo.values())
+    with single_threaded(), listening() as heard:
+        made = dict(zip(todo, measured_by(tasks, Context(originals.store, SECONDS_PER_IMAGE)), strict=True))
+    crashes = {todo[key].digest: each.reason for key, each in made.items() if isinstance(each, Crash)}
+    found = {key: each for key, each in made.items() if isinstance(each, Payload)}
+    reasons = {each.digest: crashes.get(each.digest) for each in tasks}
+    ledger = Ledger(crashes, by_task(heard, tasks))
+    ledger.add(Stage.METRIC.value, metric.resolved.text, "de-identified images", tasks, reasons)
+    return {each.deidentify.digest: found.get(each.deidentify.digest) for each in results.versions}, ledger.failures()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,22 +221,21 @@ class _Originals:
         samples = {each.sample_id: each for each in dataset.samples}
         return _Originals(Store(path.parent.parent / STORE_FOLDER), samples, analyzer, record)
 
-    def of_sample(self, name: str) -> tuple[Image, Analysis] | None:
-        """The image as methods got it, and where the hand or face lies in it; None where either is gone."""
-        sample = self.samples.get(name)
+    def task(self, row: SampleRow, metric: Plugin) -> Task | Undefined:
+        """What asks a metric about an image of the run; or what of it is gone."""
+        sample = self.samples.get(row.sample_id)
         ref = self.record.protocol
         protocol = protocol_of(ref.id, ref.digest, ref.rules)
+        gone = f"of {row.sample_id} is not in the results folder's store or dataset any more"
+        if not row.task or not self.store.has(row.task):
+            return Undefined(f"the de-identified image {gone}")
         if sample is None or protocol is None:
-            return None
-        task = analyze_task(name, ImageRef.of(sample), self.analyzer)
+            return Undefined(f"the original {gone}")
+        image, whole = ImageRef.of(sample), analyze_task(row.sample_id, ImageRef.of(sample), self.analyzer)
+        located = whole
         if protocol.crop is not None:
-            task = crop_task(name, ImageRef.of(sample), task.digest, protocol.crop)
-        payload = self.store.read(task.digest)
-        if payload is None or payload.failure is not None:
-            return None
-        try:
-            image = sample.image() if protocol.crop is None else decode_png(payload.blobs["image.png"])
-        except (ImageError, OSError, KeyError):
-            return None
-        analysis = analysis_of(payload)
-        return None if isinstance(analysis, Missing) else (_locked(image), analysis)
+            located = crop_task(row.sample_id, image, whole.digest, protocol.crop)
+            image = ImageRef.stored(located.digest)
+        if not self.store.has(located.digest):
+            return Undefined(f"the analysis of the original {gone}")
+        return metric_task(row.sample_id, image, row.task, located.digest, metric)

@@ -36,7 +36,7 @@ def alarms(
     Returns:
         Sentences; empty when nothing is conspicuous.
     """
-    found = [str(each) for each in _joined(failures)]
+    found = ledger_alarms(failures)
     if not counts.done:
         found.append(f"no image was de-identified: {counts.skipped} skipped, {counts.failed} failed")
     for each in values:
@@ -65,6 +65,11 @@ def alarms(
     if counts.planned and counts.skipped / counts.planned > MAX_SKIPPED:
         found.append(f"{counts.skipped} of {counts.planned} images were skipped: the rest may not be representative")
     return found
+
+
+def ledger_alarms(failures: Sequence[Failure]) -> list[str]:
+    """What of a ledger a reader has to know, one sentence a reason."""
+    return [str(each) for each in _joined(failures)]
 
 
 def _joined(failures: Sequence[Failure]) -> list[Failure]:

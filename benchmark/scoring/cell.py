@@ -21,7 +21,7 @@ from ..planning.retrieval_split import Roles
 from ..records import record as records
 from ..records.attacks import Attacks
 from ..records.described import record_metric
-from ..records.failures import told_apart
+from ..records.failures import Failure, told_apart
 from ..records.groups import Groups
 from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
@@ -53,6 +53,8 @@ class Scored:
 
     values: Values
     counts: Counts
+    failures: list[Failure]
+    """The ledger, scoring included."""
     alarms: list[str]
     rows: list[SampleRow]
     files: dict[str, bytes]
@@ -105,8 +107,10 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     counts = _counts(setting, results)
     files = {SCORES_NAME: encode_scores(arrays), REPLICATES_NAME: encode_replicates(values.replicates)}
     spans = values.spans if setting.score_version >= THRESHOLD_ALARMS else {}
-    warnings = alarms(values.values, counts, values.draws, results.failures, spans)
-    return Scored(values, counts, warnings, sample_rows(setting, results, own), files, attacks, groups)
+    failures = [*results.failures, *(each for each in values.irregular if each not in results.failures)]
+    warnings = alarms(values.values, counts, values.draws, failures, spans)
+    rows = sample_rows(setting, results, own)
+    return Scored(values, counts, failures, warnings, rows, files, attacks, groups)
 
 
 def _searches(setting: Setting, results: CellResults, recognition: Recognition) -> Searches:
@@ -132,7 +136,7 @@ def build_record(cell: Cell, results: CellResults, host: Host) -> tuple[RunRecor
         counts=scored.counts,
         values=scored.values.values,
         alarms=[*cell.dataset.notes, *scored.alarms],
-        failures=list(results.failures),
+        failures=scored.failures,
         curves=scored.values.curves,
         samples=scored.rows,
         attacks=scored.attacks,

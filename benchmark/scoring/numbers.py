@@ -18,6 +18,7 @@ from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..records import record as records
+from ..records.failures import Failure
 from ..records.record import Curve, Value
 from ..statistics.aggregate import summarise
 from ..statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
@@ -47,6 +48,8 @@ class Values:
     curves: list[Curve] = field(default_factory=list)
     replicates: dict[tuple[str, str], Replicates] = field(default_factory=dict)
     """By metric and recogniser ("" for none), for comparing methods in pairs."""
+    irregular: list[Failure] = field(default_factory=list)
+    """What users' metrics of distances did beside giving numbers."""
     spans: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     """By metric and recogniser: least and greatest over the thresholds that the originals leave open, in the unit."""
 

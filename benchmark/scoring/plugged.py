@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...plugins.isolation import own_folder
-from ...plugins.process_state import own_process
+from ...plugins.process_state import own_process, told
 from ..metrics.base import Comparisons, Identities
 from ..metrics.plugged import Plugged, number
 from ..metrics.values import Undefined
+from ..records.failures import Failure
 from ..results.cell import Matrix
 from ..statistics.pairing import Columns
 from ..statistics.uncertainty import Draws, Replicates, split_rows
@@ -76,8 +77,19 @@ def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparison
         values.add(name, comparisons, 0, recognizer)
         return
     count = comparisons.own.size + comparisons.mated.size + comparisons.non_mated.size
-    with own_process(), own_folder():
+    with own_process() as changed, own_folder():
         value, within = _measured(plugged, comparisons, values.draws)
+    if replaced := told(changed):
+        fault = Failure(
+            stage="metric",
+            by=name,
+            about="de-identified images",
+            outcome="irregular",
+            reason=replaced,
+            count=1,
+            total=1,
+        )
+        values.irregular += [fault] * (fault not in values.irregular)  # one line, for however many recognisers
     lost = comparisons.unprocessed
     notes = [f"{lost} could not be processed by the recogniser and are left out"] if lost else []
     notes += [f"no interval: {within.reason}"] if isinstance(within, Undefined) else []

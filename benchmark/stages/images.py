@@ -141,7 +141,10 @@ def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
 TWO_NUMBERS = "gave two numbers for one pair of images: they depend on more than the images and the analysis"
 
 
-def _metric(tasks: Sequence[Task], context: Context) -> list[Made]:
+def measured_by(tasks: Sequence[Task], context: Context) -> list[Made]:
+    """What a user's metric of images gives, or how it failed; nothing is stored."""
+    if not tasks:
+        return []
     metric = load_plugin(tasks[0].plugin)
     if isinstance(metric, Crash):
         return [metric for _ in tasks]
@@ -175,5 +178,5 @@ IMAGE_STAGES: Mapping[Stage, Callable[[Sequence[Task], Context], list[Made]]] = 
     Stage.BETWEEN: _between,
     Stage.FEATURES: _features,
     Stage.FLOOR: _floor,
-    Stage.METRIC: _metric,
+    Stage.METRIC: measured_by,
 }

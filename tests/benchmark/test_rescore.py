@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deid_bench.benchmark.planning.cells import RunOptions
@@ -21,6 +22,8 @@ from deid_bench.plugins.specs import as_specs
 
 FILE = Path(__file__).parents[1] / "my_metrics.py"
 EDGE, RATIO = (f"{FILE}:{name}" for name in ("EdgeLoss", "OwnRatio"))
+FAULTY = Path(__file__).parents[1] / "faulty_metrics.py"
+TIRED = Path(__file__).parents[1] / "changes_later.py"
 TOY = "toy_recognizer"
 
 
@@ -47,6 +50,26 @@ def test_it_is_the_record_that_a_run_with_the_metrics_gives(
     assert load_record(written) == found.record
     assert set(load_replicates(written.parent)) == set(load_replicates(other.parent))
     assert (written.parent / "distances.npz").read_bytes() == path.with_name("distances.npz").read_bytes()
+
+
+def test_what_is_wrong_with_a_metric_is_told_as_in_a_run(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    names = ("FailsOnSome", "ReplacesMedian", "ReplacesMedianOfDistances")
+    metrics = (*(f"{FAULTY}:{name}" for name in names), f"{TIRED}:Counts")
+    median = np.median
+    _, path = one(toy_options("toy_noise"), tmp_path / "out")
+    in_a_run, _ = one(toy_options("toy_noise", metrics=metrics), tmp_path / "out")
+    found = rescore(path, as_specs(metrics, "metrics"))
+    assert np.median is median
+    assert found.missing == {}
+    told = {each.by: (each.outcome, each.reason) for each in in_a_run.failures if each.stage == "metric"}
+    assert set(told) == {"fails_on_some", "replaces_median", "replaces_median_of_distances", "counts"}
+    assert sorted(map(repr, found.record.failures)) == sorted(map(repr, in_a_run.failures))
+    assert sorted(found.record.alarms) == sorted(in_a_run.alarms)
+    for each in in_a_run.values:
+        if each.metric != "counts":  # which counts how often it was asked
+            assert found.record.value(each.metric, each.recognizer) == each
 
 
 def as_if_written(path: Path, record: RunRecord) -> None:
