@@ -115,18 +115,23 @@ def write_rescored(found: Rescored, out: Path) -> Path:
         Its `run.json`.
 
     Raises:
-        RecordError: it would take the place of the record that it was made from.
+        RecordError: it would take the place of the record that it was made from, or of another one.
         StoreError: the folder cannot be written.
     """
     target = out / found.name
     if target.resolve() == found.folder.resolve():
         raise RecordError(f"{target} is the record itself; choose another --out")
+    data = record_bytes(found.record)
+    if (target / FILE_NAME).is_file() and (target / FILE_NAME).read_bytes() != data:
+        raise RecordError(
+            f"{target} holds a record of the same digest with other numbers; choose another --out for {found.folder}"
+        )
     for source in sorted(each for each in found.folder.rglob("*") if each.is_file() and each.name != FILE_NAME):
         place = target / source.relative_to(found.folder)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
     save_file(target / REPLICATES_NAME, found.replicates)
-    save_file(target / FILE_NAME, record_bytes(found.record))
+    save_file(target / FILE_NAME, data)
     return target / FILE_NAME
 
 

@@ -187,6 +187,7 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
         return None
     if (
         record.digest != cell.digest
+        or record.dataset.limited != cell.dataset.limited
         or record.counts.retry
         or could_see_more(record, cell.quality)
         or not _told_by_the_same_groups(cell, record)

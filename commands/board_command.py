@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from .options import out_to, reference_option, signers, trust_option
+from .strict import strict_command
 
 
-@click.command("board")
+@strict_command("board")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @out_to("File of the board.", Path("board.html"))
 @reference_option

@@ -9,12 +9,13 @@ import click
 
 from ..plugins.kinds import Kind
 from .options import json_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.plugin_checks.check import Result
 
 
-@click.command("check")
+@strict_command("check")
 @click.argument("spec", metavar="SPEC")
 @click.option("--kind", type=click.Choice([str(each) for each in Kind]), help="Where a name stands for several kinds.")
 @json_option

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import Finite, json_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.readings.choosing import Limit
 
 
-@click.command("choose")
+@strict_command("choose")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--max", "most", multiple=True, metavar="METRIC=BOUND", help="The number must stay below. Repeatable.")
 @click.option("--min", "least", multiple=True, metavar="METRIC=BOUND", help="The number must stay above. Repeatable.")

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import json_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.readings.differences import Compared
     from ..benchmark.records.record import RunRecord
 
 
-@click.command("compare")
+@strict_command("compare")
 @click.argument("first")
 @click.argument("second")
 @click.option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import json_option, out_to, quiet_option
+from .strict import strict_group
 
 if TYPE_CHECKING:
     from ..benchmark.label_witness import LabelWitness
@@ -18,7 +19,7 @@ _SHOWN, _LISTED = 5, 50
 """Entries of a list that `register` and `verify` print; --json has all."""
 
 
-@click.group("data")
+@strict_group("data")
 def command() -> None:
     """List, register, prepare, verify or describe datasets, and look for duplicates in them."""
 

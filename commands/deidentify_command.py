@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from .options import out_to, quiet_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..datasets.types import Modality
 
 
-@click.command("deidentify")
+@strict_command("deidentify")
 @click.argument("paths", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--method", "-m", required=True, metavar="SPEC", help="De-identifier: NAME or NAME:key=value,…")
 @out_to("Folder of the results.", required=True)

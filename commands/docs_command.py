@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from .strict import strict_command
+
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 _FROM_CODE = re.compile(r"^::: (\S+)$", re.MULTILINE)
 """What the site's generator replaces by docstrings."""
@@ -23,7 +25,7 @@ def _complete(context: click.Context, parameter: click.Parameter, incomplete: st
     return [CompletionItem(name) for name in page_files() if name.startswith(incomplete)]
 
 
-@click.command("docs")
+@strict_command("docs")
 @click.argument("page", required=False, default="", shell_complete=_complete)
 def command(page: str) -> int:
     """List the pages of the documentation, or show one.

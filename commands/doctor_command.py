@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from .strict import strict_command
 
-@click.command("doctor")
+
+@strict_command("doctor")
 def command() -> int:
     """Check this installation and say what is wrong and what to do."""
     problems = 0

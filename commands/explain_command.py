@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import json_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.metrics.metric import Metric
@@ -20,7 +21,7 @@ _WIDTH = 100
 _LABEL = 11
 
 
-@click.command("explain")
+@strict_command("explain")
 @click.argument("names", nargs=-1, metavar="METRIC…")
 @click.option("--all", "everything", is_flag=True, help="Every metric.")
 @click.option(

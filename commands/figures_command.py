@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from .options import out_to
+from .strict import strict_command
 
 _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
 """As in `reports.figures.catalogue`, which is imported when something is drawn."""
 
 
-@click.command("figures")
+@strict_command("figures")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @out_to("Folder of the figures.", Path("figures"))
 @click.option("--figure", "-f", "figures", multiple=True, type=click.Choice([*_NAMES, "all"]),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import json_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..plugins.entries import Kind
 
 
-@click.command("info")
+@strict_command("info")
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> int:

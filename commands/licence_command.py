@@ -7,9 +7,10 @@ import json
 import click
 
 from .options import json_option
+from .strict import strict_group
 
 
-@click.group("licence")
+@strict_group("licence")
 def command() -> None:
     """Show or accept the terms of tools made by others."""
 

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from .options import json_option
+from .strict import strict_command
 
 ALIASES = {"methods": "deidentifiers", "recognisers": "recognizers", "detectors": "analyzers"}
 KINDS = ("datasets", "analyzers", "recognizers", "deidentifiers", "attackers", "attacks", "protocols", "metrics")
 KINDS_SHOWN = tuple(each for each in KINDS if each != "attacks")
 
 
-@click.command("list")
+@strict_command("list")
 @click.argument("what", required=False, type=click.Choice([*KINDS, *ALIASES]), metavar="[KIND]")
 @json_option
 def command(what: str | None, as_json: bool) -> int:

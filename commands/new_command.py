@@ -8,12 +8,13 @@ import click
 
 from ..plugins.kinds import Kind
 from .options import out_to
+from .strict import strict_command
 
 _WORDS = {"method": Kind.DEIDENTIFIER}
 """Kinds that users call otherwise."""
 
 
-@click.command("new")
+@strict_command("new")
 @click.argument("kind", type=click.Choice(["method", *(str(each) for each in Kind)]))
 @click.argument("name")
 @out_to("Folder to write the package into.", Path())

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from .options import out_to
+from .strict import strict_command
 
 
-@click.command("pack")
+@strict_command("pack")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @out_to("File of the submission.", Path("submission.zip"))
 @click.option(

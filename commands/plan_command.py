@@ -10,6 +10,7 @@ import click
 
 from .durations import duration
 from .options import json_option, make_run_options, quick_words, run_options
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.planning.cells import Cell
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     """A cell, whether it is finished, and what it takes."""
 
 
-@click.command("plan")
+@strict_command("plan")
 @run_options
 @json_option
 def command(**values: Any) -> int:

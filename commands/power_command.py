@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from .options import Finite, json_option
+from .strict import strict_command
 
 
-@click.command("power")
+@strict_command("power")
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", required=False, type=click.Path(path_type=Path))
 @click.option("--metric", required=True, metavar="METRIC", help="The number, for example rank1_without_source.")

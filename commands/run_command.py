@@ -19,9 +19,10 @@ from .options import (
     reference_option,
     run_options,
 )
+from .strict import strict_command
 
 
-@click.command("run")
+@strict_command("run")
 @run_options
 @backend_options
 @click.option("--no-wait", is_flag=True, help="Leave out what another run in the same folder works on.")

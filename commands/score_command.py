@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import json_option, out_to
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.rescore import Rescored
 
 
-@click.command("score")
+@strict_command("score")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @click.option(
     "--metric",
@@ -48,7 +49,13 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
             failed[str(path)] = str(error)
     if not found and not failed:
         raise RecordError(f"there is no record below {', '.join(map(str, results))}")
-    written = [str(write_rescored(each, out)) for each in found] if out else []
+    written = []
+    for each in found if out else ():
+        assert out is not None
+        try:
+            written.append(str(write_rescored(each, out)))
+        except RecordError as error:
+            failed[str(each.folder)] = str(error)
     if as_json:
         plain = {"records": [_plain(each) for each in found], "failed": failed, "written": written}
         click.echo(json.dumps(plain, indent=1))

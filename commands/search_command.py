@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import completing, json_option, quiet_option
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.searching.rates import Rate
     from ..benchmark.searching.search import Report
 
 
-@click.command("search")
+@strict_command("search")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @click.option(
     "--recognizer",

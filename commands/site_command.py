@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from .options import out_to, reference_option, signers, trust_option
+from .strict import strict_command
 
 
-@click.command("site")
+@strict_command("site")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @out_to("Folder of the site, or of the repository.", Path("public"))
 @click.option("--title", default="deid-bench leaderboard", show_default=True)

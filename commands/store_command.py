@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import json_option, out_option
+from .strict import strict_group
 
 if TYPE_CHECKING:
     from ..benchmark.storage.store import Store
 
 
-@click.group("store")
+@strict_group("store")
 def command() -> None:
     """Look after the finished work that a results folder keeps."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import out_to
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
 ATTACKS = "attacks"
 
 
-@click.command("tables")
+@strict_command("tables")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
 @click.option(
     "--table",

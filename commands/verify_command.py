@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from .options import json_option, out_to
+from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.submission.read import Submission
@@ -35,7 +36,7 @@ class _Count(click.ParamType[int | None]):
         return int(text)
 
 
-@click.command("verify")
+@strict_command("verify")
 @click.argument("submission", type=click.Path(path_type=Path))
 @click.option(
     "--method",

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from .options import json_option
+from .strict import strict_group
 
 
-@click.group("weights")
+@strict_group("weights")
 def command() -> None:
     """List, fetch, add or verify weight files."""
 

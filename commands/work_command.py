@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from .options import backend_options, json_option, make_cluster, out_to, quiet_option
+from .strict import strict_command
 
 
-@click.command("work")
+@strict_command("work")
 @click.argument("plan", type=click.Path(path_type=Path))
 @click.option("--shard", required=True, metavar="I/N", help="Part I of N, counted from 1: every N-th sample.")
 @out_to("Results folder, the same for all parts and for the run that follows.  [default: that of the plan]")

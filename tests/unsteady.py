@@ -13,6 +13,7 @@ from informed import Cards, SortsCards
 from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import AnalyzerInfo
+from deid_bench.attackers.base import AttackerInfo, Auxiliary, State, Target
 from deid_bench.datasets.types import Image
 from deid_bench.deidentifiers.base import MethodInfo, Request
 from deid_bench.recognizers.base import RecognizerInfo
@@ -105,6 +106,28 @@ class SaltsItsImages:
 
     def deidentify(self, batch: Sequence[Request]) -> list[Image]:
         return [each.image ^ np.uint8(hash("a constant") % 200 + 1) for each in batch]
+
+
+class UnsteadyAdapter:
+    """Compares templates by their angle, and by something else where it is told so."""
+
+    info = AttackerInfo(
+        "unsteady_adapter", "1", ("palm",), "recognizer", "Compares by the angle", "nothing", licence="CC0-1.0"
+    )
+
+    def __init__(self, trembles: bool = True) -> None:
+        self._trembles = trembles
+
+    def lacks(self, target: Target) -> str:
+        return ""
+
+    def adapt(self, auxiliary: Auxiliary) -> State:
+        return {"people": np.unique(auxiliary.people)}
+
+    def distances(self, state: State, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        a /= np.linalg.norm(a, axis=1, keepdims=True)  # what it is given is its own
+        found = 2 - a @ b.T
+        return np.asarray(found + _noise(found.shape) if self._trembles else found)
 
 
 class TremblingSorter(SortsCards):

@@ -82,7 +82,6 @@ class Cell:
     recognizers: tuple[Plugin, ...]
     repetitions: int
     root_seed: int
-    limit: int
     quality: Quality = "basic"
     metrics: tuple[Plugin, ...] = ()
     """Brought by the user."""
@@ -185,6 +184,11 @@ def make_cells(
         )
     protocol = options.protocol if isinstance(options.protocol, Protocol) else get_protocol(options.protocol)
     methods = _distinct(_method(spec, protocol) for spec in options.specs("methods"))
+    if options.repetitions > 1 and not any(each.info.stochastic for each in methods):
+        raise PluginError(
+            f"--seeds {options.repetitions} asks for as many versions of each image, and {_names(methods)} gives one "
+            "whatever the seed; leave it out"
+        )
     analyzer = _fitting(Kind.ANALYZER, options.analyzer or protocol.analyzer, protocol)
     named = options.specs("recognizers") or protocol.recognizers
     recognizers = tuple(_distinct(_fitting(Kind.RECOGNIZER, spec, protocol) for spec in named))
@@ -212,13 +216,16 @@ def make_cells(
                     recognizers,
                     repetitions,
                     options.root_seed,
-                    options.limit,
                     options.quality,
                     metrics,
                     plan,
                 )
             )
     return cells
+
+
+def _names(plugins: Sequence[Plugin]) -> str:
+    return " or ".join(each.resolved.spec.target for each in plugins)
 
 
 def _distinct(plugins: Iterable[Plugin]) -> list[Plugin]:

@@ -37,6 +37,8 @@ class LoadedDataset:
     """The first names of these, by reason."""
     notes: tuple[str, ...] = ()
     """What has to be known about the images before a number is believed; sentences."""
+    limited: bool = False
+    """People were left out by a limit: such a set is for a first look, and comparable to nothing."""
 
     @property
     def params(self) -> Mapping[str, Scalar]:
@@ -97,8 +99,10 @@ def load_dataset(
         names[COPY] = tuple(f"{name} = {first}" for name, first in copies.items())
         shown = _first_few(names[COPY])
         notes.append(f"not used, because byte-equal to another image of the same identity: {len(copies)} ({shown})")
-    if limit:
-        kept = set(itertools.islice(dict.fromkeys(each.identity for each in samples), limit))
+    everybody = dict.fromkeys(each.identity for each in samples)
+    limited = 0 < limit < len(everybody)
+    if limited:
+        kept = set(itertools.islice(everybody, limit))
         samples = tuple(each for each in samples if each.identity in kept)
     if not dataset.info.no_rates and (twice := under_two_identities(samples)):
         shown = _first_few([f"{name} = {first}" for name, first in twice.items()])
@@ -122,6 +126,7 @@ def load_dataset(
         passed_over=passed,
         passed_names=names,
         notes=tuple([*notes, narrow] if narrow else notes),
+        limited=limited,
     )
 
 

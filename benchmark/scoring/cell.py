@@ -370,7 +370,7 @@ def _dataset(cell: Cell) -> records.Dataset:
         subjects=len({each.subject for each in samples}),
         rendered=info.rendered,
         redistributable=info.redistributable,
-        limited=cell.limit > 0,
+        limited=cell.dataset.limited,
         shown=info.shown,
         no_rates=info.no_rates,
         passed_over=dict(cell.dataset.passed_over),

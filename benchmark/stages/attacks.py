@@ -37,6 +37,7 @@ from .twice import alike, made_twice
 FIT_SECONDS = 3600.0
 """Limit for fitting."""
 TWO_IMAGES = "gave two images for one published image: they depend on more than what is published"
+TWO_DISTANCES = "gave two distances for one pair of templates: they depend on more than these and what was fitted"
 _GONE = Crash("what was fitted is gone; run the same command again")
 
 
@@ -209,8 +210,16 @@ def _match_one(task: Task, adapter: Adapter | None, context: Context) -> Made:
     if rows and columns:
         a = np.stack([cast(NDArray[Any], templates[index]) for index in rows])
         b = np.stack([cast(NDArray[Any], templates[task.split + index]) for index in columns])
-        found = ask_distances(
-            lambda: _angles(a, b) if adapter is None else adapter.distances(state, a, b), (len(a), len(b)), task.plugin
+        found = made_twice(
+            lambda: ask_distances(
+                # It may write into its own.
+                lambda: _angles(a, b) if adapter is None else adapter.distances(state, a.copy(), b.copy()),
+                (len(a), len(b)),
+                task.plugin,
+            ),
+            lambda first, second: "" if alike(first, second) else TWO_DISTANCES,
+            task.plugin,
+            "match",
         )
         if isinstance(found, Crash):
             return found

@@ -11,12 +11,19 @@ import pytest
 from narrowed import present
 
 from deid_bench.analyzers.base import HandAnalysis
+from deid_bench.benchmark.planning.attack_tasks import match_tasks
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.planning.tasks import plugin_of
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.stages.attacks import TWO_DISTANCES
 from deid_bench.benchmark.stages.distances import _corner_fault, _lopsided
-from deid_bench.benchmark.stages.inputs import analysis_payload
+from deid_bench.benchmark.stages.inputs import Context, analysis_payload
+from deid_bench.benchmark.stages.recognition import run_tasks
 from deid_bench.benchmark.stages.witness import ELSEWHERE
+from deid_bench.benchmark.storage.digest import digest
+from deid_bench.benchmark.storage.store import Payload, Store
+from deid_bench.plugins.entries import Kind, registry
 
 FILE, LATER = (Path(__file__).parents[1] / f"{name}.py" for name in ("unsteady", "changes_later"))
 BACKENDS = ("serial", "process")
@@ -83,6 +90,21 @@ def test_an_attacker_whose_images_depend_on_more_is_told_and_nobody_else(
     options = toy_options(f"{FILE}:{method}", attacks="OWN", recognizers=recognizers)
     words = "gave two images for one published image: they depend on more than what is published"
     assert irregular(run_one(options, tmp_path / "out", backend)) == [("restore", attacker, words)]
+
+
+@pytest.mark.parametrize("trembles", [True, False])
+def test_an_adapter_is_asked_twice(trembles: bool, tmp_path: Path) -> None:
+    adapter = plugin_of(registry().resolve(Kind.ATTACKER, f"{FILE}:UnsteadyAdapter:trembles={str(trembles).lower()}"))
+    store, rng = Store(tmp_path / "store"), np.random.default_rng(0)
+    store.open()
+    names = [digest(each) for each in range(5)]
+    for each in names:
+        store.write(each, Payload({}, {"template": rng.normal(size=8)}))
+    store.write(digest("state"), Payload({}, {"people": np.arange(3)}))
+    tasks = match_tasks("templates", digest("state"), names, names, adapter)
+    (found,) = run_tasks(tasks, Context(store, 60.0))
+    assert found.remarks == ((TWO_DISTANCES,) if trembles else ())
+    assert present(store.read(tasks[0].digest)).arrays["distances"].shape == (5, 5)
 
 
 def test_a_recogniser_is_told_apart_from_the_attacker_whose_images_it_looks_at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from narrowed import present
 
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
-from deid_bench.benchmark.records.record import load_record
+from deid_bench.benchmark.records.record import load_record, record_bytes
 from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.cli import main
 from deid_bench.datasets.folder import FLAT
@@ -52,6 +53,19 @@ def test_what_is_passed_over_is_said_and_kept(hands: Path, tmp_path: Path, capsy
     assert "notes.txt" in said
     assert main(["data", "verify", f"folder:path={hands}", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["passed_names"]["hidden"] == [".DS_Store"]
+
+
+def test_a_limit_that_leaves_nobody_out_is_none(hands: Path, tmp_path: Path) -> None:
+    spec = f"folder:path={hands}"
+    assert [load_dataset(spec, limit, 1, None).limited for limit in (0, 4, 5, 6)] == [False, True, False, False]
+    path = run(tmp_path / "out", spec, "--limit", "300")
+    record = load_record(path)
+    assert not record.dataset.limited
+    # What an older version marked is made again.
+    marked = record.model_copy(update={"dataset": record.dataset.model_copy(update={"limited": True})})
+    path.write_bytes(record_bytes(marked))
+    shutil.rmtree(tmp_path / "out" / ".store" / "cells")
+    assert load_record(run(tmp_path / "out", spec)).dataset == record.dataset
 
 
 def test_a_path_is_a_dataset_and_is_written_nowhere(

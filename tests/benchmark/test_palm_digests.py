@@ -46,7 +46,7 @@ def task_digests(protocol: str) -> str:
     dataset = LoadedDataset(plugin("data"), SimpleNamespace(modality="palm"), samples, digest("data"))  # type: ignore[arg-type]
     method, analyzer = plugin("method", needs=("donor",), stochastic=True), plugin("analyzer")
     recognizer = plugin("recognizer")
-    cell = Cell(get_protocol(protocol), dataset, method, analyzer, (recognizer,), 2, 7, 0)
+    cell = Cell(get_protocol(protocol), dataset, method, analyzer, (recognizer,), 2, 7)
     tasks = Tasks(cell)
     versions = tasks.versions(lambda sample: sample.sample_id != "s30")
     embeds = tasks.original_embeds(recognizer)

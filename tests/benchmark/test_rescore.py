@@ -72,6 +72,22 @@ def test_what_is_wrong_with_a_metric_is_told_as_in_a_run(
             assert found.record.value(each.metric, each.recognizer) == each
 
 
+def test_another_record_of_the_same_digest_is_not_written_over(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, path = one(toy_options("toy_noise"), tmp_path / "out")
+    shutil.copytree(tmp_path / "out", tmp_path / "other")
+    other = tmp_path / "other" / path.parent.name / "run.json"
+    values = [each.model_copy(update={"n": each.n + 1}) if each.metric == "psnr" else each for each in record.values]
+    as_if_written(other, record.model_copy(update={"values": values}))
+    words = ["score", str(path), str(other), "--metric", RATIO, "--out", str(tmp_path / "more")]
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert said.out.count("written:") == 1
+    assert "holds a record of the same digest with other numbers" in said.err
+    assert main(["score", str(path), "--metric", RATIO, "--out", str(tmp_path / "more")]) == 0
+
+
 def as_if_written(path: Path, record: RunRecord) -> None:
     """In place of a record another one, as an older version would have left it: nothing beside it speaks against it."""
     path.write_bytes(record_bytes(record))

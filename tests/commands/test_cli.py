@@ -120,6 +120,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -
         (["run", "--method", "blurring", "--dataset", "folder:path=/nowhere"], "/nowhere"),
         (["run", "--method", "blurring", "--recognizer", "mtc"], "did you mean 'mtcc'"),
         (["run", "--method", "blurring", "--seeds", "0"], "--seeds"),
+        (["run", "--method", "blurring", "-m", "masking", "--seeds", "3"], "blurring or masking gives one whatever"),
         (["plan", "--method", "blurring", "--seeds", "10001"], "1<=x<=10000"),
         (["run", "--method", "blurring", "--scheduler", "tcp://h:1"], "--scheduler: of --backend dask, got --backend"),
         (["run", "-m", "blurring", "--dry-run", "--insecure", "--backend", "serial"], "--insecure: of --backend dask"),
