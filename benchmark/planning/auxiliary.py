@@ -59,20 +59,29 @@ def rendered_people(
         notice: is told once where another run renders them, and is waited for.
         before: called before any is rendered, so that what a run lacks is said before minutes of work.
     """
-    settings: tuple[SettingName, ...] = get_args(SettingName)
     found: list[Sample] = []
-    recipes = []
-    for setting in settings:
-        palms = AttackerPalms(rule.people, rule.images // len(settings), setting)
-        with one_at_a_time(f"the attackers' palms, {setting}", notice):
+    sets = _sets(rule)
+    for palms in sets:
+        with one_at_a_time(f"the attackers' palms, {palms.setting}", notice):
             if not palms.is_rendered:
                 before()
             palms.prepare(jobs, progress)
         found += palms.samples()
-        recipes.append(palms.recipe)
-    source = f"rendered palms of seeds reserved for attackers ({' and '.join(settings)})"
-    # Files differ in their last bits between kinds of processors, and a digest has to be the same on all.
-    return AuxiliaryPeople(tuple(found), source, known=digest(recipes))
+    source = f"rendered palms of seeds reserved for attackers ({' and '.join(each.setting for each in sets)})"
+    return AuxiliaryPeople(tuple(found), source, known=rendered_digest(rule))
+
+
+def rendered_digest(rule: AuxiliaryRule) -> str:
+    """What stands for `rendered_people` in digests, which takes no rendering.
+
+    Files differ in their last bits between kinds of processors, and a digest has to be the same on all.
+    """
+    return digest([each.recipe for each in _sets(rule)])
+
+
+def _sets(rule: AuxiliaryRule) -> list[AttackerPalms]:
+    settings: tuple[SettingName, ...] = get_args(SettingName)
+    return [AttackerPalms(rule.people, rule.images // len(settings), each) for each in settings]
 
 
 def people_of_dataset(

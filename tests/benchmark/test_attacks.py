@@ -106,7 +106,7 @@ def test_nobody_who_is_evaluated_is_learned_on() -> None:
 
 
 def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from deid_bench.benchmark.planning.auxiliary import rendered_people
+    from deid_bench.benchmark.planning.auxiliary import rendered_digest, rendered_people
     from deid_bench.benchmark.suites import AuxiliaryRule
     from deid_bench.datasets import synthetic_palm
 
@@ -131,6 +131,7 @@ def test_rendered_people_are_the_same_in_every_setting(monkeypatch: pytest.Monke
         kinds = [each.sample_id.split("-")[1] for each in found.samples if each.identity == person]
         assert kinds == ["controlled"] * 2 + ["wild"] * 2
     assert rendered_people(rule, 1, None, before=lacking) == found
+    assert rendered_digest(rule) == found.digest
 
     def rounded_otherwise(folder: Path, image: PlannedImage, setting: Any) -> None:
         render(folder, image, setting)

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from deid_bench.benchmark.engine.backends import default_jobs
 from deid_bench.benchmark.planning.attack_plan import DEFAULT_SUITE
-from deid_bench.benchmark.planning.auxiliary import rendered_people
+from deid_bench.benchmark.planning.auxiliary import rendered_digest
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, Outcome, run
@@ -106,4 +105,4 @@ def test_attackers_of_a_reference_row_are_those_of_today(
 
 def test_attackers_learn_on_the_palms_that_are_rendered_today() -> None:
     rows = reference.shipped()
-    assert rows.people == rendered_people(get_suite(DEFAULT_SUITE).auxiliary, default_jobs(), None).digest
+    assert rows.people == rendered_digest(get_suite(DEFAULT_SUITE).auxiliary)
