@@ -1,7 +1,7 @@
 """mypy --strict over everything: `python tests/check_types.py`.
 
 The package, `speed`, and the tests and training, whose folders are no packages: one call for all of these but two
-folders of training, which have files named as others have them. The calls share a cache, so that libraries are read once.
+folders of training, which have files named as others have them. The calls share a cache: libraries are read once.
 """
 
 from __future__ import annotations
