@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -96,7 +98,7 @@ class AnalyzerOfItsProcess(FaultyAnalyzer):
 
     def analyze(self, images: Sequence[Image]) -> list[Any]:
         found = super().analyze(images)
-        return [replace(each, keypoints_2d=each.keypoints_2d + np.float32(os.getpid() % 100 / 10)) for each in found]
+        return [replace(each, keypoints_2d=each.keypoints_2d + np.float32(os.getpid() / 1000)) for each in found]
 
 
 class SaltsItsImages:
@@ -105,7 +107,27 @@ class SaltsItsImages:
     info = MethodInfo("salts_its_images", "1", ("palm",), "Paints by a hash")
 
     def deidentify(self, batch: Sequence[Request]) -> list[Image]:
-        return [each.image ^ np.uint8(hash("a constant") % 200 + 1) for each in batch]
+        salt = hash("a constant") % 2**64
+        return [np.random.default_rng(salt).integers(0, 256, each.image.shape, np.uint8) for each in batch]
+
+
+class EndsItsProcess:
+    """Ends its process at one image.
+
+    Args:
+        image: SHA-256 of its pixels.
+    """
+
+    info = MethodInfo("ends_its_process", "1", ("palm",), "Ends its process")
+
+    def __init__(self, image: str = "") -> None:
+        self._image = image
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Image]:
+        for each in batch:
+            if hashlib.sha256(each.image.tobytes()).hexdigest() == self._image:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return [255 - each.image for each in batch]
 
 
 class UnsteadyAdapter:

@@ -18,17 +18,23 @@ class _Tally:
     first: list[str] = field(default_factory=list)
 
 
+_Key = tuple[str, str, About, Outcome, str]
+"""Stage, plug-in, about what, whose failure, why."""
+
+
 class Ledger:
     """Collects failures as the stages go by.
 
     Args:
         crashes: by digest of a task, why it crashed; looked at whenever something is added.
-        remarks: by digest of a task, what was noticed about its plug-in though it gave a result; likewise.
+        remarks: by digest of a task, what was noticed about its plug-in though it gave a result; looked at in the end,
+            as a later task may show what is wrong with an earlier one.
     """
 
     def __init__(self, crashes: Mapping[str, str], remarks: Mapping[str, Sequence[str]] | None = None) -> None:
         self._crashes, self._remarks = crashes, {} if remarks is None else remarks
-        self._tallies: dict[tuple[str, str, About, Outcome, str], _Tally] = {}
+        self._tallies: dict[_Key, _Tally] = {}
+        self._asked: list[tuple[str, str, About, list[Task]]] = []
 
     def add(
         self, stage: str, by: str, about: About, tasks: Iterable[Task], reasons: Mapping[str, str | None]
@@ -43,15 +49,9 @@ class Ledger:
             reasons: by digest of a task, why it failed, or None.
         """
         every = list(tasks)
+        self._asked.append((stage, by, about, every))
         told = told_apart(sentence(why) for task in every if (why := reasons[task.digest]) is not None)
         for task in every:
-            # What is said of a restorer stands with a task of the recogniser that looked at its image, and the reverse.
-            restoring = stage == Stage.RESTORE.value and task.stage is not Stage.RESTORE
-            for text in self._remarks.get(task.digest, ()):
-                if text.startswith(RESTORING) == restoring:
-                    # Seen by chance, on whatever came first in a process: neither which image nor how many is told.
-                    said = sentence(text.removeprefix(RESTORING))
-                    self._tallies[stage, by, about, "irregular", said] = _Tally(1, 1)
             why = reasons[task.digest]
             if why is None:
                 continue
@@ -70,21 +70,35 @@ class Ledger:
         """
         for reason, count in bad.counts.items():
             pairs = [f"{names[0][row]} x {names[1][column]}" for row, column in bad.first[reason]]
-            key: tuple[str, str, About, Outcome, str] = (Stage.COMPARE.value, by, about, "not acquired", reason)
+            key: _Key = (Stage.COMPARE.value, by, about, "not acquired", reason)
             tally = self._tallies.setdefault(key, _Tally(bad.total))
             tally.count += count
             tally.first = pairs[:FIRST]
 
-    def _count(self, key: tuple[str, str, About, Outcome, str], label: str, count: int, total: int) -> None:
+    def _count(self, key: _Key, label: str, count: int, total: int) -> None:
         tally = self._tallies.setdefault(key, _Tally(total))
         tally.count += count
         if len(tally.first) < FIRST:
             tally.first.append(label)
 
+    def _irregular(self) -> dict[_Key, _Tally]:
+        found: dict[_Key, _Tally] = {}
+        for stage, by, about, tasks in self._asked:
+            # What is said of a restorer stands with a task of the recogniser that looked at its image, and the reverse.
+            for text in (each for task in tasks for each in self._said(stage, task)):
+                # Seen by chance, on whatever came first in a process: neither which image nor how many is told.
+                found[stage, by, about, "irregular", sentence(text.removeprefix(RESTORING))] = _Tally(1, 1)
+        return found
+
+    def _said(self, stage: str, task: Task) -> list[str]:
+        restoring = stage == Stage.RESTORE.value and task.stage is not Stage.RESTORE
+        return [each for each in self._remarks.get(task.digest, ()) if each.startswith(RESTORING) == restoring]
+
     def failures(self) -> list[Failure]:
         """In order of the stages."""
+        tallies = self._tallies | self._irregular()
         order = [each.value for each in Stage]
-        keys = sorted(self._tallies, key=lambda key: (order.index(key[0]) if key[0] in order else 0, key))
+        keys = sorted(tallies, key=lambda key: (order.index(key[0]) if key[0] in order else 0, key))
         return [
             Failure(
                 stage=key[0],
@@ -92,9 +106,9 @@ class Ledger:
                 about=key[2],
                 outcome=key[3],
                 reason=key[4],
-                count=self._tallies[key].count,
-                total=self._tallies[key].total,
-                first=self._tallies[key].first,
+                count=tallies[key].count,
+                total=tallies[key].total,
+                first=tallies[key].first,
             )
             for key in keys
         ]

@@ -47,6 +47,8 @@ class Witnesses:
     """The process that a plug-in's first task was given to, and that task."""
     _asked: set[tuple[_Kind, int]] = field(default_factory=set)
     """Processes that have carried it out once more."""
+    _stopped: set[_Kind] = field(default_factory=set)
+    """Those that nobody is asked for again."""
     _seen: dict[str, list[str]] = field(default_factory=dict)
     """Fingerprints of the second askings of tasks whose first may not have ended."""
     _tasks: dict[str, Task] = field(default_factory=dict)
@@ -58,11 +60,17 @@ class Witnesses:
         for task in (each for each in chunk if each.stage in STAGES):
             kind = (task.stage, task.plugin)
             giver, first = self._first.setdefault(kind, (process, task))
-            if giver != process and (kind, process) not in self._asked:
+            if giver != process and (kind, process) not in self._asked and kind not in self._stopped:
                 self._asked.add((kind, process))
                 self._tasks[first.digest] = first
                 due.append(first)
         return tuple(due)
+
+    def stop(self, tasks: Sequence[Task]) -> None:
+        """Have tasks carried out by nobody else any more: a process ended or hung that was to carry them out again."""
+        for task in tasks:
+            self._stopped.add((task.stage, task.plugin))
+            self._seen.pop(task.digest, None)
 
     def told(self, seen: Seen, store: Store) -> Iterator[tuple[Task, tuple[str, ...]]]:
         """Tasks of which two processes made two objects, with all that is remarked of them, which the store keeps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from narrowed import present
 from deid_bench.analyzers.base import HandAnalysis
 from deid_bench.benchmark.planning.attack_tasks import match_tasks
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.planning.tasks import plugin_of
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
@@ -177,8 +179,9 @@ def test_what_changes_after_some_calls_is_told(
 
 
 def test_what_hangs_on_the_process_is_told_where_there_are_two(
-    toy_options: Callable[..., RunOptions], tmp_path: Path
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)  # which would be one salt for all processes
     options = toy_options(
         f"{FILE}:SaltsItsImages",
         recognizers=("toy_recognizer", recognizer("process")),
@@ -206,6 +209,29 @@ def test_two_orders_are_told_apart_at_any_scale(scale: float) -> None:
     codes = np.zeros((6, 6), np.uint8)
     assert not _lopsided(square * np.float32(scale), codes).any()
     assert _lopsided(lopsided * np.float32(scale), codes).sum() == 30
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_first_image_that_ends_or_holds_up_its_process_costs_itself(
+    jobs: int, toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    first = load_dataset(toy_options("toy_noise").specs("datasets")[0], 0, 1, None).samples[0].image()
+    options = toy_options(f"{FILE}:EndsItsProcess:image={hashlib.sha256(first.tobytes()).hexdigest()}")
+    record = run_one(options, tmp_path / "out", "process", jobs)
+    assert record.counts.failed == 1, record.counts.reasons
+
+
+def test_what_a_second_process_sees_of_an_original_is_told_in_the_record(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    """Few originals are one process's, and the second one looks at an analyzer when it looks at their versions."""
+    options = toy_options(
+        "toy_noise", dataset="identities=3,samples=2", repetitions=5, analyzer=f"{FILE}:AnalyzerOfItsProcess"
+    )
+    told = irregular(run_one(options, tmp_path / "out", "process", jobs=2))
+    assert told == [("analyze", "analyzer_of_its_process", ELSEWHERE)]
+    next((tmp_path / "out").glob("*/run.json")).unlink()
+    assert irregular(run_one(options, tmp_path / "out")) == told
 
 
 def test_an_analysis_is_copied_before_the_analyzer_is_asked_again() -> None:

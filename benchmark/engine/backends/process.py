@@ -84,9 +84,14 @@ def _serve(connection: Connection, store: str, seconds_per_image: float) -> None
 
 def _work(chunk: Chunk, again: Chunk, context: Context) -> Answer | str:
     try:
-        return run_tasks(chunk, context), run_again(again, context) if again else {}
+        results = run_tasks(chunk, context)
     except Exception as error:
         return said(error)
+    seen: Seen = {}
+    if again:
+        with contextlib.suppress(Exception):  # the first process has its own word about these
+            seen = run_again(again, context)
+    return results, seen
 
 
 class _Worker:
@@ -102,10 +107,11 @@ class _Worker:
         theirs.close()  # so that the pipe ends with the worker
         self.ready = False
         self.chunk: Chunk | None = None
+        self.again: Chunk = ()
         self.deadline = float("inf")
 
     def give(self, chunk: Chunk, again: Chunk, limit: float) -> None:
-        self.chunk, self.deadline = chunk, time.monotonic() + limit
+        self.chunk, self.again, self.deadline = chunk, again, time.monotonic() + limit
         with contextlib.suppress(OSError):  # it died while idle; that is seen like any other death
             self.connection.send((chunk, again))
 
@@ -196,6 +202,10 @@ class ProcessBackend:
         else:
             self._remove(worker, kill=True)
             problem, last = time_limit_reason(self._settings.seconds_per_image), True
+        if worker.again:  # it may have died of another's task: the chunk is tried without it
+            self._witnesses.stop(worker.again)
+            waiting.append(chunk)
+            return
         if len(chunk) > 1:  # one of them is the culprit: each by itself
             waiting.extend((task,) for task in chunk)
             return
