@@ -104,7 +104,8 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
         }
     )
     changed = changed.model_copy(update={"digest": record_digest(changed, record.score_version)})
-    replicates = load_replicates(path.parent) | scored.values.replicates
+    kept_replicates = {key: each for key, each in load_replicates(path.parent).items() if key[0] not in made}
+    replicates = kept_replicates | scored.values.replicates
     return Rescored(path.parent, changed, fresh, missing, encode_replicates(replicates))
 
 
@@ -136,12 +137,16 @@ def write_rescored(found: Rescored, out: Path) -> Path:
 
 
 def _merged(old: Sequence[Value], new: Sequence[Value], only: set[str] | None) -> tuple[list[Value], list[Value]]:
-    """All numbers, and those that are new or differ; what is not computed anew stays as it is."""
+    """All numbers, and those that are new or differ; what is not computed anew stays as it is.
+
+    Of metrics that were asked for no old number stays where there is none any more.
+    """
     found = {(each.metric, each.recognizer): each for each in new if only is None or each.metric in only}
     values, fresh = [], []
     for each in old:
         other = found.pop((each.metric, each.recognizer), None)
-        if other is None or other.value is None or other.model_copy(update={"reason": each.reason}) == each:
+        lost = other is not None and other.value is None and not only
+        if other is None or lost or other.model_copy(update={"reason": each.reason}) == each:
             values.append(each)
         else:
             values.append(other)
@@ -165,7 +170,8 @@ def _rows(rows: Sequence[SampleRow], results: CellResults, made: Mapping[str, Pl
         if row.status != "skipped" and columns:
             payloads = {name: next(column) for name, column in columns.items()}
             new = {name: each.meta["values"]["value"] for name, each in payloads.items() if each}
-            row = row.model_copy(update={"measures": {**row.measures, **new}})
+            old = {name: each for name, each in row.measures.items() if name not in payloads}
+            row = row.model_copy(update={"measures": old | new})
         found.append(row)
     return found
 

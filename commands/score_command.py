@@ -66,7 +66,8 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
             click.echo(f"written: {text}")
     for text in failed.values():
         click.secho(text, fg="red", err=True)
-    return 1 if failed or any(each.missing for each in found) else 0
+    crashed = any(each.impairs and each.stage == "metric" for one in found for each in one.record.failures)
+    return 1 if failed or (crashed and specs) or any(each.missing for each in found) else 0
 
 
 def _plain(found: Rescored) -> dict[str, object]:

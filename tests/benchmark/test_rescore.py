@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord, load_record, record_bytes
@@ -86,6 +87,29 @@ def test_another_record_of_the_same_digest_is_not_written_over(
     assert said.out.count("written:") == 1
     assert "holds a record of the same digest with other numbers" in said.err
     assert main(["score", str(path), "--metric", RATIO, "--out", str(tmp_path / "more")]) == 0
+
+
+def test_a_metric_that_crashes_now_keeps_no_number_of_before(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(FILE.read_text())
+    metric = f"{mine}:EdgeLoss"
+    record, path = one(toy_options("toy_noise", metrics=(metric,)), tmp_path / "out")
+    assert present(record.value("edge_loss")).value is not None
+    raises = "if int(np.asarray(original, np.int64).sum()) % 2: raise ValueError('odd')"
+    body = "        first, second ="
+    mine.write_text(FILE.read_text().replace(body, f"        {raises}\n{body}", 1))
+    words = ["score", str(path), "--metric", metric, "--out", str(tmp_path / "more")]
+    assert main(words) == 1
+    assert "withheld" in capsys.readouterr().out
+    (written,) = (tmp_path / "more").glob("*/run.json")
+    found = load_record(written)
+    assert present(found.value("edge_loss")).value is None
+    crashed = next(each for each in found.failures if each.stage == "metric")
+    having = sum("edge_loss" in row.measures for row in found.samples)
+    assert (crashed.outcome, having) == ("crashed", len(found.samples) - crashed.count)
+    assert ("edge_loss", "") not in load_replicates(written.parent)
 
 
 def as_if_written(path: Path, record: RunRecord) -> None:
