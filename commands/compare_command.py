@@ -99,7 +99,7 @@ def _show(rows: list[Compared], methods: list[str]) -> None:
     for row in rows:
         found = row.difference
         p = [f"{each:.1g}" for each in (found.p, found.p_holm)] if isinstance(found, Difference) else ["–", "–"]
-        numbers = [row.about.text(each) for each in (row.first, row.second)]
+        numbers = ["–" if each is None else row.about.text(each) for each in (row.first, row.second)]
         table.add_row(row.metric, row.recognizer, *numbers, interval_text(found, row.about), *p, row.verdict)
     console.print(table)
 
@@ -165,7 +165,9 @@ def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:
     watched = [row for row in rows if "all" in gates or row.metric in gates]
     names = [(row, f"{row.metric} {row.recognizer}".strip()) for row in watched]
     return [
-        f"{name} is worse: {row.first:.4g}, now {row.second:.4g}" if row.verdict == "A" else f"{name}: {row.verdict}"
+        f"{name} is worse: {row.first:.4g}, now {row.second:.4g}"
+        if row.verdict == "A" and row.first is not None and row.second is not None
+        else f"{name}: {row.verdict}"
         for row, name in names
         if row.verdict not in ("B", NO_DIFFERENCE)
     ]

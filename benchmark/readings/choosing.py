@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,9 +95,14 @@ def choose(
     for record, folder in rows:
         by_method.setdefault(record.method.name, []).append((record, folder))
     share = 1 - (1 - confidence) / len(by_method)
+    values = [each for record, _ in rows for each in record.values]
+    asked = {
+        limit.metric: list(dict.fromkeys(each.recognizer for each in values if each.metric == limit.metric))
+        for limit in limits
+    }
     candidates: list[Candidate] = []
     for settings in by_method.values():
-        made = [_candidate(record, folder, limits, known, best, share) for record, folder in settings]
+        made = [_candidate(record, folder, limits, known, best, share, asked) for record, folder in settings]
         made.sort(key=lambda each: (each.quality is not None, known[best].goodness(each.quality or 0.0)))
         for place, each in enumerate(made):
             each.reached = all(before.holds for before in made[:place])
@@ -113,23 +119,37 @@ def _candidate(
     known: Mapping[str, Metric],
     best: str,
     confidence: float,
+    asked: Mapping[str, Sequence[str | None]],
 ) -> Candidate:
     quality = [each.value for each in record.values if each.metric == best and each.value is not None]
     about = known[best]
     made = Candidate(record, min(quality, key=about.goodness, default=None))
     replicates = load_replicates(folder)
     for limit in limits:
-        _hold(made, limit, replicates, known[limit.metric], confidence)
+        _hold(made, limit, replicates, known[limit.metric], confidence, asked[limit.metric])
     return made
 
 
 def _hold(
-    made: Candidate, limit: Limit, replicates: Mapping[tuple[str, str], Replicates], about: Metric, confidence: float
+    made: Candidate,
+    limit: Limit,
+    replicates: Mapping[tuple[str, str], Replicates],
+    about: Metric,
+    confidence: float,
+    recognizers: Sequence[str | None],
 ) -> None:
-    """Hold every recogniser's number against a limit; the worst is what is told."""
+    """Hold every recogniser's number against a limit; the worst is what is told.
+
+    One that any of the settings has a number of has to have one here as well: what is absent could be the worst.
+    """
     told: list[tuple[float, str]] = []
-    for value in made.record.values:
-        if value.metric != limit.metric or value.value is None:
+    for name in recognizers:
+        value = made.record.value(limit.metric, name)
+        if value is None or value.value is None:
+            why = (value.reason if value else None) or "not measured"
+            made.holds = made.within = False
+            made.people = Undefined(f"no {limit.metric}{f' with {name}' * bool(name)}: {why}")
+            told.append((math.inf if limit.upper else -math.inf, f"– ({made.people.reason})"))
             continue
         kept = replicates.get((limit.metric, value.recognizer or ""))
         found = one_sided(kept, confidence) if kept else Undefined("no resamples")
@@ -170,8 +190,15 @@ def _sentence(
             f"{chosen.record.method.spec}: {about.title} {about.text(chosen.quality or 0.0)}, "
             f"{asked} with {100 * confidence:g} % confidence"
         )
-    nearest = [each for each in candidates if each.within and isinstance(each.people, int)]
+    bare = [each for each in candidates if each.holds and each.quality is None]
+    if bare:
+        return f"{len(bare)} of {len(candidates)} settings keep {asked}, and have no {about.name} to choose by"
+    short = [each for each in candidates if each.within and not each.holds]
+    nearest = [each for each in short if isinstance(each.people, int)]
     start = f"none of {len(candidates)} settings keeps {asked} with {100 * confidence:g} % confidence"
+    if short and not nearest:
+        why = next(each.people.reason for each in short if isinstance(each.people, Undefined))
+        return f"{start}; {short[0].record.method.spec} does in its numbers themselves ({why})"
     if not nearest:
         return f"{start}; none does so in its numbers themselves, so that more people would not help"
     first = min(nearest, key=lambda each: each.people if isinstance(each.people, int) else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,9 @@ class Compared:
 
     about: Metric
     recognizer: str
-    first: float
-    second: float
+    first: float | None
+    second: float | None
+    """None where that method has no such number; then `difference` says why."""
     difference: Difference | Undefined
     verdict: str
     """`A` or `B` (first or second), `–` where no difference shows, or why nothing can be said."""
@@ -85,6 +86,21 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
         a, b = (_number(record, metric, recognizer) for record, _ in (first, second))
         if a is not None and b is not None:
             rows.append(Compared(known[metric], recognizer, a, b, difference, _verdict(known[metric], difference)))
+    return rows + _of_one(first[0], second[0], {**theirs, **known}, [*left, *right])
+
+
+def _of_one(first: RunRecord, second: RunRecord, known: Mapping[str, Metric], keys: Iterable[str]) -> list[Compared]:
+    """Numbers that one of two records has and the other one lacks, with the reason."""
+    rows = []
+    for metric, recognizer in dict.fromkeys((*key.split("|", 1),) for key in keys):
+        a, b = (_number(record, metric, recognizer) for record in (first, second))
+        if known[metric].group == "recognition" or (a is None) == (b is None):
+            continue
+        lacking = first if a is None else second
+        found = lacking.value(metric, recognizer or None)
+        why = (found.reason if found else None) or f"not measured{f' with {recognizer}' * bool(recognizer)}"
+        lost = Undefined(f"only {'B' if a is None else 'A'} has it ({why})")
+        rows.append(Compared(known[metric], recognizer, a, b, lost, lost.reason))
     return rows
 
 

@@ -31,16 +31,23 @@ def verdict(record: RunRecord) -> str:
 
 
 def _hidden(record: RunRecord) -> str:
-    worst = _largest([each for each in record.values if each.metric == "rank1_worst"])
-    if worst is not None:
-        share, low, high = worst
-        return f"{_word(share, low, high)} (worst attack: {_percent(share)})"
-    rejected = [each for each in record.values if each.metric == "rr"]
-    kept = _largest([_turned(each) for each in rejected])
-    if kept is None:
+    tried = [each for each in record.values if each.metric == "rank1_worst"]
+    if tried:
+        return _told(tried, "(worst attack: {})")
+    rejected = [_turned(each) for each in record.values if each.metric == "rr"]
+    if not rejected:
         return "no verdict: nothing was compared"
-    share, low, high = kept
-    return f"{_word(share, low, high)} from who does not try ({_percent(share)} recognised)"
+    return _told(rejected, "from who does not try ({} recognised)")
+
+
+def _told(values: list[Value], words: str) -> str:
+    """What the worst of the recognisers' numbers says; a number that is absent could be a worse one."""
+    worst, lost = _largest(values), next((each for each in values if each.value is None), None)
+    if worst is not None and (lost is None or min(worst) > MOSTLY):
+        share, low, high = worst
+        return f"{_word(share, low, high)} {words.format(_percent(share))}"
+    assert lost is not None
+    return f"no verdict: {lost.recognizer or 'all recognisers'}: {lost.reason or 'no number'}"
 
 
 def _turned(rejected: Value) -> Value:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from narrowed import present
 
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.readings.choosing import Limit, choose
@@ -116,6 +117,38 @@ def test_a_number_without_resamples_claims_nothing(tmp_path: Path) -> None:
         choose(settings, [Limit("rank9", 5, True)], "ssim")
     with pytest.raises(NotComparable, match="got none"):
         choose([], [Limit("rr", 5, True)], "ssim")
+
+
+@pytest.mark.parametrize("lacking", ["withheld", "not run"])
+def test_a_setting_that_lacks_a_recognisers_number_does_not_hold(tmp_path: Path, lacking: str) -> None:
+    settings = sweep(tmp_path, [0.0, 0.01])
+    record, folder = settings[1]
+    name = record.recognizers[-1].spec
+    values = [each for each in record.values if (each.metric, each.recognizer) != ("rank1_without_source", name)]
+    if lacking == "withheld":
+        found = present(record.value("rank1_without_source", name))
+        values.append(found.model_copy(update={"value": None, "interval": None, "reason": "embed crashed"}))
+    settings[1] = (record.model_copy(update={"values": values}), folder)
+    found_best = choose(settings, [Limit("rank1_without_source", 30, True)], "ssim")
+    assert present(found_best.best).record.digest == settings[0][0].digest
+    said = f"– (no rank1_without_source with {name}: {'embed crashed' if lacking == 'withheld' else 'not measured'})"
+    assert found_best.candidates[1].values == [f"rank1_without_source {said}"]
+    alone = choose(settings[1:], [Limit("rank1_without_source", 30, True)], "ssim")
+    assert (alone.best is None) == (lacking == "withheld")
+
+
+def test_why_none_is_chosen_is_said_as_it_is(tmp_path: Path) -> None:
+    settings = sweep(tmp_path / "a", [0.0, 0.0])
+    bare = [
+        (record.model_copy(update={"values": [each for each in record.values if each.metric != "ssim"]}), folder)
+        for record, folder in settings
+    ]
+    found = choose(bare, [Limit("rank1_without_source", 30, True)], "ssim")
+    assert found.sentence == ("2 of 2 settings keep rank1_without_source at most 30, and have no ssim to choose by")
+    for _, folder in settings:
+        (folder / REPLICATES_NAME).unlink()
+    found = choose(settings, [Limit("rank1_without_source", 30, True)], "ssim")
+    assert found.sentence.endswith("does in its numbers themselves (no resamples)")
 
 
 def test_the_command_ends_with_1_where_none_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deid_bench.benchmark.records.replicates import encode_replicates, load_replicates
 from deid_bench.cli import main
 
 
@@ -112,3 +113,25 @@ def test_a_bound_that_no_number_can_reach_is_refused(
 ) -> None:
     assert main([*arguments, str(folders["5"])]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_number_that_the_second_lost_is_no_ground_held(
+    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Withheld after a crash, say: it has no replicates then, either."""
+    lost = Path(shutil.copytree(folders["5 again"], tmp_path / folders["5"].name))
+    data = json.loads((lost / "run.json").read_text())
+    for value in data["values"]:
+        if value["metric"] == "rr":
+            value |= {"value": None, "interval": None, "reason": "embed crashed"}
+    (lost / "run.json").write_text(json.dumps(data))
+    kept = {key: each for key, each in load_replicates(lost).items() if key[0] != "rr"}
+    (lost / "replicates.npz").write_bytes(encode_replicates(kept))
+    for gate in ("rr", "all"):
+        assert main(["compare", str(folders["5"]), str(lost), "--fail-if-worse", gate]) == 1
+        assert "rr toy_recognizer: only A has it (embed crashed)" in capsys.readouterr().err
+    assert main(["compare", str(folders["5"]), str(lost), "--json"]) == 0
+    (row,) = [each for each in json.loads(capsys.readouterr().out) if each["metric"] == "rr"]
+    assert row["second"] is row["p"] is None
+    assert main(["compare", str(lost), str(folders["5"])]) == 0
+    assert "only B has" in capsys.readouterr().out

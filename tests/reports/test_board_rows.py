@@ -99,6 +99,27 @@ def test_the_worst_recogniser_speaks(rows: list[RunRecord]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("metric", "there", "words"),
+    [
+        ("rank1_worst", 2.0, "no verdict: compcode: A2a crashed"),
+        ("rank1_worst", 80.0, "does not hide (worst attack: 80"),
+        ("rank1_worst", None, "no verdict: mtcc: A2a crashed"),
+        ("rr", 99.0, "no verdict: compcode: A2a crashed"),
+        ("rr", 20.0, "does not hide from who does not try (80"),
+    ],
+)
+def test_a_number_that_is_absent_could_be_the_worst(
+    rows: list[RunRecord], metric: str, there: float | None, words: str
+) -> None:
+    one = _with(rows[5], **{metric: 2.0, "survival": 100.0})
+    kept = [each for each in one.values if each.metric not in ("rr", "rank1_worst")]
+    reason = "A2a crashed"
+    values = [Value(metric=metric, recognizer="mtcc", value=there, reason=None if there else reason, n=96)]
+    values.append(Value(metric=metric, recognizer="compcode", value=None, reason=reason, n=96))
+    assert verdict(one.model_copy(update={"values": [*kept, *values]})).startswith(words)
+
+
 def test_failures_from_five_percent_on_are_told(rows: list[RunRecord]) -> None:
     found = _with(rows[5], rank1_worst=2.0, survival=100.0)
     for failed, told in ((4, False), (5, True)):
