@@ -27,4 +27,6 @@ def command(results: tuple[Path, ...], out: Path, reference: bool, trust: tuple[
     click.echo(f"{out}: {rows} rows")
     for path, reason in skipped:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
-    return 1 if skipped else 0
+    if not rows:
+        click.secho(f"there is no record below {', '.join(map(str, results))}", fg="yellow", err=True)
+    return 1 if skipped or not rows else 0

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..benchmark.searching.rates import Rate
     from ..benchmark.searching.search import Report
 
+WIDTH = 80
+"""Columns."""
+
 
 @strict_command("search")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
@@ -68,22 +71,32 @@ def command(results: tuple[Path, ...], **values: Any) -> int:
     """
     from ..benchmark.records.record import RecordError, find_records
     from ..benchmark.searching.search import Asked, search_record
+    from ..benchmark.submission.at_hand import NotAtHand
+    from ..characters import plain
+    from ..recognizers.matching.gallery_search import SearchError
     from .progress import Bars
 
     quiet, as_json = values.pop("quiet"), values.pop("as_json")
     paths = [each for source in results for each in find_records(source)]
     if not paths:
         raise RecordError(f"there is no record below {', '.join(map(str, results))}")
-    reports = []
+    reports, failed = [], []
     with Bars(quiet or as_json) as bars:
         for path in paths:
-            reports.append(search_record(path, Asked(**values), bars))
+            try:
+                reports.append(search_record(path, Asked(**values), bars))
+            except (RecordError, NotAtHand, SearchError) as error:
+                if len(paths) == 1:
+                    raise
+                failed.append(f"{path}: {plain(str(error), 0)}")
     if as_json:
         click.echo(json.dumps([_plain(each) for each in reports], indent=1, ensure_ascii=False))
     else:
         for each in reports:
             _show(each)
-    return 0
+    for text in failed:
+        click.secho(text, fg="red", err=True)
+    return 1 if failed else 0
 
 
 def _plain(report: Report) -> dict[str, Any]:
@@ -145,18 +158,21 @@ def _show(report: Report) -> None:
         f"{plain(report.recognizer)}",
         bold=True,
     )
-    click.echo(
-        f"  gallery of {report.size}: {report.enrolled} enrolled, {report.distractors} distractors, "
-        f"{report.others} of another dataset; {report.images} images of {report.people} people searched, candidate "
-        f"lists of {report.k}; ties count against the own entry"
+    _say(
+        f"gallery of {report.size}: {report.enrolled} enrolled, {report.distractors} distractors, "
+        f"{report.others} of another dataset"
     )
-    click.echo(f"  {report.engine}")
+    _say(
+        f"{report.images} images of {report.people} people searched, candidate lists of {report.k}; ties count against "
+        "the own entry"
+    )
+    _say(report.engine)
     if report.recall is not None:
         found = report.recall
-        click.secho(
-            f"  recall of the nearest {found.nearest:.1%}, of the list {found.listed:.1%}, measured on {found.probes} "
+        _say(
+            f"recall of the nearest {found.nearest:.1%}, of the list {found.listed:.1%}, measured on {found.probes} "
             f"of these searches; {found.looked_at} of {found.lists} lists are looked at",
-            fg="yellow",
+            colour="yellow",
         )
     originals = {each.name: each for each in report.originals}
     table = Table(box=None, pad_edge=False)
@@ -165,10 +181,16 @@ def _show(report: Report) -> None:
     for each in report.deidentified:
         before = originals.get(each.name)
         table.add_row(each.title, "" if before is None else _text(before), _text(each))
-    Console(width=110).print(table)
+    Console(width=WIDTH).print(table)
+    _say("own limit: the threshold is set on the de-identified images; else on their originals")
     reasons = dict.fromkeys(text for each in (*report.originals, *report.deidentified) if (text := _reason(each)))
     for text in (*reasons, *report.notes):
-        click.secho(f"  {plain(text)}", fg="yellow")
+        _say(plain(text), colour="yellow")
+
+
+def _say(text: str, colour: str | None = None) -> None:
+    """In lines of a terminal, words whole."""
+    click.secho(click.wrap_text(text, WIDTH, "  ", "  "), fg=colour)
 
 
 def _text(rate: Rate) -> str:

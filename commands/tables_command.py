@@ -71,11 +71,12 @@ def command(
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
     if [each.lower() for each in wanted] == [ATTACKS]:
-        return _attacks([record for record, _ in records], form, out)
+        return max(_attacks([record for record, _ in records], form, out), _say_left_out(left_out))
+    if any(each.lower() == ATTACKS for each in wanted):
+        raise click.UsageError(f"table {ATTACKS} is not one of the papers'; ask for it by itself")
     tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
     tables = list(select(tables, Selection(**shown)))
-    for path, reason in left_out:
-        click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
+    _say_left_out(left_out)
     lacking = [each for each in wanted if each != ALL and each not in {table.id for table in tables}]
     for name in lacking:
         click.secho(f"table {name}: no record belongs into it", fg="yellow", err=True)
@@ -92,6 +93,12 @@ def command(
     return 1 if left_out or lacking or not tables else 0
 
 
+def _say_left_out(left_out: Sequence[tuple[Path, str]]) -> int:
+    for path, reason in left_out:
+        click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
+    return 1 if left_out else 0
+
+
 def _attacks(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
     """The table of attacks, printed or written."""
     from ..benchmark.storage.store import save_file
@@ -101,6 +108,8 @@ def _attacks(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
     if not attacked:
         click.secho("no record has attacks; run with --attacks basic", fg="yellow", err=True)
         return 1
+    if others := len(records) - len(attacked):
+        click.secho(f"{others} record{'s' * (others > 1)} without attacks", fg="yellow", err=True)
     text = attack_table(attacked, form)
     if out is None:
         click.echo(text, nl=False)

@@ -86,7 +86,7 @@ def rates_of(outcome: Outcome, originals: Outcome | None, persons: Places, k: in
     limits = Searches(originals.nearest, persons)
     for end in TARGETS:
         rates += [_fnir(mated, limits, end, draws), _fpir(own_limits, limits, end, draws)]
-        rates.append(_fnir(mated, own_limits, end, draws, "_own_limit", ", limit set on these images"))
+        rates.append(_fnir(mated, own_limits, end, draws, "_own_limit", ", own limit"))
     return rates
 
 
@@ -114,7 +114,7 @@ def _fpir(searches: Searches, non_mated: Searches, end: str, draws: Draws | Unde
     limit = limit_at_fpir(non_mated.distances, TARGETS[end])
     value = limit if isinstance(limit, Undefined) else fpir(searches.distances, limit)
     replicates = draws if isinstance(draws, Undefined) else fpir_replicates(searches, non_mated, TARGETS[end], draws)
-    title = f"FPIR at the originals' limit of {_percent(end)}"
+    title = f"FPIR at originals' limit {_percent(end)}"
     return Rate(f"fpir_at_limit_{end}", title, value, interval(replicates), searches.distances.size)
 
 

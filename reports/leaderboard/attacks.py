@@ -111,7 +111,7 @@ def attack_rows(records: Sequence[RunRecord]) -> list[list[str]]:
     heading = ["method", "dataset", "protocol", "recognizer", "attack", "made of", "counts"]
     for metric in NUMBERS:
         heading += [metric, f"{metric}_low", f"{metric}_high"]
-    lines = [[*heading, "reason"]]
+    lines = [[*heading, "reason", "dataset_digest", "limited", "score_version"]]
     for record in records:
         for rung in rungs(record):
             row = rung.row
@@ -119,7 +119,8 @@ def attack_rows(records: Sequence[RunRecord]) -> list[list[str]]:
             line += [row.label, "yes" if row.status == "counts" else row.status]
             for metric in NUMBERS:
                 line += _three(row.value(metric))
-            lines.append([*line, row.reason])
+            limited = "yes" if record.dataset.limited else "no"
+            lines.append([*line, row.reason, record.dataset.digest, limited, str(record.score_version)])
     return lines
 
 

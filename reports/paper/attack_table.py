@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import RunRecord
 from ..leaderboard.attacks import NUMBERS, attack_rows, rungs
 from ..leaderboard.table import NO_VALUE
@@ -46,7 +47,9 @@ def attack_table(records: Sequence[RunRecord], form: str) -> str:
 
 def _rows(records: Sequence[RunRecord]) -> list[list[str]]:
     rows = []
+    several = len({(group_key(each), each.dataset.limited) for each in records}) > 1
     for record in records:
+        about = f", {record.dataset.spec}, {record.protocol.id}{', limited' * record.dataset.limited}" * several
         for rung in rungs(record):
             row = rung.row
             numbers = [(METRICS[metric], row.value(metric)) for metric in NUMBERS]
@@ -54,5 +57,5 @@ def _rows(records: Sequence[RunRecord]) -> list[list[str]]:
                 NO_VALUE if each is None or each.value is None else about.text(each.value) for about, each in numbers
             ]
             note = "" if row.status == "counts" else row.status
-            rows.append([record.method.spec, row.recognizer, row.attack, row.label, *texts, note])
+            rows.append([record.method.spec + about, row.recognizer, row.attack, row.label, *texts, note])
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -201,14 +202,19 @@ def shown_columns(table: Table) -> list[int]:
 
 
 def _headline(member: Member) -> tuple[str, str]:
-    """What a badge says: the first privacy number of the table, with its recogniser."""
+    """What a badge says: the first number of the table about recognition, of the recogniser that knows most."""
     (table,) = _tables([member])
-    for place in shown_columns(table):
-        column, cell = table.columns[place], table.rows[0].cells[place]
-        if column.recognizer and cell.order is not None:
-            unit = f" {column.unit}" if column.unit else ""
-            return f"{column.title} ({column.recognizer})", f"{cell.text}{unit} {cell.interval}".strip()
-    return "deid-bench", NO_VALUE
+    cells = list(zip(table.columns, table.rows[0].cells, strict=True))
+    shown = {table.columns[place].about.name for place in shown_columns(table) if table.columns[place].recognizer}
+    about = next((column.about for column, _ in cells if column.recognizer and column.about.name in shown), None)
+    if about is None:
+        return "deid-bench", NO_VALUE
+    said = [each for each in cells if each[0].about.name == about.name and each[0].recognizer]
+    # One that is absent could be the worst.
+    column, cell = min(said, key=lambda each: -math.inf if each[1].order is None else about.goodness(each[1].order))
+    limited = ", limited" if member.record.dataset.limited else ""
+    unit = f" {column.unit}" if column.unit and cell.order is not None else ""
+    return f"{column.title} ({column.recognizer}{limited})", f"{cell.text}{unit} {cell.interval}".strip()
 
 
 @cache

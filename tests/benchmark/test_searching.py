@@ -158,12 +158,23 @@ def test_the_command_says_everything(
     out = capsys.readouterr().out
     for text in (
         "gallery of 7: 5 enrolled, 0 distractors, 2 of another dataset",
-        "10 images of 5 people searched, candidate lists of 5; ties count against the own entry",
+        "10 images of 5 people searched, candidate lists of 5;",
         "rank-5",
-        "FNIR at FPIR 1 %, limit set on these images",
+        "FNIR at FPIR 1 %, own limit",
+        "own limit: the threshold is set on the de-identified images",
         f"no number: {reason}",
     ):
         assert text in out
+    assert max(map(len, out.splitlines())) <= 80
+    # Of several records one that is not what its run wrote costs itself.
+    other = path.parents[1] / "other" / "run.json"
+    other.parent.mkdir()
+    other.write_text("{}")
+    assert main(["search", str(path), str(other), *words[1:], "--quiet"]) == 1
+    said = capsys.readouterr()
+    assert "gallery of 7" in said.out
+    assert str(other) in said.err
+    shutil.rmtree(other.parent)
     assert main(["search", str(tmp_path / "cache")]) == 2
 
 

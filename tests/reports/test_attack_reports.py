@@ -13,7 +13,7 @@ from narrowed import present
 
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records.record import RunRecord, load_record
-from deid_bench.cli import cli
+from deid_bench.cli import cli, main
 from deid_bench.reports.board.card import sections
 from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs, searched_people
 from deid_bench.reports.leaderboard.table import leaderboards
@@ -75,6 +75,31 @@ def test_the_table_has_one_line_for_each_attack_in_every_form(attacked: RunRecor
     assert attack_table([attacked], "latex").count(r"\\") == 3
     assert attack_table([attacked], "markdown").count("\n") == 4
     assert attack_table([attacked], "text").count("\n") == 3
+
+
+def test_records_of_several_tables_are_told_apart_in_every_form(attacked: RunRecord) -> None:
+    other = attacked.dataset.model_copy(update={"digest": "0" * 64, "limited": True})
+    both = [attacked, attacked.model_copy(update={"dataset": other})]
+    about = f"{attacked.method.spec}, {attacked.dataset.spec}, {attacked.protocol.id}"
+    text = attack_table(both, "text")
+    assert (text.count(about), text.count(f"{about}, limited")) == (4, 2)
+    assert [attack_table(both, form).count(", limited") for form in ("markdown", "latex")] == [2, 2]
+    lines = list(csv.DictReader(io.StringIO(attack_table(both, "csv"))))
+    assert [(each["dataset_digest"] == "0" * 64, each["limited"]) for each in lines] == [(False, "no")] * 2 + [
+        (True, "yes")
+    ] * 2
+
+
+def test_what_the_table_of_attacks_leaves_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("attacks", "blurring"):
+        (tmp_path / name).mkdir()
+        shutil.copy(GOLDEN / f"run-1-{name}.json", tmp_path / name / "run.json")
+    assert main(["tables", str(tmp_path), "--table", "attacks"]) == 0
+    assert "1 record without attacks" in capsys.readouterr().err
+    (tmp_path / "blurring" / "run.json").write_text("{}")
+    assert main(["tables", str(tmp_path), "--table", "attacks"]) == 1
+    assert f"left out {tmp_path / 'blurring' / 'run.json'}" in capsys.readouterr().err
+    assert main(["tables", str(tmp_path), "--table", "attacks", "--table", "V"]) == 2
 
 
 def test_commands_show_attacks(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from written import save_record
 
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.cli import main
 from deid_bench.reports.board.data import unpack
 from deid_bench.reports.board.page import render_board, update_board, write_board
 from deid_bench.reports.leaderboard.table import leaderboards
@@ -187,3 +188,9 @@ def test_what_could_be_had_says_so_in_the_cell(record: RunRecord, capsys: pytest
     outcome: Any = SimpleNamespace(record=lacking, folder=Path("nowhere"), from_store=True)
     print_outcomes([outcome], Path("board.html"), intervals=False)
     assert "unavailable:" in capsys.readouterr().out
+
+
+def test_a_board_of_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results").mkdir()
+    assert main(["board", str(tmp_path / "results"), "-o", str(tmp_path / "board.html")]) == 1
+    assert "there is no record below" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import pytest
 from written import save_record
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records.record import RunRecord, load_record
+from deid_bench.benchmark.records.record import RunRecord, Value, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.cli import main
@@ -107,6 +107,27 @@ def test_every_table_says_what_a_stamp_covers(tmp_path: Path) -> None:
     assert "another record" in rows[records[1].digest]["stamp_void"]
     assert "its stamp does not count" in files["feed.xml"].decode()
     assert ("°" in files[f"badges/{name}.svg"].decode()) is ("RR (mtcc)" in files[f"badges/{name}.svg"].decode())
+
+
+def test_a_badge_says_what_the_recogniser_that_knows_most_makes_of_it(tmp_path: Path) -> None:
+    def badge_of(record: RunRecord) -> str:
+        files = dict(site_files([(record, tmp_path)], url=URL))
+        return files[f"badges/{record.digest[:12]}.svg"].decode()
+
+    def with_rr(**numbers: float | None) -> RunRecord:
+        rest = [each for each in BASE.values if each.metric != "rr"]
+        made = [Value(metric="rr", recognizer=name, value=each, n=96) for name, each in numbers.items()]
+        named = [BASE.recognizers[0].model_copy(update={"spec": name, "name": name}) for name in numbers]
+        return BASE.model_copy(update={"values": [*made, *rest], "recognizers": named})
+
+    assert "RR (compcode)" in badge_of(with_rr(mtcc=99.0, compcode=20.0))
+    assert "RR (mtcc)" in badge_of(with_rr(mtcc=20.0, compcode=99.0))
+    lost = badge_of(with_rr(mtcc=99.0, compcode=None))
+    assert "RR (compcode)" in lost
+    assert "99.0" not in lost
+    limited = with_rr(mtcc=99.0)
+    limited = limited.model_copy(update={"dataset": limited.dataset.model_copy(update={"limited": True})})
+    assert "RR (mtcc, limited)" in badge_of(limited)
 
 
 def test_reference_rows_are_marked_wherever_they_stand_and_are_no_news(tmp_path: Path) -> None:
