@@ -13,34 +13,16 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
+
+from .setting import Setting
+from .torch_settings import TORCH
 
 try:
     import resource
 except ImportError:  # not POSIX
     resource = None  # type: ignore[assignment]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One of them."""
-
-    name: str
-    """As a reader knows it."""
-    read: Callable[[], Any]
-    """Its value; equal ones are equal settings."""
-    write: Callable[[Any], None]
-    module: str = ""
-    """It is there once this module is loaded; empty: always."""
-    whole: str = ""
-    """A part that the module has once all of it is loaded."""
-
-    def is_there(self) -> bool:
-        """Whether it can be read."""
-        module = sys.modules.get(self.module) if self.module else None
-        return not self.module or (module is not None and (not self.whole or hasattr(module, self.whole)))
 
 
 class Kept(dict[Any, Any]):
@@ -200,43 +182,6 @@ def _numpy() -> Any:
     return sys.modules["numpy"]
 
 
-def _torch() -> Any:
-    return sys.modules["torch"]
-
-
-def _torch_backends() -> tuple[Any, ...]:
-    cudnn, cuda = _torch().backends.cudnn, _torch().backends.cuda
-    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, cuda.matmul.allow_tf32
-
-
-def _write_torch_backends(before: tuple[Any, ...]) -> None:
-    cudnn, cuda = _torch().backends.cudnn, _torch().backends.cuda
-    cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, cuda.matmul.allow_tf32 = before
-
-
-def _determinism() -> tuple[bool, bool]:
-    torch = _torch()
-    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-
-
-def _in_torch(name: str, read: Callable[[], Any], write: Callable[[Any], None]) -> Setting:
-    return Setting(f"torch's {name}", read, write, "torch", "default_generator")
-
-
-_TORCH = (
-    _in_torch("default dtype", lambda: _torch().get_default_dtype(), lambda value: _torch().set_default_dtype(value)),
-    _in_torch("gradients", lambda: _torch().is_grad_enabled(), lambda value: _torch().set_grad_enabled(value)),
-    _in_torch(
-        "deterministic algorithms",
-        _determinism,
-        lambda value: _torch().use_deterministic_algorithms(value[0], warn_only=value[1]),
-    ),
-    _in_torch("back-ends", _torch_backends, _write_torch_backends),
-    _in_torch("default device", lambda: _torch().get_default_device(), lambda device: _set_device(device)),
-    _in_torch("threads", lambda: _torch().get_num_threads(), lambda value: _torch().set_num_threads(value)),
-)
-
-
 _REGISTERS = ("OPEN", "MIME", "SAVE", "SAVE_ALL", "EXTENSION", "DECODERS", "ENCODERS")
 
 
@@ -253,14 +198,6 @@ def _write_formats(before: tuple[Kept, ...]) -> None:
     for table, kept in zip(tables, before[:-1], strict=True):
         table.update(kept)
     image.ID[:] = [*before[-1], *(each for each in image.ID if each not in before[-1])]
-
-
-def fresh_torch() -> dict[str, Any]:
-    """What settings of torch are where it has just been imported; empty where it is not."""
-    if not _TORCH[0].is_there():
-        return {}
-    values = _torch().float32, True, (False, False)
-    return {each.name: value for each, value in zip(_TORCH, values, strict=False)}
 
 
 def _limits() -> tuple[tuple[int, int], ...]:
@@ -311,6 +248,13 @@ SETTINGS: tuple[Setting, ...] = (
         "set_printoptions",
     ),
     Setting(
+        "numpy's floating-point errors",
+        lambda: tuple(_numpy().geterr().items()),
+        lambda value: _numpy().seterr(**dict(value)),
+        "numpy",
+        "geterr",
+    ),
+    Setting(
         "cv2's threads and optimisation",
         lambda: (sys.modules["cv2"].getNumThreads(), sys.modules["cv2"].useOptimized()),
         lambda value: _set_cv2(*value),
@@ -318,17 +262,13 @@ SETTINGS: tuple[Setting, ...] = (
         "useOptimized",
     ),
     Setting("Pillow's formats", _formats, _write_formats, "PIL.Image", "ID"),
-    *_TORCH,
+    *TORCH,
 )
 
 
 def _set_cv2(threads: int, optimised: bool) -> None:
     sys.modules["cv2"].setNumThreads(threads)
     sys.modules["cv2"].setUseOptimized(optimised)
-
-
-def _set_device(device: Any) -> None:
-    _torch().set_default_device(None if device.type == "cpu" else device)
 
 
 def _set_locale(value: str) -> None:

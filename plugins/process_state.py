@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .process_settings import LIMITS, SETTINGS, fresh_torch
+from .process_settings import LIMITS, SETTINGS
+from .setting import Setting
+from .torch_settings import fresh_torch
 from .watched_libraries import ABSENT, Loaded, Spaces
 
 _NAMED = 5
@@ -58,7 +60,7 @@ class _Seen:
         self._modules = _package() if package else _LOADED.modules
         self._spaces = Spaces(self._modules) if package else _LOADED.spaces
         self._values = self._spaces.look(anew=anew)
-        self._settings = {} if package else {each.name: each.read() for each in SETTINGS if each.is_there()}
+        self._settings = {} if package else {each.name: _value(each) for each in SETTINGS if each.is_there()}
         self._package = package
 
     def limits(self) -> list[Change]:
@@ -79,12 +81,21 @@ class _Seen:
         for each in () if self._package else SETTINGS:
             if not each.is_there():
                 continue
-            before, after = self._settings.get(each.name, fresh.get(each.name, ABSENT)), each.read()
+            before, after = self._settings.get(each.name, fresh.get(each.name, ABSENT)), _value(each)
             if before is not ABSENT and before != after:
                 found.append(Change(each.name, False, _writer(each.write, before), _writer(each.write, after)))
         return found
 
 
+def _value(setting: Setting) -> Any:
+    """What it is; one that a plug-in has made unreadable is another one than before, and is written back."""
+    try:
+        return setting.read()
+    except Exception:
+        return _UNREADABLE
+
+
+_UNREADABLE = object()
 _LOADED = Loaded()
 
 
