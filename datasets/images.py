@@ -306,6 +306,10 @@ def _strips(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(height, top + rows))
 
 
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+"""Tag of a TIFF file, and the value of it that makes 0 white."""
+
+
 def _to_rgb(picture: PIL.Image.Image, name: str, bits: int, declared: int) -> Image:
     width, height = picture.size
     if picture.mode == "F":
@@ -313,6 +317,8 @@ def _to_rgb(picture: PIL.Image.Image, name: str, bits: int, declared: int) -> Im
     out = np.empty((height, width, 3), dtype=np.uint8)
     if picture.mode.startswith("I"):
         _fill_wide(out, np.asarray(picture)[:, :, None], name, bits, declared)
+        if picture.format == "TIFF" and picture.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # type: ignore[attr-defined]
+            np.subtract(255, out, out=out)  # Pillow turns such files of 8 bits alone
         return out
     clear = picture.has_transparency_data
     for rows in _strips(height, width):

@@ -174,6 +174,10 @@ def read_zip(data: bytes, limits: Limits, allowed: re.Pattern[str], what: str) -
     return {name: archive.read(name) for name in archive.names}
 
 
+_LOCATOR = 20
+"""Bytes of the record that says where a zip64 directory ends."""
+
+
 def _check_end(file: BinaryIO, limits: Limits, what: str) -> int:
     """The directory is counted before it is read: millions of entries would fill the memory. Returns its start."""
     length = file.seek(0, io.SEEK_END)
@@ -186,6 +190,10 @@ def _check_end(file: BinaryIO, limits: Limits, what: str) -> int:
     signature, *disks, _here, entries, size, start, _comment = _END.unpack(file.read(_END.size))
     if signature != b"PK\x05\x06":
         raise Refused(f"{what}: cut short, or something follows the end of the zip")
+    # Readers follow a second directory that is named before the end, whatever this one counts.
+    file.seek(max(0, length - _END.size - _LOCATOR))
+    if file.read(4) == b"PK\x06\x07":
+        raise Refused(f"{what}: it has a second directory (zip64); pack it as a plain zip")
     if entries > limits.entries:
         raise Refused(f"{what}: expected at most {limits.entries} files, got {entries}")
     if any(disks) or start + size + _END.size != length:

@@ -287,6 +287,11 @@ def install(report: Report, folder: Path, key: Path | None = None) -> Path:
     for path in find_records(folder) if folder.is_dir() else ():
         if path.parent != target and _digest(path) == record.digest:
             raise RecordError(f"{path} is a record of the same work; a submission does not take its place")
+    there = target / FILE_NAME
+    if there.is_file() and there.read_bytes() != report.submitted.data:
+        raise RecordError(
+            f"{there} is another submission of the same work, with other bytes; remove it, or choose another folder"
+        )
     files = {FILE_NAME: report.submitted.data}
     if report.recomputed.scored is not None:
         files |= report.recomputed.scored.files

@@ -380,6 +380,17 @@ def test_an_accepted_record_gets_a_stamp_and_what_was_computed_here(world: World
     assert install(report, path.parent.parent) == path
 
 
+def test_a_submission_does_not_take_the_place_of_another_one(world: World, tmp_path: Path) -> None:
+    """Whoever comes second with a record of the same work does not remove the first one's stamp."""
+    report = world.judged(world.zip)
+    path = install(report, tmp_path / "board")
+    before = {each: each.read_bytes() for each in path.parent.iterdir()}
+    other = replace(report.submitted, data=b" " + report.submitted.data)
+    with pytest.raises(RecordError, match="another submission of the same work"):
+        install(replace(report, submitted=other), path.parents[1])
+    assert {each: each.read_bytes() for each in path.parent.iterdir()} == before
+
+
 def test_a_submission_does_not_take_the_place_of_an_own_record(world: World) -> None:
     with pytest.raises(RecordError, match="does not take its place"):
         install(world.judged(world.zip), world.folder / "results")

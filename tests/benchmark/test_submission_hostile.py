@@ -309,8 +309,16 @@ def record_twice(members: Members) -> bytes:
     return zipped({**made, MANIFEST_NAME: json.dumps(manifest).encode()})
 
 
+def second_directory(members: Members) -> bytes:
+    """Another directory, which readers follow, is named by what looks like the comment of the last file."""
+    info = zipfile.ZipInfo("records/000/images/more.png")
+    info.comment = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 1)
+    return zipped(members, (info, b"x"))
+
+
 KINDS = "expected int32, float32 or text"
 EVIL |= {
+    "a second directory": (second_directory, "second directory"),
     "an array more": (lambda m: with_array(m, "originals_7", np.zeros((1, 1), "<f4")), "does not belong there"),
     "an array of doubles": (
         lambda m: with_array(m, "originals_0", np.zeros((4, 4))),

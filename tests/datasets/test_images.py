@@ -83,6 +83,14 @@ def test_16_bit_grey_is_scaled_to_8_bits(tmp_path: Path) -> None:
         assert (image == np.rint(wide / 257.0)[..., None]).all()
 
 
+@pytest.mark.parametrize(("white", "turned"), [(0, True), (1, False)])
+def test_white_is_where_a_tiff_says_that_it_is(tmp_path: Path, white: int, turned: bool) -> None:
+    ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    PilImage.fromarray(ramp).save(tmp_path / "ramp.tif", tiffinfo={262: white})
+    found = read_image(tmp_path / "ramp.tif")[..., 0]
+    assert (found[0, 0], found[-1, -1]) == ((255, 0) if turned else (0, 255))
+
+
 def test_16_bit_colour_is_reduced_to_8_bits(tmp_path: Path) -> None:
     rows = np.random.default_rng(1).integers(0, 65536, (20, 20, 3), dtype=np.uint16)
     raw = b"".join(b"\x00" + row.astype(">u2").tobytes() for row in rows)
