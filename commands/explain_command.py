@@ -43,9 +43,15 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     deid-bench explain A1
     deid-bench explain --all --markdown
     """
+    if rules and (names or everything):
+        raise click.UsageError("--protocols shows all protocols; leave out what else is named.")
+    if everything and names:
+        raise click.UsageError("--all shows all metrics; leave out what else is named.")
     if len(kinds := {_kind(name) for name in names}) > 1:
         return _explain_apart(names, kinds, markdown, as_json)
     if attacks := _attacks(names):
+        if markdown:
+            raise click.UsageError("Attacks are explained as text or with --json.")
         return _explain_attacks(attacks, as_json)
     if named := _protocols(names, rules):
         return _explain_protocols(named, markdown, as_json)

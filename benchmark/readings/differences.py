@@ -75,14 +75,17 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
     left, right = ({f"{metric}|{name}": each for (metric, name), each in found.items()} for found in replicates)
     known = catalogue_of(first[0])
     theirs = catalogue_of(second[0])
-    left = {key: each for key, each in left.items() if _same_metric(key, known, theirs)}
+    # What is about the originals, which both share, is no question, and does not count among those corrected for.
+    left = {
+        key: each
+        for key, each in left.items()
+        if _same_metric(key, known, theirs) and known[key.split("|")[0]].group != "recognition"
+    }
     aims = {key: known[key.split("|")[0]].unscaled_aim for key in left}
     targets = {key: aim for key, aim in aims.items() if aim is not None}
     rows = []
     for key, difference in compare(left, right, targets).items():
         metric, recognizer = key.split("|", 1)
-        if known[metric].group == "recognition":
-            continue  # about the originals, which both share
         a, b = (_number(record, metric, recognizer) for record, _ in (first, second))
         if a is not None and b is not None:
             rows.append(Compared(known[metric], recognizer, a, b, difference, _verdict(known[metric], difference)))

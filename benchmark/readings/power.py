@@ -57,7 +57,9 @@ def for_difference(
             "expected two records of one protocol, dataset and analyzer, scored alike; run both with the same options"
         )
     a, b = load_replicates(first[1]), load_replicates(second[1])
-    about = catalogue_of(first[0]).get(metric)
+    about, theirs = (catalogue_of(record).get(metric) for record, _ in (first, second))
+    if about != theirs:
+        raise NotComparable(f"the two records mean different things by {metric}")
     keys = [key for key in a if key[0] == metric and key in b]
     if about is None or not keys:
         raise NotComparable(f"both records need resamples of {metric}; `deid-bench compare` shows what they have")
@@ -107,6 +109,10 @@ def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confid
     if about is None or not replicates:
         raise NotComparable(f"{folder} has no resamples of {metric}")
     check_bound(about, bound)
+    if about.aim is not None:
+        raise NotComparable(
+            f"{metric} is best at {about.text(about.aim)}, neither above nor below a bound; name another number"
+        )
     return [
         Needed(
             name,

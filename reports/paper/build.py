@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.protocols import protocol_of
 from ...benchmark.readings.places import Mark, find_marks
 from ...benchmark.records.comparable import grouped, scored_otherwise
 from ...benchmark.records.described import catalogue_of, metrics_of
@@ -51,6 +52,9 @@ def paper_tables(records: Sequence[tuple[RunRecord, Path]], wanted: Sequence[str
 
 
 def _modality(record: RunRecord) -> str:
+    known = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+    if known is not None:
+        return known.modality
     return "face" if record.protocol.id.startswith("face") else "palm"
 
 

@@ -15,6 +15,7 @@ from narrowed import present
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.readings.choosing import Limit, choose
 from deid_bench.benchmark.readings.differences import NotComparable
+from deid_bench.benchmark.readings.power import for_bound
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
 from deid_bench.benchmark.statistics.bootstrap_replicates import share_replicates
@@ -117,6 +118,14 @@ def test_a_number_without_resamples_claims_nothing(tmp_path: Path) -> None:
         choose(settings, [Limit("rank9", 5, True)], "ssim")
     with pytest.raises(NotComparable, match="got none"):
         choose([], [Limit("rr", 5, True)], "ssim")
+
+
+def test_a_number_with_a_target_has_no_bound(tmp_path: Path) -> None:
+    ((record, folder),) = sweep(tmp_path, [0.1])
+    kept = {("dir", record.recognizers[0].spec): shares(0.5, np.random.default_rng(0))}
+    (folder / REPLICATES_NAME).write_bytes(encode_replicates(kept))
+    with pytest.raises(NotComparable, match="neither above nor below a bound"):
+        for_bound(record, folder, "dir", 100.0, 0.95)
 
 
 @pytest.mark.parametrize("lacking", ["withheld", "not run"])

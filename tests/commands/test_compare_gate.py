@@ -115,6 +115,15 @@ def test_a_bound_that_no_number_can_reach_is_refused(
     assert said in capsys.readouterr().err
 
 
+def test_what_is_about_the_originals_is_not_corrected_for(
+    folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(folders["5"]), str(folders["120"]), "--json"]) == 0
+    rows = [each for each in json.loads(capsys.readouterr().out) if each["p"] is not None]
+    least = min(rows, key=lambda each: each["p"])
+    assert least["p_holm"] == pytest.approx(min(1.0, len(rows) * least["p"]))
+
+
 def test_a_number_that_the_second_lost_is_no_ground_held(
     folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -275,6 +275,10 @@ def test_the_board_has_one_table_over_its_datasets(tmp_path: Path) -> None:
     assert "Over several datasets" in render_board(list(zip(records, folders, strict=True)))
     smoke = [each.model_copy(update={"dataset": each.dataset.model_copy(update={"limited": True})}) for each in second]
     assert across_datasets(make_tabs([*first, *smoke], {}), {}) == []
+    # One dataset that was scored by two versions is no two datasets.
+    older = [each.model_copy(update={"score_version": 1, "digest": f"0{each.digest[1:]}"}) for each in first]
+    both = dict(zip([each.digest for each in [*first, *older]], [*folders[:7], *folders[:7]], strict=True))
+    assert across_datasets(make_tabs([*first, *older], {}), both) == []
 
 
 # ------------------------------------------------------------------------------------------------ names of points
