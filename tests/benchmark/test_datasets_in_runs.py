@@ -33,7 +33,8 @@ def hands(tmp_path: Path) -> Path:
 
 def run(out: Path, dataset: str, *more: str, code: int = 0) -> Path:
     arguments = ["run", "--out", str(out), "--backend", "serial", "-m", "toy_noise", "--dataset", dataset]
-    toy = ["--protocol", "palm-paper/1.0", "--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    toy = ["--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    toy += [] if "--protocol" in more else ["--protocol", "palm-paper/1.0"]
     assert main([*arguments, *toy, *more]) == code
     (found,) = out.glob("*/run.json")
     return found

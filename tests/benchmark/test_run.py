@@ -150,9 +150,9 @@ def test_a_run_that_is_too_large_to_hold_has_the_same_numbers(
     assert "none were kept" in (large.distances_file.reason or "")
 
 
-def test_a_deterministic_method_is_run_once(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
-    record = run_one(toy_options("masking", repetitions=3), tmp_path / "out")
-    assert record.repetitions == 1
+def test_a_deterministic_method_is_run_once(toy_options: Callable[..., RunOptions]) -> None:
+    cells = make_cells(toy_options("masking", "toy_noise", repetitions=3), 1)
+    assert [each.repetitions for each in cells] == [1, 3]
 
 
 def test_another_root_seed_is_another_cell(toy_options: Callable[..., RunOptions]) -> None:

@@ -165,7 +165,7 @@ def test_the_command_says_everything(
         f"no number: {reason}",
     ):
         assert text in out
-    assert max(map(len, out.splitlines())) <= 80
+    assert max(map(len, out.splitlines()[1:])) <= 80  # the first one names what was searched, however long that is
     # Of several records one that is not what its run wrote costs itself.
     other = path.parents[1] / "other" / "run.json"
     other.parent.mkdir()

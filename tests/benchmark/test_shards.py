@@ -28,7 +28,10 @@ def write_plan(
     """Writes a plan; returns its file and the arguments of the run that it is of."""
 
     def make(*options: str, blank: int = 0) -> tuple[Path, list[str]]:
-        arguments = [*[each for each in toy_arguments if each != "--quiet"], *options]
+        toys = [each for each in toy_arguments if each != "--quiet"]
+        for name in {"--analyzer"} & set(options):  # which takes one value
+            del toys[toys.index(name) : toys.index(name) + 2]
+        arguments = [*toys, *options]
         arguments = [f"{each},blank={blank}" if each.startswith("toy-hands:") else each for each in arguments]
         capsys.readouterr()
         assert main(["plan", *arguments, "--out", str(tmp_path / "out"), "--json"]) == 0

@@ -65,7 +65,8 @@ def test_a_protocol_of_one_file_stands_everywhere(
         text = text.replace(old, new)
     path, out, zipped = tmp_path / "my.toml", tmp_path / "out", tmp_path / "submission.zip"
     path.write_text(text, encoding="utf-8")
-    arguments = [*loud(toy_arguments), "--protocol", str(path), "--backend", "serial", "--out", str(out)]
+    arguments = [*loud(toy_arguments), "--backend", "serial", "--out", str(out)]
+    arguments[arguments.index("--protocol") + 1] = str(path)
     assert "ours/1.0" in said(capsys, "run", "-m", "toy_noise", "-m", "masking", *arguments)
     path.unlink()  # what follows reads the rules from the records
     assert "ours/1.0" in (out / "board.html").read_text(encoding="utf-8")
