@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...characters import plain
@@ -82,7 +83,9 @@ def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
         limit=record.dataset.identities if record.dataset.limited else 0,
     )
     try:
-        cell = make_cells(options, jobs=1)[0]
+        # Another method than the record's may give one version whatever the seed; that it is another one is said below.
+        stochastic = registry().resolve(Kind.DEIDENTIFIER, method).info.stochastic
+        cell = make_cells(options if stochastic else replace(options, repetitions=1), jobs=1)[0]
     except (ValueError, RuntimeError) as error:
         raise NotAtHand(str(error)) from error
     if cell.digest != record.digest:
