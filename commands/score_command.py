@@ -38,7 +38,7 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
     deid-bench score old-results
     """
     from ..benchmark.records.record import RecordError, find_records
-    from ..benchmark.rescore import rescore, write_rescored
+    from ..benchmark.rescore import rescore
     from ..plugins.specs import as_specs
 
     specs, found, failed = as_specs(metrics, "metrics"), [], {}
@@ -49,13 +49,7 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
             failed[str(path)] = str(error)
     if not found and not failed:
         raise RecordError(f"there is no record below {', '.join(map(str, results))}")
-    written = []
-    for each in found if out else ():
-        assert out is not None
-        try:
-            written.append(str(write_rescored(each, out)))
-        except RecordError as error:
-            failed[str(each.folder)] = str(error)
+    written = [] if out is None else _write(found, out, failed)
     if as_json:
         plain = {"records": [_plain(each) for each in found], "failed": failed, "written": written}
         click.echo(json.dumps(plain, indent=1))
@@ -68,6 +62,20 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
         click.secho(text, fg="red", err=True)
     crashed = any(each.impairs and each.stage == "metric" for one in found for each in one.record.failures)
     return 1 if failed or (crashed and specs) or any(each.missing for each in found) else 0
+
+
+def _write(found: list[Rescored], out: Path, failed: dict[str, str]) -> list[str]:
+    """The files that were written; what could not be is added to the failures."""
+    from ..benchmark.records.record import RecordError
+    from ..benchmark.rescore import write_rescored
+
+    written = []
+    for each in found:
+        try:
+            written.append(str(write_rescored(each, out)))
+        except RecordError as error:
+            failed[str(each.folder)] = str(error)
+    return written
 
 
 def _plain(found: Rescored) -> dict[str, object]:
