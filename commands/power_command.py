@@ -32,7 +32,7 @@ def command(
 
     With two records of one table: until the two methods are told apart (two-sided, 5 %), were their difference what it
     is in the pilot. With one record and --bound: until the bound can be claimed. Ends with 1 where no number of people
-    is enough.
+    is enough, or none can be told with a recogniser: where a record lacks the number with it, and says why.
 
     \b
     deid-bench power results/blurring* results/pixelation* --metric rank1_without_source
@@ -56,8 +56,8 @@ def command(
             {
                 "metric": metric,
                 "recognizer": each.recognizer or None,
-                "pilot": each.pilot,
-                "pilot_people": each.people,
+                "pilot": each.pilot or None,
+                "pilot_people": each.people or None,
                 "people": None if isinstance(each.needed, Undefined) else each.needed,
                 "reason": each.needed.reason if isinstance(each.needed, Undefined) else None,
                 "people_by_images": {
@@ -70,6 +70,9 @@ def command(
     else:
         for each in found:
             name = f"{metric} {each.recognizer}".strip()
+            if isinstance(each.needed, Undefined) and not each.pilot:
+                click.echo(f"{name}: no number of people: {each.needed.reason}")
+                continue
             need = (
                 f"{each.needed} people"
                 if isinstance(each.needed, int)

@@ -99,12 +99,22 @@ def _of_one(first: RunRecord, second: RunRecord, known: Mapping[str, Metric], ke
         a, b = (_number(record, metric, recognizer) for record in (first, second))
         if known[metric].group == "recognition" or (a is None) == (b is None):
             continue
-        lacking = first if a is None else second
-        found = lacking.value(metric, recognizer or None)
-        why = (found.reason if found else None) or f"not measured{f' with {recognizer}' * bool(recognizer)}"
+        why = why_lacking(first if a is None else second, metric, recognizer)
         lost = Undefined(f"only {'B' if a is None else 'A'} has it ({why})")
         rows.append(Compared(known[metric], recognizer, a, b, lost, lost.reason))
     return rows
+
+
+def why_lacking(record: RunRecord, metric: str, recognizer: str) -> str:
+    """Why a record has no such number.
+
+    Args:
+        record: that lacks it.
+        metric: the number.
+        recognizer: "" for none.
+    """
+    found = record.value(metric, recognizer or None)
+    return (found.reason if found else None) or f"not measured{f' with {recognizer}' * bool(recognizer)}"
 
 
 def _same_metric(key: str, *known: Mapping[str, Metric]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from ..metrics.values import Undefined
 from ..records.comparable import group_key
 from ..records.described import catalogue_of
 from ..records.record import RunRecord
-from ..records.replicates import load_replicates
+from ..records.replicates import Resamples, load_replicates
 from ..statistics.comparison import off_target
 from ..statistics.sample_size import people_for_bound, people_for_difference, variance_with_images
 from ..statistics.sign_flips import Paired
 from ..statistics.uncertainty import People, Replicates
-from .differences import NotComparable, check_bound
+from .differences import NotComparable, check_bound, why_lacking
 
 IMAGES = (1, 2, 4, 8, 16)
 """Images of each person that the answer is given for."""
@@ -28,9 +29,9 @@ class Needed:
 
     recognizer: str
     pilot: str
-    """The numbers of the pilot."""
+    """The numbers of the pilot; empty where a record lacks it."""
     people: int
-    """Of the pilot."""
+    """Of the pilot; 0 where a record lacks the number."""
     images: float
     """Of each person in the pilot; 0 where the number is no mean over images."""
     needed: int | Undefined
@@ -42,7 +43,7 @@ class Needed:
 def for_difference(
     first: tuple[RunRecord, Path], second: tuple[RunRecord, Path], metric: str, power: float
 ) -> list[Needed]:
-    """For each recogniser: people until two methods are told apart.
+    """For each recogniser: people until two methods are told apart; why not, where one of them lacks the number.
 
     Args:
         first, second: records of the pilot, and their folders.
@@ -61,8 +62,12 @@ def for_difference(
     if about != theirs:
         raise NotComparable(f"the two records mean different things by {metric}")
     keys = [key for key in a if key[0] == metric and key in b]
+    lost = _lost({"the first record": (first[0], a), "the second record": (second[0], b)}, metric)
     if about is None or not keys:
-        raise NotComparable(f"both records need resamples of {metric}; `deid-bench compare` shows what they have")
+        reasons = "".join(f"; {f'{name}: ' * bool(name)}{reason}" for name, reason in lost.items())
+        raise NotComparable(
+            f"both records need resamples of {metric}{reasons}; `deid-bench compare` shows what they have"
+        )
     found = []
     for key in keys:
         one, other = a[key], b[key]
@@ -88,7 +93,37 @@ def for_difference(
                 by_images[count] = people_for_difference(pilot, factor, power=power)
         needed = people_for_difference(pilot, power=power)
         found.append(Needed(key[1], shown, pilot.difference.size, images, needed, by_images))
+    return found + _without(lost)
+
+
+def _without(lost: Mapping[str, str]) -> list[Needed]:
+    return [Needed(name, "", 0, 0.0, Undefined(reason), {}) for name, reason in lost.items()]
+
+
+def _lost(pilots: Mapping[str, tuple[RunRecord, Resamples]], metric: str) -> dict[str, str]:
+    """Recognisers with which a record has no resamples of the number, in words why.
+
+    Args:
+        pilots: record and its resamples, by what the record is called.
+        metric: the number.
+    """
+    there = {which: [name for each, name in resamples if each == metric] for which, (_, resamples) in pilots.items()}
+    asked = [each.recognizer or "" for record, _ in pilots.values() for each in record.values if each.metric == metric]
+    found = {}
+    for name in dict.fromkeys((*asked, *(each for names in there.values() for each in names))):
+        lacking = [
+            f"{which} {_why(record, metric, name)}" for which, (record, _) in pilots.items() if name not in there[which]
+        ]
+        if lacking:
+            found[name] = " and ".join(lacking)
     return found
+
+
+def _why(record: RunRecord, metric: str, recognizer: str) -> str:
+    value = record.value(metric, recognizer or None)
+    if value is None or value.value is None:
+        return f"lacks it ({why_lacking(record, metric, recognizer)})"
+    return f"has no resamples of it{f' ({value.reason})' * bool(value.reason)}"
 
 
 def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confidence: float) -> list[Needed]:
@@ -105,7 +140,8 @@ def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confid
         NotComparable: the record lacks the number, or no number of the metric lies at the bound.
     """
     about = catalogue_of(record).get(metric)
-    replicates = {key[1]: each for key, each in load_replicates(folder).items() if key[0] == metric}
+    resamples = load_replicates(folder)
+    replicates = {key[1]: each for key, each in resamples.items() if key[0] == metric}
     if about is None or not replicates:
         raise NotComparable(f"{folder} has no resamples of {metric}")
     check_bound(about, bound)
@@ -113,7 +149,7 @@ def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confid
         raise NotComparable(
             f"{metric} is best at {about.text(about.aim)}, neither above nor below a bound; name another number"
         )
-    return [
+    found = [
         Needed(
             name,
             about.text(each.estimate * about.scale),
@@ -124,6 +160,7 @@ def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confid
         )
         for name, each in replicates.items()
     ]
+    return found + _without(_lost({"the record": (record, resamples)}, metric))
 
 
 def _within(people: People) -> float:

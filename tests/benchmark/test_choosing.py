@@ -16,8 +16,8 @@ from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.readings.choosing import Limit, choose
 from deid_bench.benchmark.readings.differences import NotComparable
 from deid_bench.benchmark.readings.power import for_bound
-from deid_bench.benchmark.records.record import RunRecord
-from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates
+from deid_bench.benchmark.records.record import RunRecord, record_bytes
+from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates, load_replicates
 from deid_bench.benchmark.statistics.bootstrap_replicates import share_replicates
 from deid_bench.benchmark.statistics.bootstrap_scores import Clustered
 from deid_bench.benchmark.statistics.sample_size import (
@@ -225,3 +225,40 @@ def test_power_from_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "no number of people: the pilot itself is beyond the bound" in capsys.readouterr().out
     assert main(["power", str(first), "--metric", "rank1_without_source"]) == 2
     assert main(["power", str(first), str(second), "--metric", "nothing"]) == 2
+
+
+def test_power_says_which_recogniser_a_record_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (_, first), (record, second) = sweep(tmp_path, [0.2, 0.5])
+    both = load_replicates(second)
+    metric = "rank1_without_source"
+    asked = ["power", str(first), str(second), "--metric", metric]
+    found = [each for each in record.values if (each.metric, each.recognizer) != (metric, "mtcc")]
+    withheld = record.value(metric, "mtcc")
+    assert withheld is not None
+    reason = withheld.model_copy(update={"value": None, "interval": None, "reason": "too few people"})
+    (second / REPLICATES_NAME).write_bytes(encode_replicates({key: both[key] for key in both if key[1] != "mtcc"}))
+    for values, why in (
+        (found, "the second record lacks it (not measured with mtcc)"),
+        ([*found, reason], "the second record lacks it (too few people)"),
+        ([*found, withheld], "the second record has no resamples of it"),
+    ):
+        (second / "run.json").write_bytes(record_bytes(record.model_copy(update={"values": values})))
+        assert main(asked) == 1
+        assert f"{metric} mtcc: no number of people: {why}" in capsys.readouterr().out
+        assert main([*asked, "--json"]) == 1
+        told = {row["recognizer"]: row for row in json.loads(capsys.readouterr().out)}
+        assert (told["mtcc"]["people"], told["mtcc"]["pilot"], told["mtcc"]["reason"]) == (None, None, why)
+        assert told["compcode"]["people"] > 0
+    (second / REPLICATES_NAME).write_bytes(encode_replicates({}))
+    assert main(asked) == 2
+    assert "compcode: the second record has no resamples of it" in capsys.readouterr().err
+
+
+def test_power_under_a_bound_says_which_recogniser_the_record_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [(_, folder)] = sweep(tmp_path, [0.2])
+    both = load_replicates(folder)
+    (folder / REPLICATES_NAME).write_bytes(encode_replicates({key: both[key] for key in both if key[1] != "mtcc"}))
+    assert main(["power", str(folder), "--metric", "rank1_without_source", "--bound", "60"]) == 1
+    assert "mtcc: no number of people: the record has no resamples of it" in capsys.readouterr().out
