@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Container, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
 from .planning.comparisons import comparisons, is_large
 from .planning.tasks import RESTORING, UNRESTORED, Plugin, Stage, Task, metric_task
-from .records.failures import About
+from .records.counts import METHOD, Counts, counted
+from .records.failures import About, Failure
 from .results.blocks import BadPairs, join_blocks
 from .results.cell import CellResults, Distances, Matrix
 from .results.ledger import Ledger
@@ -98,7 +100,15 @@ def stage_titles(cell: Cell) -> list[str]:
 _TITLES_OF_LOOKS = {"lpips-alex": "LPIPS", "fid-inception": "features (inception)"}
 
 
-def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Executor) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What became of some samples of a cell."""
+
+    counts: Counts
+    failures: list[Failure]
+
+
+def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Executor) -> Part:
     """Carry out what concerns single images, of some samples: the results are in the store, for whoever compares them.
 
     Of other samples only those are looked at that these need, as donors or as targets.
@@ -108,9 +118,6 @@ def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Ex
         tasks: of the cell.
         only: ids of the samples.
         executor: of the cell.
-
-    Returns:
-        How many de-identified images were asked for, and how many there are.
     """
     ledger = Ledger(executor.problems, executor.remarks)
     missing = find_originals(cell, tasks, executor, ledger, only)
@@ -121,10 +128,22 @@ def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Ex
         return missing[sample.sample_id] is None
 
     versions = tasks.versions(usable, only)
-    _, made, _, _ = _images(cell, tasks, versions, executor, ledger)
+    failed, made, _, _ = _images(cell, tasks, versions, executor, ledger)
     there = [each for each in cell.samples if each.sample_id in only and missing[each.sample_id] is None]
     _embed(cell, tasks, there, made, executor)
-    return len(versions), len(made)
+    for recognizer in cell.recognizers:
+        _templates(tasks, there, made, recognizer, executor, ledger)
+    unseen = [why for each in cell.queries if each.sample_id in only and (why := missing[each.sample_id]) is not None]
+    skipped = len(unseen) * cell.repetitions
+    counts = Counts(
+        planned=len(versions) + skipped,
+        done=len(made),
+        failed=len(versions) - len(made),
+        skipped=skipped,
+        reasons=counted("original", unseen) + counted(METHOD, failed.values()),
+        retry=len(executor.problems),
+    )
+    return Part(counts, ledger.failures())
 
 
 def _images(
@@ -272,6 +291,24 @@ def _embed(cell: Cell, tasks: Tasks, there: Sequence[Sample], made: Sequence[Ver
     executor.make("embed", (tasks.version_embed(each, recognizer) for each in made for recognizer, _ in by_recognizer))
 
 
+def _templates(
+    tasks: Tasks,
+    there: Sequence[Sample],
+    made: Sequence[Version],
+    recognizer: Plugin,
+    executor: Executor,
+    ledger: Ledger,
+) -> tuple[list[Task], list[Task], dict[str, str | None]]:
+    """Tasks of a recogniser's templates of originals and of de-identified images, and why one gives none, or None."""
+    name, embeds = recognizer.resolved.text, tasks.original_embeds(recognizer)
+    originals = [embeds[each.sample_id] for each in there]
+    probes = [tasks.version_embed(each, recognizer) for each in made]
+    reasons = {each.digest: executor.reason(each) for each in (*originals, *probes)}
+    ledger.add(Stage.EMBED.value, name, "originals", originals, reasons)
+    ledger.add(Stage.EMBED.value, name, "de-identified images", probes, reasons)
+    return originals, probes, reasons
+
+
 def _distances(
     cell: Cell,
     tasks: Tasks,
@@ -282,12 +319,8 @@ def _distances(
     ledger: Ledger,
 ) -> Distances:
     """Originals x originals and de-identified x originals, NaN where a template could not be had."""
-    name, embeds = recognizer.resolved.text, tasks.original_embeds(recognizer)
-    originals = [embeds[each.sample_id] for each in usable]
-    probes = [tasks.version_embed(each, recognizer) for each in made]
-    reasons = {each.digest: executor.reason(each) for each in (*originals, *probes)}
-    ledger.add(Stage.EMBED.value, name, "originals", originals, reasons)
-    ledger.add(Stage.EMBED.value, name, "de-identified images", probes, reasons)
+    name = recognizer.resolved.text
+    originals, probes, reasons = _templates(tasks, usable, made, recognizer, executor, ledger)
     columns = [None if reasons[each.digest] else each.digest for each in originals]
     rows = [None if reasons[each.digest] else each.digest for each in probes]
     labels = [each.label for each in originals], [f"de-identified {each.label}" for each in probes]

@@ -17,6 +17,7 @@ from .planning.cell_tasks import Tasks
 from .planning.cells import make_cells
 from .planning.plan_file import PlanFile, Shard, check_cells
 from .planning.preparation import require_weights
+from .records.counts import impairing, lacking
 from .run import Execution, needed_plugins, workshop
 
 
@@ -31,6 +32,12 @@ class Worked:
     """De-identified images that were asked for."""
     made: int
     """Of these."""
+    failed: int
+    """Of these: the method refused or crashed, or took too long."""
+    skipped: int
+    """Not asked for, because nothing was found in the original."""
+    lacking: tuple[str, ...]
+    """Why the part is not complete, in words; empty where it is, by the rule of records."""
     problems: tuple[str, ...]
     """Why something could not be done that the next run tries again."""
 
@@ -67,6 +74,21 @@ def work(
         for cell in cells:
             store, backend = start()
             executor, samples = Executor(store, backend, progress), shard.samples(cell)
-            images, made = compute_images(cell, Tasks(cell), samples, executor)
-            done.append(Worked(cell.name, len(samples), images, made, tuple(executor.problems.values())))
+            part = compute_images(cell, Tasks(cell), samples, executor)
+            counts = part.counts
+            done.append(
+                Worked(
+                    cell=cell.name,
+                    samples=len(samples),
+                    images=counts.planned - counts.skipped,
+                    made=counts.done,
+                    failed=counts.failed,
+                    skipped=counts.skipped,
+                    # A part of gallery alone has no image to make.
+                    lacking=tuple(
+                        lacking(counts, part.failures) if counts.planned else map(str, impairing(part.failures))
+                    ),
+                    problems=tuple(executor.problems.values()),
+                )
+            )
     return done

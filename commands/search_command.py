@@ -62,7 +62,8 @@ def command(results: tuple[Path, ...], **values: Any) -> int:
 
     One image of each identity is enrolled, all other images of the evaluated people are searched, as they are and
     de-identified. FPIR comes of the same searches in the gallery without the entries of the person searched. Templates
-    are those of the run's store. No record is changed.
+    are those of the run's store. No record is changed. Ends with 1 where something is missing, as `run` does: the
+    method failed on an image, something crashed, or a record cannot be searched.
 
     \b
     deid-bench search results --distractors 1000
@@ -80,15 +81,20 @@ def command(results: tuple[Path, ...], **values: Any) -> int:
     paths = [each for source in results for each in find_records(source)]
     if not paths:
         raise RecordError(f"there is no record below {', '.join(map(str, results))}")
-    reports, failed = [], []
+    reports: list[Report] = []
+    failed: list[str] = []
     with Bars(quiet or as_json) as bars:
         for path in paths:
             try:
-                reports.append(search_record(path, Asked(**values), bars))
+                report = search_record(path, Asked(**values), bars)
             except (RecordError, NotAtHand, SearchError) as error:
                 if len(paths) == 1:
                     raise
                 failed.append(f"{path}: {plain(str(error), 0)}")
+            else:
+                reports.append(report)
+                if report.lacking:
+                    failed.append(f"{path}: {plain('; '.join(report.lacking), 0)}")
     if as_json:
         click.echo(json.dumps([_plain(each) for each in reports], indent=1, ensure_ascii=False))
     else:
@@ -126,6 +132,8 @@ def _plain(report: Report) -> dict[str, Any]:
         },
         "candidates": report.k,
         "images": report.images,
+        "failed": report.counts.failed,
+        "lacking": report.lacking,
         "people": report.people,
         "originals": [_plain_rate(each) for each in report.originals],
         "deidentified": [_plain_rate(each) for each in report.deidentified],

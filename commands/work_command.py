@@ -22,7 +22,8 @@ from .strict import strict_command
 def command(plan: Path, shard: str, out: Path | None, as_json: bool, quiet: bool, **values: Any) -> int:
     """Carry out a part of a plan, wherever the results folder can be reached; then `run` finishes from there.
 
-    Parts need no order and nobody else. Run a part that died again.
+    Parts need no order and nobody else. Run a part that died again. Ends with 1 where the part is not complete, as
+    `run` does: the method failed on an image, something crashed, or no image was made.
 
     \b
     deid-bench plan --method blurring --json > plan.json
@@ -31,7 +32,6 @@ def command(plan: Path, shard: str, out: Path | None, as_json: bool, quiet: bool
     deid-bench run --method blurring             compares and scores what they made
     """
     import json
-    from collections import Counter
     from dataclasses import asdict
 
     from ..benchmark.planning.plan_file import Shard, read_plan
@@ -49,8 +49,9 @@ def command(plan: Path, shard: str, out: Path | None, as_json: bool, quiet: bool
         click.echo(json.dumps([asdict(each) for each in done], indent=1))
     elif not quiet:
         for each in done:
-            click.echo(f"{each.cell}: {each.samples} samples, {each.made} of {each.images} images made")
+            skipped = f", {each.skipped} skipped" if each.skipped else ""
+            click.echo(f"{each.cell}: {each.samples} samples, {each.made} of {each.images} images made{skipped}")
     for each in done:
-        for reason, count in Counter(each.problems).most_common(3):
-            click.echo(f"{each.cell}: {count} tasks failed: {reason}", err=True)
-    return 1 if any(each.problems for each in done) else 0
+        if each.lacking:
+            click.echo(f"{each.cell}: {'; '.join(each.lacking)}", err=True)
+    return 1 if any(each.lacking for each in done) else 0

@@ -14,6 +14,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from .attacks import Attacks
+from .counts import Counts as Counts
+from .counts import impairing, is_complete
 from .failures import Failure
 from .groups import Groups
 from .layout import Model, Outside, Text
@@ -154,23 +156,6 @@ class ProtocolRef(Model):
     """What it does."""
     rules: dict[str, Any] | None = None
     """All of them, where a user brought a protocol file; null for those that come with the toolkit."""
-
-
-class Counts(Model):
-    """What became of the planned work. Every planned image is in exactly one of done, failed, skipped."""
-
-    planned: int
-    """De-identified images that were asked for."""
-    done: int
-    """De-identified."""
-    failed: int
-    """The method could not, crashed, or took too long. Scored as if the original had been published."""
-    skipped: int
-    """Never given to the method, because no hand was found in the original."""
-    reasons: dict[Text, int]
-    """How often each reason occurred, over all stages."""
-    retry: int = 0
-    """Work of all stages that the same command tries again (crashes and time-outs, not refusals)."""
 
 
 class Retrieval(Model):
@@ -317,12 +302,12 @@ class RunRecord(Model):
     @property
     def impaired(self) -> list[Failure]:
         """What keeps this from being a whole record; see `Failure.impairs`."""
-        return [each for each in self.failures if each.impairs and each.stage != "deidentify"]
+        return impairing(self.failures)
 
     @property
     def complete(self) -> bool:
         """Whether everything was done: no image failed, nothing crashed, and there is an image at all."""
-        return not (self.counts.failed or self.counts.retry or self.impaired) and self.counts.done > 0
+        return is_complete(self.counts, self.failures)
 
     def value(self, metric: str, recognizer: str | None = None) -> Value | None:
         """The number of that name, or None when the record has none."""

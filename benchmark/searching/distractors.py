@@ -26,6 +26,7 @@ from ..planning.cells import Cell
 from ..planning.tasks import STAGE_VERSIONS, ImageRef, Plugin, Stage, analyze_task, embed_task
 from ..storage.digest import digest
 from ..storage.store import Store
+from .templates import Crashed
 
 CHUNK = 50
 """Palms of a file."""
@@ -122,9 +123,7 @@ def _made(
         finally:
             backend.close()
         if executor.problems:
-            raise SearchError(
-                f"a distractor has no template because of a crash ({next(iter(executor.problems.values()))})"
-            )
+            raise Crashed(f"a distractor has no template because of a crash ({next(iter(executor.problems.values()))})")
         payloads = [executor.read(each) for each in embeds if executor.reason(each) is None]
     return [each.arrays["template"] for each in payloads if each is not None]
 

@@ -23,6 +23,7 @@ from ..planning.loaded_dataset import LoadedDataset, load_dataset
 from ..planning.preparation import require_weights
 from ..planning.tasks import Plugin, plugin_of
 from ..records.collection import load_written
+from ..records.counts import METHOD, Counts, counted, lacking
 from ..records.record import RunRecord
 from ..stages.threads import single_threaded
 from ..storage.store import STORE_FOLDER, Store
@@ -78,8 +79,15 @@ class Report:
     """Whose they are."""
     originals: list[Rate]
     deidentified: list[Rate]
+    counts: Counts
+    """What became of the images that were to be searched."""
     notes: list[str]
     """What has to be known; sentences."""
+
+    @property
+    def lacking(self) -> list[str]:
+        """Why it is not complete, in words; empty where it is, by the rule of records."""
+        return lacking(self.counts, [])
 
 
 def search_record(path: Path, asked: Asked, progress: Progress | None = None) -> Report:
@@ -105,9 +113,10 @@ def search_record(path: Path, asked: Asked, progress: Progress | None = None) ->
     with _executor(path, jobs, progress) as executor:
         people = people_of(cell, recognizer, executor)
         entries = None if others is None else entries_of(others, cell, recognizer, executor)
+        retry = len(executor.problems)
     made = cast(Recognizer, recognizer.resolved.create())
     with recognizer.resolved.at_work(), single_threaded():
-        return _searched(record, recognizer, made, asked, people, strangers, entries, notes)
+        return _searched(record, recognizer, made, asked, people, strangers, entries, notes, retry)
 
 
 @contextmanager
@@ -160,6 +169,7 @@ def _searched(
     strangers: Distractors | None,
     entries: Enrolled | None,
     notes: list[str],
+    retry: int,
 ) -> Report:
     enrolled, probes = people.enrolled, people.probes
     parts = [stacked(enrolled.templates)]
@@ -193,7 +203,27 @@ def _searched(
         people=len(known),
         originals=rates_of(sides[0], None, persons, asked.k),
         deidentified=rates_of(sides[1], sides[0], persons, asked.k),
+        counts=_counts(people, retry),
         notes=[*notes, *_notes(record, people, strangers, entries, [each.lost for each in sides], recall)],
+    )
+
+
+def _counts(people: People, retry: int) -> Counts:
+    """Of the images that were to be searched, as a record counts them.
+
+    Args:
+        people: who is searched.
+        retry: pieces of work that crashed.
+    """
+    planned, failed = len(people.probes.versions), [each for each in people.probes.failed if each is not None]
+    reasons = counted("original", people.unseen) + counted(METHOD, failed)
+    return Counts(
+        planned=planned + len(people.unseen),
+        done=planned - len(failed),
+        failed=len(failed),
+        skipped=len(people.unseen),
+        reasons=reasons,
+        retry=retry,
     )
 
 
@@ -250,13 +280,7 @@ def _notes(
     for count, what in zip(lost, ("originals", "de-identified images"), strict=True):
         if count:
             told.append(f"{count} {what} gave no template and count as not found")
-    if people.probes.failed:
-        told.append(f"the method failed on {people.probes.failed} images; their originals were searched in their place")
-    if people.enrolled.without:
-        told.append(
-            f"{people.enrolled.without} identities gave no template and are not in the gallery; "
-            f"{people.left_out} images of theirs are not searched"
-        )
+    told += _absent(people)
     if entries is not None and entries.without:
         told.append(f"{entries.without} people of the other dataset gave no template and are not in the gallery")
     if strangers is not None:
@@ -269,4 +293,20 @@ def _notes(
                 "the record's images are photographs: rendered palms are further from them than strangers' photographs "
                 "would be, and the gallery is easier than its size says"
             )
+    return told
+
+
+def _absent(people: People) -> list[str]:
+    """Whom and what the search passes over."""
+    told = []
+    failed = len(people.probes.failed) - people.probes.failed.count(None)
+    if failed:
+        told.append(f"the method failed on {failed} images; their originals were searched in their place")
+    if people.unseen:
+        told.append(f"nothing was found in {len(people.unseen)} originals; they are neither enrolled nor searched")
+    if people.enrolled.without:
+        told.append(
+            f"{people.enrolled.without} identities gave no template and are not in the gallery; "
+            f"{people.left_out} images of theirs are not searched"
+        )
     return told

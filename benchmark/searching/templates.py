@@ -22,6 +22,12 @@ Template = Templates | None
 """Of one image; None where the recogniser gets none out of it."""
 
 
+class Crashed(SearchError):
+    """Something that the search needs crashed; the same command tries it again."""
+
+    exit_code = 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Probes:
     """Images that are searched, in the order of the versions of the evaluated people."""
@@ -31,8 +37,8 @@ class Probes:
     """Of the untouched original of each."""
     deidentified: Sequence[Template]
     """Of the de-identified image of each; of the original where the method failed."""
-    failed: int
-    """Versions that the method could not make."""
+    failed: Sequence[str | None]
+    """Why the method could not make one, or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +59,8 @@ class People:
     probes: Probes
     left_out: int
     """Versions that are not searched, because their identity is not enrolled."""
+    unseen: Sequence[str]
+    """Of originals in which nothing was found: why."""
     made: int
     """Templates that the store did not have, and that were made anew."""
 
@@ -64,7 +72,8 @@ def people_of(cell: Cell, recognizer: Plugin, executor: Executor) -> People:
     of all originals. Searched are the versions of the queries, or of all other images of the evaluated people.
 
     Raises:
-        SearchError: an image crashes the analyzer or the recogniser, or nobody is left to be searched.
+        Crashed: an image crashes the analyzer or the recogniser.
+        SearchError: nobody is left to be searched.
         StoreError: the store cannot be written.
     """
     tasks = Tasks(cell)
@@ -93,17 +102,18 @@ def people_of(cell: Cell, recognizer: Plugin, executor: Executor) -> People:
     failed, new = _versions(tasks, searched, recognizer, executor)
     originals = [template(embeds[each.sample.sample_id].digest, executor.store) for each in searched]
     deidentified = [
-        original if lost else template(tasks.version_embed(each, recognizer).digest, executor.store)
+        original if lost is not None else template(tasks.version_embed(each, recognizer).digest, executor.store)
         for each, original, lost in zip(searched, originals, failed, strict=True)
     ]
-    return People(enrolled, Probes(searched, originals, deidentified, sum(failed)), left_out, made + new)
+    unseen = [why for why in missing.values() if why is not None]
+    return People(enrolled, Probes(searched, originals, deidentified, failed), left_out, unseen, made + new)
 
 
 def entries_of(dataset: LoadedDataset, cell: Cell, recognizer: Plugin, executor: Executor) -> Enrolled:
     """Another dataset's people as entries, one image of each, found and cut as the cell's protocol does.
 
     Raises:
-        SearchError: an image crashes the analyzer or the recogniser.
+        Crashed: an image crashes the analyzer or the recogniser.
         StoreError: the store cannot be written.
     """
     samples, rule = dataset.samples, cell.protocol.crop
@@ -140,11 +150,11 @@ def _enrolled(candidates: Sequence[Sample], embed: Callable[[Sample], Task], exe
 
 def _versions(
     tasks: Tasks, versions: Sequence[Version], recognizer: Plugin, executor: Executor
-) -> tuple[list[bool], int]:
-    """Of each version whether the method failed, and how many templates were not there."""
+) -> tuple[list[str | None], int]:
+    """Of each version why the method failed, and how many templates were not there."""
     executor.make("de-identify", [each.deidentify for each in versions], CHUNK)
-    failed = [executor.reason(each.deidentify) is not None for each in versions]
-    made = [each for each, lost in zip(versions, failed, strict=True) if not lost]
+    failed = [executor.reason(each.deidentify) for each in versions]
+    made = [each for each, lost in zip(versions, failed, strict=True) if lost is None]
     executor.make("find again", [each.analyze for each in made])
     return failed, _make(executor, "embed", [tasks.version_embed(each, recognizer) for each in made])
 
@@ -161,7 +171,7 @@ def _refuse_crashes(executor: Executor, tasks: Iterable[Task]) -> None:
     crashed = [(each.label, executor.problems[each.digest]) for each in tasks if each.digest in executor.problems]
     if crashed:
         label, why = crashed[0]
-        raise SearchError(f"{len(crashed)} images have no template because of crashes, {label} the first ({why})")
+        raise Crashed(f"{len(crashed)} images have no template because of crashes, {label} the first ({why})")
 
 
 def stacked(templates: Sequence[Templates]) -> Templates:

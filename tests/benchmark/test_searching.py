@@ -14,6 +14,7 @@ import pytest
 from deid_bench.benchmark.metrics.recognition.open_set import TARGETS
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.record import load_record
 from deid_bench.benchmark.results.distances_file import read
 from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, run
@@ -25,6 +26,7 @@ from deid_bench.datasets.distractor_palms import MOST, DistractorPalms
 from deid_bench.recognizers.matching import faiss_search
 from deid_bench.recognizers.matching.gallery_search import SearchError
 
+FAULTY = Path(__file__).parents[1] / "faulty.py"
 Run = Callable[..., tuple[Path, str]]
 
 
@@ -176,6 +178,30 @@ def test_the_command_says_everything(
     assert str(other) in said.err
     shutil.rmtree(other.parent)
     assert main(["search", str(tmp_path / "cache")]) == 2
+
+
+def test_a_search_is_as_complete_as_its_run(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    path, dataset = made("identities=5,blank=1", "refuses_some")
+    counts = load_record(path).counts
+    assert (counts.failed > 0, counts.skipped, counts.retry) == (True, 1, 0)
+    words = ["search", str(path), "--dataset", dataset, "-j", "1"]
+    assert main([*words, "--json"]) == 1
+    said = capsys.readouterr()
+    (found,) = json.loads(said.out)
+    assert 0 < found["failed"] <= counts.failed
+    assert "the method failed on" in found["notes"][0]
+    assert "nothing was found in 1 originals; they are neither enrolled nor searched" in found["notes"]
+    (line,) = said.err.splitlines()
+    assert line == f"{path}: {found['lacking'][0]}"
+    assert f"{found['failed']} failed of " in line
+    assert "(method: too dark)" in line
+
+
+def test_a_crash_in_a_search_is_no_wrong_usage(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    path, dataset = made("identities=3", "toy_noise")
+    words = ["search", str(path), "--dataset", dataset, "-j", "1", "-r", f"{FAULTY}:Faulty:fault=align"]
+    assert main(words) == 1
+    assert "have no template because of crashes" in capsys.readouterr().err
 
 
 def test_vectors_are_searched_by_products(made: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from deid_bench.benchmark.records.record import load_record
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.cli import main
 
+FAULTY = Path(__file__).parents[1] / "faulty.py"
 CELLS_IN_A_TEXT = json.dumps({**plan_data(PlanFile(RunOptions(methods=("identity",)), (), "out", {})), "cells": "ab"})
 PER_IMAGE = set(Stage) - {Stage.COMPARE}
 
@@ -105,6 +106,44 @@ def test_what_goes_wrong_in_a_part_is_said_and_tried_again(
     codes = [work(plan, f"{number}/6") for number in range(1, 7)]
     assert 1 in codes
     assert "no luck with this one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "blank", "said"),
+    [
+        (("-m", "refuses_some"), 0, "failed of 18 images (method: too dark)"),
+        (
+            ("-m", "toy_noise", "-r", f"{FAULTY}:Faulty:fault=align"),
+            0,
+            "embed crashed for 4 of 18 de-identified images",
+        ),
+        (("-m", "toy_noise"), 18, "no image was de-identified: 18 skipped, 0 failed"),
+    ],
+    ids=["a method that refuses", "a recogniser that crashes", "nothing to see"],
+)
+def test_a_part_is_as_complete_as_a_run_of_it(
+    write_plan: Callable[..., tuple[Path, list[str]]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    blank: int,
+    said: str,
+) -> None:
+    plan, arguments = write_plan(*options, blank=blank)
+    assert work(plan, "1/1") == 1
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if each]
+    assert said in line
+    run = ["run", *arguments, "--backend", "serial", "--quiet", "--out", str(tmp_path / "whole")]
+    assert main(run) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_what_a_part_passed_over_is_counted(
+    write_plan: Callable[..., tuple[Path, list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, _ = write_plan("-m", "toy_noise", blank=4)
+    assert main(["work", str(plan), "--shard", "1/1", "--backend", "serial"]) == 0
+    assert "18 samples, 14 of 14 images made, 4 skipped" in capsys.readouterr().out
 
 
 def test_a_part_without_the_weights_ends_before_any_work(
