@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...benchmark.records.comparable import setting_key
 from ...benchmark.records.record import RunRecord
+from .same_method import code_and_seeds
 
 
 def merged(records: Sequence[RunRecord]) -> tuple[list[RunRecord], dict[str, list[RunRecord]]]:
@@ -32,9 +33,8 @@ def merged(records: Sequence[RunRecord]) -> tuple[list[RunRecord], dict[str, lis
 
 
 def _subject(record: RunRecord) -> str:
-    method = record.method
-    told = [*setting_key(record), method.name, method.version, method.params, method.source_sha256, method.weights]
-    return json.dumps([*told, record.repetitions, record.root_seed], sort_keys=True, default=str)
+    told = [*setting_key(record), record.method.params, *code_and_seeds(record)]
+    return json.dumps(told, sort_keys=True, default=str)
 
 
 def _numbers(record: RunRecord) -> dict[tuple[str, str], float]:
