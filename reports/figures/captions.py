@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .data import Entry, clean_label, dataset_label
+from .drawn import LeftOut, named, told
 
 HOW: dict[str, str] = {
     "distributions": (
@@ -35,27 +36,28 @@ HOW: dict[str, str] = {
     "grid": "Originals and what the methods made of them, the protected region from near by where there is room.",
 }
 """By figure."""
-_SPARE = 12
 
 
-def caption(kind: str, entries: Sequence[Entry], recognizers: Sequence[str]) -> str:
+def caption(kind: str, entries: Sequence[Entry], recognizers: Sequence[str], left_out: Sequence[LeftOut] = ()) -> str:
     """Plain text without addresses of files, ending with a line break.
 
     Args:
         kind: of figure, as in `catalogue.FIGURES`.
         entries: what is drawn.
         recognizers: that it is drawn with; empty where it is about none.
+        left_out: what is not drawn, and why.
     """
     records = [each.record for each in entries]
     datasets = list(dict.fromkeys(
         f"{dataset_label(each)} ({each.dataset.samples} images of {each.dataset.identities} identities"
         f"{', rendered by computer graphics' if each.dataset.rendered else ''})" for each in records))  # fmt: skip
     protocols = list(dict.fromkeys(each.protocol.id for each in records))
-    methods = list(dict.fromkeys(each.label for each in entries))
-    named = ", ".join(methods[:_SPARE]) + (f" and {len(methods) - _SPARE} more" if len(methods) > _SPARE else "")
-    lines = [HOW[kind], f"Data: {'; '.join(datasets)}. Protocol: {', '.join(protocols)}. Methods: {named}."]
+    methods = named(each.label for each in entries)
+    lines = [HOW[kind], f"Data: {'; '.join(datasets)}. Protocol: {', '.join(protocols)}. Methods: {methods}."]
     if recognizers:
         lines.append(f"Recogniser: {', '.join(clean_label(each) for each in recognizers)}.")
+    if left_out:
+        lines.append(f"Not drawn: {told(left_out)}.")
     digests = sorted({each.digest[:12] for each in records})
     lines.append(f"Drawn by deid-bench from the records {', '.join(digests)}.")
     return "\n".join(lines) + "\n"

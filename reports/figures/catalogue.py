@@ -6,19 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.storage.store import save_file
+from ..leaderboard.same_method import code_and_seeds
 from . import cmc, det, distributions, grid, ladder, pareto, sweep
 from .axes import check_metric
 from .captions import caption
-from .data import Entry, Group, load_entries
-from .grid_images import Case, from_previews, from_store
+from .data import Entry, Group, clean_label, load_entries
+from .drawn import Drawn, LeftOut, told
+from .grid_images import Cases, from_previews, from_store
 from .style import Format, Width, drawing, save
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST_CURVES = 12
 """Methods in one plot; more cannot be told apart."""
@@ -61,12 +60,11 @@ class Job:
 
     parts: tuple[str, ...]
     """Kind and what it shows: the file's name is made of them."""
-    entries: tuple[Entry, ...]
-    draw: Callable[[], Figure | Undefined]
+    draw: Callable[[], Drawn | Undefined]
     note: str = ""
     """What is to be known about it."""
-    recognizers: tuple[str, ...] = ()
-    """That it is drawn with."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What was not even tried to be drawn."""
 
 
 @dataclass(slots=True)
@@ -103,6 +101,7 @@ def write_figures(sources: Sequence[Path], output: Path, options: Options) -> Wr
     if not groups:
         wanted = " with these methods and recognizers" if options.methods or options.recognizers else ""
         raise FigureError(f"no record{wanted} in {', '.join(map(str, sources))}; `deid-bench run` writes them")
+    _check_asked(groups, options)
     taken: set[str] = set()
     for name in options.figures or tuple(FIGURES):
         for job in FIGURES[name](groups, options):
@@ -113,16 +112,35 @@ def write_figures(sources: Sequence[Path], output: Path, options: Options) -> Wr
     return written
 
 
+def _check_asked(groups: Sequence[Group], options: Options) -> None:
+    """That everything that was asked for is in some record.
+
+    Raises:
+        FigureError: a method or a recogniser is in none.
+    """
+    records = [entry.record for group in groups for entry in group.entries]
+    methods = {name for each in records for name in (each.method.spec, each.method.name)}
+    recognizers = {name for group in groups for name in group.recognizers()}
+    for kind, asked, known in (
+        ("method", options.methods, methods),
+        ("recognizer", options.recognizers, recognizers),
+    ):
+        for name in asked:
+            if name not in known:
+                there = ", ".join(sorted({clean_label(each) for each in known})[:12])
+                raise FigureError(f"no record of the {kind} {name[:80]!r} among what was asked for; there are {there}")
+
+
 def _carry_out(job: Job, output: Path, options: Options, taken: set[str], written: Written) -> None:
     stem = file_stem(job.parts, taken)
-    about = "records " + " ".join(sorted(each.record.digest[:16] for each in job.entries))
     with drawing():
         try:
             drawn = job.draw()
             if isinstance(drawn, Undefined):
                 written.refused.append((stem, drawn.reason))
                 return
-            files = save(drawn, options.formats, about)
+            about = "records " + " ".join(sorted(each.record.digest[:16] for each in drawn.entries))
+            files = save(drawn.figure, options.formats, about)
         except (ValueError, OverflowError) as error:
             # A record may be a stranger's: one that holds nonsense costs its own figures only.
             reason = " ".join(str(error).split())[:200]
@@ -133,10 +151,13 @@ def _carry_out(job: Job, output: Path, options: Options, taken: set[str], writte
         save_file(path, data)
         written.files.append(path)
     path = output / f"{stem}.txt"
-    save_file(path, caption(job.parts[0], job.entries, job.recognizers).encode())
+    left_out = (*drawn.left_out, *job.left_out)
+    save_file(path, caption(job.parts[0], drawn.entries, drawn.recognizers, left_out).encode())
     written.captions.append(path)
     if job.note:
         written.notes.append((stem, job.note))
+    if drawn.left_out:
+        written.notes.append((stem, f"without {told(drawn.left_out)}"))
 
 
 def file_stem(parts: Sequence[str], taken: set[str]) -> str:
@@ -153,11 +174,14 @@ def file_stem(parts: Sequence[str], taken: set[str]) -> str:
 # ------------------------------------------------------------------------------------------------ what is drawn
 
 
-def _first(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], str]:
-    """As many as can be told apart, and a note about the others."""
+def _first(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], tuple[LeftOut, ...], str]:
+    """As many as can be told apart, the others, and a note about them."""
     if len(entries) <= MOST_CURVES:
-        return tuple(entries), ""
-    return tuple(entries[:MOST_CURVES]), f"{len(entries)} methods, the first {MOST_CURVES} are drawn; see --method"
+        return tuple(entries), (), ""
+    why = f"a plot holds {MOST_CURVES} methods"
+    more = tuple(LeftOut(each.label, why) for each in entries[MOST_CURVES:])
+    note = f"{len(entries)} methods, the first {MOST_CURVES} are drawn; see --method"
+    return tuple(entries[:MOST_CURVES]), more, note
 
 
 def _place(group: Group) -> tuple[str, str]:
@@ -171,21 +195,21 @@ def _rule(group: Group) -> tuple[str, ...]:
     return protocol, rules, *analyzer
 
 
-def _refused(parts: tuple[str, ...], group: Group, why: Undefined) -> Job:
-    return Job(parts, group.entries, lambda: why)
+def _refused(parts: tuple[str, ...], why: Undefined) -> Job:
+    return Job(parts, lambda: why)
 
 
 def _curves(
-    name: str, draw: Callable[[Sequence[Entry], str, Width], Figure | Undefined]
+    name: str, draw: Callable[[Sequence[Entry], str, Width], Drawn | Undefined]
 ) -> Callable[[Sequence[Group], Options], Iterator[Job]]:
     """A figure for every group and recogniser."""
 
     def jobs(groups: Sequence[Group], options: Options) -> Iterator[Job]:
         for group in groups:
-            entries, note = _first(group.entries)
+            entries, more, note = _first(group.entries)
             for recognizer in options.chosen(group):
                 parts = (name, *_place(group), recognizer)
-                yield Job(parts, entries, partial(draw, entries, recognizer, options.width), note, (recognizer,))
+                yield Job(parts, partial(draw, entries, recognizer, options.width), note, more)
 
     return jobs
 
@@ -199,11 +223,11 @@ def _sweeps(groups: Sequence[Group], options: Options) -> Iterator[Job]:
         found = sweep.find_sweeps(group.entries)
         if not found:
             why = Undefined("no method was run with two values of a parameter, all others being equal")
-            yield _refused(("sweep", *_place(group)), group, why)
+            yield _refused(("sweep", *_place(group)), why)
         for each in found:
             shown = tuple(options.chosen(group))
             draw = partial(sweep.figure, each, shown, options.width, options.metrics)
-            yield Job(("sweep", *_place(group), each.method, each.parameter), each.entries, draw, "", shown)
+            yield Job(("sweep", *_place(group), each.method, each.parameter), draw)
 
 
 def _distributions(groups: Sequence[Group], options: Options) -> Iterator[Job]:
@@ -223,8 +247,7 @@ def _distributions(groups: Sequence[Group], options: Options) -> Iterator[Job]:
 
 
 def _same_method(entry: Entry) -> str:
-    record = entry.record
-    return "\0".join(map(str, (record.method.spec, record.method.version, record.repetitions, record.root_seed)))
+    return "\0".join(map(str, (entry.record.method.spec, *code_and_seeds(entry.record))))
 
 
 def _distribution_jobs(
@@ -236,9 +259,8 @@ def _distribution_jobs(
     for start in range(0, len(shown), across):
         part = shown[start : start + across]
         number = [str(start // across + 1)] if len(shown) > across else []
-        entries = tuple(each.entry for each in part)
         draw = partial(distributions.figure, part, names, options.width)
-        yield Job(("distributions", what, protocol, *number), entries, draw, "", tuple(names))
+        yield Job(("distributions", what, protocol, *number), draw)
 
 
 def _grids(groups: Sequence[Group], options: Options) -> Iterator[Job]:
@@ -246,20 +268,29 @@ def _grids(groups: Sequence[Group], options: Options) -> Iterator[Job]:
     for rule in sorted({_rule(group) for group in groups}):
         members = [group for group in groups if _rule(group) == rule]
         strips: list[grid.Strip] = []
+        shown: list[Group] = []
+        left_out: list[LeftOut] = []
         for group in members:
-            cases = _cases(group, options)
-            if isinstance(cases, Undefined):
-                yield _refused(("grid", *_place(group)), group, cases)
+            found = _cases(group, options)
+            if isinstance(found, Undefined):
+                yield _refused(("grid", *_place(group)), found)
+                left_out.append(LeftOut(f"images of {group.dataset}", found.reason))
             else:
-                strips += grid.strips_of(group, cases, named=len(members) > 1)
+                strips += grid.strips_of(group, found.cases, named=len(members) > 1)
+                shown.append(group)
+                left_out += found.left_out
         if strips:
-            gated = [each.dataset for each in members if not each.entries[0].record.dataset.redistributable]
+            gated = [each.dataset for each in shown if not each.entries[0].record.dataset.redistributable]
             note = f"the terms of {', '.join(gated)} limit where its images may be shown" if gated else ""
-            entries = tuple(entry for group in members for entry in group.entries)
-            yield Job(("grid", rule[0]), entries, partial(grid.figure, strips, options.width), note)
+            entries = tuple(entry for group in shown for entry in group.entries)
+            yield Job(("grid", rule[0]), partial(_grid, strips, entries, options.width, left_out), note)
 
 
-def _cases(group: Group, options: Options) -> list[Case] | Undefined:
+def _grid(strips: Sequence[grid.Strip], entries: tuple[Entry, ...], width: Width, left_out: Sequence[LeftOut]) -> Drawn:
+    return Drawn(grid.figure(strips, width), entries, (), tuple(left_out))
+
+
+def _cases(group: Group, options: Options) -> Cases | Undefined:
     if options.images == "store":
         return from_store(group, options.samples, options.versions)
     return from_previews(group, options.samples)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.records.record import Curve
 from .data import Entry, clean_label
+from .drawn import Drawn, LeftOut, by_panel, no_interval, told
 from .style import FAINT, Stroke, Width, legend_below, side_by_side
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def find_curve(entry: Entry, name: str, recognizer: str) -> Curve | None:
     return None
 
 
-def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | Undefined:
+def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Drawn | Undefined:
     """One panel for each gallery, one curve a method; the interval is that of rank 1.
 
     Returns:
@@ -38,8 +39,9 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
     """
     curves = {name: [find_curve(each, name, recognizer) for each in entries] for name, _, _ in SIDES}
     shown = [side for side in SIDES if any(curves[side[0]])]
+    left_out = _left_out(entries, curves, recognizer)
     if not shown:
-        return Undefined("no record has a CMC with this recognizer")
+        return Undefined(f"no record has a CMC with this recognizer: {told(left_out)}")
     from matplotlib.ticker import FixedLocator
 
     drawn, axes = side_by_side(len(shown), width, 2.0)
@@ -53,8 +55,26 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
         axis.xaxis.set_major_locator(FixedLocator([1, *range(5, 100, 5)]))
         axis.set_xlabel("rank")
         axis.set_ylabel("identified (%)")
-    _add_legend(drawn, entries, width)
-    return drawn
+    there = [index for index in range(len(entries)) if any(some[index] is not None for some in curves.values())]
+    _add_legend(drawn, entries, there, width)
+    return Drawn(drawn, tuple(entries[index] for index in there), (recognizer,), tuple(left_out))
+
+
+def _left_out(entries: Sequence[Entry], curves: Mapping[str, Sequence[Curve | None]], recognizer: str) -> list[LeftOut]:
+    """Curves that records lack, and first ranks without an interval."""
+    lacking: dict[str, dict[str, str]] = {}
+    intervals = []
+    for name, metric, heading in SIDES:
+        pairs = list(zip(entries, curves[name], strict=True))
+        lacking[f"({heading})"] = {each.label: _why(each, metric, recognizer) for each, curve in pairs if curve is None}
+        drawn = [each for each, curve in pairs if curve is not None]
+        intervals += no_interval(drawn, metric, recognizer, f"rank 1 ({heading})")
+    return [*by_panel(entries, lacking), *intervals]
+
+
+def _why(entry: Entry, metric: str, recognizer: str) -> str:
+    """Why there is no curve: as its first rank has none, or although it has one."""
+    return "its record has no such curve" if entry.value(metric, recognizer) else entry.why_none(metric, recognizer)
 
 
 def _draw(axis: Axes, entry: Entry, curve: Curve, metric: str, index: int) -> None:
@@ -71,13 +91,13 @@ def _draw(axis: Axes, entry: Entry, curve: Curve, metric: str, index: int) -> No
         axis.plot([place, place], [first.interval.low, first.interval.high], color=stroke.colour, linewidth=0.9)
 
 
-def _add_legend(drawn: Figure, entries: Sequence[Entry], width: Width) -> None:
+def _add_legend(drawn: Figure, entries: Sequence[Entry], there: Sequence[int], width: Width) -> None:
     from matplotlib.lines import Line2D
 
-    strokes = [Stroke.number(index) for index in range(len(entries))]
+    strokes = [Stroke.number(index) for index in there]
     handles = [
         Line2D([], [], color=each.colour, linestyle=each.dashes, marker=each.marker, markeredgewidth=0)
         for each in strokes
     ]
     handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
-    legend_below(drawn, handles, [*(each.label for each in entries), "95 % interval of rank 1"], width)
+    legend_below(drawn, handles, [*(entries[index].label for index in there), "95 % interval of rank 1"], width)

@@ -12,6 +12,7 @@ from ...benchmark.readings.distributions import DistancesMissing, Distributions,
 from ...benchmark.records.collection import collect
 from ...benchmark.records.comparable import grouped, scored_otherwise
 from ...benchmark.records.record import RunRecord, Value
+from ..leaderboard.table import NOT_MEASURED
 
 AGAIN = "remove the record's folder and run the same command again"
 """What helps where something is gone that a finished record should have beside it."""
@@ -43,6 +44,15 @@ class Entry:
         """The record's number, or None where it has none."""
         found = self.record.value(metric, recognizer)
         return None if found is None or found.value is None else found
+
+    def why_none(self, metric: str, recognizer: str | None = None) -> str:
+        """Why the record has no such number: its own reason, where it gives one."""
+        found = self.record.value(metric, recognizer)
+        if found is not None:
+            return found.reason or "no reason kept"
+        if recognizer is not None and recognizer not in self.recognizers():
+            return f"not run with {clean_label(recognizer)}"
+        return NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,10 +160,12 @@ def load_distributions(entry: Entry, recognizer: str, kinds: Sequence[str]) -> D
         The distributions, or why there are none.
     """
     if recognizer not in entry.recognizers():
-        return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
+        return Undefined(f"was not run with {clean_label(recognizer)}")
     try:
         return distributions_of(entry.record, entry.folder, recognizer, kinds)
     except DistancesMissing as error:
-        return Undefined(f"{error.path} is missing; {AGAIN}")
+        return Undefined(f"{error.path.name} is missing in {entry.folder.name}; {AGAIN}")
     except NoDistances as error:
-        return Undefined(f"the distances in {entry.folder} cannot be read ({str(error)[:120]}); {AGAIN}")
+        # Captions are printed: where things lie on this machine has no place in them.
+        reason = str(error).replace(str(entry.folder), entry.folder.name)[:120]
+        return Undefined(f"the distances in {entry.folder.name} cannot be read ({reason}); {AGAIN}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.readings.trade_off import TradeOff, deviates, trade_off
 from .data import AGAIN, Entry, clean_label
+from .drawn import Drawn, LeftOut, by_panel, no_interval, told
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
 
 if TYPE_CHECKING:
@@ -25,25 +26,30 @@ def line_of(entry: Entry, recognizer: str, name: str, rate: str = "") -> TradeOf
     if found is not None:
         return found
     if recognizer not in entry.recognizers():
-        return Undefined(f"{entry.label} was not run with {clean_label(recognizer)}")
-    return Undefined(f"the record of {entry.label} has no {name} with {clean_label(recognizer)}; {AGAIN}")
+        return Undefined(f"not run with {clean_label(recognizer)}")
+    if rate and entry.record.value(rate, recognizer) is not None and entry.value(rate, recognizer) is None:
+        return Undefined(entry.why_none(rate, recognizer))
+    return Undefined(f"its record has no {name} with {clean_label(recognizer)}; {AGAIN}")
 
 
-def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | Undefined:
+def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Drawn | Undefined:
     """One panel for each kind of comparison, one curve a method, and the originals' own.
 
     Returns:
         The figure, or why there is none.
     """
-    found = {each.label: line_of(each, recognizer, "det") for each in entries}
-    usable = [each for each in entries if isinstance(found[each.label], TradeOff)]
+    sides = {kind: {each.label: line_of(each, recognizer, kind, rate) for each in entries} for kind, rate, _ in SIDES}
+    usable = [each for each in entries if any(isinstance(some[each.label], TradeOff) for some in sides.values())]
+    left_out = _left_out(entries, sides, recognizer)
     if not usable:
-        return next(each for each in found.values() if isinstance(each, Undefined))
-    originals = found[usable[0].label]
-    lines = {kind: [line_of(entry, recognizer, kind, rate) for entry in usable] for kind, rate, _ in SIDES}
+        return Undefined(told(left_out))
+    # The originals are the same in all records; one that lacks them is drawn beside those of another.
+    found = [line_of(each, recognizer, "det") for each in usable]
+    originals = next((each for each in found if isinstance(each, TradeOff)), None)
+    if originals is None:
+        return Undefined(next(each.reason for each in found if isinstance(each, Undefined)))
+    lines = {kind: [some[each.label] for each in usable] for kind, some in sides.items()}
     shown = [side for side in SIDES if any(isinstance(each, TradeOff) for each in lines[side[0]])]
-    if not isinstance(originals, TradeOff) or not shown:
-        return Undefined("the record has no genuine or no impostor comparisons")
     drawn, axes = side_by_side(len(shown), width, 2.5)
     everything = [originals, *(each for side in shown for each in lines[side[0]] if isinstance(each, TradeOff))]
     for axis, (kind, _, heading) in zip(axes, shown, strict=True):
@@ -54,7 +60,25 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Figure | 
                 _draw(axis, line, Stroke.number(index), index, len(usable))
         _finish(axis, everything)
     _add_legend(drawn, usable, width)
-    return drawn
+    return Drawn(drawn, tuple(usable), (recognizer,), tuple(left_out))
+
+
+def _left_out(
+    entries: Sequence[Entry], sides: Mapping[str, Mapping[str, TradeOff | Undefined]], recognizer: str
+) -> list[LeftOut]:
+    """Curves that records lack, and marks without an interval or without a place."""
+    lacking, others = {}, []
+    for kind, rate, heading in SIDES:
+        lines = [(each, sides[kind][each.label]) for each in entries]
+        lacking[heading] = {each.label: line.reason for each, line in lines if isinstance(line, Undefined)}
+        drawn = [(each, line) for each, line in lines if isinstance(line, TradeOff)]
+        others += [
+            LeftOut(f"mark of {each.label} {heading}", each.why_none("eer_threshold", recognizer))
+            for each, line in drawn
+            if line.at is None
+        ]
+        others += no_interval([each for each, line in drawn if line.at is not None], rate, recognizer, heading)
+    return [*by_panel(entries, lacking), *others]
 
 
 def _draw(axis: Axes, line: TradeOff, stroke: Stroke | None, index: int = 0, count: int = 1) -> None:

@@ -5,13 +5,14 @@ Rows are recognisers. Columns are datasets, as in the paper, where a method was 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.readings.distributions import Distributions
 from .data import Entry, clean_label, load_distributions
+from .drawn import Drawn, LeftOut, told
 from .style import FAINT, INK, WIDTHS, Width, fitting, legend_below, panels, two_lines
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Panel:
     heading: str
 
 
-def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -> Figure | Undefined:
+def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -> Drawn | Undefined:
     """Rows of recognisers, columns of panels.
 
     Returns:
@@ -59,8 +60,9 @@ def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -
     found = {(row, column): load_distributions(panel.entry, name, tuple(_KINDS))
              for row, name in enumerate(recognizers) for column, panel in enumerate(columns)}  # fmt: skip
     usable = {place: each for place, each in found.items() if isinstance(each, Distributions)}
+    left_out = _left_out(columns, recognizers, found)
     if not usable:
-        return next(each for each in found.values() if isinstance(each, Undefined))
+        return Undefined(told(left_out))
     total = WIDTHS[width]
     height = min(1.55, max(1.15, 0.72 * total / len(columns)))
     size = (total if len(columns) > 1 else min(total, 3.5), height * len(recognizers) + 0.3)
@@ -78,7 +80,31 @@ def figure(columns: Sequence[Panel], recognizers: Sequence[str], width: Width) -
     for axis in axes[-1]:
         axis.set_xlabel("distance")
     _add_legend(drawn, list(usable.values()), width)
-    return drawn
+    shown = tuple(panel.entry for column, panel in enumerate(columns) if any(place[1] == column for place in usable))
+    names = tuple(name for row, name in enumerate(recognizers) if any(place[0] == row for place in usable))
+    return Drawn(drawn, shown, names, tuple(left_out))
+
+
+def _left_out(
+    columns: Sequence[Panel], recognizers: Sequence[str], found: Mapping[tuple[int, int], Distributions | Undefined]
+) -> list[LeftOut]:
+    """Panels that are empty, and what others lack of what is drawn in any."""
+    drawn = {each.kind for some in found.values() if isinstance(some, Distributions) for each in some.kinds}
+    # Versions are there only where images were made several times.
+    expected = [each for each in KINDS if each.name != "versions" or each.name in drawn]
+    left_out = []
+    for (row, column), scores in found.items():
+        panel, name = columns[column], recognizers[row]
+        where = f"{panel.heading} with {clean_label(name)}"
+        if isinstance(scores, Undefined):
+            left_out.append(LeftOut(where, scores.reason))
+            continue
+        there = {each.kind for each in scores.kinds}
+        left_out += [LeftOut(f"{each.title} of {where}", "there are no such distances")
+                     for each in expected if each.name not in there]  # fmt: skip
+        if scores.threshold is None:
+            left_out.append(LeftOut(f"threshold of {where}", panel.entry.why_none("eer_threshold", name)))
+    return left_out
 
 
 def _add_legend(drawn: Figure, scores: Sequence[Distributions], width: Width) -> None:

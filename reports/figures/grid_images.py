@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ...benchmark.storage.store import STORE_FOLDER, Store
 from ...benchmark.submission.pack import original_as_given
 from ...datasets.types import Image
 from .data import AGAIN, Entry, Group
+from .drawn import LeftOut
 
 _SAME = 6.0
 """Two previews of one original differ by less than this in the mean (grey levels): JPEG, and what stands beside it."""
@@ -33,7 +34,17 @@ class Case:
     """Palm or face from near by: of the original, and one by entry; None where a record has none."""
 
 
-def from_previews(group: Group, count: int) -> list[Case] | Undefined:
+@dataclass(frozen=True, slots=True, eq=False)
+class Cases:
+    """What a grid shows of one dataset."""
+
+    cases: list[Case]
+    """At least one."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Originals and versions that were asked for, or passed over."""
+
+
+def from_previews(group: Group, count: int) -> Cases | Undefined:
     """Cases from the small pictures in the records' folders: one version of each original.
 
     Returns:
@@ -45,17 +56,38 @@ def from_previews(group: Group, count: int) -> list[Case] | Undefined:
     pairs = [_preview_pairs(each.folder) for each in group.entries]
     for entry, found in zip(group.entries, pairs, strict=True):
         if not found:
-            return Undefined(f"{entry.folder} has no previews; --images store takes the images from the results folder")
-    cases = []
+            return Undefined(
+                f"{entry.folder.name} has no previews; --images store takes the images from the results folder"
+            )
+    cases: list[Case] = []
+    lacking = 0
     for original, _, near in pairs[0]:
+        if len(cases) == count:
+            break
         found = [each for each in (_version_of(original, shown) for shown in pairs) if each is not None]
         if len(found) == len(pairs):
             closer = [each[2] for each in found if each[2] is not None]
             close = (near[0], tuple(each[1] for each in closer)) if near and len(closer) == len(pairs) else None
             cases.append(Case(original, tuple((each[1],) for each in found), close))
+        else:
+            lacking += 1
     if not cases:
         return Undefined("the records' previews show no original in common; try --images store")
-    return cases[:count]
+    return Cases(
+        cases, (*_passed_over(group, {"a method has no preview of them": lacking}), *_fewer(group, cases, count))
+    )
+
+
+def _passed_over(group: Group, reasons: Mapping[str, int]) -> list[LeftOut]:
+    """Originals that come before those that are shown."""
+    return [LeftOut(f"{count} original{'s' * (count > 1)} of {group.dataset}", why) for why, count in reasons.items()
+            if count]  # fmt: skip
+
+
+def _fewer(group: Group, cases: Sequence[Case], count: int) -> list[LeftOut]:
+    if len(cases) == count:
+        return []
+    return [LeftOut(f"{count - len(cases)} of {count} rows of {group.dataset}", "no more originals are to be had")]
 
 
 _Pair = tuple[Image, Image]
@@ -94,7 +126,7 @@ def _version_of(original: Image, previews: Sequence[_Preview]) -> _Preview | Non
     return None
 
 
-def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefined:
+def from_store(group: Group, count: int, versions: int) -> Cases | Undefined:
     """Cases in full size: originals as methods got them (a face cut out), versions from the results folder's store.
 
     Args:
@@ -119,14 +151,14 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
         return Undefined(f"the dataset {group.dataset} is no longer the one that was run")
     cases: list[Case] = []
     shown: set[str] = set()
-    why = "no image was made by every method"
+    passed_over: dict[str, int] = {}
     for sample in dataset.samples:
         if sample.identity in shown:
             continue
         made = [_stored(each, sample.sample_id, versions) for each in group.entries]
         lacking = next((each for each in made if isinstance(each, Undefined)), None)
         if lacking is not None:
-            why = lacking.reason
+            passed_over[lacking.reason] = passed_over.get(lacking.reason, 0) + 1
             continue
         shown.add(sample.identity)
         given = original_as_given(Store(group.entries[0].folder.parent / STORE_FOLDER), record, sample)
@@ -134,7 +166,14 @@ def from_store(group: Group, count: int, versions: int) -> list[Case] | Undefine
         cases.append(Case(original, tuple(each for each in made if not isinstance(each, Undefined))))
         if len(cases) == count:
             break
-    return cases or Undefined(why)
+    if not cases:
+        return Undefined(next(reversed(passed_over), "no image was made by every method"))
+    left_out = [*_passed_over(group, passed_over), *_fewer(group, cases, count)]
+    for entry, shown_of in zip(group.entries, zip(*(each.versions for each in cases), strict=True), strict=True):
+        lost = versions * len(cases) - sum(map(len, shown_of))
+        if lost:
+            left_out.append(LeftOut(f"{lost} of {versions * len(cases)} versions by {entry.label}", "not made"))
+    return Cases(cases, tuple(left_out))
 
 
 def _limit(record: RunRecord) -> int:
@@ -147,14 +186,14 @@ def _stored(entry: Entry, sample_id: str, versions: int) -> tuple[Image, ...] | 
 
     rows = [each for each in entry.record.samples if each.sample_id == sample_id and each.status == "done"]
     if not rows:
-        return Undefined(f"{entry.label} made no image of {sample_id}")
+        return Undefined(f"{entry.label} made no image of it")
     root = entry.folder.parent / STORE_FOLDER
     images = []
     for row in sorted(rows, key=lambda each: each.repetition)[:versions]:
         if row.task is None:
-            return Undefined(f"{entry.folder} is of an older version and does not name its images; {AGAIN}")
+            return Undefined(f"{entry.folder.name} is of an older version and does not name its images; {AGAIN}")
         payload = Store(root).read(row.task)
         if payload is None or "image.png" not in payload.blobs:
-            return Undefined(f"the images of {entry.label} are not in {root}; {AGAIN}")
+            return Undefined(f"the images of {entry.label} are not in the results folder's store; {AGAIN}")
         images.append(decode_png(payload.blobs["image.png"]))
     return tuple(images)

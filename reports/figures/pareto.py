@@ -12,6 +12,7 @@ from ...benchmark.records.record import Value
 from ..leaderboard.direction import dominated
 from .axes import axis_label
 from .data import Entry, clean_label
+from .drawn import NO_INTERVAL, Drawn, LeftOut, told
 from .style import FAINT, WIDTHS, Stroke, Width, legend_below, panels
 
 if TYPE_CHECKING:
@@ -38,13 +39,43 @@ class Point:
 
 
 def find_points(entries: Sequence[Entry], recognizer: str, x: str, y: str) -> list[Point]:
-    """Methods that have both numbers; a metric that needs no recogniser has one for all."""
+    """Methods that have both numbers."""
     points = []
     for each in entries:
-        first, second = (each.value(name, recognizer) or each.value(name) for name in (x, y))
+        first, second = (_value(each, name, recognizer) for name in (x, y))
         if first is not None and second is not None:
             points.append(Point(each, first, second))
     return points
+
+
+def find_left_out(entries: Sequence[Entry], points: Sequence[Point], recognizer: str, x: str, y: str) -> list[LeftOut]:
+    """Methods that lack one of the numbers, and points without an interval in one of them."""
+    there = {each.entry.label for each in points}
+    found = []
+    for each in entries:
+        if each.label not in there:
+            lacking = [name for name in dict.fromkeys((x, y)) if _value(each, name, recognizer) is None]
+            reasons = [f"{METRICS[name].title}: {_why(each, name, recognizer)}" for name in lacking]
+            found.append(LeftOut(each.label, "; ".join(reasons)))
+    for metric, values in ((x, [each.x for each in points]), (y, [each.y for each in points])):
+        found += [
+            LeftOut(f"interval of {METRICS[metric].title} of {point.entry.label}", NO_INTERVAL)
+            for point, value in zip(points, values, strict=True)
+            if value.interval is None
+        ]
+    return found
+
+
+def _value(entry: Entry, metric: str, recognizer: str) -> Value | None:
+    """A metric that needs no recogniser has one number for all."""
+    return entry.value(metric, recognizer) or entry.value(metric)
+
+
+def _why(entry: Entry, metric: str, recognizer: str) -> str:
+    plain = entry.record.value(metric, recognizer) is None and (
+        entry.record.value(metric) is not None or METRICS[metric].source != "distances"
+    )
+    return entry.why_none(metric, None if plain else recognizer)
 
 
 def frontier(points: Sequence[Point], x: str, y: str) -> list[Point]:
@@ -61,15 +92,18 @@ def frontier(points: Sequence[Point], x: str, y: str) -> list[Point]:
     return [each for _, each in sorted(best, key=lambda item: item[0])]
 
 
-def figure(entries: Sequence[Entry], recognizer: str, width: Width, x: str, y: str) -> Figure | Undefined:
+def figure(entries: Sequence[Entry], recognizer: str, width: Width, x: str, y: str) -> Drawn | Undefined:
     """Points with the crosses of their intervals, and the frontier as a line.
 
     Returns:
         The figure, or why there is none (fewer than two methods have both numbers).
     """
     points = find_points(entries, recognizer, x, y)
+    left_out = find_left_out(entries, points, recognizer, x, y)
     if len(points) < 2:
-        return Undefined(f"needs at least 2 methods with {x} and {y}, got {len(points)}")
+        lacking = told([each for each in left_out if each.why != NO_INTERVAL])
+        why = f"; without: {lacking}" if lacking else ""
+        return Undefined(f"needs at least 2 methods with {x} and {y}, got {len(points)}{why}")
     size = min(WIDTHS[width], 5.2)
     drawn, axes = panels(1, 1, (size, 0.66 * size))
     axis = axes[0][0]
@@ -91,7 +125,7 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width, x: str, y: s
     axis.set_xlabel(axis_label(x))
     axis.set_ylabel(axis_label(y))
     _add_legend(drawn, points, strokes, width)
-    return drawn
+    return Drawn(drawn, tuple(each.entry for each in points), (recognizer,), tuple(left_out))
 
 
 def _marker(entry: Entry, stroke: Stroke) -> dict[str, Any]:

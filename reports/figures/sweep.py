@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.values import Undefined
 from ...plugins.entries import Scalar
+from ..leaderboard.same_method import code_and_seeds
 from .axes import axis_label
 from .data import Entry, clean_label
+from .drawn import NO_INTERVAL, Drawn, LeftOut, told
 from .style import INK, WIDTHS, Stroke, Width, fitting, legend_below, panels, two_lines
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class Sweep:
     """Two or more, in order."""
     entries: tuple[Entry, ...]
     """One for each value."""
+    others: tuple[Entry, ...] = ()
+    """Further records with one of the values."""
 
     @property
     def numeric(self) -> bool:
@@ -53,35 +58,35 @@ class Sweep:
 class _Key(NamedTuple):
     """What records of one sweep have in common."""
 
-    method: str
     parameter: str
-    version: str
-    source: str
-    repetitions: int
-    root_seed: int
+    code: tuple[str | int, ...]
+    """Name, version, code, weights and seeds."""
+    quality: str
     fixed: tuple[tuple[str, Scalar], ...]
     types: tuple[str, ...]
     """Of the fixed values: 1 and True are not the same."""
 
 
 def find_sweeps(entries: Sequence[Entry]) -> list[Sweep]:
-    """Every parameter of every method with two or more values, the other parameters, seeds and code being equal."""
-    found: dict[_Key, dict[tuple[str, Scalar], Entry]] = {}
+    """Every parameter of every method with two or more values, all else (seeds, code and weights, too) being equal."""
+    found: dict[_Key, dict[tuple[str, Scalar], list[Entry]]] = {}
     for entry in entries:
         record, method = entry.record, entry.record.method
         for parameter, value in method.params.items():
             fixed = tuple(sorted((name, other) for name, other in method.params.items() if name != parameter))
             types = tuple(type(other).__name__ for _, other in fixed)
-            seeds = (record.repetitions, record.root_seed)
-            key = _Key(method.name, parameter, method.version, method.source_sha256, *seeds, fixed, types)
-            found.setdefault(key, {}).setdefault((type(value).__name__, value), entry)
+            key = _Key(parameter, code_and_seeds(record), record.quality, fixed, types)
+            found.setdefault(key, {}).setdefault((type(value).__name__, value), []).append(entry)
     sweeps = []
     for key, points in found.items():
         if len(points) < 2:
             continue
         ordered = sorted(points.items(), key=lambda item: _order(item[0][1]))
         values = tuple(value for (_, value), _ in ordered)
-        sweeps.append(Sweep(key.method, key.parameter, key.fixed, values, tuple(entry for _, entry in ordered)))
+        entries = tuple(some[0] for _, some in ordered)
+        others = tuple(each for _, some in ordered for each in some[1:])
+        name = entries[0].record.method.name
+        sweeps.append(Sweep(name, key.parameter, key.fixed, values, entries, others))
     return sorted(sweeps, key=lambda each: (each.method, each.parameter, repr(each.fixed)))
 
 
@@ -96,15 +101,16 @@ def _order(value: Scalar) -> tuple[int, float, str]:
     return (1, float(len(str(value))), str(value))
 
 
-def figure(sweep: Sweep, recognizers: Sequence[str], width: Width, metrics: Sequence[str]) -> Figure | Undefined:
+def figure(sweep: Sweep, recognizers: Sequence[str], width: Width, metrics: Sequence[str]) -> Drawn | Undefined:
     """One panel a metric, one line a recogniser; the intervals are bands, or bars where the values are no numbers.
 
     Returns:
         The figure, or why there is none.
     """
     shown = [each for each in metrics if _series(sweep, each, recognizers)]
+    left_out = _left_out(sweep, recognizers, metrics)
     if not shown:
-        return Undefined(f"none of {', '.join(metrics)} is in two of the records")
+        return Undefined(f"none of {', '.join(metrics)} is in two of the records: {told(left_out)}")
     across = min(ACROSS[width], len(shown))
     down = math.ceil(len(shown) / across)
     size = (WIDTHS[width] if len(shown) > 1 else min(WIDTHS[width], 3.5), 1.5 * down + 0.1)
@@ -122,7 +128,44 @@ def figure(sweep: Sweep, recognizers: Sequence[str], width: Width, metrics: Sequ
     named = [name for name in recognizers if any(name in _series(sweep, each, recognizers) for each in shown)]
     if named:
         _add_legend(drawn, named, recognizers, width)
-    return drawn
+    lines = [(metric, name) for metric in shown for name in _series(sweep, metric, recognizers)]
+    there = [each for each in sweep.entries if any(each.value(metric, name) for metric, name in lines)]
+    return Drawn(drawn, tuple(there), tuple(named), tuple(left_out))
+
+
+def _left_out(sweep: Sweep, recognizers: Sequence[str], metrics: Sequence[str]) -> list[LeftOut]:
+    """Lines with fewer than two values, values that a line lacks, and records beside others of one value."""
+    found = []
+    for metric in metrics:
+        drawn = _series(sweep, metric, recognizers)
+        for name in _asked(sweep, metric, recognizers):
+            of = METRICS[metric].title + (f" with {clean_label(name)}" if name else "")
+            lacking = [(value, entry) for value, entry in zip(sweep.values, sweep.entries, strict=True)
+                       if entry.value(metric, name) is None]  # fmt: skip
+            if name not in drawn:
+                reasons = dict.fromkeys(entry.why_none(metric, name) for _, entry in lacking)
+                found.append(LeftOut(of, f"in fewer than two of the records: {', '.join(reasons)}"))
+                continue
+            for value, entry in lacking:
+                at = f"{clean_label(sweep.parameter)} {clean_label(str(value), 16)}"
+                found.append(LeftOut(f"{of} at {at}", entry.why_none(metric, name)))
+            found += [
+                LeftOut(
+                    f"interval of {of} at {clean_label(sweep.parameter)} {clean_label(str(value), 16)}", NO_INTERVAL
+                )
+                for value, entry in zip(sweep.values, sweep.entries, strict=True)
+                if (number := entry.value(metric, name)) is not None and number.interval is None
+            ]
+    return found + [LeftOut(each.label, "another record of the same setting is drawn") for each in sweep.others]
+
+
+def _asked(sweep: Sweep, metric: str, recognizers: Sequence[str]) -> list[str | None]:
+    """What a metric could be drawn with: recognisers, or None where it needs none or is one number for all."""
+    alone = METRICS[metric].source != "distances" or any(each.record.value(metric) for each in sweep.entries)
+    by_recognizer = [name for name in recognizers
+                     if METRICS[metric].source == "distances"
+                     or any(each.record.value(metric, name) for each in sweep.entries)]  # fmt: skip
+    return [*([None] if alone else []), *by_recognizer]
 
 
 def _series(sweep: Sweep, metric: str, recognizers: Sequence[str]) -> dict[str | None, Stroke]:

@@ -350,8 +350,7 @@ def test_everything_moves_with_the_crop() -> None:
 
 def test_a_grid_shows_originals_as_methods_got_them(outcomes: dict[str, Outcome]) -> None:
     (group,), _ = load_entries([outcomes["toy_same"].folder])
-    cases = from_store(group, 3, 1)
-    assert isinstance(cases, list)
+    cases = present(from_store(group, 3, 1)).cases
     for case in cases:
         (version,) = case.versions
         assert np.array_equal(case.original, version[0]), "the method changes nothing, and got the face cut out"

@@ -126,7 +126,7 @@ def test_a_record_of_before_says_that_it_has_none(group: Group) -> None:
 
 def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
     with drawing():
-        drawn = present(det.figure(group.entries, NAME, "full"))
+        drawn = present(det.figure(group.entries, NAME, "full")).figure
     left = drawn.axes[0]
     labels = [each.get_text() for each in left.get_yticklabels()]
     places = left.get_yticks()
@@ -141,7 +141,7 @@ def test_the_plotted_det_is_on_probit_axes(group: Group) -> None:
 def test_panels_show_the_records_threshold_and_separations(group: Group) -> None:
     entry = _entry(group, "toy_noise")
     with drawing():
-        drawn = present(distributions.figure([distributions.Panel(entry, "x")], [NAME], "column"))
+        drawn = present(distributions.figure([distributions.Panel(entry, "x")], [NAME], "column")).figure
     (axis,) = drawn.axes
     threshold = present(entry.record.value("eer_threshold", NAME)).value
     assert threshold in [xs(each)[0] for each in axis.lines if len(xs(each)) == 2]
@@ -164,7 +164,7 @@ def test_an_unknown_recognizer_is_a_reason(group: Group) -> None:
 
 def test_cmc_shows_the_records_curve_and_the_interval_of_rank_1(group: Group) -> None:
     with drawing():
-        drawn = present(cmc.figure(group.entries, NAME, "text"))
+        drawn = present(cmc.figure(group.entries, NAME, "text")).figure
     for axis, (name, metric, _) in zip(drawn.axes, cmc.SIDES, strict=True):
         lines = [each for each in axis.lines if each.get_linestyle() != "None" and len(xs(each)) > 2]
         for entry, line in zip(group.entries, lines, strict=True):
@@ -189,7 +189,7 @@ def test_the_frontier_holds_what_nobody_beats(group: Group) -> None:
     assert [each.entry.label for each in points] == ["good", "beaten", "pretty", "sanity"]
     assert [each.entry.label for each in pareto.frontier(points, "rr", "ssim")] == ["pretty", "good"]
     with drawing():
-        drawn = present(pareto.figure(made, NAME, "column", "rr", "ssim"))
+        drawn = present(pareto.figure(made, NAME, "column", "rr", "ssim")).figure
     (axis,) = drawn.axes
     assert xs(axis.lines[0]) == [10, 10, 90]
     assert ys(axis.lines[0]) == [0.99, 0.9, 0.9]
@@ -203,7 +203,7 @@ def test_better_is_to_the_right_whatever_the_metric(group: Group) -> None:
     best = pareto.frontier(points, "rank1_with_source", "dir")
     assert [each.entry.label for each in best] == ["30", "10"]
     with drawing():
-        (axis,) = present(pareto.figure(made, NAME, "column", "rank1_with_source", "dir")).axes
+        (axis,) = present(pareto.figure(made, NAME, "column", "rank1_with_source", "dir")).figure.axes
     assert axis.xaxis_inverted()
     assert axis.get_ylabel().endswith("→ 100")
 
@@ -248,7 +248,7 @@ def test_bands_of_sweeps_are_the_intervals(group: Group) -> None:
     (found,) = sweep.find_sweeps(entries)
     assert sweep.series(found, "rr", NAME) == [(0.1, 70, 68, 73), (0.2, 50, 48, 53), (0.4, 20, 18, 23)]
     with drawing():
-        (axis,) = present(sweep.figure(found, [NAME], "column", ["rr"])).axes
+        (axis,) = present(sweep.figure(found, [NAME], "column", ["rr"])).figure.axes
     corners = axis.collections[0].get_paths()[0].vertices
     assert {(0.1, 68.0), (0.1, 73.0), (0.4, 18.0), (0.4, 23.0)} <= set(map(tuple, np.asarray(corners).tolist()))
     assert ys(axis.lines[0]) == [70, 50, 20]
@@ -262,7 +262,7 @@ def test_a_sweep_over_words_has_a_place_for_each(group: Group) -> None:
     (found,) = sweep.find_sweeps(entries)
     assert found.values == ("f", "s", "s+m", "s+m+f")
     with drawing():
-        (axis,) = present(sweep.figure(found, [NAME], "column", ["rr"])).axes
+        (axis,) = present(sweep.figure(found, [NAME], "column", ["rr"])).figure.axes
     assert [each.get_text() for each in axis.get_xticklabels()] == ["f", "s", "s+m", "s+m+f"]
 
 
