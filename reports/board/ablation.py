@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...plugins.entries import Scalar
+from ..leaderboard.same_method import code_and_seeds
 from ..leaderboard.table import Row, Table
 from .svg import sweep_svg
 
@@ -22,6 +23,8 @@ class Sweep:
     fixed: str
     """The other parameters, as text."""
     rows: tuple[Row, ...]
+    others: int = 0
+    """Further rows with one of these values."""
 
     @property
     def title(self) -> str:
@@ -32,7 +35,8 @@ class Sweep:
 def sweeps(table: Table) -> list[Sweep]:
     """All sweeps in a table, those with the most values first.
 
-    Rows that also differ in seeds, version or quality level are in no sweep together.
+    Rows that also differ in seeds, version, code, weights or quality level are in no sweep together. Of several rows
+    with one value the first is taken, and the others are counted.
     """
     groups: dict[str, list[Row]] = {}
     labels: dict[str, tuple[str, str, str]] = {}
@@ -41,17 +45,18 @@ def sweeps(table: Table) -> list[Sweep]:
         for name in method.params:
             others = {key: value for key, value in method.params.items() if key != name}
             fixed = json.dumps(others, sort_keys=True)
-            key = json.dumps(
-                [method.name, method.version, name, fixed, record.repetitions, record.root_seed, record.quality]
-            )
+            key = json.dumps([name, fixed, *code_and_seeds(record), record.quality])
             groups.setdefault(key, []).append(row)
             labels[key] = (method.name, name, ", ".join(f"{each} = {value}" for each, value in others.items()))
     found = []
     for key, rows in groups.items():
         method_name, parameter, fixed = labels[key]
-        unique = {_order(row.record.method.params[parameter]): row for row in rows}
+        unique: dict[tuple[int, float, str, str], Row] = {}
+        for row in rows:
+            unique.setdefault(_order(row.record.method.params[parameter]), row)
         if len(unique) > 1:
-            found.append(Sweep(method_name, parameter, fixed, tuple(unique[each] for each in sorted(unique))))
+            shown = tuple(unique[each] for each in sorted(unique))
+            found.append(Sweep(method_name, parameter, fixed, shown, len(rows) - len(shown)))
     return sorted(found, key=lambda each: (-len(each.rows), each.title))
 
 
@@ -78,8 +83,8 @@ def sweep_figures(sweep: Sweep, table: Table, columns: Sequence[int]) -> list[st
     return figures
 
 
-def _order(value: Scalar) -> tuple[int, float, str]:
-    """Numbers before words, each in their order."""
+def _order(value: Scalar) -> tuple[int, float, str, str]:
+    """Numbers before words, each in their order; a word is no truth value of the same spelling."""
     if isinstance(value, bool | str) or value is None:
-        return 1, 0.0, str(value)
-    return 0, float(value), ""
+        return 1, 0.0, str(value), type(value).__name__
+    return 0, float(value), "", ""

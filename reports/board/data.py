@@ -27,6 +27,7 @@ from ..paper.latex import escape as latex
 from ..paper.shown import shown_label
 from .marks import UNCHECKED as UNCHECKED
 from .marks import is_marked, marked
+from .reasons import not_drawn, reasons_of
 from .svg import Point, Scale, pareto_svg, scale
 
 OVERVIEW: dict[ColumnSet, int] = {"privacy": 4, "quality": 3, "usability": 2, "diversity": 1, "cost": 1}
@@ -105,7 +106,7 @@ def _measured(table: Table) -> tuple[Table, tuple[tuple[str, str], ...]]:
         index for index in range(len(table.columns)) if any(row.cells[index].order is not None for row in table.rows)
     ]
     reasons = {
-        full_name(column): table.rows[0].cells[index].remark
+        full_name(column): "; ".join(reasons_of(table.rows, index))
         for index, column in enumerate(table.columns)
         if index not in kept
     }
@@ -302,8 +303,12 @@ def _row(record: RunRecord, status: Mapping[str, str], label: str) -> dict[str, 
     }
 
 
-def default_plot(tab: Tab) -> tuple[int, int, str] | None:
-    """Column of x, column of y, and the figure as it stands in the page before anyone chooses; None without numbers."""
+def default_plot(tab: Tab) -> tuple[int, int, str, str] | None:
+    """The figure as it stands in the page before anyone chooses; None without numbers.
+
+    Returns:
+        Column of x, column of y, the figure, and what is not drawn in it; empty where all is.
+    """
     sets = [each.set for each in tab.table.columns]
     axes = [next((index for index in tab.overview if sets[index] == part), None) for part in ("quality", "privacy")]
     if axes[0] is None or axes[1] is None:
@@ -336,9 +341,10 @@ def default_plot(tab: Tab) -> tuple[int, int, str] | None:
         )
         for row in rows
     ]
-    if len(points) > MAX_DRAWN:
-        points = [each for each in points if each.front or each.sanity]
-    return x, y, pareto_svg(points, column_scale(tab, columns[0]), column_scale(tab, columns[1]))
+    drawn = [each for each in points if len(points) <= MAX_DRAWN or each.front or each.sanity]
+    lacking = [labels[row.record.method.spec] for row in tab.rows if row.record.digest not in good]
+    figure = pareto_svg(drawn, column_scale(tab, columns[0]), column_scale(tab, columns[1]))
+    return x, y, figure, not_drawn(lacking, len(points) - len(drawn))
 
 
 def column_scale(tab: Tab, column: Column) -> Scale:

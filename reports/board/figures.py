@@ -17,7 +17,7 @@ def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[s
 
     The DET curves stand in the record itself; the distributions need the file of distances.
     """
-    missing = ""
+    missing: dict[str, list[str]] = {}
     found = []
     for each in record.recognizers:
         curves = [
@@ -26,13 +26,17 @@ def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[s
             if curve.recognizer == each.spec and curve.name in _DET
         ]
         shares, why = _shares(record, folder, each.spec)
-        missing = missing or why
+        for reason in (why, "" if curves else "No error trade-off: the record has no curves."):
+            if reason:
+                missing.setdefault(reason, []).append(each.spec)
         drawn = [det_svg(curves)] if curves else []
         if shares is not None:
             threshold = record.value("eer_threshold", each.spec)
             drawn.append(distributions_svg(shares, _NAMES, threshold.value if threshold else None))
         found.append((each.spec, [figure for figure in drawn if figure]))
-    return found, missing
+    every = len(record.recognizers)
+    said = [reason if len(names) == every else f"{', '.join(names)}: {reason}" for reason, names in missing.items()]
+    return found, " ".join(said)
 
 
 _DET = {
@@ -53,7 +57,8 @@ _NAMES = {
 def _shares(record: RunRecord, folder: Path, recognizer: str) -> tuple[Shares | None, str]:
     """Shares of one recogniser's distances, and why there are none."""
     try:
-        return shares_of(record, folder, recognizer, tuple(_NAMES), BINS, spread, MAX_BYTES), ""
+        shares = shares_of(record, folder, recognizer, tuple(_NAMES), BINS, spread, MAX_BYTES)
+        return shares, "" if shares else "No distributions of distances: there is no distance."
     except DistancesMissing as error:
         return None, f"No distributions of distances: there is no {error.path.name} beside this record."
     except NoDistances as error:

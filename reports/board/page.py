@@ -31,10 +31,11 @@ from .ablation import Sweep, sweep_figures, sweeps
 from .across import across_datasets
 from .card import sections
 from .citing import bibtex, links
-from .data import SELF_REPORTED, Tab, default_plot, knowledge, make_tabs, pack, set_titles, tab_data, tips
+from .data import SELF_REPORTED, Tab, default_plot, full_name, knowledge, make_tabs, pack, set_titles, tab_data, tips
 from .figures import row_figures
 from .images import Picture, pictures, within_limit
 from .marks import uncovered
+from .reasons import reasons_of
 from .row_notes import alarms_of, row_notes
 
 if TYPE_CHECKING:
@@ -233,13 +234,9 @@ def column_groups(table: Table) -> list[Group]:
 
 def _unavailable(tab: Tab) -> list[tuple[str, str]]:
     """Columns that lack something the user can get, and what."""
-    found = {}
-    for index, column in enumerate(tab.table.columns):
-        for row in tab.rows:
-            cell = row.cells[index]
-            if cell.order is None and cell.remark.startswith("unavailable"):
-                found[column.title] = cell.remark
-    return list(found.items())
+    found = {full_name(column): reasons_of(tab.rows, index, "unavailable")
+             for index, column in enumerate(tab.table.columns)}  # fmt: skip
+    return [(name, "; ".join(reasons)) for name, reasons in found.items() if reasons]
 
 
 def _statuses(tab: Tab) -> list[str]:

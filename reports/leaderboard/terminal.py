@@ -123,6 +123,9 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
     console.print("De-identification", style="italic")
     columns = [(_heading(metric, retrieval), [line[place] for line in lines]) for place, metric in enumerate(shown)]
     _print_grids(console, [("method", methods), ("recognizer", labels)], columns)
+    for metric in shown:
+        places = [where[name, metric] for name in names if (name, metric) in where]
+        _print_unavailable(console, metric, [row.cells[place] for row in table.rows for place in places])
     for title, block in _PARTS:
         metrics = [metric for metric in _block(table, block, with_recognizer=False) if _measured(table, metric.name)]
         _print_part(console, title, metrics, table.rows, where, intervals)
@@ -170,10 +173,14 @@ def _print_part(
     console.print(title, style="italic")
     _print_grids(console, [("method", methods)], columns)
     for metric in metrics:
-        value = rows[0].record.value(metric.name)
-        if value is not None and (value.reason or "").startswith(UNAVAILABLE):
-            heading = " ".join(metric.heading.split())
-            console.print(f"{heading} {value.reason}", style="dim", highlight=False, markup=False)
+        _print_unavailable(console, metric, [row.cells[where["", metric]] for row in rows])
+
+
+def _print_unavailable(console: Console, metric: Metric, cells: Sequence[CellText]) -> None:
+    """What has to be got for the numbers of a metric, each reason once, whichever method or recogniser it is about."""
+    for reason in dict.fromkeys(each.remark for each in cells if each.text.startswith(UNAVAILABLE)):
+        heading = " ".join(metric.heading.split())
+        console.print(f"{heading} {reason}", style="dim", highlight=False, markup=False)
 
 
 def _floor(record: RunRecord, metric: Metric) -> str:

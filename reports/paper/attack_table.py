@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import RunRecord
+from ..figures.data import clean_label
+from ..figures.drawn import named
 from ..leaderboard.attacks import NUMBERS, attack_rows, rungs
-from ..leaderboard.table import NO_VALUE
+from ..leaderboard.table import NO_VALUE, NOT_MEASURED
 from .formats import csv_text, markdown_text
 from .latex import escape
+from .shown import LONGEST_NOTE
 
 SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv"}
 _HEADINGS = ("method", "recognizer", "attack", "made of", "rank-1", "EER", "TPR 1 %", "TPR 0.1 %", "link.", "")
@@ -30,19 +33,43 @@ def attack_table(records: Sequence[RunRecord], form: str) -> str:
         lines = [[csv_text(cell) for cell in row] for row in attack_rows(records)]
         csv.writer(buffer, lineterminator="\n").writerows(lines)
         return buffer.getvalue()
-    rows = _rows(records)
+    rows, notes = _rows(records), _notes(records)
     if form == "markdown":
         marked = [list(_HEADINGS), ["---"] * len(_HEADINGS), *rows]
-        return "".join("| " + " | ".join(map(markdown_text, line)) + " |\n" for line in marked)
+        table = "".join("| " + " | ".join(map(markdown_text, line)) + " |\n" for line in marked)
+        return table + "".join(f"\n- {markdown_text(each)}" for each in notes) + "\n" * bool(notes)
     if form == "latex":
         set_lines = [" & ".join(map(escape, line)) + r" \\" for line in [_HEADINGS, *rows]]
         body = "\n".join([r"\toprule", set_lines[0], r"\midrule", *set_lines[1:], r"\bottomrule"])
-        return f"\\begin{{tabular}}{{llll{'r' * len(NUMBERS)}l}}\n{body}\n\\end{{tabular}}\n"
+        below = "".join(f"% {each}\n" for each in notes)
+        return f"\\begin{{tabular}}{{llll{'r' * len(NUMBERS)}l}}\n{body}\n\\end{{tabular}}\n{below}"
     widths = [max(len(line[index]) for line in [_HEADINGS, *rows]) for index in range(len(_HEADINGS))]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
-        for line in [_HEADINGS, *rows]
+    return (
+        "".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+            for line in [_HEADINGS, *rows]
+        )
+        + "".join(f"\n{each}" for each in notes)
+        + "\n" * bool(notes)
     )
+
+
+def _notes(records: Sequence[RunRecord]) -> list[str]:
+    """Why attacks did not run or do not count, and why others lack a number, each reason once."""
+    reasons: dict[str, dict[str, None]] = {}
+    for record in records:
+        for rung in rungs(record):
+            row = rung.row
+            where = f"{row.attack} on {record.method.spec} with {row.recognizer}"
+            if row.status != "counts":
+                reasons.setdefault(f"{row.status}: {row.reason or 'no reason kept'}", {})[where] = None
+                continue
+            for metric, heading in zip(NUMBERS, _HEADINGS[4:], strict=False):
+                value = row.value(metric)
+                if value is None or value.value is None:
+                    why = NOT_MEASURED if value is None else value.reason or "no reason kept"
+                    reasons.setdefault(f"{heading}: {why}", {})[where] = None
+    return [clean_label(f"{why} ({named(places)})", LONGEST_NOTE) for why, places in reasons.items()]
 
 
 def _rows(records: Sequence[RunRecord]) -> list[list[str]]:

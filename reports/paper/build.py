@@ -172,8 +172,8 @@ def _cell(placed: Placed, column: PaperColumn) -> PaperCell:
 
 def _marked(
     rows: Sequence[PaperRow], columns: Sequence[PaperColumn], folders: Mapping[str, Path]
-) -> tuple[list[PaperRow], dict[str, str], bool]:
-    """The rows with their best numbers marked, why a column has no marks (by title), and whether there are rivals.
+) -> tuple[list[PaperRow], list[tuple[str, str]], bool]:
+    """The rows with their best numbers marked, columns without marks (title and why), and whether there are rivals.
 
     Sanity rows do not compete.
     """
@@ -181,7 +181,7 @@ def _marked(
         row.record.digest: load_replicates(folders[row.record.digest]) for row in rows if row.record and _competes(row)
     }
     marks: dict[tuple[int, int], Mark] = {}
-    unmarked: dict[str, str] = {}
+    unmarked: dict[tuple[str, str], None] = {}
     contested = False
     for place, column in enumerate(columns):
         for segment in dict.fromkeys(row.segment for row in rows):
@@ -192,7 +192,7 @@ def _marked(
             }
             found = find_marks(column.about, column.recognizer, rivals)
             if isinstance(found, str):
-                unmarked[column.title] = found
+                unmarked[column.title, found] = None
             else:
                 contested |= len(rivals) > 1
                 marks |= {(index, place): mark for index, mark in found.items()}
@@ -202,7 +202,7 @@ def _marked(
         )
         for index, row in enumerate(rows)
     ]
-    return marked, unmarked, contested
+    return marked, list(unmarked), contested
 
 
 def _competes(row: PaperRow) -> bool:

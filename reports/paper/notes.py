@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...benchmark.metrics.catalogue import METRICS
 from .parts import PaperColumn, PaperRow
@@ -16,7 +16,7 @@ def table_notes(
     published: PublishedTable,
     rows: Sequence[PaperRow],
     columns: Sequence[PaperColumn],
-    unmarked: Mapping[str, str],
+    unmarked: Sequence[tuple[str, str]],
     remarks: Sequence[str],
 ) -> Iterator[str]:
     """Sentences, in the order to read them.
@@ -25,7 +25,7 @@ def table_notes(
         published: the printed table.
         rows: of the table.
         columns: of the table.
-        unmarked: why a column has no marks, by its title.
+        unmarked: title of a column that has no marks in some block, and why.
         remarks: about the choice of the rows.
     """
     about = next(row.record for row in rows if row.record)
@@ -42,7 +42,7 @@ def table_notes(
     if any(each.metric.endswith("_paper") for each in columns):
         yield "Quality is by the paper's own evaluation (its rules for resizing)."
     yield from _missing(published, rows, columns)
-    for why, titles in _grouped((why, title) for title, why in unmarked.items()).items():
+    for why, titles in _grouped((why, title) for title, why in unmarked).items():
         yield f"{titles}: best not marked, {why}."
     for note in published.notes:
         yield f"{published.printed} as printed: {note}"

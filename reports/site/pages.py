@@ -20,9 +20,10 @@ from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import Stamp, load_stamp
 from ..board.card import sections
 from ..board.citing import bibtex
-from ..board.data import SELF_REPORTED
+from ..board.data import SELF_REPORTED, full_name
 from ..board.marks import is_marked, marked, uncovered
 from ..board.page import Raw, csp_hash, render_board
+from ..board.reasons import reasons_of
 from ..leaderboard.reference import REFERENCE, nowhere
 from ..leaderboard.table import NO_VALUE, TERMINAL, Row, Table, leaderboards
 from .badge import badge
@@ -201,6 +202,16 @@ def shown_columns(table: Table) -> list[int]:
     ]
 
 
+def unmeasured(table: Table) -> list[tuple[str, str]]:
+    """Columns of the smaller table that hold no value, and why."""
+    shown = shown_columns(table)
+    return [
+        (full_name(column), "; ".join(reasons_of(table.rows, place)))
+        for place, column in enumerate(table.columns)
+        if TERMINAL & set(column.about.blocks) and place not in shown
+    ]
+
+
 def _headline(member: Member) -> tuple[str, str]:
     """What a badge says: the first number of the table about recognition, of the recogniser that knows most."""
     (table,) = _tables([member])
@@ -241,6 +252,7 @@ def _render(template: str, root: str, **values: Any) -> str:
             style_hash=csp_hash(style),
             columns=shown_columns,
             is_marked=is_marked,
+            unmeasured=unmeasured,
             version=__version__,
             **values,
         )

@@ -73,8 +73,13 @@ def test_the_table_has_one_line_for_each_attack_in_every_form(attacked: RunRecor
     value = present(present(present(attacked.attacks).row("A0", "toy_face_recognizer")).value("rank1_without_source"))
     assert float(lines[0]["rank1_without_source"]) == pytest.approx(value.value, rel=1e-3)
     assert attack_table([attacked], "latex").count(r"\\") == 3
-    assert attack_table([attacked], "markdown").count("\n") == 4
-    assert attack_table([attacked], "text").count("\n") == 3
+    tables = {form: attack_table([attacked], form).partition("\n\n") for form in ("markdown", "text")}
+    assert {form: len(table.splitlines()) for form, (table, _, _) in tables.items()} == {"markdown": 4, "text": 3}
+    for form in ("markdown", "text", "latex"):
+        said = [line for line in attack_table([attacked], form).splitlines() if "needs at least 1000 impostor" in line]
+        assert len(said) == 1, "every reason of a dash stands below the table, once"
+        assert all(each in said[0] for each in ("A0 on", "A1 on", "TPR 0.1"))
+        assert "link.: needs 10 identities, got 9" in attack_table([attacked], form)
 
 
 def test_records_of_several_tables_are_told_apart_in_every_form(attacked: RunRecord) -> None:

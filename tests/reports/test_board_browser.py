@@ -389,6 +389,28 @@ def test_an_ablation_leaves_its_rows_and_draws_them(visit: Any) -> None:
     assert section.locator(".ablation tbody tr").count() == len(here.names())
 
 
+def test_the_plane_names_what_other_axes_leave_out(browser: Any, tmp_path: Path) -> None:
+    rows = made_up_records.made_up(4)
+    values = [
+        each.model_copy(update={"value": None, "interval": None, "reason": "too small"})
+        if each.metric == "ssim"
+        else each
+        for each in rows[3].values
+    ]
+    rows[3] = rows[3].model_copy(update={"values": values})
+    made_up_records.write_results(tmp_path, rows)
+    write_board([tmp_path], tmp_path / "board.html")
+    here = Visit(browser, tmp_path / "board.html")
+    section = here.page.locator("section.tab:not([hidden])")
+    said = section.locator(".plot .rest")
+    for across, lacking in (("SSIM", True), ("PSNR", False), ("SSIM", True)):
+        section.locator("select[name=across]").select_option(label=across)
+        text = said.inner_text()
+        assert (f"Not drawn, for lack of one of both numbers: {rows[3].method.name}" in text) is lacking
+    here.context.close()
+    assert here.problems == []
+
+
 def test_tabs_never_mix_and_stand_in_the_address(visit: Any) -> None:
     here = visit()
     assert len(here.names()) == 14

@@ -53,6 +53,7 @@ export function applyPlot(view) {
     draw(group, "circle", { cx: u, cy: v });
     if (placed) draw(group, "text", { x: placed.x.toFixed(1), y: placed.y.toFixed(1) }, label);
   });
-  const rest = rows.length - named.length;
-  $(".plot .rest", section).textContent = rest ? `${rest} further points are named when pointed at.` : "";
+  const rest = rows.length - named.length, lacking = data.rows.filter((_, r) => shown[r] && !rows.includes(r)).map((row) => row.label);
+  const said = [rest && `${rest} further points are named when pointed at.`, lacking.length && `Not drawn, for lack of one of both numbers: ${lacking.join(", ")}.`];
+  $(".plot .rest", section).textContent = said.filter(Boolean).join(" "); // as in reasons.py
 }
