@@ -3,7 +3,8 @@
 A plug-in shares its process with the toolkit and with other plug-ins. What it replaces in a library (`numpy.mean =
 ...`), or sets for the whole process (filters of warnings, environment, `sys.path`, handlers of signals, defaults of
 torch), would reach whoever comes next. So the process is looked at before and after: libraries by the identity of what
-their names stand for, settings by their values. Names that are added to a library stay: nobody else knows them.
+their names stand for, settings by their values; what is exchanged inside a function (`json.dumps.__code__ = ...`) is
+listened to. Names that are added to a library stay: nobody else knows them.
 
 What a plug-in changes while it is imported or built is its own: put back afterwards, and in force again whenever one of
 its methods is called. What a method changes ends with the call.
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .exchanged_functions import Journal
 from .process_settings import LIMITS, SETTINGS
 from .setting import Setting
 from .torch_settings import fresh_torch
@@ -61,7 +63,14 @@ class _Seen:
         self._spaces = Spaces(self._modules) if package else _LOADED.spaces
         self._values = self._spaces.look(anew=anew)
         self._settings = {} if package else {each.name: _value(each) for each in SETTINGS if each.is_there()}
-        self._package = package
+        self._package, self._mark = package, _JOURNAL.mark()
+
+    def exchanged(self) -> list[Change]:
+        """What was exchanged inside functions."""
+        return [
+            Change(each.what, True, each.setter(each.value), each.setter(getattr(each.function, each.part)))
+            for each in _JOURNAL.since(self._mark, own=self._package)
+        ]
 
     def limits(self) -> list[Change]:
         """What was done to the limits of resources."""
@@ -97,6 +106,7 @@ def _value(setting: Setting) -> Any:
 
 _UNREADABLE = object()
 _LOADED = Loaded()
+_JOURNAL = Journal()
 
 
 def _package() -> dict[str, Any]:
@@ -130,19 +140,20 @@ def own_process(kept: Sequence[Change] = (), *, package: bool = False) -> Iterat
     Yields:
         A list that holds, once the block has ended, what it changed beyond them.
     """
-    before = _Seen(package=package)
-    found: list[Change] = []
-    _do([each.again for each in kept])
-    inside = _Seen(package=package, anew=True) if kept else before
-    try:
-        yield found
-    finally:
-        found += inside.limits()
-        _do([each.put_back for each in found])
-        found += inside.changes()
-        _do([each.put_back for each in found])
-        if kept:
-            _do([each.put_back for each in before.changes()])
+    with _JOURNAL.open():
+        before = _Seen(package=package)
+        found: list[Change] = []
+        _do([each.again for each in kept])
+        inside = _Seen(package=package, anew=True) if kept else before
+        try:
+            yield found
+        finally:
+            found += [*inside.limits(), *inside.exchanged()]  # what looks at the rest may need them
+            _do([each.put_back for each in found])
+            found += inside.changes()
+            _do([each.put_back for each in found])
+            if kept:
+                _do([each.put_back for each in (*before.exchanged(), *before.changes())])
 
 
 def _do(steps: Sequence[Callable[[], Any]]) -> None:

@@ -99,8 +99,23 @@ TORCH: tuple[Setting, ...] = (
         "Module",
     ),
     _in_torch("default device", lambda: _torch().get_default_device(), lambda device: _set_device(device)),
+    # Without torch, too: one that a plug-in is the first to import is fresh, and set by it.
+    Setting("the flushing of denormal numbers", lambda: _flushes(), lambda value: _set_flushing(value)),
     _in_torch("threads", lambda: _torch().get_num_threads(), lambda value: _torch().set_num_threads(value)),
 )
+
+
+_DENORMAL, _ONE, _LARGE = 5e-324, 1.0, 2.0**100
+
+
+def _flushes() -> bool:
+    """torch sets it and does not tell it, so a number is looked at that is nothing where it is set."""
+    return _DENORMAL * _ONE * _LARGE == 0.0
+
+
+def _set_flushing(value: bool) -> None:
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(value)
 
 
 def fresh_torch() -> dict[str, Any]:

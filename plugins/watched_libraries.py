@@ -46,6 +46,11 @@ _MADE_LATE = ("__abstractmethods__", "__annotate__", "__annotate_func__", "__cla
 """Python puts these into a class by itself."""
 
 
+def is_looked_at(name: str) -> bool:
+    """Whether functions of a module are looked at, all or some; those of this package's modules are."""
+    return name in _PUBLIC or is_whole(name) or _is_own(name)
+
+
 def is_whole(name: str) -> bool:
     """Whether all functions of a module are looked at."""
     return name in _WHOLE or (name.startswith(_BELOW) and not name.startswith(_TOOLS))

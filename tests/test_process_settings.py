@@ -33,6 +33,7 @@ PRECISION = "torch's precision of products"
         (lambda: torch.set_autocast_dtype("cpu", torch.float16), "torch's autocast"),
         (_hook, "hooks of all torch's modules"),
         (_backend("mkldnn.enabled", False), "torch's back-ends"),
+        (lambda: torch.set_flush_denormal(True), "the flushing of denormal numbers"),
         (lambda: np.seterr(all="raise"), "numpy's floating-point errors"),
         *(
             [
@@ -58,6 +59,7 @@ def test_it_is_put_back_and_told(change: Callable[[], Any], name: str) -> None:
     assert after.dtype == before.dtype
     assert torch.equal(after, before)
     assert np.geterr() == errors
+    assert torch.tensor(5e-324, dtype=torch.float64) * 2.0**100 > 0
     with own_process() as changed:
         pass
     assert changed == []

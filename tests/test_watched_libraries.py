@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +60,77 @@ def test_parts_below_the_public_functions_are_put_back_and_told(name: str) -> No
     with own_process() as later:
         pass
     assert later == []
+
+
+def _other(*_: object, **__: object) -> None:
+    """Stands in for whatever a plug-in puts in place of a function's inside."""
+
+
+def _exchange(function: Any, part: str) -> Callable[[], None]:
+    return lambda: setattr(function, part, {"__code__": _other.__code__, "__defaults__": (1,) * 9}.get(part))
+
+
+EXCHANGES = {
+    "numpy._core.fromnumeric.mean": _exchange(np.mean._implementation, "__code__"),  # type: ignore[attr-defined]
+    "numpy._core._methods._mean": _exchange(vars(private)["_mean"], "__defaults__"),
+    "json.dumps": _exchange(json.dumps, "__kwdefaults__"),
+    "json.encoder.JSONEncoder.encode": _exchange(json.JSONEncoder.encode, "__code__"),
+    "PIL.Image.Image.mode": _exchange(vars(Image.Image)["mode"].fget, "__code__"),
+    "PIL.Image.open": lambda: delattr(Image.open, "__defaults__"),
+    "torch.nn.functional.relu": _exchange(torch.nn.functional.relu, "__code__"),
+    "random.Random.choice": _exchange(random.Random.choice, "__code__"),
+    "copy.deepcopy": _exchange(copy.deepcopy, "__code__"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_what_is_exchanged_inside_a_function_is_put_back_and_told(name: str) -> None:
+    parts = ("__code__", "__defaults__", "__kwdefaults__")
+    functions = [np.mean._implementation, vars(private)["_mean"], json.dumps, json.JSONEncoder.encode]  # type: ignore[attr-defined]
+    functions += [
+        vars(Image.Image)["mode"].fget,
+        Image.open,
+        torch.nn.functional.relu,
+        random.Random.choice,
+        copy.deepcopy,
+    ]
+    before = [getattr(each, part) for each in functions for part in parts]
+
+    def are_back() -> bool:
+        return [getattr(each, part) for each in functions for part in parts] == before
+
+    for _ in range(2):
+        with own_process() as changed:
+            EXCHANGES[name]()
+            assert not are_back()
+        assert [each.what for each in changed] == [name]
+        assert name in told(changed)
+        assert are_back()
+    with own_process(changed) as beyond:  # a plug-in that exchanged it while it was built finds it so again
+        assert not are_back()
+    assert beyond == []
+    assert are_back()
+
+
+def test_the_inside_of_what_is_nobody_elses_is_not_looked_at() -> None:
+    def own() -> None:
+        """A plug-in's."""
+
+    with own_process() as changed:
+        own.__defaults__ = (1,)
+        json.dumps.__defaults__ = json.dumps.__defaults__
+    assert changed == []
+    assert own.__defaults__ == (1,)
+
+
+def test_the_inside_of_this_packages_functions_is_looked_at_once_a_chunk() -> None:
+    code = told.__code__
+    with own_process(package=True) as chunk:
+        with own_process() as call:
+            told.__code__ = _other.__code__
+        assert call == []
+    assert [each.what for each in chunk] == ["deid_bench.plugins.process_state.told"]
+    assert told.__code__ is code
 
 
 def test_what_goes_and_what_comes_at_once_is_not_mixed_up() -> None:
