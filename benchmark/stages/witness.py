@@ -25,6 +25,8 @@ STAGES = (Stage.ANALYZE, Stage.DEIDENTIFY, Stage.EMBED, Stage.METRIC, Stage.REST
 Seen = Mapping[str, str]
 """Digest of a task, and `fingerprint` of what a second process made of it."""
 
+Process = int | str
+"""Its id, or the address of the worker that keeps it."""
 _Kind = tuple[Stage, PluginRef | None]
 
 
@@ -43,9 +45,9 @@ def fingerprint(payload: Payload) -> str:
 class Witnesses:
     """Which process carries out a task of another once more, and what came of it."""
 
-    _first: dict[_Kind, tuple[int, Task]] = field(default_factory=dict)
+    _first: dict[_Kind, tuple[Process, Task]] = field(default_factory=dict)
     """The process that a plug-in's first task was given to, and that task."""
-    _asked: set[tuple[_Kind, int]] = field(default_factory=set)
+    _asked: set[tuple[_Kind, Process]] = field(default_factory=set)
     """Processes that have carried it out once more."""
     _stopped: set[_Kind] = field(default_factory=set)
     """Those that nobody is asked for again."""
@@ -54,7 +56,7 @@ class Witnesses:
     _tasks: dict[str, Task] = field(default_factory=dict)
     """First tasks that were asked for again, by digest."""
 
-    def due(self, process: int, chunk: Sequence[Task]) -> tuple[Task, ...]:
+    def due(self, process: Process, chunk: Sequence[Task]) -> tuple[Task, ...]:
         """What a process is to carry out once more beside a chunk that it is given."""
         due = []
         for task in (each for each in chunk if each.stage in STAGES):

@@ -22,6 +22,7 @@ from deid_bench.benchmark.engine.backends.dask_cluster import check_address
 from deid_bench.benchmark.engine.backends.handshake import Report, difference
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.stages.witness import ELSEWHERE
 from deid_bench.benchmark.storage.store import Store
 from deid_bench.plugins.entries import Kind, registry
 
@@ -161,6 +162,36 @@ def test_a_worker_with_other_code_is_named_before_any_work(cluster: Any, tmp_pat
     (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace("request.image for", "None for"))
     with pytest.raises(BackendError, match=r"worker tcp://127\.0\.0\.1:\d+ has another deidentifier .*mine\.py:Mine"):
         make_backend("dask", where)
+
+
+UNSTEADY = Path(__file__).parents[1] / "unsteady.py"
+
+
+@pytest.mark.slow
+def test_what_hangs_on_the_process_is_told_by_a_second_worker(
+    toy_options: Callable[..., RunOptions],
+    on_cluster: Callable[..., Execution],
+    tmp_path: Path,
+) -> None:
+    options = toy_options(
+        "toy_noise",
+        recognizers=("toy_recognizer", f"{UNSTEADY}:Unsteady:where=process"),
+        analyzer=f"{UNSTEADY}:AnalyzerOfItsProcess",
+    )
+    record = run(options, on_cluster())[0].record
+    told = {(each.stage, each.by) for each in record.failures if each.reason == ELSEWHERE}
+    assert told == {("analyze", "analyzer_of_its_process"), ("embed", "unsteady:where=process")}
+    healthy = run(toy_options("toy_noise"), on_cluster("healthy"))[0].record
+    assert not [each for each in healthy.failures if each.outcome == "irregular"]
+
+
+def test_a_cluster_of_one_worker_says_that_nobody_is_asked_again(tmp_path: Path) -> None:
+    Store(tmp_path).open()
+    backend = make_backend("dask", Settings(tmp_path, 60.0, 1, Cluster("local:1")))
+    try:
+        assert "with one alone, no second process is asked" in backend.about  # type: ignore[attr-defined]
+    finally:
+        backend.close()
 
 
 HAS = {"deidentifier masking": "ab", "weight file palm_detection": "cd"}

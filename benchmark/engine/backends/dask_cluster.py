@@ -15,11 +15,13 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...planning.tasks import Stage, TaskResult
+from ...stages.witness import Seen, Witnesses
 from ...storage.digest import digest
 from ...storage.owner import Owner
 from ...storage.store import Store
@@ -44,21 +46,41 @@ _couriers: dict[tuple[str, int], ProcessBackend] = {}
 """On a worker: the process that works for a client, for each thread of the worker."""
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a worker made."""
+
+    worker: str
+    """Its address."""
+    results: list[TaskResult]
+    """Of a chunk."""
+    seen: Seen
+    """Of tasks of another worker."""
+
+
 def carry(
-    chunk: Chunk, store: str, seconds_per_image: float, owner: str, needs: Needs, own: Report, first: Report
-) -> list[TaskResult]:
-    """Let the worker's own process carry out a chunk; called on a worker, in one of its threads.
+    chunk: Chunk, again: Chunk, store: str, seconds_per_image: float, owner: str, needs: Needs, own: Report,
+    first: Report,
+) -> Carried:  # fmt: skip
+    """Let the worker's own process carry out a chunk, or tasks of another worker again.
+
+    Called on a worker, in one of its threads.
 
     Raises:
         BackendError: the worker, which came after hands were shaken, cannot work with the others.
     """
+    from distributed import get_worker
+
     problem = difference(own, first, report_of_latecomer(owner, needs))
     if problem:
         raise BackendError(problem)
     key = owner, threading.get_ident()
     if key not in _couriers:
         _couriers[key] = ProcessBackend(Settings(Path(store), seconds_per_image, 1))
-    return list(_couriers[key].run([chunk]))
+    courier = _couriers[key]
+    return Carried(
+        get_worker().address, list(courier.run([chunk])) if chunk else [], courier.again(again) if again else {}
+    )
 
 
 def dismiss(owner: str) -> None:
@@ -96,12 +118,17 @@ class DaskBackend:
             raise BackendError(f"cannot reach the scheduler at {address}: {error}") from error
         self._name = f"{Owner.here().mark}-{secrets.token_hex(4)}"
         self._tries = 0
+        self._witnesses = Witnesses()
+        self._asked: dict[Any, str] = {}
+        """Second askings under way, and the worker that each is for."""
         try:
             self._shake_hands()
         except BaseException:
             self.close()
             raise
-        self.about = f"Dask: {len(self._workers())} workers; dashboard {self._client.dashboard_link or 'none'}"
+        count = len(self._workers())
+        alone = "; with one alone, no second process is asked what a plug-in made of the same input" * (count == 1)
+        self.about = f"Dask: {count} workers{alone}; dashboard {self._client.dashboard_link or 'none'}"
 
     def _start(self, address: str) -> Any:
         import dask
@@ -146,7 +173,7 @@ class DaskBackend:
         deaths: dict[str, int] = {}
         idle_since = time.monotonic()
         try:
-            while waiting or under_way:
+            while waiting or under_way or self._asked:
                 window = _WINDOW * max(1, sum(each["nthreads"] for each in self._workers().values()))
                 while waiting and len(under_way) < window:
                     chunk = waiting.popleft()
@@ -154,35 +181,60 @@ class DaskBackend:
                 for future in self._done(under_way):
                     idle_since = time.monotonic()
                     yield from self._results(future, under_way.pop(future), waiting, deaths)
+                yield from self._witnessed()
                 if time.monotonic() - idle_since > NO_WORKERS_SECONDS:
                     self._check_workers(list(under_way.values()))
         finally:
-            if under_way:
+            if left := [*under_way, *self._asked]:
+                self._asked.clear()
                 with suppress(Exception):
-                    self._client.cancel(list(under_way), force=True)
+                    self._client.cancel(left, force=True)
 
-    def _submit(self, chunk: Chunk) -> Any:
+    def _submit(self, chunk: Chunk, again: Chunk = (), worker: str = "") -> Any:
         self._tries += 1
+        given = chunk or again
         return self._client.submit(
             carry,
             chunk,
+            again,
             str(self._settings.store),
             self._settings.seconds_per_image,
             self._name,
             *self._about,
-            key=f"{chunk[0].stage.value}-{digest([each.digest for each in chunk])[:24]}-{self._name}-{self._tries}",
+            key=f"{given[0].stage.value}-{digest([each.digest for each in given])[:24]}-{self._name}-{self._tries}",
             pure=False,
-            retries=2,
-            priority=list(Stage).index(chunk[0].stage),
-            resources=_resources(chunk),
+            retries=2 if chunk else 0,
+            priority=list(Stage).index(given[0].stage),
+            resources=_resources(given),
+            **({"workers": [worker], "allow_other_workers": False} if worker else {}),
         )
+
+    def _ask_again(self, worker: str, chunk: Chunk) -> None:
+        """Give a worker, which has carried out a chunk, the tasks of another one that are due there."""
+        again = self._witnesses.due(worker, chunk)
+        if again:
+            self._asked[self._submit((), again, worker)] = worker
+
+    def _witnessed(self) -> Iterator[TaskResult]:
+        """What came of second askings; one whose worker is gone has nothing to say."""
+        if not self._asked:
+            return
+        there = self._workers()
+        for future, worker in list(self._asked.items()):
+            if future.status == "finished":
+                for task, remarks in self._witnesses.told(future.result().seen, Store(self._settings.store)):
+                    yield TaskResult(task.digest, None, 0.0, remarks=remarks, again=True)
+            elif not future.done() and future.status == "pending" and worker in there:
+                continue
+            del self._asked[future]
+            future.release()
 
     def _done(self, under_way: Mapping[Any, Chunk]) -> list[Any]:
         """Chunks that came to an end, of whatever kind; none where none does for a while."""
         end = time.monotonic() + _LOOK_SECONDS
         while True:
             found = [each for each in under_way if each.done() or each.status in ("lost", "cancelled")]
-            if found or time.monotonic() > end:
+            if found or any(each.done() for each in self._asked) or time.monotonic() > end:
                 return found
             time.sleep(_POLL_SECONDS)
 
@@ -191,10 +243,11 @@ class DaskBackend:
     ) -> Iterator[TaskResult]:
         """What a chunk gave; where a worker died of it, image by image, as in the process back-end."""
         if future.status == "finished":
-            results: list[TaskResult] = future.result()
+            carried: Carried = future.result()
             future.release()
-            self._wait_until_visible([each.digest for each in results if each.problem is None])
-            yield from results
+            self._wait_until_visible([each.digest for each in carried.results if each.problem is None])
+            yield from carried.results
+            self._ask_again(carried.worker, chunk)
             return
         gone = future.status in ("lost", "cancelled")
         error = None if gone else future.exception()

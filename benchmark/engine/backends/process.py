@@ -171,6 +171,28 @@ class ProcessBackend:
             again = self._witnesses.due(worker.process.pid, chunk)
             worker.give(chunk, again, self._limit((*chunk, *again)))
 
+    def again(self, tasks: Chunk) -> Seen:
+        """Let one worker carry out tasks of another process once more.
+
+        Returns:
+            As `run_again`; empty where the worker ended or hung, which the first process has its own word about.
+        """
+        worker = next((each for each in self._workers if each.chunk is None), None)
+        if worker is None:
+            worker = _Worker(self._settings)
+            self._workers.append(worker)
+        worker.give((), tasks, self._limit(tasks))
+        while worker.deadline > time.monotonic() and worker.process.is_alive():
+            if not worker.connection.poll(_LOOK_SECONDS):
+                continue
+            starting, answer = not worker.ready, worker.take()
+            if isinstance(answer, tuple) and not starting:
+                return answer[1]
+            if not starting or answer is None:
+                break
+        self._remove(worker, kill=True)
+        return {}
+
     def _ready(self) -> list[_Worker]:
         """Workers that answered, ended or took too long."""
         busy = [each for each in self._workers if each.chunk]
