@@ -226,13 +226,17 @@ def croissant(dataset: str, out: Path | None) -> int:
     from ..benchmark.planning.loaded_dataset import load_dataset
     from ..benchmark.storage.store import save_file
     from ..reports.croissant import dataset_document, document_text
+    from .data_tables import dataset_lines
 
-    text = document_text(dataset_document(load_dataset(dataset, 0, default_jobs(), None)))
+    loaded = load_dataset(dataset, 0, default_jobs(), None)
+    text = document_text(dataset_document(loaded))
     if out is None:
         click.echo(text, nl=False)
     else:
         save_file(out, text.encode())
         click.echo(out)
+    for line in dataset_lines([loaded]):
+        click.secho(line, fg="yellow", err=True)
     return 0
 
 

@@ -68,7 +68,10 @@ def lines(data: Mapping[str, Any], listed: int) -> Iterator[tuple[str, bool]]:
             continue
         yield f"{key:<12} {len(value) or 'none'}", False
         yield from _listed([_text(each) for each in value], listed)
-    passed: Mapping[str, int] = data.get("passed_over", {})
+    if "passed_over" not in data:
+        yield f"{'images':<12} not looked at", False
+        return
+    passed: Mapping[str, int] = data["passed_over"]
     yield f"{'passed over':<12} {sum(passed.values()) or 'nothing'}", False
     for reason, count in passed.items():
         yield f"  {count} {reason}", True

@@ -85,7 +85,7 @@ def command(**values: Any) -> int:
                 click.secho(line, fg="yellow")
         for dataset in {each.record.dataset.spec: each.record.dataset for each in outcomes}.values():
             if dataset.no_rates:
-                click.secho(f"{dataset.spec}: {dataset.no_rates}", fg="yellow")
+                click.secho(f"{dataset.spec}: {dataset.no_rates}; no attacker was tried", fg="yellow")
     if values["as_json"] or values["quiet"]:
         print_impaired(outcomes)
     for text in left_out:

@@ -200,10 +200,11 @@ def make_cells(
         hook = (lambda done, total, text=str(spec): progress(text, done, total)) if progress else None
         dataset = load_dataset(spec, options.limit, jobs, hook, notice)
         _check_fit(dataset, protocol)
+        attacked = asked != (NONE,) and _can_be_attacked(dataset, options.attacks)
         for method in methods:
             repetitions = options.repetitions if method.info.stochastic else 1
             plan = None
-            if asked != (NONE,):
+            if attacked:
                 needed = (method, analyzer, *recognizers)
                 found = people(dataset, protocol, jobs, hook, notice, partial(require_weights, needed))
                 plan = plan_attacks(protocol, method, repetitions, asked, found)
@@ -344,6 +345,25 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     protocol.eval_subjects([each.subject for each in dataset.samples])
     if protocol.retrieval:
         assign_roles(dataset.samples, protocol.retrieval)
+
+
+def _can_be_attacked(dataset: LoadedDataset, named: str) -> bool:
+    """Whether a number of an attacker can be told; each is a rate of recognition.
+
+    Args:
+        dataset: that methods are tried on.
+        named: `--attacks` as typed; empty where the protocol alone asks for attackers, who then are left away.
+
+    Raises:
+        ProtocolError: attackers are asked for by name.
+    """
+    why = dataset.info.no_rates
+    if why and named:
+        raise ProtocolError(
+            f"--attacks {named}: expected a dataset that supports rates of recognition, got {dataset.spec} ({why}); "
+            "leave --attacks out, or take another dataset"
+        )
+    return not why
 
 
 def describe(plugin: Resolved | Plugin) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from ...datasets.base import Sample
 from ...weights.files import offline, status
 from ..storage.journal import Timing, read_timings
 from ..storage.store import Store
@@ -159,14 +160,19 @@ def _typical(journal: Iterable[Timing]) -> dict[Key, float]:
 
 
 def _image_bytes(cell: Cell, store: Store, tasks: Iterable[Task]) -> int:
-    """Of one image in the store: as those that are there, else by the size of the dataset's first image in pixels."""
+    """Of one image in the store: as those that are there, else by the pixels of the dataset's first image that opens."""
     there = [store.path(each.digest).stat().st_size for each in tasks if store.has(each.digest)]
     if there:
         return int(median(there))
+    return next((int(_IMAGE_BYTES * each) for each in map(_pixels, cell.samples) if each), 0)
+
+
+def _pixels(sample: Sample) -> int:
+    """Of an image, by its header; 0 where that cannot be read, which is the run's to say."""
     from PIL import Image
 
     try:
-        with Image.open(cell.samples[0].path) as image:
-            return int(_IMAGE_BYTES * image.width * image.height)
-    except (OSError, ValueError):
+        with Image.open(sample.path) as image:
+            return image.width * image.height
+    except Exception:  # of files that are no images Pillow raises nearly everything
         return 0

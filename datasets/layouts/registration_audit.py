@@ -217,8 +217,10 @@ def _absent(found: Sequence[Found]) -> tuple[str, ...]:
     if not numbers or not all(each.isdecimal() for each in numbers):
         return ()
     there = {int(each) for each in numbers}
-    gaps = [n for n in range(min(1, *there), max(there)) if n not in there]
-    return tuple(str(n) for n in gaps) if len(gaps) < len(there) else ()  # else it is no numbering
+    first, last = min(1, *there), max(there)
+    if last - first + 1 >= 2 * len(there):  # counted before any is listed: it is no numbering, and could be endless
+        return ()
+    return tuple(str(n) for n in range(first, last) if n not in there)
 
 
 @dataclass(frozen=True, slots=True)

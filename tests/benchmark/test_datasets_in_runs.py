@@ -16,6 +16,7 @@ from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.cli import main
 from deid_bench.datasets.folder import FLAT
 from deid_bench.datasets.images import write_png
+from deid_bench.plugins.entries import registry
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(
     flat.mkdir()
     for number, each in enumerate(sorted(hands.glob("*/*.png"))):
         (flat / f"{number}.png").write_bytes(each.read_bytes())
-    for protocol in ("palm-paper/1.0", "palm/1.0"):
+    for protocol in ("palm-paper/1.0", "palm/1.0", "palm/2.0"):
         path = run(tmp_path / protocol.replace("/", "-"), str(flat), "--protocol", protocol)
         record = load_record(path)
         assert record.dataset.no_rates == FLAT
@@ -107,7 +108,36 @@ def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(
             assert (value.value, value.reason) == (None, FLAT)
         assert any(FLAT in alarm for alarm in record.alarms)
         assert all(row.distances["toy_recognizer"] is not None for row in record.samples)
-    assert "quality and drift alone" in capsys.readouterr().out
+    assert "quality and drift alone; no attacker was tried" in capsys.readouterr().out
+
+
+def test_three_images_of_nobody_known_need_no_split(hands: Path, tmp_path: Path) -> None:
+    """A protocol that parts people, and attackers that learn on some of them, ask for more people than there are."""
+    for number, each in enumerate(sorted(hands.glob("*/*.png"))[:3]):
+        (tmp_path / "flat").mkdir(exist_ok=True)
+        (tmp_path / "flat" / f"{number}.png").write_bytes(each.read_bytes())
+    record = load_record(run(tmp_path / "out", str(tmp_path / "flat"), "--protocol", "palm/2.0"))
+    assert record.attacks is None
+    assert present(record.value("psnr")).value is not None
+
+
+@pytest.mark.usefixtures("registry_as_before")
+def test_a_flat_folder_of_faces_needs_no_queries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registry().add_file(Path(__file__).parent / "face_world.py")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, each in enumerate(load_dataset(f"toy-faces:folder={tmp_path / 'drawn'}", 0, 1, None).samples):
+        (flat / f"{number}.png").write_bytes(each.path.read_bytes())
+    words = ["run", "-m", "toy_same", "-d", f"folder:path={flat},modality=face", "--protocol", "face/1.1"]
+    words += ["--analyzer", "toy_face_analyzer", "-r", "toy_face_recognizer", "--backend", "serial"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert "no attacker was tried" in capsys.readouterr().out
+    (path,) = (tmp_path / "out").glob("*/run.json")
+    record = load_record(path)
+    assert record.attacks is None
+    assert (record.counts.done, record.dataset.no_rates) == (24, FLAT)
+    assert main([*words, "--attacks", "basic", "--out", str(tmp_path / "attacked")]) == 2
+    assert "expected a dataset that supports rates of recognition" in capsys.readouterr().err
 
 
 def test_nothing_measured_ends_with_1(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deid_bench.benchmark.planning import estimate as planning
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
@@ -40,6 +41,24 @@ def test_a_fresh_folder_has_the_times_of_another_machine_and_says_so(
     assert said.endswith("; scoring comes on top")
     assert "as timed in this folder" not in said
     assert "nothing has timed" not in said
+
+
+def test_an_image_whose_size_cannot_be_told_leaves_it_to_the_next(
+    toy_options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow says of a picture of too many pixels that it is a bomb: an exception of no kind."""
+    whole = _estimate(toy_options("toy_noise"), tmp_path).disk
+    assert whole > 0
+    (cell,) = make_cells(toy_options("toy_noise"), 1)
+    real = Image.open
+
+    def opened(path: Path) -> Image.Image:
+        if path == cell.samples[0].path:
+            raise Image.DecompressionBombError("too many pixels")
+        return real(path)
+
+    monkeypatch.setattr(Image, "open", opened)
+    assert _estimate(toy_options("toy_noise"), tmp_path).disk == whole
 
 
 def test_what_was_timed_here_takes_the_place_of_what_was_timed_elsewhere(

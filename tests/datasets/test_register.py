@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,17 @@ def test_register_use_change_verify(
     segmented = Iitd(images="segmented")
     segmented.prepare()
     assert len(segmented.samples()) == 2
-    assert run("data", "verify", "iitd", "--hashes-only")[0] == 0
+    code, out, _ = run("data", "verify", "iitd", "--hashes-only")
+    assert code == 0
+    assert "images       not looked at" in out
+    assert "passed over" not in out
 
     victim = root / "Left Hand" / "001_2.JPG"
     shutil.copyfile(root / "Left Hand" / "002_1.JPG", victim)
     assert (row(run, "iitd")["state"], row(run, "iitd")["changed"], row(run, "iitd")["code"]) == ("changed", 1, 1)
+    code, out, _ = run("data", "verify", "iitd")
+    assert "images       not looked at" in out
+    assert "passed over" not in out
     code, out, _ = run("data", "verify", "iitd", "--json")
     data = json.loads(out)
     assert (code, data["changed"], data["missing"], data["new"]) == (1, ["Left Hand/001_2.JPG"], [], [])
@@ -222,6 +229,19 @@ def test_what_is_missing(build: Callable[[Iterable[str]], Path]) -> None:
     assert part.one_handed == ("002",)
     assert part.absent == ("4",)
     assert "right" not in str(part.differences)
+
+
+def test_a_stray_large_number_is_no_numbering_and_costs_no_memory(build: Callable[[Iterable[str]], Path]) -> None:
+    root = build([*IITD, "Left Hand/3000000_1.JPG"])
+    tracemalloc.start()
+    try:
+        part = found(root).parts["original"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert part.record.subjects == 4
+    assert part.absent == ()
+    assert peak < 30_000_000
 
 
 def test_a_missing_hand_folder(build: Callable[[Iterable[str]], Path]) -> None:

@@ -58,18 +58,24 @@ def test_a_folder_of_ones_own_is_described_without_its_place(
     for number, name in enumerate(("ann/1.png", "ann/2.png", 'bo"b/1 <x>.png')):
         (hands / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 8, 3), number, np.uint8)).save(hands / name)
+    (hands / "notes.txt").write_text("hello")
+    (hands / "cat" / "2.png").parent.mkdir()
+    (hands / "cat" / "2.png").write_bytes((hands / "ann" / "1.png").read_bytes())
     assert main(["data", "croissant", str(hands)]) == 0
-    text = capsys.readouterr().out
+    text, said = capsys.readouterr()
+    assert "passed over 1 other file type (.txt)" in said
+    assert "the same file under two identities" in said
     assert str(tmp_path) not in text
     assert str(Path(__file__).parents[2]) not in text
     out = hands / "croissant.json"
     assert main(["data", "croissant", str(hands), "-o", str(out)]) == 0
+    assert "passed over 1 other file type (.txt)" in capsys.readouterr().err
     assert out.read_text() == text
     about, rows = read(out, caplog)
     assert "may not be passed on" in json.loads(text)["conditionsOfAccess"]
     for each in about.distribution:
         assert hashlib.sha256((hands / each.content_url).read_bytes()).hexdigest() == each.sha256
-    assert len({row["images/subject"] for row in rows["images"]}) == 2
+    assert len({row["images/subject"] for row in rows["images"]}) == 3
     assert not any(key.endswith(("hand", "session", "aspect")) for key in rows["images"][0])
 
 
