@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from .._version import __version__
 from ..datasets.base import Sample
 from ..plugins.entries import Kind, PluginError, Spec, registry
 from ..weights.sources import WeightsError
+from .metrics.catalogue import METRICS
 from .metrics.plugged import Plugged, plugged
 from .metrics.values import Undefined
 from .planning.loaded_dataset import load_dataset
@@ -31,12 +31,14 @@ from .stages.images import measured_by
 from .stages.inputs import Context
 from .stages.remarks import by_task, listening
 from .stages.threads import single_threaded
-from .storage.store import STORE_FOLDER, Payload, Store, save_file
+from .storage.store import STORE_FOLDER, Payload, Store, explain_os_error, save_file
 from .storage.strict_zip import Refused
+from .submission.differences import reason_is_open
 from .submission.pack import known_plugin, record_digest
 from .submission.recompute import rebuild
 
 SECONDS_PER_IMAGE = 60.0
+GONE = "this version gives no such number"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,8 @@ class Rescored:
     """Numbers that are new, or other than before."""
     missing: dict[str, str]
     """Why a metric could not be computed, by its name."""
+    kept: list[Value]
+    """Numbers that nobody could compute anew from what the record keeps, and that are what they were."""
     replicates: bytes
 
     @property
@@ -90,7 +94,7 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
     kept = [each for each in setting.metrics if each.metric.name not in made]
     scored = score_results(replace(setting, metrics=[*kept, *made.values()]), results)
     only = set(made) if metrics else None
-    values, fresh = _merged(record.values, scored.values.values, only)
+    values, fresh, as_they_were = _merged(record.values, scored.values.values, only)
     added = [record_metric(each) for each in wanted if each.resolved.text in made]
     old = [each for each in record.metrics if each.spec not in made]
     changed = record.model_copy(
@@ -105,8 +109,9 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
     )
     changed = changed.model_copy(update={"digest": record_digest(changed, record.score_version)})
     kept_replicates = {key: each for key, each in load_replicates(path.parent).items() if key[0] not in made}
-    replicates = kept_replicates | scored.values.replicates
-    return Rescored(path.parent, changed, fresh, missing, encode_replicates(replicates))
+    absent = {(each.metric, each.recognizer or "") for each in values if each.value is None}
+    replicates = {key: each for key, each in (kept_replicates | scored.values.replicates).items() if key not in absent}
+    return Rescored(path.parent, changed, fresh, missing, as_they_were, encode_replicates(replicates))
 
 
 def write_rescored(found: Rescored, out: Path) -> Path:
@@ -116,43 +121,65 @@ def write_rescored(found: Rescored, out: Path) -> Path:
         Its `run.json`.
 
     Raises:
-        RecordError: it would take the place of the record that it was made from, or of another one.
+        RecordError: it would take the place of the record that it was made from, or of another one; or what lies
+            beside it cannot be read.
         StoreError: the folder cannot be written.
     """
     target = out / found.name
     if target.resolve() == found.folder.resolve():
         raise RecordError(f"{target} is the record itself; choose another --out")
     data = record_bytes(found.record)
-    if (target / FILE_NAME).is_file() and (target / FILE_NAME).read_bytes() != data:
+    try:
+        taken = (target / FILE_NAME).is_file() and (target / FILE_NAME).read_bytes() != data
+    except OSError as error:
+        raise explain_os_error(error, target) from error
+    if taken:
         raise RecordError(
             f"{target} holds a record of the same digest with other numbers; choose another --out for {found.folder}"
         )
     for source in sorted(each for each in found.folder.rglob("*") if each.is_file() and each.name != FILE_NAME):
-        place = target / source.relative_to(found.folder)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, place)
+        try:
+            content = source.read_bytes()
+        except OSError as error:
+            raise RecordError(
+                f"{source} cannot be read ({error.strerror or error}), so its record is not written"
+            ) from error
+        save_file(target / source.relative_to(found.folder), content)
     save_file(target / REPLICATES_NAME, found.replicates)
     save_file(target / FILE_NAME, data)
     return target / FILE_NAME
 
 
-def _merged(old: Sequence[Value], new: Sequence[Value], only: set[str] | None) -> tuple[list[Value], list[Value]]:
-    """All numbers, and those that are new or differ; what is not computed anew stays as it is.
+def _merged(
+    old: Sequence[Value], new: Sequence[Value], only: set[str] | None
+) -> tuple[list[Value], list[Value], list[Value]]:
+    """All numbers; those that are new or differ; and those that cannot be computed anew and stay as they are.
 
-    Of metrics that were asked for no old number stays where there is none any more.
+    Of what can be computed no old number stays where there is none any more.
     """
     found = {(each.metric, each.recognizer): each for each in new if only is None or each.metric in only}
-    values, fresh = [], []
+    values, fresh, kept = [], [], []
     for each in old:
         other = found.pop((each.metric, each.recognizer), None)
-        lost = other is not None and other.value is None and not only
-        if other is None or lost or other.model_copy(update={"reason": each.reason}) == each:
+        if only is not None and each.metric not in only:
             values.append(each)
+        elif each.value is not None and only is None and not _computable(each, other):
+            values.append(each)
+            kept.append(each)
         else:
-            values.append(other)
-            fresh.append(other)
+            other = other or Value(metric=each.metric, recognizer=each.recognizer, value=None, n=0, reason=GONE)
+            same = other.model_copy(update={"reason": each.reason}) == each or (other.value is None is each.value)
+            values.append(each if same else other)
+            fresh += [] if same else [other]
     added = [each for each in found.values() if each.value is not None or (only and each.metric in only)]
-    return [*values, *added], [*fresh, *added]
+    return [*values, *added], [*fresh, *added], kept
+
+
+def _computable(said: Value, found: Value | None) -> bool:
+    """Whether what a record keeps decides a number, be it that there is none: distances and rows, and no image."""
+    if found is None:
+        return said.metric in METRICS and METRICS[said.metric].source in ("distances", "rows")
+    return found.value is not None or not reason_is_open(found)
 
 
 def _alarms(record: RunRecord, failures: Sequence[Failure]) -> list[str]:

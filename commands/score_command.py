@@ -13,6 +13,7 @@ from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.rescore import Rescored
+    from ..benchmark.storage.store import StoreError
 
 
 @strict_command("score")
@@ -30,7 +31,8 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
     """Compute new or changed metrics from what records keep; no method and no recogniser runs.
 
     Metrics of distances need distances.npz beside the record; metrics of images need the results folder's store and the
-    dataset. What cannot be computed is said, and ends with 1.
+    dataset. What cannot be computed is said, and ends with 1. Without --metric a number that this version no longer
+    gives is absent with the reason, and those that take more than the record are named and kept.
 
     \b
     deid-bench score results --metric ./my.py:MyMetric
@@ -49,25 +51,29 @@ def command(results: tuple[Path, ...], metrics: tuple[str, ...], out: Path | Non
             failed[str(path)] = str(error)
     if not found and not failed:
         raise RecordError(f"there is no record below {', '.join(map(str, results))}")
-    written = [] if out is None else _write(found, out, failed)
+    if not as_json:
+        for each in found:
+            _show(each)
+    written, stopped = ([], None) if out is None else _write(found, out, failed)
     if as_json:
         plain = {"records": [_plain(each) for each in found], "failed": failed, "written": written}
         click.echo(json.dumps(plain, indent=1))
     else:
-        for each in found:
-            _show(each)
         for text in written:
             click.echo(f"written: {text}")
     for text in failed.values():
         click.secho(text, fg="red", err=True)
+    if stopped is not None:
+        raise stopped
     crashed = any(each.impairs and each.stage == "metric" for one in found for each in one.record.failures)
     return 1 if failed or (crashed and specs) or any(each.missing for each in found) else 0
 
 
-def _write(found: list[Rescored], out: Path, failed: dict[str, str]) -> list[str]:
-    """The files that were written; what could not be is added to the failures."""
+def _write(found: list[Rescored], out: Path, failed: dict[str, str]) -> tuple[list[str], StoreError | None]:
+    """The files that were written, and why the folder takes no more; a record in the way is added to the failures."""
     from ..benchmark.records.record import RecordError
     from ..benchmark.rescore import write_rescored
+    from ..benchmark.storage.store import StoreError
 
     written = []
     for each in found:
@@ -75,7 +81,9 @@ def _write(found: list[Rescored], out: Path, failed: dict[str, str]) -> list[str
             written.append(str(write_rescored(each, out)))
         except RecordError as error:
             failed[str(each.folder)] = str(error)
-    return written
+        except StoreError as error:
+            return written, error
+    return written, None
 
 
 def _plain(found: Rescored) -> dict[str, object]:
@@ -85,6 +93,7 @@ def _plain(found: Rescored) -> dict[str, object]:
         "method": found.record.method.spec,
         "values": [each.model_dump() for each in found.fresh],
         "missing": found.missing,
+        "kept": [{"metric": each.metric, "recognizer": each.recognizer} for each in found.kept],
     }
 
 
@@ -95,7 +104,7 @@ def _show(found: Rescored) -> None:
     record, known = found.record, catalogue_of(found.record)
     click.secho(f"{plain(record.method.spec)} on {plain(record.dataset.spec)}, {plain(record.protocol.id)}", bold=True)
     if not found.fresh and not found.missing:
-        click.echo("  every number is what it was")
+        click.echo(f"  every number is what it was{', as far as it was computed anew' * bool(found.kept)}")
     for value in found.fresh:
         about = known[value.metric]
         name = f"{about.title}{f' ({plain(value.recognizer)})' if value.recognizer else ''}"
@@ -103,5 +112,8 @@ def _show(found: Rescored) -> None:
         within = value.interval
         shown = " [{}, {}]".format(*about.bounds(within.low, within.high)) if within else ""
         click.echo(f"  {name}: {text}{shown}")
+    if found.kept:
+        names = dict.fromkeys(plain(each.metric) for each in found.kept)
+        click.echo(f"  kept, as it takes more than the record to compute them anew: {', '.join(names)}")
     for name, why in found.missing.items():
         click.secho(f"  {plain(name)}: cannot be computed: {plain(why)}", fg="yellow")

@@ -160,7 +160,7 @@ def _typical(journal: Iterable[Timing]) -> dict[Key, float]:
 
 
 def _image_bytes(cell: Cell, store: Store, tasks: Iterable[Task]) -> int:
-    """Of one image in the store: as those that are there, else by the pixels of the dataset's first image that opens."""
+    """Of one image in the store: as those that are there, else by the pixels of the first image that opens."""
     there = [store.path(each.digest).stat().st_size for each in tasks if store.has(each.digest)]
     if there:
         return int(median(there))

@@ -12,7 +12,7 @@ import pytest
 from narrowed import present
 
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.records.record import RunRecord, load_record, record_bytes
+from deid_bench.benchmark.records.record import RunRecord, Value, load_record, record_bytes
 from deid_bench.benchmark.records.replicates import load_replicates
 from deid_bench.benchmark.rescore import rescore, write_rescored
 from deid_bench.benchmark.run import Execution, run
@@ -156,6 +156,53 @@ def test_without_a_metric_changed_numbers_are_told(
     assert [each.metric for each in found.fresh] == ["dir"]
     assert found.record.value("dir", TOY) == record.value("dir", TOY)
     assert found.record.digest == record.digest
+
+
+def test_a_number_that_this_version_does_not_give_is_absent_and_what_cannot_be_computed_is_named(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, path = one(toy_options("toy_noise"), tmp_path / "out")
+    lost = next(each for each in record.values if each.value is None and each.recognizer == TOY)
+    told = [each.model_copy(update={"value": 12.5, "n": 9}) if each == lost else each for each in record.values]
+    told = [each for each in told if each.metric != "fd_alexnet"]
+    told += [Value(metric="rank1_worst", recognizer=TOY, value=50.0, n=9), Value(metric="fd_alexnet", value=3.0, n=9)]
+    as_if_written(path, record.model_copy(update={"values": told}))
+    found = rescore(path, ())
+    assert {each.metric for each in found.fresh} == {lost.metric, "rank1_worst"}
+    assert found.record.value(lost.metric, TOY) == lost
+    worst = present(found.record.value("rank1_worst", TOY))
+    assert (worst.value, worst.reason) == (None, "this version gives no such number")
+    assert "fd_alexnet" in [each.metric for each in found.kept]
+    assert {each.metric for each in found.kept} <= {"fd_alexnet", "kd_alexnet"}
+    assert present(found.record.value("fd_alexnet")).value == 3.0
+    assert main(["score", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "(this version gives no such number)" in said
+    assert "kept, as it takes more than the record to compute them anew: " in said
+    assert main(["score", str(path), "--json"]) == 0
+    (plain,) = json.loads(capsys.readouterr().out)["records"]
+    assert {"metric": "fd_alexnet", "recognizer": None} in plain["kept"]
+    written = write_rescored(found, tmp_path / "more")
+    assert all(
+        present(found.record.value(metric, name or None)).value is not None
+        for metric, name in load_replicates(written.parent)
+    )
+    assert rescore(written, ()).fresh == []
+
+
+def test_a_folder_that_takes_nothing_ends_with_four_and_the_numbers_are_told(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, path = one(toy_options("toy_noise"), tmp_path / "out")
+    (tmp_path / "file").touch()
+    words = ["score", str(path), "--metric", RATIO, "--out", str(tmp_path / "file" / "more")]
+    assert main(words) == 4
+    said = capsys.readouterr()
+    assert "toy_noise on toy-hands" in said.out
+    assert "written:" not in said.out
+    assert "a file stands where a folder is needed" in said.err
+    assert main([*words, "--json"]) == 4
+    assert len(json.loads(capsys.readouterr().out)["records"]) == 1
 
 
 @pytest.mark.parametrize(("arguments", "said"), [(["nowhere"], "no file or folder"), ([], "RESULTS")])
