@@ -9,6 +9,8 @@ import click
 from .options import out_to, reference_option, signers, trust_option
 from .strict import strict_command
 
+_SHOWN = 5
+
 
 @strict_command("site")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
@@ -22,6 +24,8 @@ def command(
     results: tuple[Path, ...], out: Path, title: str, url: str, new: bool, reference: bool, trust: tuple[Path, ...]
 ) -> int:
     """Write a static leaderboard: a page for each row, method, dataset and protocol.
+
+    What an earlier site in the same folder had and this one has not is removed; files of others stay.
 
     \b
     deid-bench site results -o public --url https://example.org/leaderboard/
@@ -52,16 +56,22 @@ def _write_site(
     results: tuple[Path, ...], out: Path, title: str, url: str, reference: bool, trust: tuple[Path, ...]
 ) -> int:
     from ..benchmark.records.collection import collect
-    from ..benchmark.storage.store import save_file
+    from ..characters import plain
     from ..reports.leaderboard.reference import beside
     from ..reports.site.pages import site_files
+    from ..reports.site.upkeep import write_site
 
     found = collect(results)
     others = beside([record for record, _ in found.records]) if reference else []
     files = list(site_files(found.records, title, url, found.left_out, signers(trust), others))
-    for name, data in files:
-        save_file(out / name, data)
+    left = write_site(out, files)
     click.echo(f"{out}: {len(found.records)} records{_beside(len(others))}, {len(files)} files")
+    if left.removed:
+        click.echo(f"removed {left.removed} files of the site that stood there, which this one has not")
+    if left.strange:
+        shown = ", ".join(map(plain, left.strange[:_SHOWN])) + ", …" * (len(left.strange) > _SHOWN)
+        text = f"{len(left.strange)} files that are not of this site, nor as an earlier one wrote them, still stand in"
+        click.secho(f"{text} {out}; remove them by hand: {shown}", fg="yellow", err=True)
     if not url:
         click.echo("no feed and no sitemap: they need --url")
     for path, reason in found.left_out:

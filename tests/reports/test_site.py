@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -166,6 +167,40 @@ def test_a_site_takes_the_reference_rows_of_its_tables(
     assert page.is_file()
 
 
+def test_what_an_earlier_site_wrote_goes_with_its_record_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, other = tmp_path / "public", changed("other", spec="other")
+    save_record(BASE, tmp_path / "results" / "one")
+    withdrawn = save_record(other, tmp_path / "results" / "two")
+    words = ["site", str(tmp_path / "results"), "-o", str(out), "--no-reference"]
+    assert main([*words, "--url", URL]) == 0
+    kept, gone = BASE.digest[:12], other.digest[:12]
+    (out / "CNAME").write_text("example.org")
+    (out / "rows" / "mine.html").write_text("by hand")
+    (out / "badges" / f"{gone}.svg").write_text("changed since")
+    (tmp_path / "outside.html").write_text("not below the site")
+    listed = json.loads((out / "site-files.json").read_text())
+    listed["../outside.html"] = hashlib.sha256(b"not below the site").hexdigest()
+    (out / "site-files.json").write_text(json.dumps(listed))
+    shutil.rmtree(withdrawn.parent)
+    capsys.readouterr()
+    assert main(words) == 0
+    said = capsys.readouterr()
+    left = {each.relative_to(out).as_posix() for each in out.rglob("*") if each.is_file()}
+    assert f"rows/{kept}.html" in left
+    assert not left & {f"rows/{gone}.html", f"records/{gone}.json", "methods/other.html", "feed.xml", "sitemap.xml"}
+    strange = {"rows/mine.html", f"badges/{gone}.svg"}
+    assert left - {"CNAME", "site-files.json"} - strange == set(json.loads((out / "site-files.json").read_text()))
+    assert left >= {"CNAME", *strange}
+    assert "removed 5 files" in said.out
+    assert all(each in said.err for each in strange)
+    assert (tmp_path / "outside.html").is_file()
+    (out / "site-files.json").write_text("damaged")
+    assert main(words) == 0
+    assert "2 files that are not of this site" in capsys.readouterr().err
+
+
 def test_a_rows_address_stays() -> None:
     first, second = made(BASE), made(BASE, changed("other", spec="other"))
     name = f"rows/{BASE.digest[:12]}.html"
@@ -219,8 +254,9 @@ def test_nothing_comes_from_elsewhere() -> None:
             assert not [each for each in Links(page).targets if urlsplit(each).netloc], name
 
 
-def test_the_steps_of_the_workflow_run(tmp_path: Path) -> None:
-    """What the repository's workflow does, with a real submission."""
+@pytest.mark.parametrize("submissions", [1, 0])
+def test_the_steps_of_the_workflow_run(tmp_path: Path, submissions: int) -> None:
+    """What the repository's workflow does, with a real submission and before there is one."""
     repository = tmp_path / "repository"
     assert main(["site", "--new", "-o", str(repository)]) == 0
     assert {str(each.relative_to(repository)) for each in repository.rglob("*") if each.is_file()} == {
@@ -230,8 +266,9 @@ def test_the_steps_of_the_workflow_run(tmp_path: Path) -> None:
         methods=("masking",), datasets=(f"toy-hands:folder={tmp_path / 'hands'}",), analyzer="toy_analyzer",
         recognizers=("toy_recognizer",), protocol="palm-paper/1.0",
     )  # fmt: skip
-    folder = run(options, Execution(out=tmp_path / "results"))[0].folder
-    assert main(["pack", str(folder), "-o", str(repository / "submissions" / "mine.zip")]) == 0
+    if submissions:
+        folder = run(options, Execution(out=tmp_path / "results"))[0].folder
+        assert main(["pack", str(folder), "-o", str(repository / "submissions" / "mine.zip")]) == 0
     workflow = (repository / ".github" / "workflows" / "leaderboard.yml").read_text()
     steps = re.findall(r"run: \|\n((?: {10}.*\n)+)|run: (deid-bench .*)\n", workflow)
     script = "\n".join(block or line for block, line in steps)
@@ -246,7 +283,7 @@ def test_the_steps_of_the_workflow_run(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (repository / "public" / "index.html").is_file()
-    assert len(list((repository / "public" / "rows").glob("*.html"))) == 1
+    assert len(list((repository / "public" / "rows").glob("*.html"))) == submissions
 
 
 def test_mistakes_end_with_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
