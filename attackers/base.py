@@ -34,6 +34,13 @@ State = Mapping[str, NDArray[Any]]
 """What fitting leaves behind: arrays, so that it is stored without pickles."""
 
 
+class TooFewPeople(ValueError):
+    """There are too few people or images to learn from; the message is a reason for the record.
+
+    It is the only error that stands for a fact: anything else that a part raises is a crash, and no worst case is told.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class AttackerInfo:
     """What a part of an attack says about itself; copied into every record."""
@@ -146,7 +153,7 @@ class LearnedRestorer(Attacker, Protocol):
         """Fit to the pairs, which can be gone through once.
 
         Raises:
-            ValueError: too few people or images to fit anything; the message is a reason for the record.
+            TooFewPeople: nothing can be fitted; the message is a reason for the record.
         """
         ...
 
@@ -163,7 +170,7 @@ class Adapter(Attacker, Protocol):
         """Fit.
 
         Raises:
-            ValueError: too few people or images to fit anything; the message is a reason for the record.
+            TooFewPeople: nothing can be fitted; the message is a reason for the record.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import AttackerInfo, Auxiliary, Layer, State, Target, fits
+from .base import AttackerInfo, Auxiliary, Layer, State, Target, TooFewPeople, fits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,11 +66,12 @@ class FineTuned:
         """Train on the auxiliary people.
 
         Raises:
-            ValueError: fewer than ten people, fewer than two images of each, or no layer to start from.
+            TooFewPeople: fewer than ten people, or fewer than two images of each.
+            ValueError: no layer to start from.
         """
         people = np.unique(auxiliary.people)
         if len(people) < LEAST_PEOPLE or len(auxiliary.people) < 2 * len(people):
-            raise ValueError(f"{len(auxiliary.people)} images of {len(people)} auxiliary people are too few")
+            raise TooFewPeople(f"{len(auxiliary.people)} images of {len(people)} auxiliary people are too few")
         if auxiliary.layer is None:
             raise ValueError("the recogniser has no last layer to train")
         order = np.random.default_rng(SEED).permutation(people)

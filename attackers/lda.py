@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import AttackerInfo, Auxiliary, State, Target, as_vectors, fits
+from .base import AttackerInfo, Auxiliary, State, Target, TooFewPeople, as_vectors, fits
 
 SEED = 20251129
 """Of the randomised singular value decomposition."""
@@ -52,14 +52,14 @@ class Lda:
         """Fit on the auxiliary people.
 
         Raises:
-            ValueError: fewer than three people, or fewer than two images of each.
+            TooFewPeople: fewer than three people, or fewer than two images of each.
         """
         from sklearn.decomposition import PCA
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         people = np.unique(auxiliary.people)
         if len(people) < 3 or len(auxiliary.people) < 2 * len(people):
-            raise ValueError(f"{len(auxiliary.people)} images of {len(people)} auxiliary people are too few")
+            raise TooFewPeople(f"{len(auxiliary.people)} images of {len(people)} auxiliary people are too few")
         rows = as_vectors(auxiliary.templates)
         mean = rows.mean(axis=0)
         centred = rows - mean

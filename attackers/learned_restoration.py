@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..analyzers.base import Analysis, FaceAnalysis
 from ..datasets.types import Failure, Image
-from .base import AttackerInfo, Pair, Published, State, Target, fits
+from .base import AttackerInfo, Pair, Published, State, Target, TooFewPeople, fits
 from .geometry import region_box
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ class LearnedRestoration:
         """Train.
 
         Raises:
-            ValueError: fewer than ten people.
+            TooFewPeople: fewer than ten people.
         """
         squares = [found for each in pairs if (found := _squares(each)) is not None]
         people = np.unique([each.person for each in squares])
         if len(people) < LEAST_PEOPLE:
-            raise ValueError(f"images of {len(people)} auxiliary people are too few")
+            raise TooFewPeople(f"images of {len(people)} auxiliary people are too few")
         order = np.random.default_rng(SEED).permutation(people)
         held = set(order[: max(2, round(HELD_OUT * len(people)))].tolist())
         return _train(

@@ -50,15 +50,12 @@ def attack(attacked: Attacked) -> AttackResults:
     reasons: dict[str, str] = {each.attack.id: each.reason for each in plan.attacks if each.reason}
     found: dict[str, list[VariantDistances]] = {}
     for name, each in runs.items():
-        found[name] = []
-        for variant in plan.variants:
-            made = each.attempt(variant)
-            if isinstance(made, str):
-                key = f"{variant.attack.id}/{name}"
-                if key not in reasons or made.startswith(CRASHED):
-                    reasons[key] = made
-            else:
-                found[name].append(made)
+        tried = [(variant, each.attempt(variant)) for variant in plan.variants]
+        found[name] = [made for _, made in tried if isinstance(made, VariantDistances)]
+        for planned in plan.attacks:
+            lacking = [(variant.text, made) for variant, made in tried if variant.attack.id == planned.attack.id]
+            if why := _lacking([(text, made) for text, made in lacking if isinstance(made, str)], len(lacking)):
+                reasons[f"{planned.attack.id}/{name}"] = why
     return AttackResults(
         material.parrots,
         material.controls,
@@ -67,6 +64,22 @@ def attack(attacked: Attacked) -> AttackResults:
         len(set(material.people.values())),
         len(material.originals) + len(material.published),
     )
+
+
+def _lacking(reasons: Sequence[tuple[str, str]], tried: int) -> str:
+    """Why an attack has no distances with a recogniser or, where some of its combinations have, why others have none.
+
+    Args:
+        reasons: slots of each combination without distances, and why.
+        tried: how many combinations there are.
+    """
+    crashed = next((why for _, why in reasons if why.startswith(CRASHED)), "")
+    if crashed or len(reasons) == tried:
+        return crashed or "; ".join(dict.fromkeys(why for _, why in reasons))
+    by_reason: dict[str, list[str]] = {}
+    for slots, why in reasons:
+        by_reason.setdefault(why, []).append(slots)
+    return "; ".join(f"{' | '.join(slots)}: {why}" for why, slots in by_reason.items())
 
 
 @dataclass(slots=True)

@@ -46,3 +46,6 @@ def _modules() -> Iterator[ModuleType]:
 
 METRICS: dict[str, Metric] = catalogue(metric for module in _modules() for metric in defined_in(module))
 """Every reported number by name, in the order of tables."""
+
+FROM_ATTACKERS = frozenset(name for name, metric in METRICS.items() if metric.attackers)
+"""Numbers that depend on which attacks were tried."""

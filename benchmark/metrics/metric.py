@@ -58,6 +58,8 @@ class Metric:
     function: Callable[..., object] = field(compare=False, repr=False)
     """What computes it; the same function may give several metrics."""
     source: Source
+    attackers: bool = False
+    """Whether it is what attackers who try find, so that it depends on which were tried."""
     target: float | None = None
     """The best value when `better` is `target`."""
     short: str = ""

@@ -92,7 +92,7 @@ class PlannedAttack:
     attack: Attack
     variants: tuple[Variant, ...]
     reason: str = ""
-    """Why it does not run; empty when it does."""
+    """Why it does not run or, where it does, why some of its parts are not tried; empty when all are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,9 +251,9 @@ class _Planner:
         why = unwanted or self._hopeless(attack, own)
         if why or attack.fuses:
             return PlannedAttack(attack, (), why)
-        galleries, why = self._galleries(attack)
+        galleries, no_gallery = self._galleries(attack)
         if not galleries:
-            return PlannedAttack(attack, (), why)
+            return PlannedAttack(attack, (), no_gallery)
         encoder = self._encoder() if attack.recognizer == (ENCODER,) else None
         if isinstance(encoder, str):
             return PlannedAttack(attack, (), encoder)
@@ -264,7 +264,7 @@ class _Planner:
             for restorer, adapter in filled
             for pooling in attack.pooling
         )
-        return PlannedAttack(attack, variants, "" if variants else why)
+        return PlannedAttack(attack, variants, "; ".join(dict.fromkeys(filter(None, (no_gallery, why)))))
 
     def _hopeless(self, attack: Attack, own: Sequence[Plugin]) -> str:
         if attack.own and not own:
@@ -292,7 +292,8 @@ class _Planner:
     def _slots(self, attack: Attack) -> tuple[list[tuple[Plugin | None, Plugin | None]], str]:
         probes, why_probes = self._parts(attack.probe, (AS_PUBLISHED,), "probe")
         adapters, why_adapters = self._parts(attack.recognizer, (FROZEN, ENCODER), "recognizer")
-        return list(itertools.product(probes, adapters)), why_probes or why_adapters
+        why = "; ".join(dict.fromkeys(filter(None, (why_probes, why_adapters))))
+        return list(itertools.product(probes, adapters)), why
 
     def _own_slots(self, own: Sequence[Plugin]) -> tuple[list[tuple[Plugin | None, Plugin | None]], str]:
         reasons = [self._lacks(each) for each in own]

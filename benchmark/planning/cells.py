@@ -24,7 +24,7 @@ from .retrieval_split import Roles, assign_roles, target_candidates
 from .tasks import Plugin, plugin_of
 
 Quality = Literal["basic", "full"]
-SCORE_VERSION = 3
+SCORE_VERSION = 4
 """Raised whenever the same distances and measures give other numbers."""
 
 

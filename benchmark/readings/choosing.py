@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..metrics.metric import Metric
 from ..metrics.values import Undefined
-from ..records.comparable import group_key
+from ..records.comparable import group_key, side_by_side
 from ..records.described import catalogue_of
 from ..records.record import RunRecord
-from ..records.replicates import load_replicates
+from ..records.replicates import replicates_of
 from ..statistics.sample_size import one_sided, people_for_bound
 from ..statistics.uncertainty import Interval, Replicates
 from .differences import NotComparable, check_bound
@@ -85,6 +85,7 @@ def choose(
         raise NotComparable(
             f"expected records of one protocol, dataset and analyzer, scored alike, got {what}; name one folder each"
         )
+    rows = side_by_side(rows)
     known = catalogue_of(rows[0][0])
     for name in (best, *(each.metric for each in limits)):
         if name not in known:
@@ -124,7 +125,7 @@ def _candidate(
     quality = [each.value for each in record.values if each.metric == best and each.value is not None]
     about = known[best]
     made = Candidate(record, min(quality, key=about.goodness, default=None))
-    replicates = load_replicates(folder)
+    replicates = replicates_of(record, folder)
     for limit in limits:
         _hold(made, limit, replicates, known[limit.metric], confidence, asked[limit.metric])
     return made

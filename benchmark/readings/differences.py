@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ..metrics.metric import Metric
 from ..metrics.values import Undefined
-from ..records.comparable import group_key, setting_key
+from ..records.comparable import group_key, setting_key, side_by_side
 from ..records.described import catalogue_of
 from ..records.record import RunRecord
-from ..records.replicates import load_replicates
+from ..records.replicates import replicates_of
 from ..statistics.comparison import Difference, compare
 from ..statistics.uncertainty import Interval
 
@@ -68,13 +68,14 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
             "expected two records of one protocol, dataset and analyzer, scored alike, got "
             f"{_differences(first[0], second[0])}; run both methods with the same options"
         )
-    replicates = [load_replicates(folder) for _, folder in (first, second)]
-    for found, (_, folder) in zip(replicates, (first, second), strict=True):
+    pair = side_by_side([first, second])
+    replicates = [replicates_of(record, folder) for record, folder in pair]
+    for found, (_, folder) in zip(replicates, pair, strict=True):
         if not found:
             raise NotComparable(f"{folder} holds no replicates: it has too few identities, or is of an older version")
     left, right = ({f"{metric}|{name}": each for (metric, name), each in found.items()} for found in replicates)
-    known = catalogue_of(first[0])
-    theirs = catalogue_of(second[0])
+    one, other = (record for record, _ in pair)
+    known, theirs = catalogue_of(one), catalogue_of(other)
     # What is about the originals, which both share, is no question, and does not count among those corrected for.
     left = {
         key: each
@@ -86,10 +87,10 @@ def compare_records(first: tuple[RunRecord, Path], second: tuple[RunRecord, Path
     rows = []
     for key, difference in compare(left, right, targets).items():
         metric, recognizer = key.split("|", 1)
-        a, b = (_number(record, metric, recognizer) for record, _ in (first, second))
+        a, b = (_number(record, metric, recognizer) for record in (one, other))
         if a is not None and b is not None:
             rows.append(Compared(known[metric], recognizer, a, b, difference, _verdict(known[metric], difference)))
-    return rows + _of_one(first[0], second[0], {**theirs, **known}, [*left, *right])
+    return rows + _of_one(one, other, {**theirs, **known}, [*left, *right])
 
 
 def _of_one(first: RunRecord, second: RunRecord, known: Mapping[str, Metric], keys: Iterable[str]) -> list[Compared]:

@@ -25,7 +25,7 @@ class AttackAbout(Model):
     knows: Text
     """Who the attacker is."""
     reason: Text = ""
-    """Why it did not run; empty where it did."""
+    """Why it, or a part of it, did not run; empty where all of it did."""
 
 
 class Control(Model):
@@ -59,6 +59,8 @@ class AttackRow(Model):
     """Whether it counts in the worst case."""
     reason: Text = ""
     """Why it does not count, or was not run."""
+    left_out: list[Text] = Field(default_factory=list)
+    """Combinations of its slots that were not tried or do not count, beside those that do, and why."""
     values: list[Value] = Field(default_factory=list)
     """`rank1_without_source`, `eer_effective`, `tpr_at_fmr_1`, `tpr_at_fmr_0_1` and `linkability` of this attacker."""
     controls: list[Control] = Field(default_factory=list)

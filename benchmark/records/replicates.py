@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..statistics.uncertainty import People, Replicates
+from .record import RunRecord
 
 Resamples = Mapping[tuple[str, str], Replicates]
 """Of one record, by metric and recogniser ("" for none)."""
@@ -61,6 +62,12 @@ def load_estimates(folder: Path) -> dict[tuple[str, str], float]:
     with np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
         pairs = zip(found["names"], found["estimates"], strict=True)
         return {(str(metric), str(recognizer)): float(estimate) for (metric, recognizer), estimate in pairs}
+
+
+def replicates_of(record: RunRecord, folder: Path) -> dict[tuple[str, str], Replicates]:
+    """Replicates of the numbers that a record has; of those that are withheld from a table there are none."""
+    numbers = {(each.metric, each.recognizer or "") for each in record.values if each.value is not None}
+    return {key: each for key, each in load_replicates(folder).items() if key in numbers}
 
 
 def load_replicates(folder: Path) -> dict[tuple[str, str], Replicates]:

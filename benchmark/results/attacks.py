@@ -51,7 +51,7 @@ class AttackResults:
     variants: Mapping[str, Sequence[VariantDistances]]
     """By specification of the recogniser."""
     reasons: Mapping[str, str]
-    """By attack, or `attack/recogniser`: why it did not run."""
+    """By attack, or `attack/recogniser`: why it, or a part of it, did not run."""
     people: int
     """Auxiliary people that something was learned on."""
     images: int

@@ -3,7 +3,7 @@
     attack_parrots            (p,)     int32, usable sample that each image of the gallery after the method comes from
     attack_controls           (c,)     int32, usable sample that each probe of the controls stands for
     attack_learned            (2,)     int32, auxiliary people and their images
-    attack_reasons            (k,)     text, `attack` or `attack/recogniser`, a tab, why it did not run
+    attack_reasons            (k,)     text, `attack` or `attack/recogniser`, a tab, why it or a part did not run
     attack_variants           (t,)     text, number of the recogniser, attack, gallery, pooling and slots, parted by tabs
     attack_distances_N        (v, g)   float32, planned images x gallery of variant N: usable samples, or parrots
     attack_identity_N         (c, g)   float32, unchanged originals; columns are usable samples whatever the gallery

@@ -86,7 +86,9 @@ class Chosen:
     """Of these people alone."""
 
 
-def choose(candidates: Sequence[Sequence[Searches]], parts: Sequence[Fold], criterion: Criterion) -> list[Chosen]:
+def choose(
+    candidates: Sequence[Sequence[Searches]], parts: Sequence[Fold], criterion: Criterion
+) -> list[Chosen] | Undefined:
     """The best candidate for each fold; folds with the same candidate are one.
 
     Args:
@@ -95,12 +97,19 @@ def choose(candidates: Sequence[Sequence[Searches]], parts: Sequence[Fold], crit
         criterion: what is best. The first of several that are equal is taken.
 
     Returns:
-        Combinations with the people for whom they were chosen, the most people first.
+        Combinations with the people for whom they were chosen, the most people first; or why none of several can be
+        taken: whoever is chosen on the people that he is reported for looks better than he is, and any other one may
+        be better than he.
     """
+    if len(candidates) > 1 and not all(part.dev for part in parts):
+        people = len(frozenset().union(*(part.evaluated for part in parts)))
+        return Undefined(
+            f"of {len(candidates)} attacks one is chosen on some people and reported for others; {people} are too few"
+        )
     taken: dict[int, list[int]] = {}
     for place, part in enumerate(parts):
         scores = [criterion(_of(each, place).among(part.dev, part.dev_gallery)) for each in candidates]
-        best = scores.index(max(scores)) if part.dev else 0
+        best = scores.index(max(scores))
         taken.setdefault(best, []).append(place)
     found = []
     for index, places in taken.items():

@@ -12,6 +12,7 @@ from ..metrics.privacy.worst_case import people_found
 from ..metrics.values import Undefined
 from ..planning.attack_plan import wanted
 from ..records.attacks import CRASHED, AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
+from ..records.value import Value
 from ..results.attacks import VariantDistances, VariantName
 from ..results.cell import CellResults, Matrix, Setting
 from ..results.tiles import diagonal, rows_of
@@ -42,8 +43,10 @@ from .numbers import Units, Values, clustered
 
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
-FROM_ATTACKS = (*WORST, "rank1_max", "people_found", "disclosure_bits")
-"""Numbers of a record that are made of attackers' distances."""
+OF_PEOPLE = ("people_found", "disclosure_bits")
+"""What is told of the attack that is the worst by rank-1."""
+OF_EACH = ("rank1_without_source", "eer_effective", *FMR_LIMITS, "linkability")
+"""What is told of each attack."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,33 +175,66 @@ def _rows(
             reason = reason or "not tried with this recogniser"
             rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=reason))
             continue
-        chosen = choose([each.searches for each in own], scoring.parts, by_rank1)
-        taken = [own[each.index] for each in chosen]
-        verdicts = [scoring.controls(attack, each, plain) for each in own]
-        controls = worst_controls([verdicts[each.index] for each in chosen])
-        why = failed(controls)
-        row = AttackRow(
-            attack=attack.id,
-            recognizer=recognizer,
-            label=_label(taken),
-            slots=[each.found.name.slots for each in taken],
-            status="control failed" if why else "counts",
-            reason=why,
-            values=_numbers(scoring, recognizer, chosen),
-            controls=controls,
-        )
-        if not why:
-            own_hits = found_by_person(chosen)
+        judged = [_Judged(each, scoring.controls(attack, each, plain)) for each in own]
+        row, chosen, taken = _row(scoring, attack, recognizer, judged, reasons)
+        if row.status == "counts":
+            own_hits = {} if isinstance(chosen, Undefined) else found_by_person(chosen)
             lower = [each for each in attack.stronger_than if each in hits]
             beaten = [each for each in lower if weaker(own_hits, hits[each], len(rows))]
             if not beaten:
                 hits[attack.id] = own_hits
-                trusted += [each for each, verdict in zip(own, verdicts, strict=True) if not failed(verdict)]
+                trusted += [each.candidate for each in taken]
             else:
                 reason = f"finds fewer than {', '.join(beaten)}, whose attacker knows less"
                 row = row.model_copy(update={"status": "not converged", "reason": reason})
         rows.append(row)
     return rows, trusted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """A combination, and what it makes of the controls."""
+
+    candidate: _Candidate
+    controls: Sequence[Control]
+
+    @property
+    def why(self) -> str:
+        """Why it does not count; empty when it does."""
+        return failed(self.controls)
+
+    @property
+    def slots(self) -> str:
+        """What fills its slots."""
+        return self.candidate.found.name.slots
+
+
+def _row(
+    scoring: _Scoring, attack: Attack, recognizer: str, judged: Sequence[_Judged], reasons: Mapping[str, str]
+) -> tuple[AttackRow, list[Chosen] | Undefined, Sequence[_Judged]]:
+    """One attack: the best of its combinations that pass their controls or, where none does, the best of all.
+
+    Returns:
+        The row, what was chosen, and from which combinations.
+    """
+    good = [each for each in judged if not each.why]
+    taken = good or judged
+    chosen = choose([each.candidate.searches for each in taken], scoring.parts, by_rank1)
+    shown = taken if isinstance(chosen, Undefined) else [taken[each.index] for each in chosen]
+    controls = worst_controls([each.controls for each in shown])
+    untried = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
+    row = AttackRow(
+        attack=attack.id,
+        recognizer=recognizer,
+        label="" if isinstance(chosen, Undefined) else _label([each.candidate for each in shown]),
+        slots=[each.slots for each in shown],
+        status="counts" if good else "control failed",
+        reason="" if good else failed(controls),
+        left_out=untried + [f"{each.slots}: {each.why}" for each in judged if good and each.why],
+        values=_numbers(scoring, recognizer, chosen),
+        controls=controls,
+    )
+    return row, chosen, taken
 
 
 def _fuse(scoring: _Scoring, attack: Attack, recognizer: str, counted: Sequence[_Candidate]) -> _Candidate | str:
@@ -211,9 +247,13 @@ def _fuse(scoring: _Scoring, attack: Attack, recognizer: str, counted: Sequence[
     return _Candidate(VariantDistances(name, np.zeros((0, 0), np.float32)), recognizer, found)
 
 
-def _numbers(scoring: _Scoring, recognizer: str, chosen: Sequence[Chosen]) -> list:  # type: ignore[type-arg]
+def _numbers(scoring: _Scoring, recognizer: str, chosen: Sequence[Chosen] | Undefined) -> list[Value]:
     """What one attacker finds; in a list of its own, as the same metrics stand in the record for A0."""
     apart = Values(scoring.values.draws)
+    if isinstance(chosen, Undefined):
+        for metric in OF_EACH:
+            apart.add(metric, chosen, 0, recognizer)
+        return apart.values
     draws, units = scoring.values.draws, scoring.units
     numbers: dict[str, Number] = {
         "rank1_without_source": rank1(chosen, draws, units),
@@ -240,12 +280,16 @@ def _worst(
     why = f"withheld: {_crashed(rows)}; the same command tries it again" if _crashed(rows) else ""
     why = why or ("" if trusted else "no attack counts")
     if why:
-        for metric in FROM_ATTACKS:
+        for metric in (*WORST, "rank1_max", *OF_PEOPLE):
             values.add(metric, Undefined(why), 0, recognizer)
         return []
     worst = []
     for metric, criterion in WORST.items():
         chosen = choose([each.searches for each in trusted], scoring.parts, criterion)
+        if isinstance(chosen, Undefined):
+            for name in (metric, *(OF_PEOPLE if metric == "rank1_worst" else ())):
+                values.add(name, chosen, 0, recognizer)
+            continue
         number = _worst_number(metric, chosen, scoring)
         values.add(metric, number.value, number.n, recognizer, within=number.within)
         label = _label([trusted[each.index] for each in chosen], recognizer is None)

@@ -19,6 +19,7 @@ from ...attackers.base import (
     Published,
     Restorer,
     State,
+    TooFewPeople,
 )
 from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Request
@@ -117,7 +118,7 @@ def _fit_one(task: Task, restorer: LearnedRestorer, method: Any, context: Contex
     def fit() -> Payload:
         try:
             return Payload({"pairs": len(task.labels)}, fitted_arrays(restorer.fit(_pairs(task, method, context))))
-        except ValueError as error:  # too few people: a fact about them
+        except TooFewPeople as error:  # a fact about them; whatever else is raised is a crash
             return Payload({"failure": str(error)})
 
     return guarded(fit, FIT_SECONDS, of=task.plugin)
@@ -164,7 +165,7 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
     def adapt() -> Payload:
         try:
             return Payload({"images": len(kept)}, fitted_arrays(adapter.adapt(auxiliary)))
-        except ValueError as error:  # too few people: a fact about them
+        except TooFewPeople as error:  # a fact about them; whatever else is raised is a crash
             return Payload({"failure": str(error)})
 
     return guarded(adapt, FIT_SECONDS, of=task.plugin)

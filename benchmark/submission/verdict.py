@@ -10,11 +10,10 @@ from pathlib import Path
 
 from ..._version import __version__
 from ...characters import plain
-from ..metrics.catalogue import METRICS
+from ..metrics.catalogue import FROM_ATTACKERS, METRICS
 from ..planning.cells import Cell
 from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
-from ..scoring.attacks import FROM_ATTACKS
 from ..storage.store import save_file
 from .at_hand import NotAtHand, cell_of, method_for
 from .bounds import TooMuch, bounded
@@ -194,7 +193,7 @@ def _forgeable(report: Report, depth: Depth, told: list[str]) -> list[str]:
     """Numbers that follow from attackers' distances, where images were made anew and attacks were not."""
     if depth == "distances" or not any(each.startswith(f"{ATTACKS} ") for each in told):
         return []
-    return [each.name for each in report.equal if each.metric in FROM_ATTACKS and each.stated]
+    return [each.name for each in report.equal if each.metric in FROM_ATTACKERS and each.stated]
 
 
 def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> list[Verdict]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...benchmark.readings.places import MIN_RANKED_IDENTITIES, MeanRank, mean_places
 from ...benchmark.records.record import RunRecord
-from ...benchmark.records.replicates import Resamples, load_replicates
+from ...benchmark.records.replicates import Resamples, replicates_of
 from ..leaderboard.same_method import code_key
 from ..leaderboard.table import NOT_MEASURED, Column
 from .data import Tab
@@ -69,7 +69,7 @@ def _candidates(tab: Tab, folders: Mapping[str, Path]) -> dict[str, list[_Candid
     for row in tab.rows:
         record = row.record
         if record.method.family != "sanity":
-            beside = load_replicates(folders[record.digest]) if record.digest in folders else {}
+            beside = replicates_of(record, folders[record.digest]) if record.digest in folders else {}
             found.setdefault(_method(record), []).append((record, beside))
     return {method: _of_the_lowest_seed(some) for method, some in found.items()}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.readings.distributions import DistancesMissing, Distributions, NoDistances, distributions_of
 from ...benchmark.records.collection import collect
-from ...benchmark.records.comparable import grouped, scored_otherwise
+from ...benchmark.records.comparable import grouped, scored_otherwise, side_by_side
 from ...benchmark.records.record import RunRecord, Value
 from ..leaderboard.table import NOT_MEASURED
 
@@ -102,7 +102,10 @@ def load_entries(
             kept.append((record, folder))
     groups = grouped(kept, lambda each: each[0])
     records = [record for record, _ in kept]
-    made = [(_group(key, members, methods), scored_otherwise(members[0][0], records)) for key, members in groups]
+    made = [
+        (_group(key, side_by_side(members), methods), scored_otherwise(members[0][0], records))
+        for key, members in groups
+    ]
     return [replace(group, scoring=words) for group, words in made], found.left_out
 
 

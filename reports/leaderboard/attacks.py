@@ -22,13 +22,15 @@ def worst_label(record: RunRecord, metric: str, recognizer: str | None) -> str:
 
 
 def ran(record: RunRecord) -> str:
-    """`9/11 attacks`, or that there was none."""
+    """`9/11 attacks (basic)`, of those asked for, or that there was none."""
     found = record.attacks
-    return IGNORANT if found is None else f"{found.ran}/{len(found.about)} attacks"
+    return IGNORANT if found is None else f"{found.ran}/{len(found.about)} attacks ({', '.join(found.asked)})"
 
 
 def left_out(record: RunRecord) -> list[str]:
-    """Why attacks did not run or do not count: each reason once, with the attacks and recognisers that it holds for."""
+    """Why attacks did not run or do not count, and which of their combinations did not: each reason once, with the
+    attacks and recognisers that it holds for.
+    """
     if record.attacks is None:
         return []
     reasons: dict[str, list[str]] = {}
@@ -37,6 +39,9 @@ def left_out(record: RunRecord) -> list[str]:
             said = row.reason if row.status == "not run" else f"{row.status}: {row.reason}"
             where = row.attack if row.status == "not run" else f"{row.attack} ({row.recognizer})"
             reasons.setdefault(said, []).append(where)
+        elif row.left_out:
+            more = f", and {len(row.left_out) - 1} more in the record" if len(row.left_out) > 1 else ""
+            reasons.setdefault(f"in part; not {row.left_out[0]}{more}", []).append(f"{row.attack} ({row.recognizer})")
     return [f"{', '.join(dict.fromkeys(names))}: {why}" for why, names in reasons.items()]
 
 
@@ -86,7 +91,7 @@ def rung_text(rung: Rung) -> str:
     """`84.4 % [76.0, 90.1], A1+A2a`, or why there is nothing."""
     value = rung.rank1
     if value is None or value.value is None:
-        return rung.row.reason or "no number"
+        return rung.row.reason or (value.reason if value else None) or "no number"
     about, interval = METRICS[RANK1], value.interval
     within = " [{}, {}]".format(*about.bounds(interval.low, interval.high)) if interval else ""
     status = "" if rung.row.status == "counts" else f"; {rung.row.status}: {rung.row.reason}"

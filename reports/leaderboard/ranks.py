@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...benchmark.readings.places import Standing, column_standings
-from ...benchmark.records.replicates import load_replicates
+from ...benchmark.records.replicates import replicates_of
 from .table import Column, Row, Table
 
 
@@ -20,7 +20,9 @@ def table_standings(table: Table, folders: Mapping[str, Path]) -> dict[Column, d
     Returns:
         Only columns that have ranks: enough identities, and at least two rivals.
     """
-    rivals = {row.record.digest: load_replicates(folders[row.record.digest]) for row in _competing(table, folders)}
+    rivals = {
+        row.record.digest: replicates_of(row.record, folders[row.record.digest]) for row in _competing(table, folders)
+    }
     standings = column_standings(rivals, [(each.about, each.recognizer) for each in table.columns])
     return {column: found for column in table.columns if (found := standings.get((column.about, column.recognizer)))}
 

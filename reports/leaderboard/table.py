@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
-from ...benchmark.records.comparable import grouped, scored_otherwise
+from ...benchmark.records.comparable import grouped, scored_otherwise, under_one_attack
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
 from .attacks import worst_label
@@ -100,7 +100,8 @@ def leaderboards(records: Sequence[RunRecord], every: bool = False) -> list[Tabl
         records: rows, in any order.
         every: all numbers about the methods, not only those that the terminal shows.
     """
-    return [_table(key, members, every, records) for key, members in grouped(records, lambda record: record)]
+    groups = grouped(records, lambda record: record)
+    return [_table(key, under_one_attack(members), every, records) for key, members in groups]
 
 
 def _table(key: tuple[str, ...], records: list[RunRecord], every: bool, everything: Sequence[RunRecord]) -> Table:

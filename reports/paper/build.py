@@ -12,10 +12,10 @@ from pathlib import Path
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.protocols import protocol_of
 from ...benchmark.readings.places import Mark, find_marks
-from ...benchmark.records.comparable import grouped, scored_otherwise
+from ...benchmark.records.comparable import grouped, scored_otherwise, side_by_side
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord
-from ...benchmark.records.replicates import load_replicates
+from ...benchmark.records.replicates import replicates_of
 from .notes import table_notes
 from .parts import PaperCell, PaperColumn, PaperRow, PaperTable
 from .published import PublishedColumn, PublishedTable, published_tables
@@ -38,7 +38,7 @@ def paper_tables(records: Sequence[tuple[RunRecord, Path]], wanted: Sequence[str
     once: dict[str, tuple[RunRecord, Path]] = {}
     for record, folder in records:
         once.setdefault(record.digest, (record, folder))
-    groups = grouped(once.values(), lambda each: each[0])
+    groups = [(key, side_by_side(members)) for key, members in grouped(once.values(), lambda each: each[0])]
     made: list[PaperTable] = []
     for id_, published in published_tables().items():
         if wanted is not None and id_ not in wanted:
@@ -178,7 +178,9 @@ def _marked(
     Sanity rows do not compete.
     """
     replicates = {
-        row.record.digest: load_replicates(folders[row.record.digest]) for row in rows if row.record and _competes(row)
+        row.record.digest: replicates_of(row.record, folders[row.record.digest])
+        for row in rows
+        if row.record and _competes(row)
     }
     marks: dict[tuple[int, int], Mark] = {}
     unmarked: dict[tuple[str, str], None] = {}

@@ -28,10 +28,10 @@ from forgery import (
 from narrowed import present
 from pydantic import ValidationError
 
+from deid_bench.benchmark.metrics.catalogue import FROM_ATTACKERS
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import read
-from deid_bench.benchmark.scoring.attacks import FROM_ATTACKS
 from deid_bench.benchmark.storage.strict_zip import Refused
 from deid_bench.benchmark.submission.fields import FIELDS, IRREGULAR, model_fields, table
 from deid_bench.benchmark.submission.verdict import Report
@@ -150,7 +150,7 @@ def test_numbers_of_attackers_are_marked_until_every_image_is_made_anew(worlds: 
 def test_attacks_that_were_found_out_by_cannot_be_left_out(worlds: list[World]) -> None:
     world = worlds[1]
     gone = {**world.data, "attacks": None}
-    gone["values"] = [each for each in gone["values"] if each["metric"] not in FROM_ATTACKS]
+    gone["values"] = [each for each in gone["values"] if each["metric"] not in FROM_ATTACKERS]
     report = world.judged(under_its_digest(gone), count=1)
     assert any("attacks that the record does not tell of" in each for each in report.problems)
 
