@@ -87,7 +87,7 @@ class Chosen:
 
 
 def choose(
-    candidates: Sequence[Sequence[Searches]], parts: Sequence[Fold], criterion: Criterion
+    candidates: Sequence[Sequence[Searches]], parts: Sequence[Fold], criterion: Criterion, *, first: bool = False
 ) -> list[Chosen] | Undefined:
     """The best candidate for each fold; folds with the same candidate are one.
 
@@ -95,13 +95,14 @@ def choose(
         candidates: for each combination its searches: one for all folds, or one for each fold.
         parts: on whom is chosen, for whom is reported.
         criterion: what is best. The first of several that are equal is taken.
+        first: take the first candidate where there is nobody to choose on, as scoring before version 4 did.
 
     Returns:
         Combinations with the people for whom they were chosen, the most people first; or why none of several can be
         taken: whoever is chosen on the people that he is reported for looks better than he is, and any other one may
         be better than he.
     """
-    if len(candidates) > 1 and not all(part.dev for part in parts):
+    if len(candidates) > 1 and not first and not all(part.dev for part in parts):
         people = len(frozenset().union(*(part.evaluated for part in parts)))
         return Undefined(
             f"of {len(candidates)} attacks one is chosen on some people and reported for others; {people} are too few"
@@ -109,7 +110,7 @@ def choose(
     taken: dict[int, list[int]] = {}
     for place, part in enumerate(parts):
         scores = [criterion(_of(each, place).among(part.dev, part.dev_gallery)) for each in candidates]
-        best = scores.index(max(scores))
+        best = scores.index(max(scores)) if part.dev else 0
         taken.setdefault(best, []).append(place)
     found = []
     for index, places in taken.items():

@@ -41,6 +41,9 @@ from .attack_people import disclosure, exposed, found_by_person
 from .attack_tables import FMR_LIMITS, Indexes, Searches, searches
 from .numbers import Units, Values, clustered
 
+APART = 4
+"""Version of the scoring from which on a combination that fails a control costs itself alone, and none is taken where
+there is nobody to choose it on."""
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
 OF_PEOPLE = ("people_found", "disclosure_bits")
@@ -69,6 +72,15 @@ class _Scoring:
     units: Units
     place: dict[str, int]
     parts: list[Fold]
+
+    @property
+    def apart(self) -> bool:
+        """Whether combinations are judged for themselves, and chosen on other people than they are reported for."""
+        return self.setting.score_version >= APART
+
+    def choose(self, candidates: Sequence[_Candidate], criterion: Criterion) -> list[Chosen] | Undefined:
+        """The best of some combinations, part by part."""
+        return choose([each.searches for each in candidates], self.parts, criterion, first=not self.apart)
 
     def candidates(self, recognizer: str) -> list[_Candidate]:
         """Every combination that ran with this recogniser."""
@@ -176,14 +188,14 @@ def _rows(
             rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=reason))
             continue
         judged = [_Judged(each, scoring.controls(attack, each, plain)) for each in own]
-        row, chosen, taken = _row(scoring, attack, recognizer, judged, reasons)
+        row, chosen, passing = _row(scoring, attack, recognizer, judged, reasons)
         if row.status == "counts":
             own_hits = {} if isinstance(chosen, Undefined) else found_by_person(chosen)
             lower = [each for each in attack.stronger_than if each in hits]
             beaten = [each for each in lower if weaker(own_hits, hits[each], len(rows))]
             if not beaten:
                 hits[attack.id] = own_hits
-                trusted += [each.candidate for each in taken]
+                trusted += [each.candidate for each in passing]
             else:
                 reason = f"finds fewer than {', '.join(beaten)}, whose attacker knows less"
                 row = row.model_copy(update={"status": "not converged", "reason": reason})
@@ -215,26 +227,28 @@ def _row(
     """One attack: the best of its combinations that pass their controls or, where none does, the best of all.
 
     Returns:
-        The row, what was chosen, and from which combinations.
+        The row, what was chosen, and the combinations that pass.
     """
     good = [each for each in judged if not each.why]
-    taken = good or judged
-    chosen = choose([each.candidate.searches for each in taken], scoring.parts, by_rank1)
+    taken = (good or judged) if scoring.apart else judged
+    chosen = scoring.choose([each.candidate for each in taken], by_rank1)
     shown = taken if isinstance(chosen, Undefined) else [taken[each.index] for each in chosen]
     controls = worst_controls([each.controls for each in shown])
-    untried = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
+    why = failed(controls)
+    left_out = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
+    left_out += [f"{each.slots}: {each.why}" for each in judged if good and each.why]
     row = AttackRow(
         attack=attack.id,
         recognizer=recognizer,
         label="" if isinstance(chosen, Undefined) else _label([each.candidate for each in shown]),
         slots=[each.slots for each in shown],
-        status="counts" if good else "control failed",
-        reason="" if good else failed(controls),
-        left_out=untried + [f"{each.slots}: {each.why}" for each in judged if good and each.why],
+        status="control failed" if why else "counts",
+        reason=why,
+        left_out=left_out if scoring.apart else [],
         values=_numbers(scoring, recognizer, chosen),
         controls=controls,
     )
-    return row, chosen, taken
+    return row, chosen, good
 
 
 def _fuse(scoring: _Scoring, attack: Attack, recognizer: str, counted: Sequence[_Candidate]) -> _Candidate | str:
@@ -285,7 +299,7 @@ def _worst(
         return []
     worst = []
     for metric, criterion in WORST.items():
-        chosen = choose([each.searches for each in trusted], scoring.parts, criterion)
+        chosen = scoring.choose(trusted, criterion)
         if isinstance(chosen, Undefined):
             for name in (metric, *(OF_PEOPLE if metric == "rank1_worst" else ())):
                 values.add(name, chosen, 0, recognizer)

@@ -39,14 +39,19 @@ def test_a_worst_case_names_its_attacks(attacked: RunRecord) -> None:
 
 
 def test_how_many_ran_and_why_not_the_others(attacked: RunRecord) -> None:
-    assert ran(attacked) == "2/2 attacks"
+    assert ran(attacked) == "2/2 attacks (A1)"
     assert ran(load_record(GOLDEN / "run-1-blurring.json")) == IGNORANT
     rows = [
         each.model_copy(update={"status": "not run", "reason": "too dear"}) for each in present(attacked.attacks).rows
     ]
     stopped = attacked.model_copy(update={"attacks": present(attacked.attacks).model_copy(update={"rows": rows})})
-    assert ran(stopped) == "0/2 attacks"
+    assert ran(stopped) == "0/2 attacks (A1)"
     assert left_out(stopped) == ["A0, A1: too dear"]
+    parts = [each.model_copy(update={"left_out": ["one part: no", "another: no"]}) for each in rows]
+    counted = [each.model_copy(update={"status": "counts"}) for each in parts]
+    partly = attacked.model_copy(update={"attacks": present(attacked.attacks).model_copy(update={"rows": counted})})
+    why = "in part; not one part: no, and 1 more in the record"
+    assert left_out(partly) == [f"A0 (toy_face_recognizer), A1 (toy_face_recognizer): {why}"]
 
 
 def test_the_ladder_stands_on_the_card(attacked: RunRecord) -> None:
