@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..metrics.values import Undefined
-from ..records.comparable import group_key
+from ..records.comparable import group_key, side_by_side
 from ..records.described import catalogue_of
 from ..records.record import RunRecord
-from ..records.replicates import Resamples, load_replicates
+from ..records.replicates import Resamples, replicates_of
 from ..statistics.comparison import off_target
 from ..statistics.sample_size import people_for_bound, people_for_difference, variance_with_images
 from ..statistics.sign_flips import Paired
@@ -57,7 +57,8 @@ def for_difference(
         raise NotComparable(
             "expected two records of one protocol, dataset and analyzer, scored alike; run both with the same options"
         )
-    a, b = load_replicates(first[1]), load_replicates(second[1])
+    first, second = side_by_side([first, second])
+    a, b = (replicates_of(record, folder) for record, folder in (first, second))
     about, theirs = (catalogue_of(record).get(metric) for record, _ in (first, second))
     if about != theirs:
         raise NotComparable(f"the two records mean different things by {metric}")
@@ -140,7 +141,7 @@ def for_bound(record: RunRecord, folder: Path, metric: str, bound: float, confid
         NotComparable: the record lacks the number, or no number of the metric lies at the bound.
     """
     about = catalogue_of(record).get(metric)
-    resamples = load_replicates(folder)
+    resamples = replicates_of(record, folder)
     replicates = {key[1]: each for key, each in resamples.items() if key[0] == metric}
     if about is None or not replicates:
         raise NotComparable(f"{folder} has no resamples of {metric}")

@@ -13,7 +13,8 @@ from narrowed import present
 from deid_bench.benchmark.metrics.catalogue import FROM_ATTACKERS, METRICS
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.readings.choosing import Limit, choose
-from deid_bench.benchmark.readings.differences import compare_records
+from deid_bench.benchmark.readings.differences import NotComparable, compare_records
+from deid_bench.benchmark.readings.power import for_difference
 from deid_bench.benchmark.records.comparable import under_one_attack
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
@@ -100,3 +101,9 @@ def test_no_table_verdict_rank_difference_or_choice_sets_one_beside_the_other(
     (first,) = [each for each in chosen.candidates if each.record.digest == lesser]
     assert not first.holds
     assert "not compared" in first.values[0]
+
+
+def test_a_study_is_not_planned_by_two_attackers(two: list[tuple[RunRecord, Path]]) -> None:
+    with pytest.raises(NotComparable, match="not compared: tried with --attacks A0"):
+        for_difference(two[0], two[1], "rank1_worst", 0.8)
+    assert for_difference(two[0], two[1], "rank1_without_source", 0.8)
