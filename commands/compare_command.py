@@ -42,7 +42,7 @@ def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_j
 
     As a gate (--fail-if-worse) FIRST is what was there before and SECOND what is to replace it: ends with 0 when
     SECOND is nowhere significantly worse, with 1 when it is or it cannot be told, and with 2 when the records cannot
-    be compared or lack the number.
+    be compared, or neither has resamples of the number.
 
     \b
     deid-bench compare blurring pixelation
@@ -51,7 +51,7 @@ def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_j
     """
     from ..benchmark.readings.differences import compare_records
 
-    records = _pair(first, second, results)
+    records, left_out = _pair(first, second, results)
     if records[0][1].resolve() == records[1][1].resolve():
         raise click.UsageError(f"{first} and {second} are one record; name another one to compare it with")
     rows = compare_records(*records)
@@ -60,7 +60,7 @@ def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_j
         click.echo(json.dumps([_plain(row) for row in rows], indent=1))
     else:
         _show(rows, [record.method.spec for record, _ in records])
-    return _say(lost)
+    return max(_say(lost), int(left_out))
 
 
 def _plain(row: Compared) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def _show(rows: list[Compared], methods: list[str]) -> None:
     console.print(table)
 
 
-def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path], tuple[RunRecord, Path]]:
-    """The two records.
+def _pair(first: str, second: str, results: Path) -> tuple[tuple[tuple[RunRecord, Path], tuple[RunRecord, Path]], bool]:
+    """The two records, and whether any was left out where they were looked for.
 
     Raises:
         RecordError: there is no such record, or more than one pair fits.
@@ -113,12 +113,13 @@ def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path
     from ..benchmark.records.comparable import group_key
     from ..benchmark.records.record import RecordError
 
-    found = [_candidates(each, results) for each in (first, second)]
+    looked = [_candidates(each, results) for each in (first, second)]
+    found, left_out = [records for records, _ in looked], any(lost for _, lost in looked)
     if len(found[0]) == len(found[1]) == 1:
-        return found[0][0], found[1][0]
+        return (found[0][0], found[1][0]), left_out
     pairs = [(a, b) for a in found[0] for b in found[1] if group_key(a[0]) == group_key(b[0]) and a[1] != b[1]]
     if len(pairs) == 1:
-        return pairs[0]
+        return pairs[0], left_out
     said = "no two records of one protocol and dataset"
     if pairs:
         named = "".join(f"\n  {a[1]} {b[1]}" for a, b in pairs[:8])
@@ -126,15 +127,15 @@ def _pair(first: str, second: str, results: Path) -> tuple[tuple[RunRecord, Path
     raise RecordError(f"{first} and {second} in {results}: {said}")
 
 
-def _candidates(text: str, results: Path) -> list[tuple[RunRecord, Path]]:
-    """The record of a folder or file, or all of a method."""
+def _candidates(text: str, results: Path) -> tuple[list[tuple[RunRecord, Path]], bool]:
+    """The record of a folder or file, or all of a method; and whether one was left out."""
     from ..benchmark.records.collection import collect, load_written
     from ..benchmark.records.record import FILE_NAME, RecordError
 
     path = Path(text)
     if path.exists() or not results.is_dir():
         path = path / FILE_NAME if path.is_dir() else path
-        return [(load_written(path), path.parent)]
+        return [(load_written(path), path.parent)], False
     read = collect((results,))
     for left, reason in read.left_out:
         click.secho(f"left out {left}: {reason}", fg="yellow", err=True)
@@ -146,7 +147,7 @@ def _candidates(text: str, results: Path) -> list[tuple[RunRecord, Path]]:
         raise RecordError(
             f"there is no file or folder {text}, and no method of that name in {results} (there: {there})"
         )
-    return found
+    return found, bool(read.left_out)
 
 
 def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:

@@ -59,7 +59,7 @@ def accept_licence(name: str, yes: bool) -> int:
             click.echo()
         if not yes:
             click.echo(f"Not accepted: {name} stays off. Where nobody can answer, add --yes.", err=True)
-            return 1
+            return 3
     click.echo(f"{name}: accepted, see {accept(name)}")
     return 0
 

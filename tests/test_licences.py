@@ -70,7 +70,7 @@ def test_the_command_takes_silence_for_no(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     _answer(monkeypatch, text)
-    assert main(["licence", "accept", "wilor"]) == 1
+    assert main(["licence", "accept", "wilor"]) == 3
     said = capsys.readouterr()
     assert "CC BY-NC-ND 4.0" in said.out
     assert "Not accepted" in said.err

@@ -42,8 +42,8 @@ from .attack_tables import FMR_LIMITS, Indexes, Searches, searches
 from .numbers import Units, Values, clustered
 
 APART = 4
-"""Version of the scoring from which on a combination that fails a control costs itself alone, and none is taken where
-there is nobody to choose it on."""
+"""Version of the scoring from which on a combination that fails a control costs itself alone, none is taken where there
+is nobody to choose it on, and fusions are among those of which `rank1_max` is the largest."""
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
 OF_PEOPLE = ("people_found", "disclosure_bits")
@@ -95,6 +95,27 @@ class _Scoring:
             )
             for each in self.results.attacks.variants.get(recognizer, ())
         ]
+
+    def everybody(self, candidate: _Candidate) -> tuple[list[float], list[int]]:
+        """Of each evaluated image the chance that a combination finds it, and what is drawn for it; empty for nobody.
+
+        A fusion is another one for each part of the people: each part is searched by its own.
+        """
+        own, parts = candidate.searches, self.parts
+        if len(own) == 1:
+            everybody = frozenset().union(*(part.evaluated for part in parts))
+            searched = [own[0].among(everybody, parts[0].gallery)]
+        else:
+            searched = [each.among(part.evaluated, part.gallery) for each, part in zip(own, parts, strict=True)]
+        hits: list[float] = []
+        columns: list[int] = []
+        for each in searched:
+            found = each.risk()
+            if isinstance(found, Undefined):
+                return [], []
+            hits += found[0].tolist()
+            columns += each.units[found[1]].tolist()
+        return hits, columns
 
     def _enrolled(self, recognizer: str) -> NDArray[np.bool_]:
         known = self.results.distances.get(recognizer)
@@ -341,21 +362,18 @@ def _report_people(scoring: _Scoring, recognizer: str | None, chosen: Sequence[C
 def _report_largest(
     values: Values, units: Units, recognizer: str | None, trusted: Sequence[_Candidate], scoring: _Scoring
 ) -> None:
-    everybody = frozenset().union(*(each.evaluated for each in scoring.parts))
-    gallery = scoring.parts[0].gallery
     shares: list[Replicates] = []
     count = 0
     for each in trusted:
-        if len(each.searches) > 1:
-            continue  # a fusion is another one for each fold
-        found = each.searches[0].among(everybody, gallery).risk()
-        if isinstance(found, Undefined) or isinstance(values.draws, Undefined):
+        if len(each.searches) > 1 and not scoring.apart:
             continue
-        columns = each.searches[0].among(everybody, gallery).units[found[1]]
-        replicates = share_replicates(clustered(found[0].tolist(), columns.tolist()), values.draws, units.levels)
+        hits, columns = scoring.everybody(each)
+        if not hits or isinstance(values.draws, Undefined):
+            continue
+        replicates = share_replicates(clustered(hits, columns), values.draws, units.levels)
         if isinstance(replicates, Replicates):
             shares.append(replicates)
-            count = len(found[0])
+            count = len(hits)
     if not isinstance(values.draws, Draws):
         values.add("rank1_max", Undefined(f"no intervals: {values.draws.reason}"), 0, recognizer)
         return

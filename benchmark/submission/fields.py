@@ -103,7 +103,7 @@ FIELDS: Mapping[str, Check] = {
     **_all(Check.AT_HAND, "attacks", "suite", "digest", "asked", "auxiliary"),
     **_all(Check.ATTACKS, "attacks", "auxiliary_people", "auxiliary_images"),
     **_all(Check.ATTACKS, "attacks.about", "id", "title", "knows", "reason"),
-    **_all(Check.ATTACKS, "attacks.rows", "attack", "recognizer", "label", "slots", "status", "reason"),
+    **_all(Check.ATTACKS, "attacks.rows", "attack", "recognizer", "label", "slots", "status", "reason", "left_out"),
     **_below("attacks.rows.values", dict.fromkeys(_VALUE, Check.ATTACKS)),
     **_all(Check.ATTACKS, "attacks.rows.controls", "name", "rank1", "low", "high", "passed"),
     **_all(Check.ATTACKS, "attacks.worst", "recognizer", "metric", "label"),

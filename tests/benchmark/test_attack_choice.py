@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from narrowed import present
 
@@ -20,6 +22,8 @@ from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring import attacks
+from deid_bench.benchmark.scoring.attack_choice import Fold
+from deid_bench.benchmark.scoring.attack_tables import Searches
 from deid_bench.benchmark.submission.recompute import recompute
 
 WITH = "toy_recognizer"
@@ -124,3 +128,19 @@ def test_parts_that_are_not_tried_are_named_beside_those_that_are(
     assert "the method does not draw a mosaic" in row.left_out
     about = {each.id: each.reason for each in present(blurred.attacks).about}
     assert about["A3"] == "the method does not draw a mosaic"
+
+
+def test_the_largest_of_all_is_of_fusions_too(
+    toy_options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def knowing(candidates: Sequence[Searches], parts: Sequence[Fold]) -> list[Searches]:
+        first = candidates[0]
+        distances = (first.own[:, None] != first.enrolled[None]).astype(np.float32)
+        return [replace(first, distances=distances, source=np.full(len(first.own), -1)) for _ in parts]
+
+    monkeypatch.setattr(attacks, "fused", knowing)
+    options = toy_options("toy_noise:strength=250", dataset="identities=12,samples=3", attacks="A1,A4,A8")
+    record = outcome_of(options, tmp_path / "out").record
+    assert present(row_of(record, "A8").value("rank1_without_source")).value == 100
+    assert present(present(row_of(record, "A1").value("rank1_without_source")).value) < 90
+    assert present(record.value("rank1_max", WITH)).value == 100

@@ -144,3 +144,16 @@ def test_a_number_that_the_second_lost_is_no_ground_held(
     assert row["second"] is row["p"] is None
     assert main(["compare", str(lost), str(folders["5"])]) == 0
     assert "only B has" in capsys.readouterr().out
+
+
+def test_a_record_that_is_left_out_is_no_clean_comparison(
+    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for each in ("5", "120"):
+        shutil.copytree(folders[each], tmp_path / folders[each].name)
+    names = ["toy_noise:strength=5", "toy_noise:strength=120", "--results", str(tmp_path)]
+    assert main(["compare", *names]) == 0
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "run.json").write_text("{}")
+    assert main(["compare", *names]) == 1
+    assert f"left out {tmp_path / 'damaged' / 'run.json'}" in capsys.readouterr().err

@@ -63,9 +63,9 @@ def disclosure_bits(ranks: ArrayLike, people: ArrayLike, count: int) -> NDArray[
 
 
 _CHOSEN = (
-    "Attack and settings are those that find most of the dev people and are reported for the others; where a protocol "
-    "has no dev people, each third of the people is attacked with what did best on the other two. Attacks that fail a "
-    "control or have not converged do not count. The row card names the attack."
+    "Attack and settings are those that {} on the dev people, and are reported for the others; where a protocol has no "
+    "dev people, each third of the people is attacked with what did best on the other two. What fails a control or has "
+    "not converged does not count. The row card names the attack."
 )
 _INFORMED = "After the informed attackers of the VoicePrivacy challenge; McPherson et al., arXiv:1609.00408"
 _CAVEAT = "It is the worst of the attacks that were tried; a better attacker may find more."
@@ -89,7 +89,7 @@ RANK1_WORST = Metric(
     order=10,
     blocks=frozenset({"privacy", "retrieval", "overview"}),
     resampling="images",
-    how=_CHOSEN,
+    how=_CHOSEN.format("name most images right"),
     caveat=_CAVEAT,
 )
 EER_WORST = Metric(
@@ -110,7 +110,7 @@ EER_WORST = Metric(
     scale=100.0,
     order=12,
     resampling="identities",
-    how=_CHOSEN,
+    how=_CHOSEN.format("have the lowest error rate"),
     caveat=_CAVEAT,
 )
 TPR_WORST = Metric(
@@ -134,7 +134,7 @@ TPR_WORST = Metric(
     scale=100.0,
     order=14,
     resampling="identities",
-    how=_CHOSEN,
+    how=_CHOSEN.format("accept most"),
     caveat=_CAVEAT,
 )
 RANK1_MAX = Metric(
