@@ -139,8 +139,11 @@ def test_the_largest_of_all_is_of_fusions_too(
         return [replace(first, distances=distances, source=np.full(len(first.own), -1)) for _ in parts]
 
     monkeypatch.setattr(attacks, "fused", knowing)
-    options = toy_options("toy_noise:strength=250", dataset="identities=12,samples=3", attacks="A1,A4,A8")
+    options = toy_options("masking", dataset="identities=12,samples=3", attacks="A1,A4,A8")
     record = outcome_of(options, tmp_path / "out").record
-    assert present(row_of(record, "A8").value("rank1_without_source")).value == 100
-    assert present(present(row_of(record, "A1").value("rank1_without_source")).value) < 90
+    numbers = {
+        each.attack: present(present(each.value("rank1_without_source")).value) for each in present(record.attacks).rows
+    }
+    assert numbers.pop("A8") == 100
+    assert max(numbers.values()) < 90
     assert present(record.value("rank1_max", WITH)).value == 100
