@@ -25,8 +25,11 @@ def shortlist(
     Returns:
         For each image up to `count` entries of different people, the likeliest first.
     """
-    ranks = np.mean([np.argsort(np.argsort(each, axis=1), axis=1, kind="stable") for each in distances], axis=0)
-    gone = np.all([np.isnan(each) for each in distances], axis=0)
+    lost = np.array([np.isnan(each) for each in distances])
+    gone = lost.all(axis=0)
+    placed = [np.argsort(np.argsort(each, axis=1), axis=1, kind="stable") for each in distances]
+    known = (~lost).sum(axis=0)
+    ranks = np.where(lost, 0, placed).sum(axis=0) / np.maximum(known, 1)
     found = []
     for row, source in enumerate(sources):
         best: dict[int, int] = {}

@@ -93,13 +93,16 @@ def prepare(attacked: Attacked, attacks: AttackTasks) -> Material:
     place = {each.sample_id: index for index, each in enumerate(usable)}
     numbers = {name: index for index, name in enumerate(dict.fromkeys(each.identity for each in able))}
     controls = _controls(cell, usable)
-    shown = {each.sample.sample_id: attacks.probe(each, True) for each in reversed(versions)}
+    # What the method made, of whatever it was asked for first: of what is published, else of the attacker's gallery.
+    asked = [(each, attacked.failed[each.deidentify.digest]) for each in versions]
+    asked += [(each, executor.reason(each.deidentify)) for each in extra]
+    shown = {each.sample.sample_id: attacks.probe(each, why is None) for each, why in reversed(asked)}
     published = [shown for shown, task in made if executor.reason(task) is None]
     return Material(
         controls=controls,
         everybody=[attacks.unchanged(each, shown.get(each.sample_id)) for each in usable],
         unchanged=[attacks.unchanged(usable[index], shown.get(usable[index].sample_id)) for index in controls],
-        strangers=_strangers(attacks, able, published, [usable[index] for index in controls], usable),
+        strangers=_strangers(attacks, able, published, [usable[index] for index in controls], shown),
         usable=usable,
         images=[place[each.sample.sample_id] for each in versions],
         probes=[attacks.probe(each, attacked.failed[each.deidentify.digest] is None) for each in versions],
@@ -136,7 +139,7 @@ def _strangers(
     able: Sequence[Sample],
     published: Sequence[Shown],
     probes: Sequence[Sample],
-    usable: Sequence[Sample],
+    shown: Mapping[str, Shown],
 ) -> list[Shown]:
     """For each probe of the controls an image of somebody else: an auxiliary person's or, without these, anybody's."""
     first = list({each.identity: each for each in reversed(able)}.values())
@@ -145,7 +148,7 @@ def _strangers(
         chosen = [first[index % len(first)] for index in range(len(probes))]
         return [attacks.unchanged(each, made_by.get(each.sample_id)) for each in chosen]
     others = [probes[(index + len(probes) // 2) % len(probes)] for index in range(len(probes))]
-    return [attacks.unchanged(each, None) for each in others]
+    return [attacks.unchanged(each, shown.get(each.sample_id)) for each in others]
 
 
 def put_through_again(

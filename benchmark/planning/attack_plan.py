@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import Any
 
 from ...attackers.base import AttackerInfo, Target
+from ...characters import countable
 from ...deidentifiers.encoders import has_encoder, surrogate_of
 from ...plugins.entries import Kind, PluginError, Resolved, registry
 from ...plugins.specs import Spec
 from ..protocols import Protocol
+from ..records.attacks import ONE_VERSION
 from ..storage.digest import digest
 from ..suites import (
     AS_PUBLISHED,
@@ -32,6 +34,7 @@ from .tasks import Plugin, plugin_of
 
 DEFAULT_SUITE = "attacks/1.0"
 NONE, BASIC, FULL = "none", "basic", "full"
+ALL_ALIKE = "the method draws nothing, so that all versions of an image are alike"
 LEVELS = (NONE, BASIC, FULL)
 
 
@@ -270,7 +273,7 @@ class _Planner:
         if attack.own and not own:
             return "the method brings no attack of its own"
         if attack.pooling != ("one",) and self.repetitions == 1:
-            return "one version of each image; --seeds N makes several"
+            return ONE_VERSION if self.method.info.stochastic else ALL_ALIKE
         if "seeded" in attack.gallery and not self.method.info.stochastic:
             return "the method draws nothing, so that knowing its seed is knowing the method: see A1"
         return ""
@@ -322,5 +325,5 @@ class _Planner:
 
     def _lacks(self, part: Plugin) -> str:
         """Why a part cannot be tried; empty when it can."""
-        why: str = part.resolved.create().lacks(self.target)
+        why = countable(part.resolved.create().lacks(self.target))
         return why or (self.people.reason if _learns(part.info) else "")

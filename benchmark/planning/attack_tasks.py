@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...datasets.base import Sample
@@ -35,6 +35,8 @@ class Shown:
     """Digests of where the hand or face may be; the first that found one counts."""
     made_by: str | None
     """Digest of the de-identify task; None for an original."""
+    as_it_is: bool = False
+    """The method gave no image of it, so that the original is what is published: there is nothing to restore."""
 
 
 def _task(stage: Stage, label: str, key: dict[str, Any], **fields: Any) -> Task:
@@ -61,7 +63,7 @@ def restored(
     shown: Shown, restorer: Plugin | None, method: Plugin, state: str | None = None
 ) -> tuple[Shown, Task | None]:
     """The image after the attacker has worked on it, and the task that makes it where it is to be kept."""
-    if restorer is None:
+    if restorer is None or shown.as_it_is:
         return shown, None
     task = restore_task(shown, restorer, method, state)
     if restorer.info.light:
@@ -248,12 +250,13 @@ class AttackTasks:
     def unchanged(self, sample: Sample, shown: Shown | None) -> Shown:
         """An original, of anybody, with what is known of the region that the method may change in it."""
         image, analysis = self._where(sample) if sample.sample_id in self.located else self._tasks.located(sample)
-        return Shown(sample.sample_id, image, (analysis,), None if shown is None else shown.made_by)
+        made_by, as_it_is = (None, False) if shown is None else (shown.made_by, shown.as_it_is)
+        return Shown(sample.sample_id, image, (analysis,), made_by, as_it_is)
 
     def probe(self, version: Version, made: bool) -> Shown:
         """What was published of a sample: the method's image or, where the method failed, the original."""
         if not made:
-            return self.plain(version.sample)
+            return replace(self.plain(version.sample), as_it_is=True)
         return self._version(version)
 
     def _version(self, version: Version) -> Shown:

@@ -16,6 +16,9 @@ from ..suites import AuxiliaryRule
 from .preparation import one_at_a_time
 from .retrieval_split import Roles
 
+DEV_PEOPLE = "the dev people of the dataset"
+"""Source of people who are of the dev part of what is evaluated."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuxiliaryPeople:
@@ -93,7 +96,7 @@ def people_of_dataset(
         source = "people of the dataset who are in no role"
         pool = [each for each in samples if each.subject not in used]
     elif protocol.split.dev_share:
-        source = "the dev people of the dataset"
+        source = DEV_PEOPLE
         dev = protocol.dev_subjects([each.subject for each in samples])
         pool = [each for each in samples if each.subject in dev]
     else:

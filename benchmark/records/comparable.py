@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from ..metrics.catalogue import FROM_ATTACKERS
-from .attacks import Attacks
+from .attacks import ONE_VERSION, TOO_FEW
 from .record import RunRecord
 
 _Item = TypeVar("_Item")
@@ -73,8 +74,8 @@ def side_by_side(found: Sequence[tuple[RunRecord, Path]]) -> list[tuple[RunRecor
 def under_one_attack(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Records as they may stand side by side: what was tried with fewer attacks only looks better.
 
-    The numbers that follow from attacks stand in those alone that met the most attacks; in the others they are
-    withheld, with the reason. Records without attacks have none, and what needs no attack stands in all.
+    A number that follows from attacks stands in those alone that met the most attackers; in the others it is withheld,
+    with the reason. Records without attacks have none, and what needs no attack stands in all.
 
     Args:
         records: of one `group_key`, in any order.
@@ -82,41 +83,84 @@ def under_one_attack(records: Sequence[RunRecord]) -> list[RunRecord]:
     Returns:
         The same records in the same order.
     """
-    tried = [each.attacks for each in records if each.attacks is not None]
-    if not tried:
-        return list(records)
-    most = max(tried, key=_attacked)
-    return [each if each.attacks is None or _alike(each.attacks, most) else _withheld(each, most) for each in records]
+    most: dict[str | None, _Met] = {}
+    for record in records:
+        for name in {each.recognizer for each in record.values if each.metric in FROM_ATTACKERS}:
+            if (met := _met(record, name)) is not None:
+                most[name] = max(most.get(name, met), met, key=_Met.order)
+    return [record if record.attacks is None else _levelled(record, most) for record in records]
 
 
-def _attacked(tried: Attacks) -> tuple[int, int, str, list[str], str]:
-    return len(tried.about), tried.auxiliary_people, tried.suite, _ids(tried), tried.auxiliary
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """The attackers that a number of a record holds against."""
+
+    suite: str
+    attacks: frozenset[str]
+    """Those that were asked for and tried, or that the method itself rules out."""
+    recognizers: frozenset[str]
+    """One, or all that the worst of all is the worst of."""
+    versions: int
+    """How many of each image were pooled; 0 where none were."""
+    people: str
+    """Whom they learned on; empty where they learned on nobody."""
+    many: int
+    """How many these are."""
+
+    def order(self) -> tuple[int, int, int, int, str, list[str], str]:
+        """The most attackers last."""
+        several = len(self.recognizers), len(self.attacks), self.versions, self.many
+        return (*several, self.suite, sorted(self.attacks), self.people)
+
+    def differs(self, other: _Met) -> str:
+        """In what it is not the same as another one, in words; empty where it is."""
+        words = [
+            f"attackers of {self.suite} and {other.suite}" * (self.suite != other.suite),
+            _against("attacks", self.attacks, other.attacks),
+            _against("recognisers", self.recognizers, other.recognizers),
+            f"{self.versions} and {other.versions} versions of each image pooled"
+            * (self.versions != other.versions and bool(self.versions and other.versions)),
+            f"attackers who learned on {self.people} and on {other.people}"
+            * (self.people != other.people and bool(self.people and other.people)),
+        ]
+        return "; ".join(filter(None, words))
 
 
-def _ids(tried: Attacks) -> list[str]:
-    return sorted(each.id for each in tried.about)
+def _against(what: str, here: frozenset[str], there: frozenset[str]) -> str:
+    lacking, more = ", ".join(sorted(there - here)), ", ".join(sorted(here - there))
+    words = [f"without {lacking}" * bool(lacking), f"with {more}" * bool(more)]
+    return f"{what} {' and '.join(filter(None, words))}" if here != there else ""
 
 
-def _alike(one: Attacks, other: Attacks) -> bool:
-    """Whether two records met the same attackers, who learned on the same people where they learned."""
-    learned = {each.auxiliary for each in (one, other)} - {""}
-    return (one.suite, _ids(one)) == (other.suite, _ids(other)) and len(learned) < 2
+def _met(record: RunRecord, recognizer: str | None) -> _Met | None:
+    tried = record.attacks
+    if tried is None:
+        return None
+    rows = [each for each in tried.rows if recognizer in (None, each.recognizer)]
+    untried = {each.attack for each in rows if each.reason == ONE_VERSION or each.reason.startswith(TOO_FEW)}
+    pooled = any(not slots.endswith(", one") for each in rows for slots in each.slots)
+    return _Met(
+        tried.suite,
+        frozenset({each.id for each in tried.about} - untried),
+        frozenset(each.recognizer for each in rows),
+        record.repetitions if pooled else 0,
+        tried.auxiliary,
+        tried.auxiliary_people,
+    )
 
 
-def _withheld(record: RunRecord, most: Attacks) -> RunRecord:
-    assert record.attacks is not None
-    here, there = (_words(each, record.attacks.suite != most.suite) for each in (record.attacks, most))
-    if here == there:
-        here, there = record.attacks.auxiliary, most.auxiliary
-    why = f"not compared: tried with {here}, others of this table with {there}; run all of them alike"
+def _levelled(record: RunRecord, most: Mapping[str | None, _Met]) -> RunRecord:
+    why: dict[str | None, str] = {}
+    for name in most:
+        met = _met(record, name)
+        if met is not None and (odd := met.differs(most[name])):
+            why[name] = f"not compared: {odd}, beside others of this table; run all of them alike"
     values = [
-        each.model_copy(update={"value": None, "std": None, "interval": None, "range": None, "reason": why})
-        if each.metric in FROM_ATTACKERS and each.value is not None
+        each.model_copy(
+            update={"value": None, "std": None, "interval": None, "range": None, "reason": why[each.recognizer]}
+        )
+        if each.metric in FROM_ATTACKERS and each.value is not None and each.recognizer in why
         else each
         for each in record.values
     ]
-    return record.model_copy(update={"values": values})
-
-
-def _words(tried: Attacks, with_suite: bool) -> str:
-    return f"--attacks {','.join(tried.asked)}{f' of {tried.suite}' * with_suite}"
+    return record.model_copy(update={"values": values}) if why else record

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..metrics.values import Undefined
+from ..planning.auxiliary import DEV_PEOPLE, people_of_dataset
 from ..results.cell import Setting
 from ..statistics.bootstrap_replicates import effective_eer_interval, mean_of_parts, share, share_replicates
 from ..statistics.bootstrap_scores import Clustered
 from ..statistics.uncertainty import Draws, Interval, Replicates
 from ..suites import ChoiceRule
-from .attack_tables import Searches
+from .attack_tables import APART, Searches
 from .numbers import Units, Vector, clustered
 
+LEAST_DEV = 4
+"""People to choose on, and to fit the weights of a fusion on."""
 Criterion = Callable[[Searches], tuple[float, ...]]
 """How good an attack is; larger is better for the attacker, and later numbers decide between equals."""
 
@@ -35,6 +38,9 @@ class Fold:
 def folds(setting: Setting, rule: ChoiceRule) -> list[Fold]:
     """The protocol's dev and evaluated people or, where it has no dev people, each part of them against the rest.
 
+    Nothing is chosen on people whom attackers learned on: how they do with these says little of others. Where too few
+    other dev people remain, it is as if there were none.
+
     Args:
         setting: protocol and samples.
         rule: how many parts, and their seed.
@@ -46,15 +52,27 @@ def folds(setting: Setting, rule: ChoiceRule) -> list[Fold]:
     protocol = setting.protocol
     everyone = [each.subject for each in setting.samples]
     dev, evaluated = protocol.dev_subjects(everyone), protocol.eval_subjects(everyone)
-    if protocol.split.dev_share and setting.queries is None:
-        return [Fold(dev, dev, evaluated, evaluated)]
-    asked = sorted({each.subject for each in setting.planned} & evaluated)
     everybody = frozenset(everyone)
+    if protocol.split.dev_share and setting.queries is None:
+        others = dev if setting.score_version < APART else dev - _learned_on(setting)
+        if setting.score_version < APART or len(others) >= LEAST_DEV:
+            return [Fold(others, dev, evaluated, evaluated)]
+        everybody = evaluated
+    asked = sorted({each.subject for each in setting.planned} & evaluated)
     if len(asked) < 2 * rule.folds:
         return [Fold(frozenset(), everybody, frozenset(asked), everybody)]
     order = sorted(asked, key=lambda name: hashlib.sha256(f"{rule.seed}/{name}".encode()).digest())
     parts = [frozenset(order[start :: rule.folds]) for start in range(rule.folds)]
     return [Fold(frozenset(asked) - part, everybody, part, everybody) for part in parts]
+
+
+def _learned_on(setting: Setting) -> frozenset[str]:
+    """Subjects of the dataset whom attackers learned on."""
+    told = setting.attacks
+    if told is None or told.auxiliary != DEV_PEOPLE:
+        return frozenset()
+    people = people_of_dataset(told.suite.auxiliary, setting.protocol, setting.samples, None)
+    return frozenset(each.subject for each in people.samples)
 
 
 def by_rank1(found: Searches) -> tuple[float, ...]:
@@ -111,6 +129,8 @@ def choose(
     for place, part in enumerate(parts):
         scores = [criterion(_of(each, place).among(part.dev, part.dev_gallery)) for each in candidates]
         best = scores.index(max(scores)) if part.dev else 0
+        if not first and len(candidates) > 1 and scores[best][0] == -math.inf:
+            return Undefined(f"none of the {len(part.dev)} people that an attack is chosen on could be searched for")
         taken.setdefault(best, []).append(place)
     found = []
     for index, places in taken.items():

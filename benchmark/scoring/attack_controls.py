@@ -12,7 +12,7 @@ from ..records.attacks import Control
 from ..results.cell import CellResults, Matrix, Setting
 from ..statistics.uncertainty import wilson
 from ..suites import IDENTITY, STRANGER
-from .attack_tables import Bools, Indexes, Searches
+from .attack_tables import APART, Bools, Indexes, Searches, half_known
 
 FALSE_ALARM_Z = 3.3
 """Deviations from chance that one attack in about two thousand shows by itself."""
@@ -48,7 +48,7 @@ def control_searches(
     kept = entries[columns]
     where = {int(sample): index for index, sample in enumerate(kept)}
     probes = results.attacks.controls
-    return Searches(
+    found = Searches(
         matrix[:, columns],
         np.array([place[usable[i].identity] for i in probes], dtype=np.intp),
         np.array([place[usable[i].identity] for i in kept], dtype=np.intp),
@@ -57,36 +57,49 @@ def control_searches(
         np.array([usable[i].subject for i in kept], dtype=object),
         np.array([place[usable[i].identity] for i in probes], dtype=np.intp),
     )
+    return found.of(~half_known(found.distances)) if setting.score_version >= APART else found
 
 
-def judge(name: str, found: Searches | None, plain: Searches | None) -> Control | None:
+def judge(name: str, found: Searches | None, plain: Searches | None, *, of_all: bool = False) -> Control | None:
     """Hold what an attack finds against what it has to find.
 
     Args:
         name: of the control.
         found: of the attack; None: the control was not run, and is not passed.
         plain: the same probes before the plain recogniser, for the control `identity`.
+        of_all: count images without a mate as searched, and pass what finds no number in strangers, as scoring before
+            version 4 did.
 
     Returns:
         The verdict; None where the plain recogniser itself finds nothing to be held against.
     """
+    reference = Undefined("not run") if plain is None else plain.rank1()
     if found is None:
         return Control(name=name, rank1=None, low=0.0, high=100.0, passed=False)
     value = found.rank1()
     share = None if isinstance(value, Undefined) else value
     if name == STRANGER:
+        if share is None and isinstance(reference, Undefined) and not of_all:
+            return None
         people = len(np.unique(found.enrolled))
         chance = 1 / people if people else 1.0
-        high = min(1.0, chance + FALSE_ALARM_Z * math.sqrt(chance * (1 - chance) / max(1, len(found.own))))
-        passed = share is None or share <= high + 1e-9
+        high = min(1.0, chance + FALSE_ALARM_Z * math.sqrt(chance * (1 - chance) / max(1, _searched(found, of_all))))
+        passed = of_all if share is None else share <= high + 1e-9
         return Control(name=name, rank1=_percent(share), low=0.0, high=100 * high, passed=passed)
-    reference = Undefined("not run") if plain is None else plain.rank1()
     if isinstance(reference, Undefined) or plain is None:
         return None
-    within = wilson(reference, len(plain.own))
+    within = wilson(reference, _searched(plain, of_all))
     low = 0.0 if isinstance(within, Undefined) else within.low
     passed = share is not None and share >= low - 1e-9
     return Control(name=name, rank1=_percent(share), low=100 * low, high=100.0, passed=passed)
+
+
+def _searched(found: Searches, of_all: bool) -> int:
+    """Images that the share found is of: who has no other image in the gallery is not among them."""
+    if of_all:
+        return len(found.own)
+    risk = found.risk()
+    return 0 if isinstance(risk, Undefined) else len(risk[0])
 
 
 def _percent(share: float | None) -> float | None:

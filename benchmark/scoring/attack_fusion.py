@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .attack_choice import Fold
+from .attack_choice import LEAST_DEV, Fold
 from .attack_tables import Searches
-
-LEAST_DEV = 4
-"""People to fit the weights on."""
 
 
 def fused(candidates: Sequence[Searches], parts: Sequence[Fold]) -> list[Searches] | str:
@@ -39,6 +36,13 @@ def fused(candidates: Sequence[Searches], parts: Sequence[Fold]) -> list[Searche
     places = np.array([person[int(number)] for number in identities], dtype=object)
     first = candidates[0]
     return [_weighed(first, tables, identities, places, part) for part in parts]
+
+
+def with_a_mate(candidates: Sequence[Searches]) -> list[Searches]:
+    """The images whose person has another image in any of these galleries."""
+    there = [((each.own[:, None] == each.enrolled[None]) & ~each.hidden()).any(axis=1) for each in candidates]
+    kept = np.any(there, axis=0)
+    return [each.of(kept) for each in candidates]
 
 
 def _nearest(found: Searches, identities: NDArray[np.intp]) -> NDArray[np.float64]:

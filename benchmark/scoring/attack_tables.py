@@ -19,6 +19,10 @@ from ..statistics.bootstrap_scores import Clustered, Rows, fnmr_rows
 from ..statistics.pairing import Pairs, pair_across
 from ..statistics.uncertainty import Draws
 
+APART = 4
+"""Version of the scoring from which on a combination that fails a control costs itself alone, none is taken where there
+is nobody to choose it on, fusions are among those of which `rank1_max` is the largest, images without a mate are in no
+fusion and no control, and images of which only some distances are known are left out, as everywhere."""
 FMR_LIMITS = {"tpr_at_fmr_1": 0.01, "tpr_at_fmr_0_1": 0.001}
 """Operating points of attackers, as shares."""
 
@@ -66,19 +70,22 @@ class Searches:
             self.units[rows],
         )
 
+    def of(self, images: Bools) -> Searches:
+        """Only some of the images, (images,) true for these."""
+        return replace(
+            self,
+            distances=self.distances[images],
+            own=self.own[images],
+            source=self.source[images],
+            subjects=self.subjects[images],
+            units=self.units[images],
+        )
+
     # -------------------------------------------------------------------------------------------- what is found
 
     def kept(self) -> Searches:
         """Without the images that could not be processed."""
-        good = ~self.lost
-        return replace(
-            self,
-            distances=self.distances[good],
-            own=self.own[good],
-            source=self.source[good],
-            subjects=self.subjects[good],
-            units=self.units[good],
-        )
+        return self.of(~self.lost)
 
     def hidden(self) -> Bools:
         """(images, entries) pairs that are never compared: an image and what was made from its own original."""
@@ -194,36 +201,62 @@ def _names(numbers: Indexes) -> list[str]:
     return [f"{each:08d}" for each in numbers]
 
 
+def half_known(distances: Matrix) -> Bools:
+    """(images,) true where some distances are known and others are not: the recogniser failed on pairs of such an
+    image, which is no fact about the image itself.
+    """
+    known = np.isfinite(distances)
+    return np.asarray(known.any(axis=1) & ~known.all(axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Galleries:
+    """What the galleries of a cell's attacks hold."""
+
+    setting: Setting
+    results: CellResults
+    enrolled: Bools
+    """(usable samples,) whether the recogniser has a template of the original."""
+
+    def of(self, found: VariantDistances) -> tuple[Indexes, Bools]:
+        """Which usable sample each column of a combination was made from, and whether it is searched."""
+        assert self.results.attacks is not None
+        usable, asked = self.results.usable, self.setting.queries
+        made_from = range(len(usable)) if found.name.gallery == "originals" else self.results.attacks.parrots
+        entries = np.array(list(made_from), dtype=np.intp)
+        searched = [asked is None or usable[index].sample_id not in asked for index in entries]
+        gallery = np.array(searched, dtype=bool) & self.enrolled[entries]
+        if len(entries):
+            gallery &= np.isfinite(found.distances).any(axis=0) if len(found.distances) else True
+        return entries, gallery
+
+    def half_known(self, variants: Sequence[VariantDistances]) -> Bools:
+        """(versions,) of which any of these combinations has some distances and not others."""
+        found = np.zeros(len(self.results.versions), dtype=bool)
+        for each in variants:
+            found |= half_known(each.distances[:, self.of(each)[1]])
+        return found
+
+
 def searches(
-    setting: Setting,
-    results: CellResults,
-    found: VariantDistances,
-    place: dict[str, int],
-    units: Sequence[int],
-    enrolled: Bools,
+    galleries: Galleries, found: VariantDistances, place: dict[str, int], units: Sequence[int], left_out: Bools
 ) -> Searches:
     """A variant's distances as searches of everybody.
 
     Args:
-        setting: protocol and samples.
-        results: of the cell.
+        galleries: of the cell, with one recogniser.
         found: distances of the variant.
         place: number of each identity.
         units: of each version, what is drawn for it.
-        enrolled: (usable samples,) whether the recogniser has a template of the original.
+        left_out: (versions,) images that are not searched.
     """
-    assert results.attacks is not None
-    usable = results.usable
+    usable, enrolled = galleries.results.usable, galleries.enrolled
     column = {each.sample_id: index for index, each in enumerate(usable)}
-    made_from = range(len(usable)) if found.name.gallery == "originals" else results.attacks.parrots
-    entries = np.array(list(made_from), dtype=np.intp)
-    asked = setting.queries
-    searched = [asked is None or each.sample_id not in asked for each in usable]
-    gallery = np.array([enrolled[index] and searched[index] for index in entries], dtype=bool)
-    if len(entries):
-        gallery &= np.isfinite(found.distances).any(axis=0) if len(found.distances) else True
-    versions: list[Version] = list(results.versions)
-    rows = [index for index, each in enumerate(versions) if enrolled[column[each.sample.sample_id]]]
+    entries, gallery = galleries.of(found)
+    versions: list[Version] = list(galleries.results.versions)
+    rows = [
+        index for index, each in enumerate(versions) if enrolled[column[each.sample.sample_id]] and not left_out[index]
+    ]
     kept = entries[gallery] if len(entries) else entries
     where = {int(sample): index for index, sample in enumerate(kept)}
     chosen = [versions[index] for index in rows]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..metrics.privacy.worst_case import people_found
 from ..metrics.values import Undefined
@@ -14,139 +13,37 @@ from ..planning.attack_plan import wanted
 from ..records.attacks import CRASHED, AttackAbout, AttackRow, Attacks, Control, Exposed, Worst
 from ..records.value import Value
 from ..results.attacks import VariantDistances, VariantName
-from ..results.cell import CellResults, Matrix, Setting
-from ..results.tiles import diagonal, rows_of
+from ..results.cell import CellResults, Setting
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.simultaneous import Largest, largest_share
 from ..statistics.uncertainty import Draws, Replicates
-from ..suites import IDENTITY, NOT_ASKED, Attack
+from ..suites import NOT_ASKED, Attack
+from .attack_cell import AttackScoring, Candidate
 from .attack_choice import (
     Chosen,
     Criterion,
-    Fold,
     Number,
     accepted,
     by_eer,
     by_rank1,
     by_tpr,
-    choose,
     error_rate,
     folds,
     linkability,
     rank1,
 )
-from .attack_controls import control_searches, failed, judge, weaker, worst_controls
-from .attack_fusion import fused
+from .attack_controls import failed, weaker, worst_controls
+from .attack_fusion import fused, with_a_mate
 from .attack_people import disclosure, exposed, found_by_person
-from .attack_tables import FMR_LIMITS, Indexes, Searches, searches
+from .attack_tables import FMR_LIMITS
 from .numbers import Units, Values, clustered
 
-APART = 4
-"""Version of the scoring from which on a combination that fails a control costs itself alone, none is taken where there
-is nobody to choose it on, and fusions are among those of which `rank1_max` is the largest."""
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
 OF_PEOPLE = ("people_found", "disclosure_bits")
 """What is told of the attack that is the worst by rank-1."""
 OF_EACH = ("rank1_without_source", "eer_effective", *FMR_LIMITS, "linkability")
 """What is told of each attack."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    """One combination under one recogniser."""
-
-    found: VariantDistances
-    recognizer: str
-    searches: Sequence[Searches]
-    """One for all folds, or one for each."""
-
-
-@dataclass(slots=True)
-class _Scoring:
-    """What scoring the attacks of one cell needs."""
-
-    setting: Setting
-    results: CellResults
-    values: Values
-    units: Units
-    place: dict[str, int]
-    parts: list[Fold]
-
-    @property
-    def apart(self) -> bool:
-        """Whether combinations are judged for themselves, and chosen on other people than they are reported for."""
-        return self.setting.score_version >= APART
-
-    def choose(self, candidates: Sequence[_Candidate], criterion: Criterion) -> list[Chosen] | Undefined:
-        """The best of some combinations, part by part."""
-        return choose([each.searches for each in candidates], self.parts, criterion, first=not self.apart)
-
-    def candidates(self, recognizer: str) -> list[_Candidate]:
-        """Every combination that ran with this recogniser."""
-        assert self.results.attacks is not None
-        unit = [self.units.column[each.deidentify.digest] for each in self.results.versions]
-        enrolled = self._enrolled(recognizer)
-        return [
-            _Candidate(
-                each,
-                recognizer,
-                [searches(self.setting, self.results, each, self.place, unit, enrolled)],
-            )
-            for each in self.results.attacks.variants.get(recognizer, ())
-        ]
-
-    def everybody(self, candidate: _Candidate) -> tuple[list[float], list[int]]:
-        """Of each evaluated image the chance that a combination finds it, and what is drawn for it; empty for nobody.
-
-        A fusion is another one for each part of the people: each part is searched by its own.
-        """
-        own, parts = candidate.searches, self.parts
-        if len(own) == 1:
-            everybody = frozenset().union(*(part.evaluated for part in parts))
-            searched = [own[0].among(everybody, parts[0].gallery)]
-        else:
-            searched = [each.among(part.evaluated, part.gallery) for each, part in zip(own, parts, strict=True)]
-        hits: list[float] = []
-        columns: list[int] = []
-        for each in searched:
-            found = each.risk()
-            if isinstance(found, Undefined):
-                return [], []
-            hits += found[0].tolist()
-            columns += each.units[found[1]].tolist()
-        return hits, columns
-
-    def _enrolled(self, recognizer: str) -> NDArray[np.bool_]:
-        known = self.results.distances.get(recognizer)
-        if known is None or not len(self.results.usable):
-            return np.ones(len(self.results.usable), dtype=bool)
-        return np.isfinite(diagonal(known.originals))
-
-    def plain(self, recognizer: str) -> Searches | None:
-        """The controls' unchanged images before the recogniser as it is; None where its distances are not there."""
-        assert self.results.attacks is not None
-        known = self.results.distances.get(recognizer)
-        if known is None:
-            return None
-        rows = np.array(self.results.attacks.controls, dtype=np.intp)
-        return self._control(rows_of(known.originals, rows), np.arange(len(self.results.usable)), recognizer)
-
-    def controls(self, attack: Attack, candidate: _Candidate, plain: Searches | None) -> list[Control]:
-        """What a combination makes of the controls that its attack has to pass."""
-        assert self.results.attacks is not None
-        verdicts = []
-        for name in attack.controls:
-            matrix, entries = candidate.found.controls.get(name), np.arange(len(self.results.usable))
-            if name != IDENTITY and candidate.found.name.gallery == "parrot":
-                entries = np.array(self.results.attacks.parrots, dtype=np.intp)
-            probe = None if matrix is None else self._control(matrix, entries, candidate.recognizer)
-            verdicts.append(judge(name, probe, plain))
-        return [each for each in verdicts if each is not None]
-
-    def _control(self, matrix: Matrix, entries: Indexes, recognizer: str) -> Searches:
-        enrolled = self._enrolled(recognizer)
-        return control_searches(self.setting, self.results, matrix, entries, self.place, enrolled)
 
 
 def report_attacks(
@@ -156,12 +53,12 @@ def report_attacks(
     told, found = setting.attacks, results.attacks
     if told is None or found is None:
         return None
-    scoring = _Scoring(setting, results, values, units, place, folds(setting, told.suite.choice))
+    scoring = AttackScoring(setting, results, values, units, place, folds(setting, told.suite.choice))
     unwanted = wanted(told.suite, told.asked)
     asked = [each for each in told.suite.attack if unwanted[each.id] != NOT_ASKED]
     rows: list[AttackRow] = []
     worst: list[Worst] = []
-    trusted: list[_Candidate] = []
+    trusted: list[Candidate] = []
     for recognizer in found.variants:
         candidates = scoring.candidates(recognizer)
         added, kept = _rows(scoring, asked, recognizer, candidates)
@@ -187,17 +84,18 @@ def report_attacks(
 
 
 def _rows(
-    scoring: _Scoring, attacks: Sequence[Attack], recognizer: str, candidates: Sequence[_Candidate]
-) -> tuple[list[AttackRow], list[_Candidate]]:
+    scoring: AttackScoring, attacks: Sequence[Attack], recognizer: str, candidates: Sequence[Candidate]
+) -> tuple[list[AttackRow], list[Candidate]]:
     """One row for each attack of the suite, in its order, and the combinations that count."""
     assert scoring.results.attacks is not None
     plain = scoring.plain(recognizer)
-    trusted: list[_Candidate] = []
+    trusted: list[Candidate] = []
     reasons = scoring.results.attacks.reasons
     hits: dict[str, dict[int, float]] = {}
     rows: list[AttackRow] = []
     for attack in attacks:
-        reason = reasons.get(attack.id) or reasons.get(f"{attack.id}/{recognizer}") or ""
+        told = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
+        reason = next((each for each in told if each.startswith(CRASHED)), told[0] if told else "")
         own = [each for each in candidates if each.found.name.attack == attack.id]
         if reason.startswith(CRASHED):
             own = []  # what is left is another attack
@@ -228,7 +126,7 @@ def _rows(
 class _Judged:
     """A combination, and what it makes of the controls."""
 
-    candidate: _Candidate
+    candidate: Candidate
     controls: Sequence[Control]
 
     @property
@@ -243,7 +141,7 @@ class _Judged:
 
 
 def _row(
-    scoring: _Scoring, attack: Attack, recognizer: str, judged: Sequence[_Judged], reasons: Mapping[str, str]
+    scoring: AttackScoring, attack: Attack, recognizer: str, judged: Sequence[_Judged], reasons: Mapping[str, str]
 ) -> tuple[AttackRow, list[Chosen] | Undefined, Sequence[_Judged]]:
     """One attack: the best of its combinations that pass their controls or, where none does, the best of all.
 
@@ -258,6 +156,8 @@ def _row(
     why = failed(controls)
     left_out = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
     left_out += [f"{each.slots}: {each.why}" for each in judged if good and each.why]
+    if half := int(scoring.half_known(recognizer).sum()):
+        left_out.append(f"{half} images: some of their distances are none")
     row = AttackRow(
         attack=attack.id,
         recognizer=recognizer,
@@ -272,17 +172,18 @@ def _row(
     return row, chosen, good
 
 
-def _fuse(scoring: _Scoring, attack: Attack, recognizer: str, counted: Sequence[_Candidate]) -> _Candidate | str:
+def _fuse(scoring: AttackScoring, attack: Attack, recognizer: str, counted: Sequence[Candidate]) -> Candidate | str:
     """A candidate made of those that count, or why there is none."""
-    found = fused([each.searches[0] for each in counted], scoring.parts)
+    own = [each.searches[0] for each in counted]
+    found = fused(with_a_mate(own) if scoring.apart else own, scoring.parts)
     if isinstance(found, str):
         return found
     slots = "all, all, logistic, one"
     name = VariantName(attack.id, slots, "all", "one")
-    return _Candidate(VariantDistances(name, np.zeros((0, 0), np.float32)), recognizer, found)
+    return Candidate(VariantDistances(name, np.zeros((0, 0), np.float32)), recognizer, found)
 
 
-def _numbers(scoring: _Scoring, recognizer: str, chosen: Sequence[Chosen] | Undefined) -> list[Value]:
+def _numbers(scoring: AttackScoring, recognizer: str, chosen: Sequence[Chosen] | Undefined) -> list[Value]:
     """What one attacker finds; in a list of its own, as the same metrics stand in the record for A0."""
     apart = Values(scoring.values.draws)
     if isinstance(chosen, Undefined):
@@ -308,7 +209,7 @@ def _crashed(rows: Sequence[AttackRow]) -> str:
 
 
 def _worst(
-    scoring: _Scoring, recognizer: str | None, trusted: Sequence[_Candidate], rows: Sequence[AttackRow]
+    scoring: AttackScoring, recognizer: str | None, trusted: Sequence[Candidate], rows: Sequence[AttackRow]
 ) -> list[Worst]:
     """The worst cases of some combinations, added to the record's values; none where one of the rows crashed."""
     values, units = scoring.values, scoring.units
@@ -336,7 +237,7 @@ def _worst(
     return worst
 
 
-def _worst_number(metric: str, chosen: Sequence[Chosen], scoring: _Scoring) -> Number:
+def _worst_number(metric: str, chosen: Sequence[Chosen], scoring: AttackScoring) -> Number:
     if metric == "rank1_worst":
         return rank1(chosen, scoring.values.draws, scoring.units)
     if metric == "eer_worst":
@@ -344,7 +245,7 @@ def _worst_number(metric: str, chosen: Sequence[Chosen], scoring: _Scoring) -> N
     return accepted(chosen, scoring.values.draws, "tpr_at_fmr_1")
 
 
-def _report_people(scoring: _Scoring, recognizer: str | None, chosen: Sequence[Chosen]) -> list[Exposed]:
+def _report_people(scoring: AttackScoring, recognizer: str | None, chosen: Sequence[Chosen]) -> list[Exposed]:
     """Who is found, and how much that says."""
     values = scoring.values
     by_person = found_by_person(chosen)
@@ -360,7 +261,7 @@ def _report_people(scoring: _Scoring, recognizer: str | None, chosen: Sequence[C
 
 
 def _report_largest(
-    values: Values, units: Units, recognizer: str | None, trusted: Sequence[_Candidate], scoring: _Scoring
+    values: Values, units: Units, recognizer: str | None, trusted: Sequence[Candidate], scoring: AttackScoring
 ) -> None:
     shares: list[Replicates] = []
     count = 0
@@ -384,7 +285,7 @@ def _report_largest(
         values.add("rank1_max", largest, 0, recognizer)
 
 
-def _label(chosen: Sequence[_Candidate], with_recognizer: bool = False) -> str:
+def _label(chosen: Sequence[Candidate], with_recognizer: bool = False) -> str:
     """`A1+A2a`, or `A1+A2a (ccnet)`; several are parted by ` | `."""
     texts = [label_of(each.found) + (f" ({each.recognizer})" if with_recognizer else "") for each in chosen]
     return " | ".join(dict.fromkeys(texts))

@@ -21,11 +21,13 @@ from ...attackers.base import (
     State,
     TooFewPeople,
 )
+from ...characters import countable
 from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Request
 from ...recognizers.last_layer import layered
 from ..planning.tasks import Stage, Task
-from ..storage.store import Payload
+from ..records.attacks import TOO_FEW
+from ..storage.store import NO_REASON, Payload
 from .answers import reason
 from .answers import state as fitted_arrays
 from .arrays import not_finite, own_image
@@ -119,7 +121,7 @@ def _fit_one(task: Task, restorer: LearnedRestorer, method: Any, context: Contex
         try:
             return Payload({"pairs": len(task.labels)}, fitted_arrays(restorer.fit(_pairs(task, method, context))))
         except TooFewPeople as error:  # a fact about them; whatever else is raised is a crash
-            return Payload({"failure": str(error)})
+            return Payload({"failure": TOO_FEW + (countable(str(error)) or NO_REASON)})
 
     return guarded(fit, FIT_SECONDS, of=task.plugin)
 
@@ -151,7 +153,7 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
     templates = [template(item, context.store) for item in task.inputs]
     kept = [index for index, each in enumerate(templates) if each is not None]
     if not kept:
-        return Payload({"failure": "no auxiliary image has a template"})
+        return Payload({"failure": f"{TOO_FEW}no auxiliary image has a template"})
     layer = _last_layer(task)
     if isinstance(layer, Crash):
         return layer
@@ -166,7 +168,7 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
         try:
             return Payload({"images": len(kept)}, fitted_arrays(adapter.adapt(auxiliary)))
         except TooFewPeople as error:  # a fact about them; whatever else is raised is a crash
-            return Payload({"failure": str(error)})
+            return Payload({"failure": TOO_FEW + (countable(str(error)) or NO_REASON)})
 
     return guarded(adapt, FIT_SECONDS, of=task.plugin)
 

@@ -19,28 +19,41 @@ def attack_problems(
     """
     if here is None or said is None:
         return [] if here is said else ["there are attacks in the distances and none here, or the other way round"]
-    if untried(here, said):
-        return []
+    skipped = _untried(here, said)
     problems = []
     if (list(here.parrots), list(here.controls)) != (list(said.parrots), list(said.controls)):
         problems.append("attackers' images are made from other originals than here")
     if (here.people, here.images) != (said.people, said.images):
         problems.append("attackers learned on another number of people or images than here")
-    if dict(here.reasons) != dict(said.reasons):
+    if {key: why for key, why in here.reasons.items() if key not in skipped} != dict(said.reasons):
         problems.append("attacks did not run for other reasons than here")
-    names = [{name: [each.name for each in some] for name, some in one.variants.items()} for one in (here, said)]
+    kept = {
+        name: [each for each in some if not skipped & {each.name.attack, f"{each.name.attack}/{name}"}]
+        for name, some in said.variants.items()
+    }
+    names = [{name: [each.name for each in some] for name, some in one.items()} for one in (here.variants, kept)]
     if names[0] != names[1]:
         return [*problems, "the attackers are others than here"]
     for name, some in here.variants.items():
-        odd = [a.name.attack for a, b in zip(some, said.variants[name], strict=True) if not _same(a, b, tolerance)]
+        odd = [a.name.attack for a, b in zip(some, kept[name], strict=True) if not _same(a, b, tolerance)]
         if odd:
             which = ", ".join(dict.fromkeys(odd))
             problems.append(f"distances of attackers by {name} that were computed anew are different ({which})")
     return problems
 
 
+def _untried(here: AttackResults, said: AttackResults) -> frozenset[str]:
+    """Keys of reasons of attacks that have distances there and cannot be tried here: of these nothing is compared."""
+    keys = set()
+    for name, some in said.variants.items():
+        mine = {each.name.attack for each in here.variants.get(name, ())}
+        for attack in {each.name.attack for each in some} - mine:
+            keys |= {attack, f"{attack}/{name}"} & (here.reasons.keys() - said.reasons.keys())
+    return frozenset(keys)
+
+
 def untried(here: AttackResults | None, said: AttackResults | None) -> list[str]:
-    """Attacks of a submission that cannot be tried here, so that nothing is compared; empty where all can.
+    """Attacks of a submission that cannot be tried here, so that nothing of theirs is compared; empty where all can.
 
     Args:
         here: of the attacks made anew.
@@ -48,7 +61,7 @@ def untried(here: AttackResults | None, said: AttackResults | None) -> list[str]
     """
     if here is None or said is None:
         return []
-    return [f"{name}: {plain(why)}" for name, why in here.reasons.items() if name not in said.reasons]
+    return [f"{name}: {plain(here.reasons[name])}" for name in sorted(_untried(here, said))]
 
 
 def _same(a: VariantDistances, b: VariantDistances, tolerance: float) -> bool:

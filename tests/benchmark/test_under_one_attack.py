@@ -15,6 +15,7 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.readings.choosing import Limit, choose
 from deid_bench.benchmark.readings.differences import NotComparable, compare_records
 from deid_bench.benchmark.readings.power import for_difference
+from deid_bench.benchmark.records.attacks import ONE_VERSION, TOO_FEW
 from deid_bench.benchmark.records.comparable import under_one_attack
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
@@ -62,6 +63,39 @@ def test_other_teachers_are_other_attackers_and_none_are_any() -> None:
     assert "dev people" in reason
 
 
+def test_what_was_asked_for_and_not_tried_is_not_met() -> None:
+    def untried(reason: str) -> RunRecord:
+        record = asked(IDS)
+        rows = [
+            each.model_copy(update={"attack": "A4", "status": "not run", "reason": reason, "slots": []})
+            for each in present(record.attacks).rows[:1]
+        ]
+        new = present(record.attacks).model_copy(update={"rows": [*present(record.attacks).rows, *rows]})
+        return record.model_copy(update={"attacks": new})
+
+    for reason, alike in ((ONE_VERSION, False), (f"{TOO_FEW}3 images", False), ("the method does not blur", True)):
+        first, second = under_one_attack([untried(reason), asked(IDS)])
+        assert bool(told(first)) is alike, reason
+        assert told(second)
+
+
+def test_the_worst_of_fewer_recognisers_is_not_the_worst() -> None:
+    record = asked(IDS)
+    tried = present(record.attacks)
+    values = [each for each in record.values if each.metric in FROM_ATTACKERS]
+    overall = [each.model_copy(update={"recognizer": None}) for each in values]
+    rows = [*tried.rows, *(each.model_copy(update={"recognizer": "another"}) for each in tried.rows)]
+    more = record.model_copy(
+        update={"values": [*record.values, *overall], "attacks": tried.model_copy(update={"rows": rows})}
+    )
+    fewer = record.model_copy(update={"values": [*record.values, *overall]})
+    first, second = under_one_attack([fewer, more])
+    assert present(first.value("rank1_worst")).value is None
+    assert "recognisers without another" in present(present(first.value("rank1_worst")).reason)
+    assert present(second.value("rank1_worst")).value is not None
+    assert present(first.value("rank1_worst", "toy_face_recognizer")).value is not None
+
+
 def test_which_numbers_are_attackers() -> None:
     assert {name for name, metric in METRICS.items() if "worst attack" in metric.title.lower()} <= FROM_ATTACKERS
     assert "rank1_without_source" not in FROM_ATTACKERS
@@ -88,7 +122,7 @@ def test_no_table_verdict_rank_difference_or_choice_sets_one_beside_the_other(
         for column, cell in zip(table.columns, row.cells, strict=True):
             if column.metric in FROM_ATTACKERS:
                 assert (cell.order is None) is (row.record.digest == lesser), column
-                assert cell.order is not None or "tried with --attacks A0, others" in cell.remark
+                assert cell.order is not None or "attacks without A1, A4" in cell.remark
     said = {row.record.digest: verdict(row.record) for row in table.rows}
     assert "not compared" in said[lesser]
     ranked = table_standings(table, {record.digest: folder for record, folder in two})
@@ -96,7 +130,7 @@ def test_no_table_verdict_rank_difference_or_choice_sets_one_beside_the_other(
     assert "rank1_without_source" in {each.metric for each in ranked}
     for each in compare_records(two[0], two[1]):
         if each.metric in FROM_ATTACKERS:
-            assert "only B has it (not compared: tried with --attacks A0" in each.verdict
+            assert "only B has it (not compared: attacks without A1, A4" in each.verdict
     chosen = choose(two, [Limit("rank1_worst", 100, True)], "ssim")
     (first,) = [each for each in chosen.candidates if each.record.digest == lesser]
     assert not first.holds
@@ -104,6 +138,6 @@ def test_no_table_verdict_rank_difference_or_choice_sets_one_beside_the_other(
 
 
 def test_a_study_is_not_planned_by_two_attackers(two: list[tuple[RunRecord, Path]]) -> None:
-    with pytest.raises(NotComparable, match="not compared: tried with --attacks A0"):
+    with pytest.raises(NotComparable, match="not compared: attacks without A1, A4"):
         for_difference(two[0], two[1], "rank1_worst", 0.8)
     assert for_difference(two[0], two[1], "rank1_without_source", 0.8)
