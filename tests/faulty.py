@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deid_bench.analyzers.base import AnalyzerInfo, HandAnalysis, Missing
-from deid_bench.datasets.types import Image
+from deid_bench.datasets.types import Failure, Image
 from deid_bench.deidentifiers.base import Request
 from deid_bench.recognizers.base import RecognizerInfo
 
@@ -132,3 +133,14 @@ class Veils:
 
     def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         return [np.where(self.repaints(each)[..., None], each.image // 2 + 64, each.image) for each in batch]
+
+
+class VeilsSome(Veils):
+    """As `Veils`, of the images that it does not refuse."""
+
+    info = replace(Veils.info, name="veils_some")
+
+    def deidentify(self, batch: Sequence[Request]) -> list[Any]:
+        return [
+            Failure("no luck") if _some(each.image) else super(VeilsSome, self).deidentify([each])[0] for each in batch
+        ]

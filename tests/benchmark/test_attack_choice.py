@@ -13,6 +13,7 @@ from narrowed import present
 
 from deid_bench.attackers.base import TooFewPeople
 from deid_bench.attackers.lda import Lda
+from deid_bench.attackers.restoration import Deconvolution
 from deid_bench.benchmark.planning import cells
 from deid_bench.benchmark.planning.auxiliary import AuxiliaryPeople
 from deid_bench.benchmark.planning.cells import RunOptions
@@ -25,6 +26,7 @@ from deid_bench.benchmark.scoring import attack_cell, attacks
 from deid_bench.benchmark.scoring.attack_choice import Fold
 from deid_bench.benchmark.scoring.attack_tables import Searches
 from deid_bench.benchmark.submission.recompute import recompute
+from deid_bench.plugins.entries import registry
 
 WITH = "toy_recognizer"
 Options = Callable[..., RunOptions]
@@ -150,3 +152,48 @@ def test_the_largest_of_all_is_of_fusions_too(
     assert numbers.pop("A8") == 100
     assert max(numbers.values()) < 90
     assert present(record.value("rank1_max", WITH)).value == 100
+
+
+def test_a_crash_is_not_behind_what_the_method_rules_out(
+    toy_options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def restore(self: Any, published: Any) -> Any:
+        raise RuntimeError("fell over")
+
+    options = toy_options("blurring", attacks="A3")  # of whose two parts the method rules one out
+    with monkeypatch.context() as patch:
+        patch.setattr(Deconvolution, "restore", restore)
+        record = outcome_of(options, tmp_path / "out").record
+    row = row_of(record, "A3")
+    assert row.status == "not run"
+    assert row.reason.startswith("crashed: ")
+    for metric in ("rank1_worst", "rank1_max"):
+        assert "A3 crashed" in present(present(record.value(metric, WITH)).reason)
+
+
+def test_what_the_method_failed_on_is_attacked_as_it_was_published(toy_options: Options, tmp_path: Path) -> None:
+    method = f"{Path(__file__).parents[1] / 'faulty.py'}:VeilsSome"
+    made = outcome_of(toy_options(method, attacks="A1,A6"), tmp_path / "out")
+    assert 0 < made.record.counts.failed < made.record.counts.planned
+    for each in present(read(made.folder / DISTANCES_NAME).attacks).variants[WITH]:
+        assert np.isfinite(each.distances).all(), each.name
+        assert all(np.isfinite(control).all() for control in each.controls.values()), each.name
+    assert row_of(made.record, "A6").status == "counts"
+
+
+def test_gallery_images_of_a_protocol_with_queries_are_restored_too(tmp_path: Path) -> None:
+    registry().add_file(Path(__file__).parent / "face_world.py")
+    options = RunOptions(
+        methods=("blurring",),
+        datasets=(f"toy-faces:folder={tmp_path / 'faces'},identities=52,samples=2",),
+        protocol="face/1.1",
+        analyzer="toy_face_analyzer",
+        recognizers=("toy_face_recognizer",),
+        attacks="A3",
+    )
+    made = outcome_of(options, tmp_path / "out")
+    variants = present(read(made.folder / DISTANCES_NAME).attacks).variants["toy_face_recognizer"]
+    parroted = [each for each in variants if (each.name.attack, each.name.gallery) == ("A3", "parrot")]
+    assert parroted
+    for each in parroted:
+        assert np.isfinite(each.controls["identity"]).all(), each.name
