@@ -26,7 +26,7 @@ def shortlist(
         For each image up to `count` entries of different people, the likeliest first.
     """
     lost = np.array([np.isnan(each) for each in distances])
-    gone = lost.all(axis=0)
+    gone = np.asarray(lost.all(axis=0))
     placed = [np.argsort(np.argsort(each, axis=1), axis=1, kind="stable") for each in distances]
     known = (~lost).sum(axis=0)
     ranks = np.where(lost, 0, placed).sum(axis=0) / np.maximum(known, 1)

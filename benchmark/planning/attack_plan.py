@@ -15,13 +15,13 @@ from ...deidentifiers.encoders import has_encoder, surrogate_of
 from ...plugins.entries import Kind, PluginError, Resolved, registry
 from ...plugins.specs import Spec
 from ..protocols import Protocol
-from ..records.attacks import ONE_VERSION
 from ..storage.digest import digest
 from ..suites import (
     AS_PUBLISHED,
     ENCODER,
     FROZEN,
     NOT_ASKED,
+    ONE_VERSION,
     Attack,
     Gallery,
     Pooling,

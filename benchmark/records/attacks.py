@@ -14,8 +14,6 @@ CRASHED = "crashed: "
 
 TOO_FEW = "too few to learn from: "
 """Starts the reason of an attack that could not learn, whatever the method is."""
-ONE_VERSION = "one version of each image; --seeds N makes several"
-"""Why several versions of an image of a method that draws were not pooled."""
 
 Status = Literal["counts", "control failed", "not converged", "not run"]
 

@@ -121,9 +121,9 @@ def choose(
         be better than he.
     """
     if len(candidates) > 1 and not first and not all(part.dev for part in parts):
-        people = len(frozenset().union(*(part.evaluated for part in parts)))
+        count = len(frozenset().union(*(part.evaluated for part in parts)))
         return Undefined(
-            f"of {len(candidates)} attacks one is chosen on some people and reported for others; {people} are too few"
+            f"of {len(candidates)} attacks one is chosen on some people and reported for others; {count} are too few"
         )
     taken: dict[int, list[int]] = {}
     for place, part in enumerate(parts):

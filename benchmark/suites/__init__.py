@@ -30,6 +30,8 @@ AS_PUBLISHED, FROZEN, ENCODER = "published", "frozen", "encoder"
 
 NOT_ASKED = "not asked for"
 """Why an attack does not run that a user did not name; records leave it out."""
+ONE_VERSION = "one version of each image; --seeds N makes several"
+"""Why several versions of an image are not pooled, of a method that draws."""
 
 
 class SuiteError(ValueError):
