@@ -12,8 +12,6 @@ from .value import Value
 CRASHED = "crashed: "
 """Starts the reason of an attack that went wrong, and says nothing about the images."""
 
-TOO_FEW = "too few to learn from: "
-"""Starts the reason of an attack that could not learn, whatever the method is."""
 
 Status = Literal["counts", "control failed", "not converged", "not run"]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..metrics.catalogue import FROM_ATTACKERS
-from ..suites import ONE_VERSION
-from .attacks import TOO_FEW
+from ..suites import ONE_VERSION, TOO_FEW
 from .record import RunRecord
 
 _Item = TypeVar("_Item")

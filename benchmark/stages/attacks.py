@@ -26,8 +26,8 @@ from ...datasets.types import Failure, Image
 from ...deidentifiers.base import Request
 from ...recognizers.last_layer import layered
 from ..planning.tasks import Stage, Task
-from ..records.attacks import TOO_FEW
 from ..storage.store import NO_REASON, Payload
+from ..suites import TOO_FEW
 from .answers import reason
 from .answers import state as fitted_arrays
 from .arrays import not_finite, own_image

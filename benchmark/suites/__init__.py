@@ -32,6 +32,8 @@ NOT_ASKED = "not asked for"
 """Why an attack does not run that a user did not name; records leave it out."""
 ONE_VERSION = "one version of each image; --seeds N makes several"
 """Why several versions of an image are not pooled, of a method that draws."""
+TOO_FEW = "too few to learn from: "
+"""Starts the reason of an attack that could not learn, whatever the method is."""
 
 
 class SuiteError(ValueError):

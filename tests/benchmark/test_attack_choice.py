@@ -18,7 +18,7 @@ from deid_bench.benchmark.planning import cells
 from deid_bench.benchmark.planning.auxiliary import AuxiliaryPeople
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
-from deid_bench.benchmark.records.attacks import TOO_FEW, AttackRow, Control
+from deid_bench.benchmark.records.attacks import AttackRow, Control
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 from deid_bench.benchmark.run import Execution, Outcome, run
@@ -26,6 +26,7 @@ from deid_bench.benchmark.scoring import attack_cell, attacks
 from deid_bench.benchmark.scoring.attack_choice import Fold
 from deid_bench.benchmark.scoring.attack_tables import Searches
 from deid_bench.benchmark.submission.recompute import recompute
+from deid_bench.benchmark.suites import TOO_FEW
 from deid_bench.plugins.entries import registry
 
 WITH = "toy_recognizer"

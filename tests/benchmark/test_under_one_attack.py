@@ -15,11 +15,10 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.readings.choosing import Limit, choose
 from deid_bench.benchmark.readings.differences import NotComparable, compare_records
 from deid_bench.benchmark.readings.power import for_difference
-from deid_bench.benchmark.records.attacks import TOO_FEW
 from deid_bench.benchmark.records.comparable import under_one_attack
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
-from deid_bench.benchmark.suites import ONE_VERSION
+from deid_bench.benchmark.suites import ONE_VERSION, TOO_FEW
 from deid_bench.reports.leaderboard.ranks import table_standings
 from deid_bench.reports.leaderboard.table import leaderboards
 from deid_bench.reports.leaderboard.verdict import verdict
