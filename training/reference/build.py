@@ -27,7 +27,7 @@ from deid_bench.reports.leaderboard import reference
 PALMS = ("identity", "other", "masking", "blurring", "pixelation", "palm_diffusion")
 FACES = ("identity", "masking", "blurring", "pixelation", "dedim:preset=quick", "tip_im")
 SURROGATE = "mobilefacenet"
-"""The recogniser that methods for faces may look into, where they need one."""
+"""The recogniser that `tip_im` looks into."""
 FILE = Path(reference.__file__).parent / "assets" / reference.FILE_NAME
 
 
@@ -63,7 +63,7 @@ def main() -> None:
         words: dict[str, Any] = {"protocol": protocol, "attacks": "none" if faces else ""} | (
             {"dataset": options.dataset} if options.dataset else {}
         )
-        surrogate = SURROGATE if faces else ""
+        surrogate = SURROGATE if "tip_im" in methods else ""
         made += [each.record for each in interface.run(methods, execution, surrogate=surrogate, **words)]
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_bytes(reference.encode(kept(made)))
