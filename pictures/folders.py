@@ -1,85 +1,30 @@
-"""A method applied to files and folders: the pictures, a table of what was done, and a sheet to look at."""
+"""A method applied to files and folders: the pictures, a table of what was done, and sheets to look at."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..characters import plain, sentence
-from ..datasets.images import ImageError, suffixes
+from ..datasets.images import ImageError
 from ..datasets.types import Failure, Image
 from ..files import write_atomically
-from .apply import WORDS, Applier
-from .contact_sheet import MOST, contact_sheet
+from .apply import Applier
+from .contact_sheet import Sheets
 from .picture_files import picture_bytes, read_picture
-
-TABLE, SHEET = "deidentified.csv", "preview.jpg"
-"""Files written beside the pictures."""
-FIELDS = ("file", "state", "reason", "hands", "faces", "changed_percent", "notes")
-
-
-class PicturesError(ValueError):
-    """The files cannot be done as asked; the message says what was expected, what came and what to do."""
-
-    exit_code = 2
+from .sources import Source
+from .table import TABLE, PicturesError, Row, Table
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file to do, and where the result goes below the output folder."""
+class Outcome:
+    """What became of the files of one call."""
 
-    path: Path
-    target: Path
-    named: bool
-    """Named itself, not found in a folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What became of one file."""
-
-    file: str
-    state: str
-    """`done`, `failed` or `passed over`."""
-    reason: str = ""
-    hands: int = 0
-    faces: int = 0
-    changed_percent: float = 0.0
-    notes: str = ""
-
-
-def sources(paths: Sequence[Path], out: Path) -> list[Source]:
-    """All files below the given ones, in a fixed order, each with its target.
-
-    Raises:
-        PicturesError: nothing is there, two files would have one target, or a result would replace its original.
-    """
-    found: list[Source] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(each for each in path.rglob("*") if each.is_file() and not _within(each, out))
-            found += [Source(each, each.relative_to(path), False) for each in inside]
-        elif path.exists():
-            found.append(Source(path, Path(path.name), True))
-        else:
-            raise PicturesError(f"expected a file or a folder, found nothing at {plain(path)}; check the path")
-    if not found:
-        raise PicturesError("expected pictures, found no file; name files or folders that hold some")
-    targets: dict[Path, Path] = {}
-    for each in found:
-        if (other := targets.setdefault(each.target, each.path)) != each.path:
-            raise PicturesError(
-                f"{plain(other)} and {plain(each.path)} would both become {plain(each.target)}; do them one after the "
-                "other, into two folders"
-            )
-        if (out / each.target).resolve() == each.path.resolve():
-            raise PicturesError(
-                f"{plain(each.path)} would be replaced by its own result; choose another folder with -o"
-            )
-    return found
+    rows: list[Row]
+    sheets: list[Path]
+    """Sheets of originals beside results that were written."""
 
 
 def deidentify_files(
@@ -90,40 +35,79 @@ def deidentify_files(
     overwrite: bool = False,
     preview: bool = False,
     progress: Callable[[Row], None] | None = None,
-) -> list[Row]:
-    """Do all files; write the pictures that are done, the table, and the sheet if asked for.
+) -> Outcome:
+    """Do all files; write the pictures that are done, the table, and the sheets if asked for.
 
-    A file that fails leaves nothing at its target, not even what an earlier call wrote there.
+    A file that fails leaves nothing at its target, not even what an earlier call wrote there. What no earlier call
+    wrote is neither replaced nor removed.
 
     Raises:
-        PicturesError: a target exists and may not be overwritten.
+        PicturesError: a target exists and may not be overwritten, or there is a foreign file at the table's place.
+        StoreError: the output folder cannot be written.
+        WeightsError, ToolError: something is missing on this machine.
     """
-    taken = [each.target for each in found if (out / each.target).exists()]
-    if taken and not overwrite:
-        raise PicturesError(
-            f"{plain(out / taken[0])} exists{f', and {len(taken) - 1} more' if len(taken) > 1 else ''}; choose another "
-            "folder with -o, or say --overwrite"
-        )
+    table = Table(out, [each.target.as_posix() for each in found])
+    earlier = _earlier_results(found, out, table, overwrite)
+    table.save()  # says whether the folder can be written, before there is anything to write
     rows: list[Row] = []
-    pairs: list[tuple[Image, Image, str]] = []
-    for source in found:
+    sheets = Sheets(out, overwrite)
+    for number, source in enumerate(found):
         row, pair = _one(source, out, applier)
+        if row.state == "failed" and source.target in earlier:
+            row = _without_earlier(row, out / source.target)
         rows.append(row)
-        if pair is not None and preview and len(pairs) < MOST:
-            pairs.append((*pair, row.file))
+        table.put(number, row)
+        table.save()  # an interrupted call leaves a table of what it did
+        if pair is not None and preview:
+            sheets.add(*pair, row.file)
         if progress is not None:
             progress(row)
-        write_atomically(out / TABLE, table(rows))  # an interrupted call leaves a table of what it did
-    if pairs:
-        write_atomically(out / SHEET, contact_sheet(pairs))
-    return rows
+    sheets.finish()
+    return Outcome(rows, sheets.written)
+
+
+def _earlier_results(found: Sequence[Source], out: Path, table: Table, overwrite: bool) -> frozenset[Path]:
+    """Targets at which an earlier call's results lie.
+
+    Raises:
+        PicturesError: they may not be replaced.
+    """
+    taken = [each.target for each in found if not each.passed_over and _is_there(out / each.target)]
+    foreign = [each for each in taken if not table.made(each.as_posix())]
+    if taken and not overwrite:
+        raise PicturesError(
+            f"{plain(out / taken[0])} exists{_more(taken)}; choose another folder with -o, or say --overwrite"
+        )
+    if foreign:
+        raise PicturesError(
+            f"{plain(out / foreign[0])} exists{_more(foreign)}, and {TABLE} does not say that an earlier call wrote "
+            "it; move it away, or choose another folder with -o"
+        )
+    return frozenset(taken)
+
+
+def _is_there(path: Path) -> bool:
+    """A folder is not replaced in any case: its picture cannot be written."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+
+
+def _more(paths: Sequence[Path]) -> str:
+    return f", and {len(paths) - 1} more" if len(paths) > 1 else ""
+
+
+def _without_earlier(row: Row, target: Path) -> Row:
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        still = f"what an earlier call wrote is still there ({type(error).__name__})"
+        return replace(row, reason=f"{row.reason}; {still}")
+    return row
 
 
 def _one(source: Source, out: Path, applier: Applier) -> tuple[Row, tuple[Image, Image] | None]:
     name, target = source.target.as_posix(), out / source.target
-    target.unlink(missing_ok=True)
-    if not source.named and source.path.suffix.lower() not in suffixes():
-        return Row(name, "passed over", "not a picture by its name"), None
+    if source.fault:
+        return Row(name, "passed over" if source.passed_over else "failed", source.fault), None
     try:
         picture = read_picture(source.path)
         done = applier.apply(picture.image, name)
@@ -139,34 +123,3 @@ def _one(source: Source, out: Path, applier: Applier) -> tuple[Row, tuple[Image,
     counts = (done.found.get("palm", 0), done.found.get("face", 0))
     row = Row(name, "done", "", *counts, changed_percent=round(100 * done.changed, 2), notes=notes)
     return row, (picture.image, done.image)
-
-
-def table(rows: Sequence[Row]) -> bytes:
-    """The table as CSV; texts that a spreadsheet would take for a formula are put behind an apostrophe."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(FIELDS)
-    for row in rows:
-        writer.writerow([_cell(getattr(row, name)) for name in FIELDS])
-    return stream.getvalue().encode("utf-8")
-
-
-def summary(rows: Sequence[Row]) -> Iterator[str]:
-    """Lines that say what was done and what was not, with reasons."""
-    done = [row for row in rows if row.state == "done"]
-    counts = {"palm": sum(row.hands for row in done), "face": sum(row.faces for row in done)}
-    seen = " and ".join(f"{counts[each]} {WORDS[each]}{'s' * (counts[each] != 1)}" for each in WORDS if counts[each])
-    yield f"{len(done)} of {len(rows)} files done{f': {seen}' if seen else ''}"
-    for state in ("failed", "passed over"):
-        for row in rows:
-            if row.state == state:
-                yield f"{state}: {plain(row.file)}: {row.reason}"
-
-
-def _cell(value: object) -> object:
-    text = plain(value, 0) if isinstance(value, str) else value
-    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@") else text
-
-
-def _within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())

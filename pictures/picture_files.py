@@ -9,13 +9,18 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
 from ..datasets.frames import frames
-from ..datasets.images import ImageError, open_image, read_image
+from ..datasets.images import ImageError, open_image, pillow_formats, read_image
+from ..datasets.png_chunks import SIGNATURE, WithoutTexts
+from ..datasets.sample_depth import is_wide
 from ..datasets.types import Image
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 _QUALITY = {"JPEG": 92, "WEBP": 90, "HEIF": 80, "AVIF": 80}
 """Of kinds whose files do not say how they were made."""
@@ -43,19 +48,40 @@ def read_picture(path: Path) -> PictureFile:
     Raises:
         ImageError: the file cannot be used.
     """
-    from PIL import Image as PilImage
-
     image = read_image(path)
     try:
-        with open_image(path) as stream, PilImage.open(stream) as picture:
+        with open_image(path) as stream, _opened(stream) as picture:
+            wide = _is_wide(picture)  # before anything is asked that moves on in the file
             # A JPEG with further pictures behind it counts as a JPEG.
             kind = "JPEG" if picture.format == "MPO" else str(picture.format)
             options = _jpeg_options(picture) if kind == "JPEG" else _options(kind, picture, path)
-            return PictureFile(image, kind, picture.mode in _GREY, options, _lost(picture))
+            return PictureFile(image, kind, picture.mode in _GREY, options, _lost(picture, wide))
     except ImageError:
         raise
     except Exception as error:  # what was read as an image does not say how it was made
         raise ImageError(f"{path.name}: its kind cannot be told ({type(error).__name__}); convert it to PNG") from error
+
+
+def _opened(stream: BinaryIO) -> PIL.Image.Image:
+    """The file as Pillow has it, also one with a text or profile that is longer than Pillow reads; see `read_image`."""
+    from PIL import Image as PilImage
+
+    try:
+        return PilImage.open(stream, formats=pillow_formats())
+    except ValueError:
+        stream.seek(0)
+        if stream.read(len(SIGNATURE)) != SIGNATURE:
+            raise
+        whole = cast(BinaryIO, io.BufferedReader(WithoutTexts(stream)))
+        return PilImage.open(whole, formats=pillow_formats())
+
+
+def _is_wide(picture: Any) -> bool:
+    # PPM says so by its largest value alone.
+    highest = [arg for tile in picture.tile if isinstance(tile.args, tuple) for arg in tile.args]
+    return is_wide(picture) or (
+        picture.format == "PPM" and any(isinstance(each, int) and each > 255 for each in highest)
+    )
 
 
 def _jpeg_options(picture: Any) -> dict[str, Any]:
@@ -79,12 +105,12 @@ def _options(kind: str, picture: Any, path: Path) -> dict[str, Any]:
     return {"quality": _QUALITY[kind]} if kind in _QUALITY else {}
 
 
-def _lost(picture: Any) -> tuple[str, ...]:
+def _lost(picture: Any, wide: bool) -> tuple[str, ...]:
     """What the new file will not have besides metadata."""
     held = frames(picture)
     notes = [f"the first of {held} pictures in the file"] if held > 1 else []
     notes += ["transparency laid over white"] if picture.has_transparency_data else []
-    notes += ["8 bits in place of 16"] if picture.mode.startswith("I") else []
+    notes += ["8 bits in place of 16"] if wide else []
     return tuple(notes)
 
 

@@ -21,8 +21,9 @@ from deid_bench.cli import main
 from deid_bench.datasets.images import read_image
 from deid_bench.datasets.types import Failure
 from deid_bench.pictures.apply import Applier
-from deid_bench.pictures.folders import Row, sources, summary, table
 from deid_bench.pictures.picture_files import picture_bytes, read_picture
+from deid_bench.pictures.sources import sources
+from deid_bench.pictures.table import Row, summary, table
 from deid_bench.plugins.specs import PluginError
 
 HANDS = Path(__file__).parents[1] / "analyzers" / "data"
