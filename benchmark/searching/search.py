@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from inspect import Parameter
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from ...plugins.entries import Kind, registry
+from ...plugins.entries import Kind, Spec, registry
+from ...plugins.specs import parameters
 from ...recognizers.base import Recognizer, Templates
 from ...recognizers.matching.faiss_search import Recall, is_here, search_approximately, search_flat
 from ...recognizers.matching.gallery_search import NOBODY, Found, Gallery, Places, SearchError, Vectors, search
@@ -137,6 +139,11 @@ def _cell(record: RunRecord, asked: Asked) -> tuple[Cell, Plugin]:
     if record.dataset.no_rates:
         raise SearchError(f"{record.dataset.spec} supports no rate of recognition: {record.dataset.no_rates}")
     named = record.dataset.spec if known_plugin(Kind.DATASET, record.dataset.spec) else ""
+    if not asked.dataset and named and (unsaid := _unsaid_places(named)):
+        raise SearchError(
+            f"the record does not say where its images lie ({', '.join(unsaid)} of {named}); "
+            "name the folder with --dataset PATH"
+        )
     cell = cell_of(record, record.method.spec, asked.dataset or named)
     if not asked.recognizer:
         return cell, cell.recognizers[0]
@@ -146,6 +153,14 @@ def _cell(record: RunRecord, asked: Asked) -> tuple[Cell, Plugin]:
             f"{asked.recognizer} is for {plugin.info.modality}s; the record is of {cell.protocol.modality}s"
         )
     return replace(cell, recognizers=(plugin,)), plugin
+
+
+def _unsaid_places(text: str) -> list[str]:
+    """Parameters that a dataset cannot do without and no record holds: where something lies on this machine."""
+    spec = Spec.parse(text)
+    cls = registry().get(Kind.DATASET, spec.target).load()
+    needed = {name for name, each in parameters(cls).items() if each.default is Parameter.empty}
+    return [each for each in getattr(cls, "places", ()) if each in needed and each not in dict(spec.params)]
 
 
 def _check_others(others: LoadedDataset, cell: Cell) -> list[str]:

@@ -23,6 +23,8 @@ _TARGETS = "retrieval.targets"
 class NotAtHand(ValueError):
     """The method, its weights or the dataset are not here, or are not those of the record."""
 
+    exit_code = 2
+
 
 def method_for(record: RunRecord, methods: Sequence[str]) -> str:
     """The specification, of several, that is the method of a record: the very one, else one of its name.

@@ -143,6 +143,28 @@ def test_what_cannot_be_searched_is_refused(made: Run) -> None:
         search_record(path, Asked(dataset=dataset, recognizer="mobilefacenet", jobs=1))
 
 
+def test_a_record_of_an_own_folder_asks_for_the_folder(
+    made: Run, toy_options: Callable[..., RunOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it lies is in no record, so that the record alone cannot open it."""
+    made("identities=3")
+    hands = str(tmp_path / "own hands")
+    for path in (tmp_path / "hands").iterdir():
+        place = Path(hands, path.name[:2], path.name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    (outcome,) = run(toy_options("toy_noise", datasets=(hands,)), Execution(out=tmp_path / "own", backend="serial"))
+    record = str(outcome.folder / "run.json")
+    assert main(["search", record, "-j", "1", "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert "the record does not say where its images lie (path of folder:name=own hands" in said
+    assert "name the folder with --dataset PATH" in said
+    assert main(["search", record, "-j", "1", "--quiet", "--dataset", hands]) == 0
+    capsys.readouterr()
+    assert main(["search", record, "-j", "1", "--quiet", "--dataset", "palm-mini"]) == 2
+    assert "what is installed here is not what the record was made with" in capsys.readouterr().err
+
+
 def test_the_command_says_everything(
     made: Run, own_cache: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
