@@ -14,7 +14,9 @@ import errno
 import importlib
 import io
 import os
+import stat
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -55,11 +57,19 @@ _COMMANDS = {
 _COMPLETION = "_DEID_BENCH_COMPLETE"
 """Set by the shell when somebody presses the tabulator key."""
 EXIT_ENDED = 1
+EXIT_USAGE = 2
 EXIT_OUTPUT = 4
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 """What an output stream says that takes no more."""
+_REFUSED = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR)
+"""What the system says of a place that it is not for us, or not for files of this name."""
+_WRITERS = {
+    "mkdir", "makedirs", "touch", "write_text", "write_bytes", "replacing", "rename", "replace", "rmtree", "unlink",
+    "mkdtemp", "mkstemp", "copyfile",
+}  # fmt: skip
+"""Functions that write, whoever calls them."""
 
 
 class _LazyGroup(click.Group):
@@ -135,6 +145,8 @@ def main(args: list[str] | None = None) -> int:
         if code is not None:
             _say_error("\n".join(plain(each, 0) for each in str(error).splitlines()))
             return int(code)
+        if (place := _place_refused(error)) is not None:
+            return place
         return _output_lost(error) if _is_about_output(error) else _bug(error)
     return result if isinstance(result, int) else 0
 
@@ -175,6 +187,41 @@ def _bug(error: Exception) -> int:
     else:
         _say_error(f"a bug of deid-bench, not of yours ({what}); please report it with {plain(file.name, 0)}")
     return EXIT_BUG
+
+
+def _place_refused(error: Exception) -> int | None:
+    """Say which file may not be read or written, where that is all; None: the error is of another kind.
+
+    Whoever opens a file says so in words of its own; this is for what nobody has thought of.
+    """
+    if not isinstance(error, OSError) or error.errno not in _REFUSED or not isinstance(error.filename, str):
+        return None
+    written = _was_written(error, error.filename)
+    what = "written" if written else "read"
+    _say_error(
+        f"{plain(error.filename, 0)} cannot be {what} ({error.strerror}); name another place, or change its rights"
+    )
+    return EXIT_OUTPUT if written else EXIT_USAGE
+
+
+def _was_written(error: OSError, name: str) -> bool:
+    """Whether it was writing that failed: by what the disk says, who called, or that reading would not fail."""
+    import traceback
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        return True
+    if any(frame.name in _WRITERS for frame in traceback.extract_tb(error.__traceback__)):
+        return True
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return False
+    path = Path(name)
+    try:
+        folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return True  # what is not there was to be made
+    except OSError:
+        return False
+    return os.access(path, os.R_OK | os.X_OK if folder else os.R_OK)
 
 
 def _is_about_output(error: Exception) -> bool:

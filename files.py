@@ -1,32 +1,151 @@
-"""Files that are written whole and hashed once: the one home of either (floor 0)."""
+"""Files that are written whole and hashed once, and paths that are looked at: the one home of each (floor 0)."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
 
 CACHE_VARIABLE = "DEID_BENCH_CACHE"
+DATA_VARIABLE = "DEID_BENCH_DATA"
 _PIECE = 1 << 20
 _KEPT = 200_000
 _hashes: dict[tuple[str, int, int], str] = {}
 """By (path, size, modification time in ns)."""
 
 
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EBADF)
+"""What the system says of a path where nothing is, or can be."""
+
+Found = Literal["file", "folder", "other", "nothing"]
+"""What lies at a path; `other` is a pipe, a socket or a device."""
+
+
+class PathError(ValueError):
+    """A path cannot be used; the message says what to do."""
+
+    exit_code = 2
+
+
+class OutputPathError(PathError):
+    """The same of a path that is to be written to."""
+
+    exit_code = 4
+
+
+class NoHomeError(PathError):
+    """There is no folder of the user's to keep files in."""
+
+    exit_code = 3
+
+
+def found_at(path: Path, refused: Callable[[str], Exception] = PathError) -> Found:
+    """What lies at a path, links followed.
+
+    `Path.is_file` and its like say nothing of a path that may not be looked at: some versions of Python raise, others
+    answer that there is nothing.
+
+    Args:
+        path: as the user gave it, or below it.
+        refused: makes the error of a sentence; `OutputPathError` where the path is to be written to.
+
+    Raises:
+        PathError: a folder on the way may not be entered, or the disk does not answer; or what `refused` makes.
+    """
+    try:
+        mode = path.stat().st_mode
+    except ValueError:  # a NUL
+        return "nothing"
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return "nothing"
+        raise refused(
+            f"{path} may not be looked at ({error.strerror or error}); name another place, or have its folder opened "
+            "to you"
+        ) from error
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def is_file(path: Path, refused: Callable[[str], Exception] = PathError) -> bool:
+    """Whether a file lies there.
+
+    Raises:
+        PathError: as `found_at`.
+    """
+    return found_at(path, refused) == "file"
+
+
+def is_folder(path: Path, refused: Callable[[str], Exception] = PathError) -> bool:
+    """Whether a folder lies there.
+
+    Raises:
+        PathError: as `found_at`.
+    """
+    return found_at(path, refused) == "folder"
+
+
+def expanded(path: str | os.PathLike[str], named: str = "") -> Path:
+    """A path with `~` and `~user` replaced by the folders that they stand for.
+
+    Args:
+        path: as the user gave it.
+        named: where it comes from, for the message: a variable, a parameter.
+
+    Raises:
+        PathError: there is no such user, or no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = Path(path).parts[0]
+        what = f"there is no user {user[1:]!r}" if user != "~" else "there is no home folder"
+        raise PathError(f"{named + ': ' if named else ''}{path}: {what}; write the path without {user}") from error
+
+
 def cache_root() -> Path:
-    """The folder for everything that can be made or fetched again, absolute (not created here)."""
+    """The folder for everything that can be made or fetched again, absolute (not created here).
+
+    Raises:
+        PathError: it is named by a user that there is not.
+        NoHomeError: it is not named, and there is no home folder.
+    """
     named = os.environ.get(CACHE_VARIABLE)
     if named:
-        return Path(named).expanduser().absolute()
+        return expanded(named, CACHE_VARIABLE).absolute()
+    return _of_user("user_cache_dir")
+
+
+def data_root() -> Path:
+    """The folder of what the user told deid-bench and it must not forget (not created here).
+
+    Raises:
+        PathError, NoHomeError: as `cache_root`.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    if named:
+        return expanded(named, DATA_VARIABLE)
+    return _of_user("user_data_dir")
+
+
+def _of_user(kind: Literal["user_cache_dir", "user_data_dir"]) -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("deid-bench", appauthor=False))
+    try:
+        found = Path(getattr(platformdirs, kind)("deid-bench", appauthor=False))
+    except (RuntimeError, KeyError):  # a number without an entry among the users, as containers give it
+        found = Path()
+    if not found.is_absolute():
+        raise NoHomeError(f"there is no home folder; set {CACHE_VARIABLE} and {DATA_VARIABLE} to folders of your own")
+    return found
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analyzers.base import FaceAnalysis, HandAnalysis
+from ..files import is_file
 from .closer_look import at_hand, bring_networks, could_see_more
 from .compute import compute
 from .engine.backends import NO_CLUSTER, Backend, Cluster, Needs, Settings, default_jobs, make_backend
@@ -29,7 +30,7 @@ from .scoring.cell import build_record
 from .storage.cell_files import are_whole, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.lock import Busy, hold
-from .storage.store import STORE_FOLDER, Payload, Store
+from .storage.store import STORE_FOLDER, Payload, Store, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
     """The cell's record, if an earlier run completed it, left nothing to try again, and its files are what it wrote."""
     folder = out / cell.name
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not is_file(path, StoreError):
         return None
     try:
         record = load_record(path)

@@ -131,10 +131,11 @@ def _candidates(text: str, results: Path) -> tuple[list[tuple[RunRecord, Path]],
     """The record of a folder or file, or all of a method; and whether one was left out."""
     from ..benchmark.records.collection import collect, load_written
     from ..benchmark.records.record import FILE_NAME, RecordError
+    from ..files import found_at, is_folder
 
     path = Path(text)
-    if path.exists() or not results.is_dir():
-        path = path / FILE_NAME if path.is_dir() else path
+    if (there := found_at(path)) != "nothing" or not is_folder(results):
+        path = path / FILE_NAME if there == "folder" else path
         return [(load_written(path), path.parent)], False
     read = collect((results,))
     for left, reason in read.left_out:
@@ -143,9 +144,9 @@ def _candidates(text: str, results: Path) -> tuple[list[tuple[RunRecord, Path]],
     found = [each for each in records if each[0].method.spec == text]
     found = found or [each for each in records if each[0].method.name == text]
     if not found:
-        there = ", ".join(sorted({each.method.spec for each, _ in records})[:12]) or "none"
+        methods = ", ".join(sorted({each.method.spec for each, _ in records})[:12]) or "none"
         raise RecordError(
-            f"there is no file or folder {text}, and no method of that name in {results} (there: {there})"
+            f"there is no file or folder {text}, and no method of that name in {results} (there: {methods})"
         )
     return found, bool(read.left_out)
 

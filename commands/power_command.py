@@ -42,10 +42,11 @@ def command(
     from ..benchmark.readings.power import for_bound, for_difference
     from ..benchmark.records.collection import load_written
     from ..benchmark.records.record import FILE_NAME
+    from ..files import is_folder
 
     if (second is None) == (bound is None):
         raise click.UsageError("Name a second record, or say --bound: one of the two.")
-    paths = [path / FILE_NAME if path.is_dir() else path for path in (first, second) if path is not None]
+    paths = [path / FILE_NAME if is_folder(path) else path for path in (first, second) if path is not None]
     records = [(load_written(path), path.parent) for path in paths]
     if bound is None:
         found = for_difference(records[0], records[1], metric, chance / 100)

@@ -23,8 +23,9 @@ def command() -> None:
 
 def _store(out: Path) -> Store:
     from ..benchmark.storage.store import STORE_FOLDER, Store
+    from ..files import OutputPathError, is_folder
 
-    if not (out / STORE_FOLDER).is_dir():
+    if not is_folder(out / STORE_FOLDER, OutputPathError):
         raise click.UsageError(f"{out} holds no store; name the folder of a run with --out")
     return Store(out / STORE_FOLDER)
 

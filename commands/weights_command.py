@@ -103,10 +103,10 @@ def verify_weights(names: tuple[str, ...]) -> int:
 
     problems = 0
     for name in names or tuple(spec.name for spec in all_specs()):
-        if not names and status(name).state == "absent":
-            click.echo(f"{name}: not on this machine")
-            continue
         try:
+            if not names and status(name).state == "absent":
+                click.echo(f"{name}: not on this machine")
+                continue
             click.echo(f"{name}: {verify(name)} is as expected")
         except WeightsError as error:
             problems += 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, cast, get_args
 
+from ..files import expanded, is_folder
 from .base import DatasetError, DatasetInfo, Sample
 from .images import suffixes
 from .layouts.table import check_encoding, read_table
@@ -98,7 +99,7 @@ class Folder:
         if groups and not manifest:
             raise ValueError("expected a manifest with the columns of groups=, got none; pass manifest=…")
         check_encoding(encoding)
-        self._root = Path(path).expanduser()
+        self._root = expanded(path)
         self._manifest, self._encoding = manifest, encoding
         self._bits, self._level = bits, level
         self._groups = tuple(each.strip() for each in groups.split("+") if each.strip())
@@ -142,7 +143,7 @@ class Folder:
         """
         if self._samples is not None:
             return
-        if not self._root.is_dir():
+        if not is_folder(self._root, DatasetError):
             raise DatasetError(f"expected a folder, got {str(self._root)!r} which is none; check path=…")
         self._passed, self._notes, self._written = PassedOver(), [], {}
         found = self._from_manifest() if self._manifest else self._from_folders()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from ..files import PathError
 from ..suggestions import suggest
 from .values import Scalar, convert, is_path, plain, quoted, written
 
@@ -195,6 +196,8 @@ def _bound(parameter: inspect.Parameter, text: str | None) -> tuple[Any, Scalar]
         return parameter.default, plain(parameter.default)
     try:
         value = convert(text, parameter.annotation, parameter.default)
+    except PathError as error:
+        raise ValueError(f"cannot be used: {error}") from None
     except ValueError as error:
         raise ValueError(f"should be {error}, got {text!r}") from None
     if is_path(parameter.annotation, parameter.default) and isinstance(value, PurePath):

@@ -9,8 +9,10 @@ import os
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
+
+from ..files import expanded
 
 Scalar = str | int | float | bool | None
 """What a parameter is in digests and records."""
@@ -157,9 +159,9 @@ def _convert_class(text: str, cls: type[Any]) -> Any:
         found = [each for each in cls if text.lower() in (each.name.lower(), str(each.value).lower())]
         return found[0] if found else _refuse(text)
     if issubclass(cls, PurePath):
-        return cls(Path(text).expanduser().absolute())
+        return cls(expanded(text).absolute())
     if cls is os.PathLike:
-        return Path(text).expanduser().absolute()
+        return expanded(text).absolute()
     if cls.__module__ == "torch" and cls.__name__ == "dtype":
         import sys
 

@@ -21,11 +21,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..files import Progress, cache_root, hash_if_changed, write_atomically
+from ..files import (
+    CACHE_VARIABLE,
+    PathError,
+    Progress,
+    cache_root,
+    expanded,
+    hash_if_changed,
+    is_file,
+    write_atomically,
+)
 from ..suggestions import suggest
 from .catalogue.faces import FACE_WEIGHTS
 from .catalogue.quality import QUALITY_WEIGHTS
 from .catalogue.spec import BUILT_IN, WeightSpec
+from .checking import fault_of, pin_file
 from .sources import (
     LARGEST,
     HuggingFace,
@@ -41,7 +51,6 @@ from .sources import (
     download_hugging_face,
     download_url,
     extract_member,
-    is_html,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +81,7 @@ __all__ = [
     "weight",
 ]
 
+_FOLDER_VARIABLE = "DEID_BENCH_WEIGHTS"
 _LOG = logging.getLogger(__name__)
 _PACKAGE = Path(__file__).parent.parent
 
@@ -139,8 +149,8 @@ def offline() -> bool:
 
 def _places(wanted: WeightSpec) -> Iterator[Path]:
     """Paths where the file may already lie, best first."""
-    if folder := os.environ.get("DEID_BENCH_WEIGHTS"):
-        yield Path(folder).expanduser() / wanted.file
+    if folder := os.environ.get(_FOLDER_VARIABLE):
+        yield expanded(folder, _FOLDER_VARIABLE) / wanted.file
     for source in wanted.sources:
         if isinstance(source, Packaged):
             yield _PACKAGE.joinpath(*source.path.split("/"))
@@ -148,39 +158,20 @@ def _places(wanted: WeightSpec) -> Iterator[Path]:
 
 
 def find(name: str) -> Path | None:
-    """The file if it is already on this machine, unverified; never downloads."""
-    return next((path for path in _places(spec(name)) if path.is_file()), None)
+    """The file if it is already on this machine, unverified; never downloads.
+
+    Raises:
+        WeightsError: unknown name, or a folder where it may lie cannot be entered.
+        NoHomeError: there is no folder that could be the cache.
+    """
+    return next((path for path in _places(spec(name)) if is_file(path, _not_entered)), None)
+
+
+def _not_entered(said: str) -> WeightsError:
+    return WeightsError(f"{said}; weight files lie in {_FOLDER_VARIABLE} and {CACHE_VARIABLE}, set them to others")
 
 
 # --- checking -------------------------------------------------------------------------------------------------------
-
-
-def _pin_file(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")
-
-
-def _expected(wanted: WeightSpec, path: Path) -> str | None:
-    """The digest the file must have; None while an unpinned file is still to be pinned."""
-    if wanted.sha256 is not None:
-        return wanted.sha256
-    pin = _pin_file(path)
-    return pin.read_text(encoding="utf-8").strip() if pin.is_file() else None
-
-
-def _fault(wanted: WeightSpec, path: Path, progress: Progress | None = None, *, fresh: bool = False) -> str | None:
-    """What is wrong with a file, as the end of a sentence; None when it is the right one."""
-    size = path.stat().st_size
-    if wanted.size is not None and size != wanted.size:
-        if size and is_html(path):
-            return f"it is an HTML page ({size} bytes) in place of the weights"
-        if size < wanted.size:
-            return f"it is truncated: {size} bytes, expected {wanted.size}"
-        return f"it has {size} bytes, expected {wanted.size}"
-    expected = _expected(wanted, path)
-    if expected is None:
-        return "it is an HTML page in place of the weights" if size and is_html(path) else None
-    got = hash_if_changed(path, progress, fresh=fresh)
-    return None if got == expected else f"its sha256 is {got}"
 
 
 def _error(wanted: WeightSpec, what: str) -> WeightsError:
@@ -201,7 +192,7 @@ def verify(name: str, progress: Progress | None = None) -> Path:
     wanted, path = spec(name), find(name)
     if path is None:
         raise _error(wanted, "it is not on this machine")
-    if fault := _fault(wanted, path, progress, fresh=True):
+    if fault := fault_of(wanted, path, progress, fresh=True):
         raise _error(wanted, f"{path} is not usable, {fault}")
     return path
 
@@ -212,7 +203,7 @@ def status(name: str) -> WeightStatus:
     if path is None:
         ways = "; ".join(describe(s) for s in wanted.sources) or wanted.how_to_get or "to be added by hand"
         return WeightStatus(name, "absent", None, ways)
-    if fault := _fault(wanted, path):
+    if fault := fault_of(wanted, path):
         return WeightStatus(name, "damaged", path, fault)
     return WeightStatus(name, "ready", path, str(path))
 
@@ -239,7 +230,7 @@ def weight(name: str) -> Path:
     wanted, path = spec(name), find(name)
     if path is None:
         return fetch(name)
-    if fault := _fault(wanted, path):
+    if fault := fault_of(wanted, path):
         raise _error(wanted, f"{path} is not usable, {fault}; {_repair(wanted, path)}")
     return path
 
@@ -254,20 +245,25 @@ def tensors(name: str) -> dict[str, NDArray[Any]]:
     """The arrays of a weight file by their dotted names.
 
     A pickle or PyTorch archive is opened by a restricted loader, once; from then on its safetensors twin in the cache
-    is read.
+    is read, or the file itself where the twin can neither be read nor written.
 
     Raises:
         WeightsError: as `weight`, or the file holds something else than arrays.
     """
-    from .safe_pickle import convert, read_tensors
+    from .safe_pickle import convert, read_tensors, read_unpacked
 
     wanted, path = spec(name), weight(name)
     try:
         if path.suffix == ".safetensors":
             return read_tensors(path)
         twin = cache_dir() / f"{wanted.file}.{digest(name)[:16]}.safetensors"
-        if not twin.is_file():
-            convert(path, twin)
+        try:
+            if not is_file(twin):
+                convert(path, twin)
+            twin.open("rb").close()  # of one that may not be read safetensors says that there is none
+        except (OSError, PathError) as error:  # a cache that others share, and keep to themselves
+            _LOG.info("weight %s: %s is not used: %s", name, twin.name, error)
+            return read_unpacked(path)
         return read_tensors(twin)
     except SourceError as error:
         raise _error(wanted, str(error)) from error
@@ -283,7 +279,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     """
     wanted, path = spec(name), find(name)
     if path is not None:
-        fault = _fault(wanted, path, progress)
+        fault = fault_of(wanted, path, progress)
         if fault is None:
             return path
         if path.parent != cache_dir():  # it would go on standing in front of a good one in the cache
@@ -350,7 +346,7 @@ def _workplace() -> Iterator[Path]:
 
 def _install(wanted: WeightSpec, found: Path, progress: Progress | None) -> Path:
     """Check a file lying in the workplace and rename it into the cache."""
-    if fault := _fault(wanted, found, progress):
+    if fault := fault_of(wanted, found, progress):
         raise SourceError(fault)
     target = cache_dir() / wanted.file
     with found.open("rb") as file:
@@ -365,16 +361,19 @@ def add(name: str, file: str | os.PathLike[str]) -> Path:
     Raises:
         WeightsError: unknown name, no such file, or not the expected file.
     """
-    wanted, given = spec(name), Path(file).expanduser()
-    if not given.is_file():
+    wanted, given = spec(name), expanded(file)
+    if not is_file(given):
         raise _error(wanted, f"{given} is not a file")
     with _workplace() as folder:
         copy = folder / wanted.file
-        shutil.copyfile(given, copy)
+        try:
+            shutil.copyfile(given, copy)
+        except OSError as error:
+            raise _error(wanted, f"{given} cannot be copied into the cache ({error.strerror or error})") from error
         try:
             target = _install(wanted, copy, None)
         except SourceError as error:
             raise _error(wanted, f"{given} is not usable, {error}") from None
         if wanted.sha256 is None:
-            write_atomically(_pin_file(target), (hash_if_changed(target) + "\n").encode())
+            write_atomically(pin_file(target), (hash_if_changed(target) + "\n").encode())
     return target

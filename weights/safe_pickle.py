@@ -8,6 +8,7 @@ not touched again.
 from __future__ import annotations
 
 import pickle
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,9 +130,21 @@ def convert(source: Path, target: Path) -> None:
 
     Raises:
         SourceError: as `read_tensors`.
+        OSError: the target cannot be written.
     """
     from safetensors.numpy import save_file
 
-    tensors = {name: np.ascontiguousarray(array) for name, array in read_tensors(source).items()}
+    tensors = read_unpacked(source)
     with replacing(target) as scratch:
+        mode = stat.S_IMODE(scratch.stat().st_mode)
         save_file(tensors, scratch)
+        scratch.chmod(mode)  # safetensors puts a file in its place that nobody else may read
+
+
+def read_unpacked(source: Path) -> Tensors:
+    """What the safetensors twin of a file holds, from the file itself.
+
+    Raises:
+        SourceError: as `read_tensors`.
+    """
+    return {name: np.ascontiguousarray(array) for name, array in read_tensors(source).items()}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ...datasets.base import Dataset, DatasetInfo, Sample
 from ...datasets.frames import files_of_several
 from ...datasets.manifest import alike_names, check_samples, manifest_digest, under_two_identities, without_copies
 from ...datasets.sample_depth import narrow_note
+from ...files import expanded, is_folder
 from ...plugins.entries import Kind, Resolved, Scalar, registry
 from ...plugins.specs import Spec
 from ..storage.lock import Notice
@@ -57,9 +57,14 @@ class LoadedDataset:
 
 
 def dataset_spec(spec: str | Spec) -> Spec:
-    """A specification, read; the path of a folder stands for `folder:path=…`, unless a dataset is called so."""
+    """A specification, read; the path of a folder stands for `folder:path=…`, unless a dataset is called so.
+
+    Raises:
+        PluginError: it is malformed.
+        PathError: it is a path that may not be looked at, or of a user that there is not.
+    """
     text = spec if isinstance(spec, str) else spec.target
-    if text not in registry().entries(Kind.DATASET) and Path(text).expanduser().is_dir():
+    if text not in registry().entries(Kind.DATASET) and is_folder(expanded(text)):
         params = () if isinstance(spec, str) else spec.params
         return Spec("folder", (("path", text), *params))
     return Spec.parse(spec) if isinstance(spec, str) else spec

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from ...files import OutputPathError, found_at
 from ...plugins.entries import Kind, PluginError, registry
 from ...plugins.kinds import CONTRACTS
 
@@ -90,14 +91,24 @@ def write_package(kind: Kind, name: str, into: Path) -> Path:
     Raises:
         PluginError: there is no scaffold of this kind, the name is not a Python name or is taken, or the folder is not
             empty.
+        OutputPathError: the folder cannot be written.
     """
     scaffold = SCAFFOLDS.get(kind)
     if scaffold is None:
         raise PluginError(f"there is no scaffold of the kind {kind}; there is one of {', '.join(SCAFFOLDS)}")
     _check_name(kind, name, scaffold.word)
     folder = into / name.replace("_", "-")
-    if folder.exists() and any(folder.iterdir()):
-        raise PluginError(f"{folder} is not empty; choose another name or another folder with --out")
+    try:
+        if found_at(folder, OutputPathError) != "nothing" and (not folder.is_dir() or any(folder.iterdir())):
+            raise PluginError(f"{folder} is not empty; choose another name or another folder with --out")
+        return _write(scaffold, kind, name, folder)
+    except OSError as error:
+        raise OutputPathError(
+            f"cannot write {error.filename or folder}: {error.strerror or error}; choose another folder with --out"
+        ) from error
+
+
+def _write(scaffold: Scaffold, kind: Kind, name: str, folder: Path) -> Path:
     words = {
         "name": name,
         "cls": "".join(part.capitalize() for part in name.split("_")),

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ...files import expanded
 from ...suggestions import suggest
 from .model import Alignment as Alignment
 from .model import CropRule as CropRule
@@ -46,9 +47,10 @@ def get_protocol(name: str) -> Protocol:
 
     Raises:
         ProtocolError: there is none; the message names close ones.
+        PathError: the path is of a user that there is not.
     """
     if name.endswith(".toml"):
-        return read_file(Path(name).expanduser())
+        return read_file(expanded(name))
     known = protocols()
     if name in known:
         return known[name]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...files import is_folder
 from ..metrics.catalogue import METRICS
 from ..storage.cell_files import others_than_written
 from ..storage.store import STORE_FOLDER
@@ -74,7 +75,7 @@ def load_written(path: Path) -> RunRecord:
         RecordError: it is not a record.
         RecordChanged: it was edited, or a file beside it is of another record.
     """
-    path = path / FILE_NAME if path.is_dir() else path
+    path = path / FILE_NAME if is_folder(path) else path
     record, folder = load_record(path), path.parent.absolute()
     others = others_than_written(folder.parent / STORE_FOLDER, record.digest, folder)
     if others:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from ...files import found_at
 from .attacks import Attacks
 from .counts import Counts as Counts
 from .counts import impairing, is_complete
@@ -364,10 +365,11 @@ def find_records(path: Path) -> Iterator[Path]:
 
     Raises:
         RecordError: there is nothing there.
+        PathError: it may not be looked at.
     """
-    if path.is_file():
+    if (found := found_at(path)) == "file":
         yield path
         return
-    if not path.is_dir():
+    if found != "folder":
         raise RecordError(f"there is no file or folder {path}")
     yield from sorted(each for each in path.rglob(FILE_NAME) if ".store" not in each.parts)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .store import Store, explain_os_error
+from ...files import is_file
+from .store import Store, StoreError, explain_os_error
 
 LONGEST = 1e7
 """Seconds that a task may have taken: nearly four months. A line that says more, or less than nothing, is damaged."""
@@ -49,11 +50,19 @@ def add_timing(store: Store, timing: Timing) -> None:
 
 
 def read_timings(store: Store) -> Iterator[Timing]:
-    """All lines, the oldest first; one that a crash cut short, or that is damaged, is passed over."""
+    """All lines, the oldest first; one that a crash cut short, or that is damaged, is passed over.
+
+    Raises:
+        StoreError: the results folder may not be entered, or the journal not be read.
+    """
     path = journal_path(store)
-    if not path.is_file():
+    if not is_file(path, StoreError):
         return
-    with path.open(encoding="utf-8", errors="replace") as file:
+    try:
+        file = path.open(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}; restore its permissions") from error
+    with file:
         for line in file:
             try:
                 fields: list[Any] = list(json.loads(line))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ...files import is_folder
 from ...licences import Licence
 from ..base import DatasetError
 from ..passed_over import PassedOver
@@ -151,7 +152,7 @@ def scan(root: Path, pattern: str, label: Labeller = plain_labels) -> Scan:
     Raises:
         DatasetError: no such folder, an unreadable one, or a pattern that is none.
     """
-    if not root.is_dir():
+    if not is_folder(root, DatasetError):
         raise DatasetError(f"expected a folder, got {str(root)!r} which is none; check the path")
     compiled, passed, strange = compile_pattern(pattern), PassedOver(), []
     found: dict[str, Found] = {}

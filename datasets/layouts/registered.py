@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from ...files import expanded
 from ..base import DatasetError, DatasetInfo, Sample
 from ..manifest import check_samples
 from ..types import Failure, ProgressCallback
@@ -134,7 +135,7 @@ class LayoutDataset:
 
     def _place(self) -> tuple[Path, Registration | None]:
         if self._root:
-            return Path(self._root).expanduser(), None
+            return expanded(self._root), None
         registration = find_registration(self.info.name)
         if registration is not None:
             return registration.root, registration

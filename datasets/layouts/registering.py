@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ... import licences as _licences
+from ...files import expanded
 from ...licences import Licence
 from ..base import DatasetError
 from .registered import LayoutDataset
@@ -75,7 +76,7 @@ def _digests(path: Path) -> tuple[str, str]:
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    with path.expanduser().open("rb") as stream:
+    with expanded(path).open("rb") as stream:
         while piece := stream.read(_CHUNK):
             yield piece
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...files import is_folder
 from ..base import DatasetError
 from ..images import ImageError, read_image
 from ..manifest import manifest_digest, without_copies
@@ -258,7 +259,7 @@ def full_changes(
         DatasetError: the folder is gone or cannot be read.
     """
     root, files = known.root, known.files
-    if not root.is_dir():
+    if not is_folder(root, DatasetError):
         raise DatasetError(f"expected the registered folder {str(root)!r}, got none; is its disk there?")
     now: set[str] = set()
     for part in known.parts:

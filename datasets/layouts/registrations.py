@@ -8,18 +8,16 @@ Environment:
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...files import write_atomically
+from ...files import DATA_VARIABLE, data_root, write_atomically
 from ..base import DatasetError
 from .tree import FileState
 
-VARIABLE = "DEID_BENCH_DATA"
 _FORMAT = "deid-bench-registration/1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -57,16 +55,6 @@ class Registration:
     """SHA-256 and MD5 of the archives that were checked, by file name."""
 
 
-def data_folder() -> Path:
-    """Folder of what the user told deid-bench and it must not forget (not created here)."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("deid-bench", appauthor=False))
-
-
 def registration_file(name: str) -> Path:
     """Where the registration of a dataset is kept.
 
@@ -75,7 +63,7 @@ def registration_file(name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise DatasetError(f"expected a dataset's name, got {name!r}; see deid-bench data status")
-    return data_folder() / "datasets" / f"{name}.json"
+    return data_root() / "datasets" / f"{name}.json"
 
 
 def find_registration(name: str) -> Registration | None:
@@ -152,5 +140,7 @@ def save_registration(new: Registration) -> Path:
     try:
         write_atomically(target, json.dumps(data).encode())
     except OSError as error:
-        raise DatasetError(f"cannot write {target}: {error}; set {VARIABLE} to a folder that can be written") from error
+        raise DatasetError(
+            f"cannot write {target}: {error}; set {DATA_VARIABLE} to a folder that can be written"
+        ) from error
     return target

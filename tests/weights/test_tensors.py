@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pickle
@@ -46,6 +47,33 @@ def test_a_pickle_of_arrays_becomes_safetensors_once(
         assert found["conv.w"].dtype == np.float32
         assert found["conv.b"] == 2.5
         monkeypatch.setattr(_safe_pickle, "load_pickle", None)  # the second time, only the twin may be read
+    assert left_over() == []
+
+
+def test_a_cache_that_two_users_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin is for everybody whom the umask lets in; without one that can be read, the file itself is."""
+    _registered(tmp_path, pickle.dumps({"w": np.arange(3.0), "b": np.float64(2.5)}), "net.ckpt")
+    before = os.umask(0o022)
+    try:
+        first = weights.tensors("test-net")
+    finally:
+        os.umask(before)
+    (twin,) = weights.cache_dir().glob("*.safetensors")
+    assert twin.stat().st_mode & 0o777 == 0o644
+    real = Path.open
+
+    def refuse(self: Path, *words: Any, **options: Any) -> Any:
+        if self.suffix in (".safetensors", ".part"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return real(self, *words, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for _ in range(2):
+        second = weights.tensors("test-net")
+        assert first.keys() == second.keys()
+        for name, array in first.items():
+            np.testing.assert_array_equal(array, second[name], strict=True)
+        twin.unlink(missing_ok=True)
     assert left_over() == []
 
 

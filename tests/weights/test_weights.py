@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from deid_bench import files
+from deid_bench.cli import main
 from deid_bench.weights import files as weights
 from deid_bench.weights.files import Packaged, Url, WeightsError, WeightSpec
 
@@ -235,3 +238,49 @@ def test_an_unwritable_cache_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
     weights.register(make_spec(Url("http://127.0.0.1:1/none")))
     with pytest.raises(WeightsError, match="Set DEID_BENCH_CACHE"):
         weights.fetch("test-net")
+
+
+@pytest.mark.parametrize("variable", ["DEID_BENCH_CACHE", "DEID_BENCH_WEIGHTS"])
+def test_a_folder_that_may_not_be_entered_is_named(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed, real = tmp_path / "closed", Path.stat
+
+    def refuse(self: Path, **options: Any) -> os.stat_result:
+        if closed in self.parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return real(self, **options)
+
+    closed.mkdir()
+    monkeypatch.setenv(variable, str(closed))
+    monkeypatch.setattr(Path, "stat", refuse)
+    for number in (1, 2):
+        weights.register(make_spec(name=f"net-{number}"))
+    for words in (["list"], ["verify"], ["verify", "net-1"], ["fetch", "net-2"]):
+        assert main(["weights", *words]) == 3
+        said = capsys.readouterr().err
+        assert "may not be looked at (Permission denied)" in said
+        assert variable in said
+        if words == ["verify"]:  # which goes on to the next file
+            assert "net-1.bin" in said
+            assert "net-2.bin" in said
+
+
+def test_a_file_that_may_not_be_read_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights.register(make_spec())
+    (tmp_path / "given").write_bytes(DATA)
+    path = weights.add("test-net", tmp_path / "given")
+    real = Path.open
+
+    def refuse(self: Path, *words: Any, **options: Any) -> Any:
+        if self == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return real(self, *words, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(files, "_hashes", {})
+    assert weights.status("test-net").state == "damaged"
+    assert main(["weights", "verify"]) == 3
+    assert "it cannot be read (Permission denied)" in capsys.readouterr().err
