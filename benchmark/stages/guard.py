@@ -19,6 +19,9 @@ from .remarks import remark
 
 T = TypeVar("T")
 
+_AGAIN_SECONDS = 1.0
+"""After so long a call that has swallowed its interruption is interrupted once more."""
+
 
 class TimeLimitExceeded(BaseException):
     """Raised inside a call that takes too long; not an `Exception`, so that `except Exception` does not swallow it."""
@@ -54,22 +57,40 @@ def step(name: str) -> Iterator[None]:
 def time_limit(seconds: float) -> Iterator[None]:
     """Interrupt the block after `seconds`, where the platform can (POSIX, main thread).
 
+    It comes again, for code that swallows every exception, and whatever such a block has made of it does not count.
+
     Code that never returns to Python cannot be interrupted from inside; the process back-end kills such a worker.
+
+    Raises:
+        TimeLimitExceeded: it took longer, also where the block has swallowed that or raised something else.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    inside, came = True, False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise TimeLimitExceeded
+        nonlocal came
+        came = True
+        if inside:
+            raise TimeLimitExceeded
 
     previous = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
     try:
-        yield
+        try:
+            yield
+        finally:
+            inside = False
+    except (Exception, SystemExit) as error:
+        if came:
+            raise TimeLimitExceeded from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+    if came:
+        raise TimeLimitExceeded
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deid_bench.benchmark.stages.guard import Crash, guarded, time_limit
+from deid_bench.benchmark.stages.guard import Crash, guarded, time_limit, time_limit_reason
 from deid_bench.plugins.failures import said
 
 
@@ -46,6 +46,35 @@ def test_a_call_that_swallows_exceptions_is_still_stopped() -> None:
     assert isinstance(crash, Crash)
     assert "limit of 0.2 s" in crash.reason
     assert time.monotonic() - start < 5
+
+
+def _swallow(left: int) -> None:
+    """Wait until it was interrupted that often, and say nothing of it."""
+    until = time.monotonic() + 60
+    while left and time.monotonic() < until:
+        try:
+            time.sleep(60)
+        except BaseException:
+            left -= 1
+    assert not left
+
+
+@pytest.mark.parametrize("error", [None, ValueError, SystemExit])
+def test_what_a_call_makes_of_its_interruption_does_not_count(error: type[BaseException] | None) -> None:
+    def refused() -> str:
+        _swallow(1)
+        if error:
+            raise error
+        return "network failed"
+
+    assert guarded(refused, 0.1) == Crash(time_limit_reason(0.1))
+
+
+def test_the_limit_comes_again_for_what_swallows_it() -> None:
+    def stubborn() -> None:
+        _swallow(2)
+
+    assert guarded(stubborn, 0.1) == Crash(time_limit_reason(0.1))
 
 
 def test_the_limit_ends_with_the_block() -> None:
