@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.metric import Block, Metric
+from ...benchmark.records.counts import lacking
 from ...benchmark.records.record import RunRecord
 from .attacks import left_out, ran
 from .by_group import group_lines, rated
@@ -72,15 +73,7 @@ def print_impaired(outcomes: Sequence[Outcome]) -> None:
 
     for outcome in outcomes:
         record = outcome.record
-        counts, reasons = record.counts, [str(each) for each in record.impaired]
-        if not counts.done:
-            reasons.insert(0, f"no image was de-identified: {counts.skipped} skipped, {counts.failed} failed")
-        elif counts.failed:
-            own = {reason: count for reason, count in counts.reasons.items() if reason.startswith("method: ")}
-            why = max(own, key=lambda reason: own[reason], default="no reason kept")
-            reasons.append(f"{counts.failed} failed of {counts.planned} images ({why})")
-        if not reasons and counts.retry:
-            reasons.append(f"the same command tries {counts.retry} pieces of work again")
+        reasons = lacking(record.counts, record.failures)
         if reasons:
             more = f"; {len(reasons) - 1} more" if len(reasons) > 1 else ""
             where = outcome.folder / "run.json"
