@@ -51,6 +51,8 @@ class Material:
     again: Mapping[str, Sequence[Sequence[tuple[int, Shown]]]] = field(default_factory=dict)
     """By what is searched for, `probes` or `strangers`: for each image entries of the gallery, put through the method
     once more with its seed."""
+    shortlisted: Sequence[str] = ()
+    """Digests of the tasks that say who is likely: with one of another recogniser gone, others would be."""
     remade: Sequence[str] = ()
     """Digests of the tasks behind `again`."""
 

@@ -46,6 +46,7 @@ def attack(attacked: Attacked) -> AttackResults:
     counts = [each.attack.candidates for each in plan.variants if each.gallery == "seeded"]
     if counts and material.parrots:
         likely = {name: [each.parroted(name) for each in runs.values()] for name in ("probes", "strangers")}
+        material.shortlisted = sorted(set[str]().union(*(each.touched for each in runs.values())))
         put_through_again(cell, material, attacks, likely, max(counts), executor)
     reasons: dict[str, str] = {each.attack.id: each.reason for each in plan.attacks if each.reason}
     found: dict[str, list[VariantDistances]] = {}
@@ -212,7 +213,7 @@ class _Run:
         """The distances after the likeliest people were put through the method with the seed of each image."""
         if variant.gallery != "seeded":
             return matrix
-        self.touched.update(self.material.remade)
+        self.touched.update((*self.material.shortlisted, *self.material.remade))
         lists = self.material.again.get(what, ())
         shown = [each for row in lists for _, each in row]
         made = iter(self._templates(shown, self._embed))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analyzers.base import FaceAnalysis, HandAnalysis
+from ..datasets.images import ImageError
 from ..files import is_file
 from .closer_look import at_hand, bring_networks, could_see_more
 from .compute import compute
@@ -275,7 +276,11 @@ def _previews(record: RunRecord, cell: Cell, results: CellResults, executor: Exe
         payload = executor.read(version.deidentify) if version else None
         if not version or not payload:
             continue
-        original, made = tasks.image(version.sample).load(executor.store), payload.blobs["image.png"]
+        try:
+            original = tasks.image(version.sample).load(executor.store)
+        except (ImageError, LookupError, OSError):  # gone since it was worked on: a picture less, and no number
+            continue
+        made = payload.blobs["image.png"]
         found[f"previews/{preview_name(row)}"] = preview_jpeg(original, made)
         if row in chosen:
             height = min(original.shape[0], LARGE)

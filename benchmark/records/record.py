@@ -214,7 +214,7 @@ class SampleRow(Model):
     reason: Text | None = None
     """Why it is not done."""
     survived: bool | None = None
-    """Whether the analyzer still finds the hand; null when there is no image."""
+    """Whether the analyzer still finds the hand; null when there is no image, or the analyzer crashed on it."""
     measures: dict[Text, float | None] = Field(default_factory=dict)
     """Quality and drift of this image by metric name."""
     distances: dict[Text, float | None] = Field(default_factory=dict)

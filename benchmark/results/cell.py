@@ -154,7 +154,7 @@ class CellResults:
         """Versions that exist, in the order of the rows of `Distances.deidentified`."""
         return [each for each in self.versions if self.failed[each.deidentify.digest] is None]
 
-    def survived(self, version: Version) -> bool:
-        """Whether the analyzer still finds the hand or face."""
+    def survived(self, version: Version) -> bool | None:
+        """Whether the analyzer still finds the hand or face; None where it crashed."""
         payload = self.analyses.get(version.deidentify.digest)
-        return payload is not None and payload.failure is None
+        return None if payload is None else payload.failure is None

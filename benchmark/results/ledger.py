@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,6 @@ from .blocks import BadPairs
 
 @dataclass(slots=True)
 class _Tally:
-    total: int
     count: int = 0
     first: list[str] = field(default_factory=list)
 
@@ -34,6 +34,7 @@ class Ledger:
     def __init__(self, crashes: Mapping[str, str], remarks: Mapping[str, Sequence[str]] | None = None) -> None:
         self._crashes, self._remarks = crashes, {} if remarks is None else remarks
         self._tallies: dict[_Key, _Tally] = {}
+        self._pairs: Counter[tuple[str, About]] = Counter()
         self._asked: list[tuple[str, str, About, list[Task]]] = []
 
     def add(
@@ -57,7 +58,7 @@ class Ledger:
                 continue
             acquired: Outcome = "not acquired" if stage == Stage.EMBED.value else "refused"
             outcome: Outcome = "crashed" if task.digest in self._crashes else acquired
-            self._count((stage, by, about, outcome, told[sentence(why)]), task.label, 1, len(every))
+            self._count((stage, by, about, outcome, told[sentence(why)]), task.label)
 
     def add_pairs(self, by: str, about: About, bad: BadPairs, names: tuple[list[str], list[str]]) -> None:
         """Take down pairs without a proper distance.
@@ -68,18 +69,29 @@ class Ledger:
             bad: the pairs.
             names: of rows and columns.
         """
+        self._pairs[by, about] += bad.total
         for reason, count in bad.counts.items():
             pairs = [f"{names[0][row]} x {names[1][column]}" for row, column in bad.first[reason]]
             key: _Key = (Stage.COMPARE.value, by, about, "not acquired", reason)
-            tally = self._tallies.setdefault(key, _Tally(bad.total))
+            tally = self._tallies.setdefault(key, _Tally())
             tally.count += count
-            tally.first = pairs[:FIRST]
+            tally.first = [*tally.first, *pairs][:FIRST]
 
-    def _count(self, key: _Key, label: str, count: int, total: int) -> None:
-        tally = self._tallies.setdefault(key, _Tally(total))
-        tally.count += count
+    def _count(self, key: _Key, label: str) -> None:
+        tally = self._tallies.setdefault(key, _Tally())
+        tally.count += 1
         if len(tally.first) < FIRST:
             tally.first.append(label)
+
+    def _total(self, key: _Key) -> int:
+        """Of what so many failed: of all that was ever asked for, in however many parts."""
+        stage, by, about, outcome, _ = key
+        if outcome == "irregular":
+            return 1
+        if (stage, outcome) == (Stage.COMPARE.value, "not acquired"):
+            return self._pairs[by, about]
+        asked = (tasks for *whose, tasks in self._asked if tuple(whose) == (stage, by, about))
+        return len({task.digest for tasks in asked for task in tasks})
 
     def _irregular(self) -> dict[_Key, _Tally]:
         found: dict[_Key, _Tally] = {}
@@ -87,7 +99,7 @@ class Ledger:
             # What is said of a restorer stands with a task of the recogniser that looked at its image, and the reverse.
             for text in (each for task in tasks for each in self._said(stage, task)):
                 # Seen by chance, on whatever came first in a process: neither which image nor how many is told.
-                found[stage, by, about, "irregular", sentence(text.removeprefix(RESTORING))] = _Tally(1, 1)
+                found[stage, by, about, "irregular", sentence(text.removeprefix(RESTORING))] = _Tally(1)
         return found
 
     def _said(self, stage: str, task: Task) -> list[str]:
@@ -107,7 +119,7 @@ class Ledger:
                 outcome=key[3],
                 reason=key[4],
                 count=tallies[key].count,
-                total=tallies[key].total,
+                total=self._total(key),
                 first=tallies[key].first,
             )
             for key in keys

@@ -37,6 +37,7 @@ from .attack_fusion import fused, with_a_mate
 from .attack_people import disclosure, exposed, found_by_person
 from .attack_tables import FMR_LIMITS
 from .numbers import Units, Values, clustered
+from .withheld import lost_people
 
 WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, "tpr_at_fmr_1_worst": by_tpr}
 
@@ -88,6 +89,10 @@ def _rows(
 ) -> tuple[list[AttackRow], list[Candidate]]:
     """One row for each attack of the suite, in its order, and the combinations that count."""
     assert scoring.results.attacks is not None
+    lost = lost_people(scoring.results.failures)
+    if lost is not None and scoring.apart:
+        why = f"{CRASHED}{lost}"
+        return [AttackRow(attack=each.id, recognizer=recognizer, status="not run", reason=why) for each in attacks], []
     plain = scoring.plain(recognizer)
     trusted: list[Candidate] = []
     reasons = scoring.results.attacks.reasons

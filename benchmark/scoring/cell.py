@@ -193,7 +193,7 @@ def _report_images(
     thing = "hand" if setting.protocol.modality == "palm" else "face"
     reason = None if versions else f"no {thing} was found in any original"
     kept = {each.deidentify.digest for each in made}
-    survived = [float(each.deidentify.digest in kept and results.survived(each)) for each in versions]
+    survived = [float(each.deidentify.digest in kept and results.survived(each) is True) for each in versions]
     values.add_share("survival", survived, everybody, reason=reason, levels=units.levels)
     failed = [float(each.deidentify.digest not in kept) for each in versions]
     values.add_share("failure_rate", failed, everybody, reason=reason, levels=units.levels)
@@ -246,7 +246,7 @@ def _counts(setting: Setting, results: CellResults) -> Counts:
     reasons.update(_counted("method", failures))
     for name, distances in results.distances.items():
         reasons.update(_counted(name, distances.problems.values()))
-    lost = sum(1 for each in results.made if not results.survived(each))
+    lost = sum(1 for each in results.made if results.survived(each) is False)
     if lost:
         thing = "hand" if setting.protocol.modality == "palm" else "face"
         reasons[f"detector: no {thing} found in the de-identified image"] = lost

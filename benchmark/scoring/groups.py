@@ -16,6 +16,7 @@ import numpy as np
 
 from ...datasets.base import Sample
 from ..metrics.values import Undefined
+from ..records.failures import Failure
 from ..records.groups import Group, GroupNumber, Groups, GroupTest
 from ..records.value import Interval
 from ..results.cell import CellResults, Setting
@@ -23,10 +24,13 @@ from ..statistics.comparison import holm
 from ..statistics.grouping import Indices, difference_p, mean_of, mean_rows_of, permuted_labels
 from ..statistics.uncertainty import Draws, People, Replicates, split_rows
 from .numbers import Values, interval_of
+from .withheld import lost_people
 
 MIN_PEOPLE = 10
 """People of a group below which it is named and not rated."""
 SKIPPED = "skipped"
+WITHHELD = 4
+"""Version of the scoring from which on a crash that leaves open who takes part takes the numbers of groups, too."""
 
 Key = tuple[str, str]
 """Metric and recogniser."""
@@ -61,11 +65,12 @@ def report_groups(values: Values, setting: Setting, results: CellResults) -> Gro
     clusters = {person: np.array(found, dtype=np.intp) for person, found in place.items()}
     measured = _means(values)
     measured[SKIPPED, ""] = _skipped(planned, identities, results)
+    lost = lost_people(results.failures)
     rows: list[Group] = []
     numbers: list[GroupNumber] = []
     tests: list[GroupTest] = []
     for name in kinds:
-        found = list(_groups(name, planned, results))
+        found = list(_groups(name, planned, results, lost if setting.score_version >= WITHHELD else None))
         rows += found
         kind = _Kind(name, _people(name, planned, [each.group for each in found if each.reason is None]))
         numbers += _numbers(kind, measured, clusters, values)
@@ -88,12 +93,13 @@ def _skipped(planned: Sequence[Sample], identities: Sequence[str], results: Cell
     return People(total, count)
 
 
-def _groups(kind: str, planned: Sequence[Sample], results: CellResults) -> Iterator[Group]:
+def _groups(kind: str, planned: Sequence[Sample], results: CellResults, lost: Failure | None) -> Iterator[Group]:
     told = sorted((each for each in planned if kind in each.groups), key=lambda each: each.groups[kind])
     for name, found in groupby(told, key=lambda each: each.groups[kind]):
         images = list(found)
         people = len({each.subject for each in images})
         few = f"fewer than {MIN_PEOPLE} people: named, not rated" if people < MIN_PEOPLE else None
+        few = f"withheld: {lost}; the same command tries it again" if lost else few
         skipped = sum(results.missing[each.sample_id] is not None for each in images)
         yield Group(kind=kind, group=name, people=people, images=len(images), skipped=skipped, reason=few)
 

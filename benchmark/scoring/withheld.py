@@ -25,6 +25,15 @@ _BY_STAGE: Mapping[str, frozenset[str]] = {
 """Numbers about images that a crash of a stage takes; distances between sets of images see to it themselves."""
 
 
+def lost_people(failures: Sequence[Failure]) -> Failure | None:
+    """The crash by which it is not known who takes part, so that nothing can be said of anybody; None where all is."""
+    return next((each for each in failures if each.outcome == "crashed" and _loses_people(each)), None)
+
+
+def _loses_people(crash: Failure) -> bool:
+    return crash.stage in (Stage.ANALYZE.value, Stage.CROP.value) and crash.about == "originals"
+
+
 def withhold(values: Values, failures: Sequence[Failure], protocol: Protocol) -> None:
     """Take out what depends on work that crashed.
 
@@ -79,8 +88,8 @@ def _takes(crash: Failure, metric: str, recognizer: str | None, protocol: Protoc
     """Whether a number cannot be had because of a crash."""
     if crash.about == "attacks":
         return False  # `report_attacks` knows which numbers are made of what crashed
-    if crash.stage in (Stage.ANALYZE.value, Stage.CROP.value) and crash.about == "originals":
-        return True  # who takes part is not known
+    if _loses_people(crash):
+        return True
     if crash.stage == Stage.METRIC.value:
         return crash.by == metric
     if recognizer is None:

@@ -121,7 +121,11 @@ def rebuild(record: RunRecord, found: PairDistances, groups: Memberships | None 
         versions=versions,
         failed=failed,
         crashed=frozenset(map(str, range(record.counts.retry))),
-        analyses={digest: Payload() for digest, row in by_digest.items() if row.survived},
+        analyses={
+            digest: Payload() if row.survived else Payload({"failure": "not found"})
+            for digest, row in by_digest.items()
+            if row.survived is not None
+        },
         measures=payloads,
         looked=payloads,
         perceived=NOT_IN_BASIC if record.quality == "basic" else payloads,

@@ -94,3 +94,17 @@ def test_rendered_palms_know_their_skin() -> None:
     tones = {each.subject: each.groups["skin"] for each in PalmMini().samples()}
     assert len(tones) == 12
     assert set(tones.values()) <= {"light", "medium", "dark"}
+
+
+def test_where_nobody_knows_who_takes_part_no_group_has_a_number(made: Path, tmp_path: Path) -> None:
+    """An analyzer that runs out of memory on large pictures does not say that it finds fewer tall people."""
+    faulty = f"{Path(__file__).parents[1] / 'faulty.py'}:FaultyAnalyzer"
+    hands = made.parents[2] / "hands"
+    arguments = ["run", "--out", str(tmp_path / "out"), "--backend", "serial", "-m", "toy_noise", "--quiet"]
+    arguments += ["-d", f"folder:path={hands},manifest=who.csv,groups=size+home", "--attacks", "none"]
+    assert main([*arguments, "--analyzer", faulty, "--recognizer", "toy_recognizer"]) == 1
+    (path,) = (tmp_path / "out").glob("*/run.json")
+    groups = present(load_record(path).groups)
+    assert groups.groups
+    assert all("the detector fell over" in (each.reason or "") for each in groups.groups)
+    assert groups.numbers == groups.tests == []

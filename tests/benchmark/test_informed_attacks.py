@@ -45,6 +45,20 @@ def test_who_knows_the_seed_finds_what_the_noise_hides(toy_options: Callable[...
     assert again.model_dump(exclude={"host"}) == record.model_dump(exclude={"host"})
 
 
+def test_a_crash_of_one_recogniser_is_told_where_it_says_who_is_likely(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    faulty = f"{FILE.parent / 'faulty.py'}:Faulty:fault=align"
+    options = toy_options(
+        f"{FILE}:Drowns", dataset="identities=5", attacks="A1,A1s", recognizers=("toy_recognizer", faulty)
+    )
+    record = one(options, tmp_path / "a")
+    row = row_of(record, "A1s")
+    assert row.status == "not run"
+    assert row.reason.startswith("crashed: ")
+    assert row_of(record, "A1").status == "counts"
+
+
 def test_a_method_that_draws_nothing_has_no_seed_to_know(
     toy_options: Callable[..., RunOptions], tmp_path: Path
 ) -> None:

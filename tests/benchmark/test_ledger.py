@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.planning.tasks import Stage, Task
 from deid_bench.benchmark.records.failures import MOST_REASONS, OTHERS, told_apart
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.acquired import acquired
+from deid_bench.benchmark.results.blocks import BadPairs
 from deid_bench.benchmark.results.cell import Distances
 from deid_bench.benchmark.results.distances_file import PairDistances, read
+from deid_bench.benchmark.results.ledger import Ledger
 from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring.cell import score_results
@@ -147,8 +150,14 @@ def test_a_number_that_no_proper_distance_is_left_for_says_so(
 def test_an_analyzer_that_crashes_on_originals_leaves_no_number(
     toy_options: Callable[..., RunOptions], tmp_path: Path
 ) -> None:
-    record = run_one(toy_options("identity", analyzer=f"{FAULTY}:FaultyAnalyzer"), tmp_path / "out").record
+    options = toy_options("identity", analyzer=f"{FAULTY}:FaultyAnalyzer", attacks="A1,A4,A8")
+    record = run_one(options, tmp_path / "out").record
     assert 0 < record.counts.skipped < 18
+    assert record.attacks is not None
+    assert {each.status for each in record.attacks.rows} == {"not run"}
+    assert all("the detector fell over" in each.reason for each in record.attacks.rows)
+    assert not [number for row in record.attacks.rows for number in row.values]
+    assert record.attacks.worst == []
     assert {each.value for each in record.values} == {None}
     assert all("the detector fell over" in (each.reason or "") for each in record.values)
     assert not record.complete
@@ -163,6 +172,11 @@ def test_an_analyzer_that_crashes_on_de_identified_images_leaves_the_originals(
     assert survival is not None
     assert survival.value is None
     assert not [each for each in record.values if each.metric.startswith(("drift_", "psnr")) and each.value is not None]
+    # A crash is not a hand that was not found.
+    seen = [row.survived for row in record.samples if row.status == "done"]
+    assert None in seen
+    lost = sum(count for why, count in record.counts.reasons.items() if why.startswith("detector: no hand found"))
+    assert lost == seen.count(False)
 
 
 def test_a_run_without_a_single_image_ends_with_one(
@@ -307,3 +321,18 @@ def test_reasons_beyond_those_told_apart_are_counted_together() -> None:
     assert (told["often"], told["reason 99"]) == ("often", OTHERS)
     assert told_apart(reversed(reasons)) == told
     assert told_apart(reasons[:MOST_REASONS]) == {each: each for each in reasons[:MOST_REASONS]}
+
+
+def test_what_is_taken_down_in_parts_is_counted_of_all_of_them() -> None:
+    ledger = Ledger({})
+    tasks = [Task(Stage.ANALYZE, f"{number:064x}", f"s{number}") for number in range(3)]
+    for each in tasks:  # one at a time, as a part of a dataset is worked on
+        ledger.add("analyze", "a", "originals", [each], {each.digest: "no hand" if each is not tasks[1] else None})
+    for first in (0, 2):
+        bad = BadPairs()
+        bad.total, bad.counts["NaN"], bad.first["NaN"] = 10, 4, [(first, first + 1)]
+        ledger.add_pairs("r", "originals", bad, (list("abcd"), list("abcd")))
+    found = {each.stage: each for each in ledger.failures()}
+    assert (found["analyze"].count, found["analyze"].total, found["analyze"].first) == (2, 3, ["s0", "s2"])
+    assert (found["compare"].count, found["compare"].total) == (8, 20)
+    assert found["compare"].first == ["a x b", "c x d"]
