@@ -7,7 +7,6 @@ another one beside it, is held against what the store beside it kept of the run.
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..metrics.catalogue import METRICS
 from ..storage.cell_files import others_than_written
 from ..storage.store import STORE_FOLDER
 from .record import FILE_NAME, RecordError, RunRecord, find_records, load_record
-from .replicates import REPLICATES_NAME, load_estimates
+from .replicates import REPLICATES_NAME, DamagedReplicates, load_estimates
 
 _SAME = 1e-6
 """Relative difference of a number in a record and in its replicates: the way from one unit into the other."""
@@ -107,7 +106,7 @@ def _other_number(record: RunRecord, folder: Path) -> str:
     """
     try:
         estimates = load_estimates(folder)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DamagedReplicates:
         return ""  # as without them: nothing is compared
     for (metric, recognizer), estimate in estimates.items():
         value = record.value(metric, recognizer or None)

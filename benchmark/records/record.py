@@ -355,7 +355,11 @@ def load_record(path: Path) -> RunRecord:
         if version != SCHEMA_VERSION:
             raise RecordError(f"{path}: expected a record of schema version {SCHEMA_VERSION}, got {version!r}")
         return RunRecord.model_validate(data)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, ValidationError) as error:
+    except RecordError:
+        raise
+    except RecursionError as error:
+        raise RecordError(f"{path} is not a deid-bench record: nested too deep") from error
+    except (OSError, ValueError) as error:  # also integers of thousands of digits
         first = " ".join(str(error).split())[:300]
         raise RecordError(f"{path} is not a deid-bench record: {first}") from error
 

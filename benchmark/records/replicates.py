@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..statistics.uncertainty import People, Replicates
 from .record import RunRecord
@@ -51,15 +53,19 @@ def encode_replicates(replicates: Mapping[tuple[str, str], Replicates]) -> bytes
     return buffer.getvalue()
 
 
+class DamagedReplicates(ValueError):
+    """A file of replicates cannot be read."""
+
+
 def load_estimates(folder: Path) -> dict[tuple[str, str], float]:
     """The numbers themselves of the replicates beside a record; empty when there are none.
 
     Raises:
-        OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile: the file is damaged.
+        DamagedReplicates: the file is damaged.
     """
     if not (folder / REPLICATES_NAME).is_file():
         return {}
-    with np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
+    with _damage(), np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
         pairs = zip(found["names"], found["estimates"], strict=True)
         return {(str(metric), str(recognizer)): float(estimate) for (metric, recognizer), estimate in pairs}
 
@@ -76,11 +82,19 @@ def load_replicates(folder: Path) -> dict[tuple[str, str], Replicates]:
     Older files know of no trials and no people; differences then go by the resamples alone.
     """
     try:
-        with np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
-            columns = {name: found[name] for name in _COLUMNS}
-            further = {name: found[name] for name in _FURTHER if name in found}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with _damage(), np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
+            return _replicates(
+                {name: found[name] for name in _COLUMNS}, {name: found[name] for name in _FURTHER if name in found}
+            )
+    except DamagedReplicates:
         return {}
+
+
+def _replicates(
+    columns: Mapping[str, NDArray[Any]], further: Mapping[str, NDArray[Any]]
+) -> dict[tuple[str, str], Replicates]:
+    if len({len(each) for each in columns.values()}) != 1:
+        raise ValueError("its arrays are of different lengths")
     made = {}
     for index, (metric, recognizer) in enumerate(columns["names"]):
         replicates = Replicates(
@@ -97,3 +111,11 @@ def load_replicates(folder: Path) -> dict[tuple[str, str], Replicates]:
             replicates = replace(replicates, trials=None if trials < 0 else trials, minority=minority, people=people)
         made[str(metric), str(recognizer)] = replicates
     return made
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a damaged zip, or arrays of other shapes, can raise nearly anything
+        raise DamagedReplicates(f"{REPLICATES_NAME} cannot be read ({type(error).__name__}: {error})") from error

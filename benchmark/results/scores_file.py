@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def read_scores(path: Path, index: int, largest: int = LARGEST) -> dict[str, NDA
             raise ValueError(f"it holds {size // 2**20} MB")
         with np.load(path, allow_pickle=False) as found:
             arrays = {kind: found[name] for kind in KINDS if (name := f"{kind}_{index}") in found}
-    except (KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, IndexError) as error:
         raise ValueError(" ".join(str(error).split())) from error
     arrays.setdefault("versions", np.zeros(0, np.float32))
     for kind in KINDS:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from written import save_record
 
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.collection import collect, load_records
 from deid_bench.benchmark.records.record import (
@@ -20,7 +24,9 @@ from deid_bench.benchmark.records.record import (
     record_bytes,
     schema,
 )
+from deid_bench.benchmark.records.replicates import REPLICATES_NAME, encode_replicates, load_replicates
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.statistics.uncertainty import Replicates
 
 SCHEMA = Path(__file__).parents[2] / "benchmark" / "records" / "schema" / "run-1.json"
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,13 +78,57 @@ def test_records_of_every_schema_version_stay_readable(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1}', "null", "\x00"]
+    "text",
+    [
+        *["", "{", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1}', "null", "\x00"],
+        *["[" * 100_000, '{"schema_version": ' + "1" * 5000 + "}"],
+    ],
+    ids=lambda text: repr(text[:24]),
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.json"
     path.write_text(text)
     with pytest.raises(RecordError, match=r"run\.json"):
         load_record(path)
+
+
+def _flipped(data: bytes, name: str) -> bytes:
+    """The file with one byte of a member changed: the compressed data begin with a block of no kind."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        info = archive.getinfo(f"{name}.npy")
+    place = info.header_offset + 30 + len(info.filename) + int.from_bytes(data[info.header_offset + 28 :][:2], "little")
+    return data[:place] + b"\x07" + data[place + 1 :]
+
+
+def _cut(data: bytes, name: str) -> bytes:
+    """The file with one array that is one row too short."""
+    with np.load(io.BytesIO(data)) as found:
+        columns = {each: found[each] for each in found}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **columns | {name: columns[name][:-1]})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("damage", [_flipped, _cut])
+@pytest.mark.parametrize("name", ["names", "estimates", "resampled", "left_out", "trials"])
+def test_damaged_replicates_are_as_none(tmp_path: Path, name: str, damage: Callable[[bytes, str], bytes]) -> None:
+    record = load_record(sorted(GOLDEN.glob("*.json"))[0])
+    rng = np.random.default_rng(1)
+    made = {
+        (each.metric, each.recognizer or ""): Replicates(
+            each.value / METRICS[each.metric].scale, rng.random(200), rng.random(20), 20
+        )
+        for each in record.values
+        if each.value is not None and each.metric in METRICS
+    }
+    save_record(record, tmp_path)
+    path = tmp_path / REPLICATES_NAME
+    path.write_bytes(encode_replicates(made))
+    assert len(load_replicates(tmp_path)) == len(made)
+    path.write_bytes(damage(path.read_bytes(), name))
+    assert load_replicates(tmp_path) == {}
+    found = collect([tmp_path])
+    assert [each.digest for each, _ in found.records] == [record.digest]
 
 
 def test_looking_where_nothing_is_says_so(tmp_path: Path) -> None:

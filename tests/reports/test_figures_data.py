@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,21 @@ def _changed(entry: Entry, label: str, sanity: bool = False, **values: float) ->
     ]
     method = entry.record.method.model_copy(update={"family": "sanity" if sanity else "classical"})
     return Entry(entry.record.model_copy(update={"values": made, "method": method}), entry.folder, label)
+
+
+def test_scores_with_damaged_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / SCORES_NAME
+    arrays = {f"{kind}_0": np.arange(200.0) for kind in ("genuine", "impostor", "own", "cross", "versions")}
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    assert read_scores(path, 0)["own"].size == 200
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("own_0.npy")
+    data = bytearray(path.read_bytes())
+    extra = int.from_bytes(data[info.header_offset + 28 :][:2], "little")
+    data[info.header_offset + 30 + len(info.filename) + extra] = 0x07  # a block of no kind
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="invalid block type"):
+        read_scores(path, 0)
 
 
 # ------------------------------------------------------------------------------------------------ DET
