@@ -140,10 +140,9 @@ def render_board(
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown_once, stands_for = merged([record for record, _ in records])
-    records = [*records, *((each, nowhere(each)) for each in reference)]
-    folders = {record.digest: folder for record, folder in records}
+    folders = {each.digest: folder for each, folder in (*records, *((each, nowhere(each)) for each in reference))}
     stamps = {digest: load_stamp(folder / FILE_NAME, trusted) for digest, folder in folders.items()}
+    shown_once, stands_for = merged([record for record, _ in records], stamps)
     tabs = make_tabs(
         [*shown_once, *reference],
         {digest: each.shown for digest, each in stamps.items() if each}

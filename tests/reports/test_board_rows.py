@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from narrowed import present
+from written import save_record
 
 from deid_bench.benchmark.records.previews import CLOSE, cases, closeup_jpeg, preview_name
 from deid_bench.benchmark.records.record import FILE_NAME, Interval, RunRecord, Value
 from deid_bench.benchmark.statistics.mean_ranks import mean_ranks
 from deid_bench.benchmark.statistics.uncertainty import Replicates
-from deid_bench.benchmark.submission.stamp import Stamp, load_stamp, write_stamp
+from deid_bench.benchmark.submission.stamp import Stamp, Status, load_stamp, write_stamp
 from deid_bench.reports.board.across import across_datasets
 from deid_bench.reports.board.citing import bibtex, links
 from deid_bench.reports.board.data import make_tabs, short_labels, unpack
@@ -141,6 +142,53 @@ def test_a_record_that_says_nothing_more_is_merged(rows: list[RunRecord]) -> Non
     page = render_board([(each, NOWHERE) for each in (less, one)])
     assert len(board_data(page)["tabs"][0]["rows"]) == 1
     assert "1 further record of the same method" in page
+
+
+def _stamp(status: Status, *unchecked: str) -> Stamp:
+    return Stamp(status, "", "", unchecked=list(unchecked))
+
+
+@pytest.mark.parametrize(
+    ("own", "rival", "stays"),
+    [
+        (_stamp("verified"), None, True),
+        (_stamp("recomputed"), None, True),
+        (_stamp("recomputed"), _stamp("self-reported"), True),
+        (_stamp("verified"), _stamp("recomputed"), True),
+        (_stamp("verified"), _stamp("verified", "rr mtcc"), True),
+        (_stamp("verified", "rr mtcc"), _stamp("verified", "rr mtcc"), False),
+        (_stamp("verified"), _stamp("verified", "rr compcode"), False),
+        (_stamp("recomputed", "rr mtcc"), _stamp("verified"), False),
+        (_stamp("self-reported"), None, False),
+        (None, _stamp("verified"), False),
+        (None, None, False),
+    ],
+)
+def test_no_stamp_disappears_behind_a_weaker_one(
+    rows: list[RunRecord], own: Stamp | None, rival: Stamp | None, stays: bool
+) -> None:
+    one = rows[4]
+    kept_values = [each for each in one.values if each.recognizer != "compcode"]
+    less = one.model_copy(update={"digest": "a" * 64, "values": kept_values})
+    assert present(less.value("rr", "mtcc")).value is not None
+    kept, stands_for = merged([less, one], {less.digest: own, one.digest: rival})
+    assert [each.digest for each in kept] == ([less.digest] if stays else []) + [one.digest]
+    assert [each.digest for some in stands_for.values() for each in some] == ([] if stays else [less.digest])
+
+
+def test_a_verified_record_stands_for_a_newer_one_that_is_not(rows: list[RunRecord], tmp_path: Path) -> None:
+    """A stranger copies a verified record, and dates it later: the row that is shown is the verified one."""
+    host = rows[4].host.model_copy(update={"created": "2999-01-01T00:00:00+00:00"})
+    copy = rows[4].model_copy(update={"digest": "f" * 64, "host": host})
+    folders = []
+    for number, record in enumerate((rows[4], copy)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        save_record(record, folder)
+        folders.append((record, folder))
+    write_stamp(_stamp("verified"), tmp_path / "0" / FILE_NAME)
+    (shown,) = board_data(render_board(folders))["tabs"][0]["rows"]
+    assert shown["status"] == "verified"
 
 
 def test_records_that_differ_in_any_number_both_stay(rows: list[RunRecord]) -> None:
