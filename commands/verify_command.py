@@ -14,8 +14,9 @@ from .options import json_option, out_to
 from .strict import strict_command
 
 if TYPE_CHECKING:
+    from ..benchmark.submission.pack import Packed
     from ..benchmark.submission.read import Submission
-    from ..benchmark.submission.verdict import Report
+    from ..benchmark.submission.verdict import Report, RerunRequest
 
 _SHOWN = 20
 
@@ -91,7 +92,7 @@ def command(
     from ..benchmark.records.record import RecordError
     from ..benchmark.storage.strict_zip import Refused
     from ..benchmark.submission.read import Submission
-    from ..benchmark.submission.verdict import RerunRequest, install, judge
+    from ..benchmark.submission.verdict import RerunRequest, install
     from ..plugins.entries import registry
 
     _check_own_key(own_key, out)
@@ -104,12 +105,11 @@ def command(
     data: list[dict[str, Any]] = []
     installed: list[str] = []
     refused: list[str] = []
+    broken: list[str] = []
     passed = True
     for packed in submitted.manifest.records:  # one at a time: a hundred may not fit into memory together
-        try:
-            report = judge(submitted.read(packed), request, submitted.manifest.submitter.name)
-        except Refused as error:
-            refused.append(str(error))
+        report = _judged(submitted, packed, request, refused, broken)
+        if report is None:
             continue
         passed = passed and _passes(report, request is not None)
         data.append(_data(report))
@@ -120,14 +120,34 @@ def command(
                 installed.append(str(install(report, out, own_key)))
             except RecordError as error:
                 refused.append(str(error))
-    if not data:
+    if not data and not broken:
         raise Refused("; ".join(refused))
+    refused += broken
     littered = submitted.passed_over
     if as_json:
         told = {"records": data, "installed": installed, "refused": refused, "passed_over": littered}
         click.echo(json.dumps(told, indent=1))
     _say([] if as_json else installed, refused, [] if as_json else littered)
     return 0 if passed and not refused else 1
+
+
+def _judged(
+    submitted: Submission, packed: Packed, request: RerunRequest | None, refused: list[str], broken: list[str]
+) -> Report | None:
+    """The verdict on one record; None where there is none, and why is in one of the lists."""
+    from ..benchmark.storage.store import StoreError
+    from ..benchmark.storage.strict_zip import Refused
+    from ..benchmark.submission.verdict import judge
+
+    try:
+        return judge(submitted.read(packed), request, submitted.manifest.submitter.name)
+    except Refused as error:
+        refused.append(str(error))
+    except (StoreError, MemoryError):  # of this machine, whatever the record
+        raise
+    except Exception as error:  # a stranger's record may trip what a run's never does; it costs no other
+        broken.append(f"{packed.folder}: it cannot be verified: {type(error).__name__}: {error}")
+    return None
 
 
 def _check_own_key(key: Path | None, out: Path | None) -> None:

@@ -188,6 +188,11 @@ def put(data: Data, path: Path_, value: Any) -> Data:
     return made
 
 
+def prefixed(data: Data, path: Path_) -> Data:
+    """The record with something before the last part of a text, as before the name of a file."""
+    return put(data, path, f"Our new method/{at(data, path)}")
+
+
 def edits(data: Data, path: Path_) -> Iterator[tuple[str, Data]]:
     """What can be done to one field: name of the edit, and the record after it."""
     yield "changed", edited(data, path)

@@ -126,6 +126,10 @@ class Cell:
     @cached_property
     def digest(self) -> str:
         """Everything that the numbers of this cell depend on."""
+        return self.digest_under(SCORE_VERSION)
+
+    def digest_under(self, score_version: int) -> str:
+        """The digest of this cell in a record of this version of the scoring, which need not be today's."""
         attacks = {} if self.attacks is None else {"attacks": self.attacks.digest}
         return digest(
             {
@@ -137,7 +141,7 @@ class Cell:
                 "recognizers": [each.digest for each in self.recognizers],
                 "repetitions": self.repetitions,
                 "root_seed": self.root_seed,
-                "score_version": SCORE_VERSION,
+                "score_version": score_version,
                 **({"metrics": [each.digest for each in self.metrics]} if self.metrics else {}),
             }
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...characters import plain
 from ...plugins.entries import Kind, registry
+from ...plugins.specs import PluginError, Spec
 from ..planning.cells import Cell, RunOptions, describe, make_cells
 from ..planning.defaults import DEFAULT_DATASETS
 from ..protocols import protocol_of
@@ -45,7 +46,7 @@ def method_for(record: RunRecord, methods: Sequence[str]) -> str:
     named = [each for each, resolved in found.items() if resolved.name == record.method.name]
     if not named:
         raise NotAtHand(f"{plain(record.method.name)} is none of the methods at hand ({', '.join(methods)})")
-    same = [each for each in named if _bare(found[each].text) == _bare(record.method.spec)]
+    same = [each for each in named if found[each].text == record.method.spec]
     return (same or named)[0]
 
 
@@ -90,9 +91,22 @@ def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
         cell = make_cells(options if stochastic else replace(options, repetitions=1), jobs=1)[0]
     except (ValueError, RuntimeError) as error:
         raise NotAtHand(str(error)) from error
-    if cell.digest != record.digest:
+    # A record of before is scored as it was; what it was made with has to be here all the same.
+    if cell.digest_under(record.score_version) != record.digest:
         raise NotAtHand(_other_parts(cell, record))
+    if odd := _spelled_otherwise(cell, record):
+        raise NotAtHand(f"not as a run writes it: {'; '.join(odd)}")
     return cell
+
+
+def _spelled_otherwise(cell: Cell, record: RunRecord) -> list[str]:
+    """Specifications that are not the one text of their plug-in, which rows and distances are listed under."""
+    groups = [((cell.analyzer,), (record.analyzer,)), (cell.recognizers, record.recognizers)]
+    pairs = [
+        pair for mine, theirs in [*groups, (cell.metrics, record.metrics)] for pair in zip(mine, theirs, strict=True)
+    ]
+    odd = [(said.spec, found.resolved.text) for found, said in pairs if said.spec != found.resolved.text]
+    return [f"{plain(said)!r} for {plain(found)!r}" for said, found in odd]
 
 
 def _canonical_dataset(spec: str) -> str:
@@ -151,10 +165,20 @@ def _differences(said: Any, found: Any, where: str) -> Iterator[str]:
     elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
         for number, (a, b) in enumerate(zip(said, found, strict=True)):
             yield from _differences(a, b, f"{where}.{number}")
-    elif said != found and not (where.endswith("spec") and _bare(said) == _bare(found)):
+    elif said != found and not (where.endswith("spec") and _same_class(said, found)):
         yield where
 
 
-def _bare(spec: object) -> str:
-    """A specification without the folder of its file."""
-    return str(spec).replace("\\", "/").rpartition("/")[2]
+def _same_class(said: object, found: object) -> bool:
+    """Whether two specifications name one class of a file, wherever that lies, with the same parameters.
+
+    Records of today name every plug-in by its name, so that there any difference counts: boards show this text.
+    """
+    try:
+        a, b = Spec.parse(str(said)), Spec.parse(str(found))
+    except PluginError:
+        return False
+    if a.file is None or b.file is None:
+        return False
+    names = [(each[0].replace("\\", "/").rpartition("/")[2], each[1]) for each in (a.file, b.file)]
+    return names[0] == names[1] and a.params == b.params

@@ -6,7 +6,7 @@ import math
 import random
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -130,7 +130,7 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     crash = next((each for each in results.failures if each.impairs and each.outcome == "crashed"), None)
     if crash is not None and crash.stage != "deidentify" and not record.impaired:
         raise NotAtHand(f"here something crashes that did not for the record: {crash}")
-    setting = Setting.of(cell, results.targets)
+    setting = replace(Setting.of(cell, results.targets), score_version=record.score_version)
     here = {(row.sample_id, row.repetition): row for row in sample_rows(setting, results, {})}
     images = [_compare(rows[key], here.get(key)) for key in drawn]
     equal = frozenset(key for key, image in zip(drawn, images, strict=True) if image.outcome == "equal")

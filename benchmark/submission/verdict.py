@@ -11,7 +11,7 @@ from pathlib import Path
 from ..._version import __version__
 from ...characters import plain
 from ..metrics.catalogue import FROM_ATTACKERS, METRICS
-from ..planning.cells import Cell
+from ..planning.cells import SCORE_VERSION, Cell
 from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
 from ..storage.store import save_file
@@ -132,7 +132,9 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
     draft = Report(submitted, recomputed, problems, remade.images, not_rerun, unstamped, verdicts, remade.rough)
     depth = _depth(draft, remade)
     ties = _ties(draft, remade)
-    open_parts = [*remade.words, *(each for each in recomputed.words if depth != "every image" or _stays(each))]
+    older = record.score_version != SCORE_VERSION
+    stay = [each for each in recomputed.words if depth != "every image" or _stays(each, older=older)]
+    open_parts = [*remade.words, *stay]
     open_parts += [f"values.value (of {', '.join(ties)}: {HANGING})"] if ties else []
     told = [*words(record, depth), *open_parts]
     stamp = Stamp(
@@ -184,9 +186,14 @@ def _ties(report: Report, remade: Remade) -> list[str]:
     return [each for each in names if each in stated]
 
 
-def _stays(part: str) -> bool:
-    """Whether a part that the rows leave open is so even where every image is made anew."""
-    return part.startswith("values (")
+def _stays(part: str, *, older: bool) -> bool:
+    """Whether a part that the rows leave open is so even where every image is made anew.
+
+    Args:
+        part: as `recompute` names it.
+        older: whether the record was scored by a version of before, whose remarks may be worded otherwise.
+    """
+    return part.startswith("values (") or (older and part.startswith("values.reason "))
 
 
 def _forgeable(report: Report, depth: Depth, told: list[str]) -> list[str]:
@@ -202,6 +209,7 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
     if remade.values is None:
         return verdicts
     same = all(each.outcome == "equal" for each in remade.images)
+    worded = record.score_version == SCORE_VERSION  # remarks of before may be worded otherwise
     found = []
     for value, verdict in zip(record.values, verdicts, strict=False):
         odd = None if unavailable(value, remade.values) else value_difference(value, remade.values)
@@ -210,7 +218,7 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
         elif verdict.outcome == "equal" and odd is not None:
             # Images that are nearly the same have other distances, as another processor gives them.
             verdict = replace(verdict, outcome="different" if same else "not recomputable", note=odd)
-        elif verdict.outcome == "equal" and (odd := remark_difference(value, remade.values)) is not None:
+        elif verdict.outcome == "equal" and worded and (odd := remark_difference(value, remade.values)) is not None:
             verdict = replace(verdict, outcome="different", note=odd)
         found.append(verdict)
     lacking = missing_numbers(record.values, remade.values)

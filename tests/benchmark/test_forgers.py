@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forgery import DISTANCES, NAME, World, at, edited, is_named, kinds, leaves, put, remember
+from forgery import (
+    DISTANCES,
+    NAME,
+    World,
+    at,
+    edited,
+    is_named,
+    kinds,
+    leaves,
+    prefixed,
+    put,
+    remember,
+    under_its_digest,
+)
 from numpy.typing import NDArray
 
 from deid_bench.benchmark.results.distances_file import PairDistances, read
@@ -54,6 +67,25 @@ def test_an_edit_of_any_field_is_found_when_every_image_is_made_anew(world: Worl
         if report.stamp.status == "verified" and not is_named(path, report.stamp.words):
             passed.append(name)
     assert not passed, ", ".join(passed)
+
+
+@pytest.mark.parametrize("part", ["method", "dataset", "analyzer"])
+def test_no_specification_can_be_given_another_name(world: World, remembered: None, part: str) -> None:
+    """Boards show it as the name of the row."""
+    report = world.judged(prefixed(world.data, (part, "spec")), count=1)
+    assert report.stamp.status != "verified"
+    assert report.problems or report.not_rerun
+
+
+def test_a_record_of_an_earlier_scoring_is_verified_as_it_was_scored(world: World, remembered: None) -> None:
+    older = copy.deepcopy(world.data)
+    older["score_version"] = 2
+    older = under_its_digest(world.rescored(read(world.members[DISTANCES]), older))
+    assert older["digest"] != world.data["digest"]
+    for count in (1, None):
+        report = world.judged(older, count=count)
+        assert (report.not_rerun, report.problems, report.different) == ("", [], [])
+        assert report.stamp.status == "verified"
 
 
 FORGERIES: dict[str, Callable[[PairDistances], PairDistances]] = {}

@@ -506,6 +506,44 @@ def test_verify_lists_what_differs(world: World, tmp_path: Path, capsys: pytest.
     assert "rr toy_recognizer: says" in out
 
 
+def odd_spelling(data: Data) -> None:
+    """As a forger spells a recogniser everywhere in his record; the digest holds its name alone."""
+    data["recognizers"][0]["spec"] = " toy_recognizer"
+
+
+@pytest.mark.parametrize("count", ["2", "all"])
+def test_a_recogniser_of_another_spelling_is_left_unverified(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], count: str
+) -> None:
+    def change(found: Any) -> Any:
+        return replace(found, distances={f" {name}": each for name, each in found.distances.items()})
+
+    first = world.judged(forged(world, tmp_path / "first.zip", odd_spelling, change))
+
+    def consistent(data: Data) -> None:
+        odd_spelling(data)
+        rescored(data, first)
+
+    path = forged(world, tmp_path / "f.zip", consistent, change)
+    assert main(["verify", str(path), "-m", "toy_noise", "-d", world.dataset, "--rerun", count, "--json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)["records"]
+    assert row["stamp"]["status"] != "verified"
+    assert "not as a run writes it: ' toy_recognizer' for 'toy_recognizer'" in row["not_rerun"]
+
+
+def test_a_record_that_trips_the_verifier_costs_no_other(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import deid_bench.benchmark.submission.verdict as verdict
+
+    def trip(*arguments: object) -> None:
+        raise KeyError("something odd")
+
+    monkeypatch.setattr(verdict, "judge", trip)
+    assert main(["verify", str(world.zip)]) == 1
+    assert "left out: records/000: it cannot be verified: KeyError: 'something odd'" in capsys.readouterr().err
+
+
 def test_zips_of_ours_are_plain(world: World) -> None:
     with zipfile.ZipFile(io.BytesIO(world.zip.read_bytes())) as archive:
         assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
