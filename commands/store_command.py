@@ -76,7 +76,8 @@ def verify(out: Path, as_json: bool, quiet: bool) -> int:
 def gc(out: Path, as_json: bool, dry_run: bool) -> int:
     """Remove what no record in the folder is made of: objects older than a day, and left-over files.
 
-    Remove the folder of a record first, to be rid of its objects as well.
+    Remove the folder of a record first, to be rid of its objects as well. Ends with 1 and removes no object where the
+    store does not say what a record is made of.
     """
     from ..benchmark.storage.upkeep import collect_garbage
 
@@ -89,7 +90,14 @@ def gc(out: Path, as_json: bool, dry_run: bool) -> int:
             f"{found.objects} objects ({_bytes(found.bytes)}) and {found.scratch} left-over files {would}removed"
         )
         click.echo(f"{found.kept} objects kept")
-    return 0
+    for name in found.unknown:
+        click.secho(
+            f"{name}: the store does not say any more what it is made of, so that every object is kept; remove that "
+            "folder, and run its command again before the next gc",
+            fg="yellow",
+            err=True,
+        )
+    return 1 if found.unknown else 0
 
 
 def _bytes(number: int) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +49,14 @@ class Removed:
     scratch: int
     kept: int
     """Objects that a cell needs, or that are too young to tell."""
+    unknown: tuple[str, ...] = ()
+    """Folders of finished cells of which the store does not say any more what they are made of: every object stays."""
 
 
 def size(store: Store) -> Size:
     """How much there is."""
-    objects = [each.stat().st_size for each in _files(store)]
-    scratch = [each.stat().st_size for each in _scratch(store)]
+    objects = [state.st_size for _, state in _files(store)]
+    scratch = [state.st_size for _, state in _scratch(store)]
     return Size(len(objects), sum(objects), len(scratch), sum(scratch))
 
 
@@ -81,6 +85,7 @@ def verify(store: Store, results: Path, progress: Callable[[int, int], None] | N
 def collect_garbage(store: Store, results: Path, *, dry_run: bool = False, now: float | None = None) -> Removed:
     """Remove objects that no finished cell with a record in the results folder is made of, and left-over scratch.
 
+    Where the store does not say what a finished cell is made of, every object could be one of its, and none is removed.
     Nothing younger than a day is touched, nor scratch of a process that is alive as far as can be seen from here. An
     object that is needed after all is made again.
 
@@ -94,38 +99,57 @@ def collect_garbage(store: Store, results: Path, *, dry_run: bool = False, now: 
         StoreError: the folder may not be written.
     """
     now = time.time() if now is None else now
-    needed: set[str] = set()
-    for cell in known_cells(store.root):
-        said = load_cell_files(store.root, cell)
-        if said is None or (results / said.folder).is_dir():
-            needed |= used_objects(store.root, cell) or set()
+    needed, unknown = _needed(store, results)
     here, kept, gone, freed, scratch = Owner.here(), 0, 0, 0, 0
     try:
-        for path in _files(store):
-            state = path.stat()
-            if path.stem in needed or now - state.st_mtime < YOUNG_SECONDS:
+        for path, state in _files(store):
+            if unknown or path.stem in needed or now - state.st_mtime < YOUNG_SECONDS:
                 kept += 1
                 continue
             gone, freed = gone + 1, freed + state.st_size
             if not dry_run:
                 path.unlink(missing_ok=True)
-        for path in _scratch(store):
+        for path, state in _scratch(store):
             owner = Owner.parse(path.name)
-            if (owner is not None and owner.is_dead(here)) or now - path.stat().st_mtime >= YOUNG_SECONDS:
+            if (owner is not None and owner.is_dead(here)) or now - state.st_mtime >= YOUNG_SECONDS:
                 scratch += 1
                 if not dry_run:
                     path.unlink(missing_ok=True)
     except OSError as error:
         raise explain_os_error(error, store.root) from error
-    return Removed(gone, freed, scratch, kept)
+    return Removed(gone, freed, scratch, kept, unknown)
 
 
-def _files(store: Store) -> Iterator[Path]:
-    for digest in store.digests():
-        path = store.path(digest)
-        if path.is_file():
-            yield path
+def _needed(store: Store, results: Path) -> tuple[set[str], tuple[str, ...]]:
+    """Objects that finished cells are made of, and the folders of those of which nobody can say it."""
+    needed: set[str] = set()
+    unknown = []
+    for cell in known_cells(store.root):
+        said = load_cell_files(store.root, cell)
+        if said is not None and not (results / said.folder).is_dir():
+            continue
+        used = used_objects(store.root, cell)
+        if used is None:
+            unknown.append(said.folder if said else cell)
+        else:
+            needed |= used
+    return needed, tuple(unknown)
 
 
-def _scratch(store: Store) -> list[Path]:
-    return sorted(each for each in store.scratch.iterdir() if each.is_file()) if store.scratch.is_dir() else []
+def _files(store: Store) -> Iterator[tuple[Path, os.stat_result]]:
+    return _there(map(store.path, store.digests()))
+
+
+def _scratch(store: Store) -> Iterator[tuple[Path, os.stat_result]]:
+    return _there(sorted(store.scratch.iterdir()) if store.scratch.is_dir() else ())
+
+
+def _there(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files with their state; a live run may rename or remove them between being listed and being looked at."""
+    for path in paths:
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(state.st_mode):
+            yield path, state

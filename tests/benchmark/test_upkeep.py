@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.storage.owner import Owner
 from deid_bench.benchmark.storage.store import Store
-from deid_bench.benchmark.storage.upkeep import YOUNG_SECONDS, collect_garbage
+from deid_bench.benchmark.storage.upkeep import YOUNG_SECONDS, collect_garbage, size
 from deid_bench.cli import main
 
 LATER = time.time() + 2 * YOUNG_SECONDS
@@ -94,3 +94,49 @@ def test_the_size_is_that_of_the_files(
 
 def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
     assert main(["store", "size", "--out", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "a folder"])
+def test_what_a_record_is_made_of_and_nobody_can_say_is_kept(
+    damage: str, two_cells: list[Outcome], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    store, whole = Store(out / ".store"), objects(out)
+    list_of_objects = store.root / "cells" / f"{two_cells[0].record.digest}.objects"
+    data = list_of_objects.read_bytes()
+    list_of_objects.unlink()
+    if damage == "cut":
+        list_of_objects.write_bytes(data[:-1])
+    elif damage == "a folder":
+        list_of_objects.mkdir()
+    found = collect_garbage(store, out, now=LATER)
+    assert (found.objects, found.kept, found.unknown) == (0, len(whole), (two_cells[0].folder.name,))
+    assert objects(out) == whole
+    assert main(["store", "gc", "--out", str(out)]) == 1
+    assert f"{two_cells[0].folder.name}: the store does not say" in capsys.readouterr().err
+    shutil.rmtree(two_cells[0].folder)
+    assert collect_garbage(store, out, now=LATER).objects > 0
+    assert main(["store", "gc", "--out", str(out)]) == 0
+
+
+def test_files_that_a_live_run_renames_meanwhile_are_passed_over(
+    two_cells: list[Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that is there is listed with one that is gone when it is looked at."""
+    out = tmp_path / "out"
+    store, whole = Store(out / ".store"), objects(out)
+    mark = Owner.here().mark
+    (store.scratch / f"{mark}-x").write_bytes(b"half")
+    listed = Path.iterdir
+
+    def with_renamed(self: Path) -> Iterator[Path]:
+        for path in listed(self):
+            yield path
+            yield path.with_name(f"{mark}-renamed-{path.name}")
+
+    monkeypatch.setattr(Path, "iterdir", with_renamed)
+    monkeypatch.setattr(Store, "digests", lambda _: iter([*sorted(whole), "f" * 64]))
+    monkeypatch.setattr(Path, "is_file", lambda _: True)  # as it was a moment before
+    found = size(store)
+    assert (found.objects, found.scratch, found.scratch_bytes) == (len(whole), 1, 4)
+    assert collect_garbage(store, out).kept == len(whole)
