@@ -7,15 +7,22 @@ holds them against these: another version of a plug-in, other weights or another
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..._version import __version__
-from .cells import Cell, RunOptions
+from ...characters import plain
+from .cells import Cell, Quality, RunOptions
+from .defaults import MOST_SEEDS
 
 FORMAT = "deid-bench-plan/1"
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 _LISTS = ("methods", "datasets", "recognizers", "metrics")
 
 
@@ -39,6 +46,47 @@ class PlanFile:
     toolkit: str = __version__
 
 
+def _line(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("expected a text without NUL")
+    return value
+
+
+_Line = Annotated[Any, AfterValidator(_line)]
+"""A specification or a path. It may hold what is no Unicode, as names of files can."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Options(_Part):
+    """`RunOptions` as the file has them."""
+
+    methods: list[_Line] = Field(min_length=1)
+    datasets: list[_Line]
+    protocol: _Line
+    recognizers: list[_Line]
+    analyzer: _Line
+    metrics: list[_Line]
+    repetitions: int = Field(ge=1, le=MOST_SEEDS)
+    root_seed: int
+    quality: Quality
+    limit: int = Field(ge=0)
+    attacks: _Line
+
+
+class _File(_Part):
+    format: Literal["deid-bench-plan/1"]
+    toolkit: str
+    options: _Options
+    plugins: list[_Line]
+    out: Annotated[_Line, Field(min_length=1)]
+    cells: dict[str, _Digest] = Field(min_length=1)
+    rows: Any = None
+    """For people; nothing is read from them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Part `number` of `count`, counted from 1: every `count`-th sample."""
@@ -53,10 +101,11 @@ class Shard:
         Raises:
             PlanError: it is malformed, or there is no such part.
         """
-        number, slash, count = text.partition("/")
-        if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            raise PlanError(f"expected --shard I/N with I from 1 to N, got {text!r}")
-        return Shard(int(number), int(count))
+        found = _SHARD.fullmatch(text)
+        number, count = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= number <= count:
+            raise PlanError(f"expected --shard I/N with I from 1 to N, got {plain(repr(text), 60)}")
+        return Shard(number, count)
 
     def samples(self, cell: Cell) -> frozenset[str]:
         """Ids of the samples of a cell that are this part's."""
@@ -80,19 +129,31 @@ def read_plan(path: Path) -> PlanFile:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise PlanError(f"{path} is no plan: nested too deep; write one with deid-bench plan … --json") from error
     except (OSError, ValueError) as error:
         raise PlanError(f"{path} is no plan: {error}; write one with deid-bench plan … --json > {path}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise PlanError(f"{path}: expected a plan of format {FORMAT}; write one with deid-bench plan … --json")
     if data.get("toolkit") != __version__:
-        raise PlanError(f"{path} was written by deid-bench {data.get('toolkit')}, this is {__version__}; plan anew")
+        raise PlanError(
+            f"{path} was written by deid-bench {plain(data.get('toolkit'), 40)}, this is {__version__}; plan anew"
+        )
     try:
-        given: dict[str, Any] = {each.name: data["options"][each.name] for each in fields(RunOptions)}
-        given |= {name: tuple(given[name]) for name in _LISTS}
-        options = RunOptions(**given)
-        return PlanFile(options, tuple(map(str, data["plugins"])), str(data["out"]), dict(data["cells"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise PlanError(f"{path}: {error} is missing or of another kind than expected; plan anew") from error
+        found = _File.model_validate(data)
+    except ValidationError as error:
+        raise PlanError(f"{path}: {_first_problem(error)}; plan anew") from error
+    given = found.options.model_dump()
+    options = RunOptions(**given | {name: tuple(given[name]) for name in _LISTS})
+    return PlanFile(options, tuple(found.plugins), found.out, found.cells)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Which field is wrong, what was expected and what came."""
+    first = error.errors(include_url=False)[0]
+    place = plain(".".join(str(part) for part in first["loc"]), 80)
+    got = "" if first["type"] == "missing" else f", got {plain(repr(first['input']), 60)}"
+    return f"{place}: {first['msg']}{got}"
 
 
 def check_cells(plan: PlanFile, cells: Sequence[Cell]) -> None:

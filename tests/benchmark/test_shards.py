@@ -172,7 +172,11 @@ def test_a_part_of_other_code_or_images_ends_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", ""])
+@pytest.mark.parametrize(
+    "shard",
+    ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", "", "1/" + "9" * 5000, "1" * 5000 + "/2", "1/2\n", "١/٢"],
+    ids=lambda shard: ascii(shard)[:12],
+)
 def test_an_impossible_part_is_refused(shard: str) -> None:
     with pytest.raises(PlanError, match="expected --shard I/N"):
         Shard.parse(shard)
@@ -186,6 +190,76 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(PlanError, match=r"plan anew|deid-bench plan"):
         read_plan(path)
+
+
+def _plan_with(path: tuple[str, ...], value: object) -> str:
+    """A plan whose field at this place is another."""
+    made = PlanFile(RunOptions(methods=("identity",), protocol="palm/1.0"), (), "/out", {"cell": "0" * 64})
+    data = json.loads(json.dumps(plan_data(made)))
+    place = data
+    for each in path[:-1]:
+        place = place[each]
+    place[path[-1]] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("options.quality", "huge"),
+        ("options.attacks", None),
+        ("options.attack", "none"),
+        ("options.protocol", 5),
+        ("options.protocol", "a\0.toml"),
+        ("options.methods", "blurring"),
+        ("options.methods", []),
+        ("options.methods", [3]),
+        ("options.metrics", None),
+        ("options.limit", "3"),
+        ("options.limit", -1),
+        ("options.repetitions", 0),
+        ("options.repetitions", 10**9),
+        ("options.repetitions", True),
+        ("options.root_seed", "0"),
+        ("options.root_seed", 0.0),
+        ("out", None),
+        ("out", ""),
+        ("out", "a\0b"),
+        ("plugins", "a.py"),
+        ("cells", {}),
+        ("cells", None),
+        ("cells", {"cell": ["0" * 64]}),
+        ("cells", {"cell": "zz"}),
+    ],
+    ids=str,
+)
+def test_a_field_of_a_plan_that_makes_no_sense_is_named(
+    place: str, value: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(_plan_with(tuple(place.split(".")), value))
+    assert work(path, "1/2") == 2
+    said = capsys.readouterr().err
+    assert f"plan.json: {place}" in said
+    assert said.endswith("; plan anew\n")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"x": ' + "9" * 5000 + "}"], ids=["deep", "a long number"])
+def test_a_plan_that_no_reader_can_hold_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    assert work(tmp_path / "plan.json", "1/2") == 2
+    assert "plan.json is no plan" in capsys.readouterr().err
+
+
+def test_a_plan_reads_as_it_was_written(tmp_path: Path) -> None:
+    """Also with names that are no Unicode, which file systems allow."""
+    path, odd = tmp_path / "plan.json", "/out/\udcff"
+    path.write_text(_plan_with(("out",), odd))
+    found = read_plan(path)
+    assert found.out == odd
+    assert found.options == RunOptions(methods=("identity",), protocol="palm/1.0")
 
 
 def test_a_plan_says_what_a_run_takes(
