@@ -47,6 +47,11 @@ def countable(text: object, longest: int = 300) -> str:
     return sentence(_ADDRESS.sub("", str(text)[: 8 * longest]), longest)
 
 
+def can_be_seen(text: str) -> bool:
+    """Whether nothing in a name is a control, turns the direction of writing, or is no character at all."""
+    return not any(unicodedata.category(each) in ("Cc", "Cf", "Cs", "Co") for each in text)
+
+
 def alike(text: str) -> str:
     """What is left of a name where case, blanks and the form of its characters do not count.
 

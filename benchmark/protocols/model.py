@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from ...characters import can_be_seen
 from ...datasets.types import Modality
+from ...suggestions import suggest
 from ..storage.digest import digest
+from ..suites import suites
 
 Alignment = Literal["own-else-original", "original"]
 ThresholdSet = Literal["eer", "eer-range"]
@@ -30,7 +33,28 @@ class ProtocolError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    # Strict: a text is no number, and neither are true and false. A whole number is a number.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _line(text: str) -> str:
+    if not can_be_seen(text):
+        raise ValueError("a control or direction character, or one that is none, may not stand in it")
+    return text
+
+
+def _lines(text: str) -> str:
+    _line("".join(text.split("\n")))
+    return text
+
+
+_Line = Annotated[str, AfterValidator(_line)]
+"""Stands in records and submissions, whose readers refuse what cannot be seen."""
+_Lines = Annotated[str, AfterValidator(_lines)]
+_Names = Annotated[tuple[_Line, ...], Field(strict=False)]
+"""A list of TOML or JSON."""
 
 
 class CropRule(_Section):
@@ -108,17 +132,17 @@ class Protocol(_Section):
     """Name and version."""
     modality: Modality
     """What is in the images."""
-    title: str = Field(min_length=1, max_length=120)
+    title: _Line = Field(min_length=1, max_length=120)
     """Name for people."""
-    source: str
+    source: _Lines
     """What it follows."""
-    summary: str
+    summary: _Lines
     """What it does, in a few sentences."""
-    analyzer: str
+    analyzer: _Line
     """Default detector."""
-    recognizers: tuple[str, ...] = Field(min_length=1)
+    recognizers: _Names = Field(min_length=1)
     """Default recognisers; others may be named in a run."""
-    datasets: tuple[str, ...] = ()
+    datasets: _Names = ()
     """Datasets by registry name, the source's own first; a run that names none takes the first that is at hand."""
     split: SplitRule
     threshold: ThresholdRule
@@ -129,7 +153,7 @@ class Protocol(_Section):
     """None: every image is de-identified, and every original is in the gallery."""
     attacks: AttackRule | None = None
     """None: a run tries no attacks unless it asks for some (`--attacks`)."""
-    superseded_by: str = ""
+    superseded_by: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]*/[0-9]+\.[0-9]+)?$", max_length=60)
     """Id of the version that new work should use; empty where this is it."""
     digest: str
     """Of all rules of the file."""
@@ -160,13 +184,15 @@ class Protocol(_Section):
             raise ProtocolError(f"{where}: {', '.join(taken)}: no key of a protocol file; remove it")
         rules = {key: value for key, value in data.items() if key not in NOT_RULES}
         try:
+            # Before the digest, which has no name for the key that is no plain data.
+            Protocol.model_validate({**data, "digest": "", "own": own, "rules": {}})
             made = Protocol.model_validate({**data, "digest": digest(rules), "own": own, "rules": rules})
         except ValidationError as error:
             raise ProtocolError(f"{where}: {_first_problem(error)}") from error
-        except (TypeError, ValueError) as error:  # a date, or not a number: no plain data
+        except (TypeError, ValueError, RecursionError) as error:
             raise ProtocolError(f"{where}: {error}") from error
-        if made.threshold.source == "dev" and not made.split.dev_share:
-            raise ProtocolError(f'{where}: threshold.from = "dev" needs a split.dev_share above 0')
+        if problem := _contradiction(made):
+            raise ProtocolError(f"{where}: {problem}")
         return made
 
     def dev_subjects(self, subjects: Sequence[str]) -> frozenset[str]:
@@ -194,6 +220,20 @@ class Protocol(_Section):
         return frozenset(subjects) - self.dev_subjects(subjects)
 
 
+def _contradiction(made: Protocol) -> str:
+    """What in it cannot be together, or names what there is not; empty where nothing does."""
+    if made.threshold.source == "dev" and not made.split.dev_share:
+        return 'threshold.from = "dev" needs a split.dev_share above 0'
+    if made.crop is not None and made.modality != "face":
+        return f"crop: faces are cut and aligned, and this is of {made.modality}s; remove it"
+    if made.superseded_by == made.id:
+        return "superseded_by: this is the version itself; name a newer one, or remove it"
+    if made.attacks is not None and made.attacks.suite not in suites():
+        known = suites()
+        return f"attacks.suite: there is no suite of attacks {made.attacks.suite!r}{suggest(made.attacks.suite, known)}"
+    return ""
+
+
 def _first_problem(error: ValidationError) -> str:
     """What is wrong, where, and what would be right."""
     problems = error.errors(include_url=False)
@@ -203,9 +243,16 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         text = f"there is no such key; known are {', '.join(_keys(first['loc'][:-1]))}"
     elif first["type"] != "missing":
-        text = f"{text}, got {str(first['input'])[:60]!r}"
+        text = f"{text}, got {_shown(first['input'])}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place}: {text}{more}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(str(value)[:60])
+    except RecursionError:
+        return "something nested too deep"
 
 
 def _keys(section: tuple[int | str, ...]) -> list[str]:
@@ -230,6 +277,8 @@ def read_file(path: Path, own: bool = True) -> Protocol:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProtocolError(f"{path}: the protocol cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError as error:
+        raise ProtocolError(f"{path}: no protocol (nested too deep)") from error
+    except ValueError as error:  # no TOML, no text, a number of thousands of digits, or a NUL in the path
         raise ProtocolError(f"{path}: no TOML file ({error})") from error
     return Protocol.of(data, str(path), own)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...characters import plain
+from ...characters import can_be_seen, plain
 from ...plugins.entries import PluginError
 from ..metrics.catalogue import METRICS
 from ..records.described import described
@@ -164,7 +163,7 @@ def _check_texts(value: Any, key: str, name: str) -> None:
     elif isinstance(value, str):
         if len(value) > _LONGEST_TEXT:
             raise Refused(f"{key or 'a text'} has {len(value)} characters; expected at most {_LONGEST_TEXT}")
-        if key in _NAME_KEYS and any(unicodedata.category(each) in ("Cc", "Cf", "Cs", "Co") for each in value):
+        if key in _NAME_KEYS and not can_be_seen(value):
             raise Refused(f"{plain(value, 60)!r} has control or direction characters")
     elif isinstance(value, float) and value in (float("inf"), float("-inf")):
         raise Refused("holds a number that is too large; only finite numbers are allowed")
