@@ -44,7 +44,9 @@ MAX_RECORDS = 100
 MAX_SAMPLES = 50
 LIMITS = Limits(archive=2**29, entries=MAX_RECORDS * (2 + 2 * MAX_SAMPLES) + 1, entry=2**28, total=2**30)
 MAX_JSON = 2**25
-"""Bytes of a manifest or record."""
+"""Bytes of a record."""
+MAX_MANIFEST = 2**23
+"""Bytes of a manifest; one of all records and pairs that a submission may have takes some three million."""
 ALLOWED = re.compile(
     r"manifest\.json(?:\.sig)?|records/[0-9]{3}/(?:run\.json|distances\.npz|images/[0-9]{2}-(?:original|deidentified)\.png)"
 )
@@ -158,6 +160,10 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
         packed.append(Packed(folder=folder, digest=record.digest, pairs=pairs, note=note))
         left_out += [f"{path}: {note}"] if note else []
     manifest = _manifest(packed, files, submitter)
+    if len(manifest) > MAX_MANIFEST:
+        raise RecordError(
+            f"{output}: its list of {len(manifest)} bytes is more than `deid-bench verify` takes; pack fewer"
+        )
     signature = {} if key is None else {SIGNATURE_NAME: sign(manifest, key)}
     data = make_zip(files | {MANIFEST_NAME: manifest} | signature)
     if len(data) > LIMITS.archive or sum(map(len, files.values())) > LIMITS.total:

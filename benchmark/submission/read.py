@@ -25,7 +25,9 @@ from ..records.record import FILE_NAME, SCHEMA_VERSION, RunRecord
 from ..results.distances_file import DISTANCES_NAME, PairDistances, read
 from ..storage.strict_zip import Archive, Refused
 from .bounds import TooMuch, bounded
-from .pack import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, SIGNATURE_NAME, Manifest, Packed
+from .pack import ALLOWED, LIMITS, MANIFEST_NAME, MAX_JSON, MAX_MANIFEST, MAX_RECORDS, SIGNATURE_NAME, Manifest, Packed
+from .shape import misfit
+from .signature import LONGEST as LONGEST_SIGNATURE
 
 SIGNATURES = frozenset({SIGNATURE_NAME})
 """Files that no manifest lists: they are made after it."""
@@ -69,8 +71,12 @@ class Submission:
         self._archive = Archive(self._file, LIMITS, ALLOWED, path.name, MANIFEST_NAME)
         if MANIFEST_NAME not in self._archive.names:
             raise Refused(f"{MANIFEST_NAME} is missing: not a zip of `deid-bench pack`")
-        self.manifest_data = self._archive.read(MANIFEST_NAME)
-        self.manifest = _manifest(self.manifest_data, set(self._archive.names) - {*SIGNATURES, MANIFEST_NAME})
+        self.manifest_data = self._read(MANIFEST_NAME, MAX_MANIFEST)
+        try:
+            with bounded():
+                self.manifest = _manifest(self.manifest_data, set(self._archive.names) - {*SIGNATURES, MANIFEST_NAME})
+        except TooMuch as error:
+            raise Refused(f"{MANIFEST_NAME}: {error}") from error
         folders = {packed.folder for packed in self.manifest.records}
         strays = [name for name in self.manifest.files if "/".join(name.split("/")[:2]) not in folders]
         digests = {packed.digest for packed in self.manifest.records}
@@ -80,8 +86,12 @@ class Submission:
 
     @property
     def signature(self) -> bytes | None:
-        """Of `manifest_data`, as it came; None where nobody signed."""
-        return self._archive.read(SIGNATURE_NAME) if SIGNATURE_NAME in self._archive.names else None
+        """Of `manifest_data`, as it came; None where nobody signed.
+
+        Raises:
+            Refused: it is longer than any signature, or damaged.
+        """
+        return self._read(SIGNATURE_NAME, LONGEST_SIGNATURE) if SIGNATURE_NAME in self._archive.names else None
 
     @property
     def passed_over(self) -> list[str]:
@@ -109,6 +119,11 @@ class Submission:
                 return _submitted(packed, {name: self._member(name) for name in names})
         except TooMuch as error:
             raise Refused(f"{packed.folder}: {error}") from error
+
+    def _read(self, name: str, longest: int) -> bytes:
+        if self._archive.size(name) > longest:
+            raise Refused(f"{name}: expected at most {longest} bytes, got {self._archive.size(name)}")
+        return self._archive.read(name)
 
     def _member(self, name: str) -> bytes:
         entry, data = self.manifest.files[name], self._archive.read(name)
@@ -170,14 +185,21 @@ def _check_texts(value: Any, key: str, name: str) -> None:
 
 
 def _manifest(data: bytes, there: set[str]) -> Manifest:
+    found = strict_json(data, MANIFEST_NAME)
+    if odd := misfit(found, Manifest):
+        raise Refused(f"{MANIFEST_NAME}: {odd}")
+    if len(found["records"]) > MAX_RECORDS:
+        raise Refused(f"{MANIFEST_NAME}: expected at most {MAX_RECORDS} records, got {len(found['records'])}")
     try:
-        manifest = Manifest.model_validate(strict_json(data, MANIFEST_NAME))
+        manifest = Manifest.model_validate(found)
     except ValidationError as error:
         raise Refused(f"{MANIFEST_NAME}: {_first(error)}") from error
     listed = set(manifest.files)
     if listed != there:
-        odd = sorted(listed ^ there)[0]
-        raise Refused(f"{plain(odd)}: {'listed but not there' if odd in listed else f'not listed in {MANIFEST_NAME}'}")
+        stray = sorted(listed ^ there)[0]
+        raise Refused(
+            f"{plain(stray)}: {'listed but not there' if stray in listed else f'not listed in {MANIFEST_NAME}'}"
+        )
     return manifest
 
 
@@ -204,6 +226,8 @@ def _record(data: bytes, name: str) -> RunRecord:
     version = found.get("schema_version") if isinstance(found, dict) else None
     if version != SCHEMA_VERSION:
         raise Refused(f"{name}: expected a record of schema version {SCHEMA_VERSION}, got {plain(version, 40)}")
+    if odd := misfit(found, RunRecord):
+        raise Refused(f"{name}: not a record ({odd})")
     try:
         record = RunRecord.model_validate(found)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..storage.store import save_file
+from .signature import LONGEST as LONGEST_SIGNATURE
 from .signature import Signer, sign, signer_of
 
 STAMP_NAME = "verification.json"
@@ -26,7 +27,6 @@ STAMP_NAMESPACE = "deid-bench-stamp"
 Status = Literal["verified", "recomputed", "self-reported"]
 _FORMAT = 4
 _LONGEST = 2**24
-_LONGEST_SIGNATURE = 10_000
 _LONGEST_TEXT = 10_000
 _DAMAGED = "it is no stamp, or a damaged one"
 _DRAWN_FROM = "*.npz"
@@ -108,7 +108,7 @@ def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | Non
     try:
         if not path.exists():
             return None
-        data, signature = _read(path, _LONGEST), _read(path.with_name(STAMP_SIGNATURE_NAME), _LONGEST_SIGNATURE)
+        data, signature = _read(path, _LONGEST), _read(path.with_name(STAMP_SIGNATURE_NAME), LONGEST_SIGNATURE)
         found = _DAMAGED if data is None else _stamp(data)
         if isinstance(found, str) or data is None:
             return _void(str(found))

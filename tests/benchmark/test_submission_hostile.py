@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import stat
 import struct
 import zipfile
@@ -16,10 +17,12 @@ import pytest
 from numpy.typing import NDArray
 
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.strict_zip import Limits, Refused, make_zip, read_zip
-from deid_bench.benchmark.submission.pack import MANIFEST_NAME, Submitter, pack
+from deid_bench.benchmark.submission.pack import MANIFEST_NAME, SIGNATURE_NAME, Manifest, Submitter, pack
 from deid_bench.benchmark.submission.read import Submission, strict_json
+from deid_bench.benchmark.submission.shape import misfit
 from deid_bench.characters import plain
 from deid_bench.cli import main
 
@@ -384,8 +387,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_limits_hold_for_what_is_in_sum_too_large() -> None:
-    import re
-
     data = make_zip({name: name.encode() * 30 for name in "abc"})
     limits = Limits(archive=1000, entries=3, entry=30, total=90)
     assert len(read_zip(data, limits, re.compile("[a-c]"), "it")) == 3
@@ -408,3 +409,59 @@ def test_json_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deid_bench.benchmark.submission.read.MAX_JSON", 10)
     with pytest.raises(Refused, match="at most 10 bytes"):
         strict_json(b"[" * 11, "it")
+
+
+def manifest(members: Members, **changes: object) -> Members:
+    return {**members, MANIFEST_NAME: json.dumps({**json.loads(members[MANIFEST_NAME]), **changes}).encode()}
+
+
+MANY = 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda members: manifest(members, records=[0] * MANY), "expected at most 8388608 bytes"),
+        (lambda members: manifest(members, records=[0] * (MANY // 2)), "records.0: expected an object, got 0"),
+        (lambda members: manifest(members, records=[{}] * (MANY // 2)), "records.0.folder: is missing"),
+        (lambda members: record(members, samples=[0] * MANY), "samples.0: expected an object, got 0"),
+        (lambda members: record(members, recognizers=[{}] * MANY), "recognizers.0.spec: is missing"),
+        (lambda members: record(members, alarms=[0] * MANY), "alarms.0: expected another kind of value, got 0"),
+        (lambda members: record(members, counts={"planned": [0] * MANY}), "counts.planned: expected another kind"),
+        (lambda members: record(members, **{f"no {at}": 0 for at in range(MANY // 8)}), "no 0: there is no such field"),
+    ],
+    ids=["longest", "numbers", "empty", "rows", "plug-ins", "alarms", "counts", "fields"],
+)
+def test_pydantic_never_sees_what_is_wrong_in_millions_of_places(
+    honest: Members,
+    change: Callable[[Members], Members],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would collect all errors, which takes gigabytes."""
+    (path := tmp_path / "s.zip").write_bytes(make_zip(change(honest)))
+    asked = []
+    for model in (Manifest, RunRecord):
+        validate = model.model_validate
+
+        def watched(found: Any, validate: Any = validate, model: Any = model) -> Any:
+            asked.append(found)
+            assert not misfit(found, model)
+            return validate(found)
+
+        monkeypatch.setattr(model, "model_validate", watched)
+    with pytest.raises(Refused, match=re.escape(reason)):
+        list(Submission(path).records)
+    assert len(asked) <= 1
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent / "golden").glob("*.json")), ids=lambda path: path.name)
+def test_every_record_of_ours_has_the_shape_of_one(path: Path) -> None:
+    assert misfit(json.loads(path.read_text()), RunRecord) == ""
+
+
+def test_a_signature_of_megabytes_is_not_read(honest: Members, tmp_path: Path) -> None:
+    (path := tmp_path / "s.zip").write_bytes(make_zip({**honest, SIGNATURE_NAME: b"a " * 10_000_000}))
+    with pytest.raises(Refused, match="at most 10000 bytes, got 20000000"):
+        _ = Submission(path).signature
