@@ -11,7 +11,7 @@ from pathlib import Path
 from ..stages.guard import TimeLimitExceeded, time_limit
 
 MEMORY = 2**30
-"""Bytes that the process may hold while it reads and recomputes a record."""
+"""Bytes that the process may take while it reads and recomputes a record, beside what it holds already."""
 SECONDS = 600.0
 """For reading one record, and for computing its numbers anew."""
 
@@ -38,16 +38,19 @@ def bounded(memory: int = MEMORY, seconds: float = SECONDS) -> Iterator[None]:
 
 @contextmanager
 def _memory_limit(memory: int) -> Iterator[None]:
-    """The address space may grow by what is left of `memory`, so that an allocation fails before the machine does."""
+    """The address space may grow by `memory`, so that an allocation fails before the machine does.
+
+    What the process holds by then does not count: it would make the verdict on a record depend on those before it.
+    """
     if not sys.platform.startswith("linux"):
         yield
         return
     import resource
 
     page = os.sysconf("SC_PAGE_SIZE")
-    mapped, resident = (int(each) * page for each in Path("/proc/self/statm").read_text().split()[:2])
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * page
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = mapped + max(memory - resident, memory // 4)
+    wanted = mapped + memory
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))

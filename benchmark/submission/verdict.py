@@ -18,7 +18,7 @@ from ..storage.store import save_file
 from .at_hand import NotAtHand, cell_of, method_for
 from .bounds import TooMuch, bounded
 from .consistency import header_problems
-from .differences import Verdict
+from .differences import Verdict, cannot
 from .fields import ATTACKS, HANGING, Depth, words
 from .group_check import memberships
 from .pictures import check_pairs
@@ -113,8 +113,11 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
             recomputed = recompute(record, submitted.distances, groups)
             problems = [*recomputed.problems, *check_pairs(submitted)]
     except TooMuch as error:
-        recomputed = Recomputed([], [f"it cannot be computed anew: {error}"], None)
-        problems = recomputed.problems
+        # Nothing contradicts anything: an honest record may be that large, or this machine that slow.
+        why = f"it cannot be computed anew: {error}"
+        problems = header_problems(record)
+        recomputed = Recomputed([cannot(each, why) for each in record.values], problems, None)
+        cell, not_rerun = None, why
     remade = Remade([])
     verdicts = recomputed.verdicts
     if request is not None and problems:

@@ -34,6 +34,14 @@ def test_memory_has_an_end_and_comes_back() -> None:
         assert np.ones(2**24, np.uint8).all()
 
 
+@linux
+def test_what_the_process_holds_already_does_not_count() -> None:
+    held = np.ones(2**28, np.uint8)
+    with bounded(memory=2**28):
+        assert np.ones(2**27 + 2**26, np.uint8).all()
+    assert held.all()
+
+
 def test_time_has_an_end() -> None:
     with pytest.raises(TooMuch, match=r"longer than 0\.2 s"), bounded(seconds=0.2):
         time.sleep(30)

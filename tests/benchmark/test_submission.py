@@ -370,6 +370,30 @@ def test_a_record_without_distances_is_self_reported(world: World, tmp_path: Pat
 # ------------------------------------------------------------------------------------------------ stamps
 
 
+@pytest.mark.parametrize("rerun", [False, True])
+def test_what_takes_too_much_is_self_reported_and_contradicts_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rerun: bool
+) -> None:
+    def too_much(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("deid_bench.benchmark.submission.verdict.recompute", too_much)
+    report = world.judged(world.zip, world.request(count=None) if rerun else None)
+    assert (report.agrees, report.problems, report.reruns) == (True, [], [])
+    assert report.stamp.status == "self-reported"
+    assert set(report.stamp.unchecked) == {
+        f"{each.metric} {each.recognizer or ''}".strip()
+        for each in world.outcome.record.values
+        if each.value is not None
+    }
+    why = "it cannot be computed anew: it takes more than 1024 MiB of memory"
+    assert why in report.not_rerun
+    assert main(["verify", str(world.zip)]) == 1
+    told = capsys.readouterr().out
+    assert why in told
+    assert "DIFFERENT" not in told
+
+
 def test_an_accepted_record_gets_a_stamp_and_what_was_computed_here(world: World, tmp_path: Path) -> None:
     report = world.judged(world.zip)
     path = install(report, tmp_path / "board")
