@@ -82,6 +82,8 @@ class World:
             members[DISTANCES] = write(distances)[0] or b""
             sha256 = hashlib.sha256(members[DISTANCES]).hexdigest()
             data = {**data, "distances_file": {"sha256": sha256, "size": len(members[DISTANCES]), "reason": None}}
+        if not (data.get("distances_file") or {}).get("sha256"):
+            del members[DISTANCES]
         members[RECORD] = json.dumps(data).encode()
         manifest = json.loads(members.pop(MANIFEST_NAME))
         manifest["records"][0]["digest"] = data.get("digest") or manifest["records"][0]["digest"]
@@ -186,6 +188,11 @@ def put(data: Data, path: Path_, value: Any) -> Data:
     made, inner = _reached(data, path)
     inner[path[-1]] = value
     return made
+
+
+def without_distances(data: Data) -> Data:
+    """The record as a run with too many distances writes it."""
+    return {**data, "distances_file": {"sha256": None, "size": None, "reason": "too many"}}
 
 
 def prefixed(data: Data, path: Path_) -> Data:

@@ -144,7 +144,7 @@ def _cell(record: RunRecord, asked: Asked) -> tuple[Cell, Plugin]:
             f"the record does not say where its images lie ({', '.join(unsaid)} of {named}); "
             "name the folder with --dataset PATH"
         )
-    cell = cell_of(record, record.method.spec, asked.dataset or named)
+    cell = cell_of(record, record.method.spec, asked.dataset or named, own=True)
     if not asked.recognizer:
         return cell, cell.recognizers[0]
     plugin = plugin_of(registry().resolve(Kind.RECOGNIZER, asked.recognizer))

@@ -15,6 +15,7 @@ from ..protocols import protocol_of
 from ..records.record import Plugin, RunRecord
 from ..scoring.cell import labels
 from .fields import is_word
+from .foreign_choices import foreign_choices
 from .pack import known_plugin
 
 _TARGETS = "retrieval.targets"
@@ -50,13 +51,14 @@ def method_for(record: RunRecord, methods: Sequence[str]) -> str:
     return (same or named)[0]
 
 
-def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
+def cell_of(record: RunRecord, method: str, dataset: str, *, own: bool = False) -> Cell:
     """The cell of a record, made of what is installed here.
 
     Args:
         record: a stranger's. None of its specifications may make this process import a file or read a folder.
         method: specification by the user.
         dataset: by the user; empty: the record's, if it is one of the built-in palms.
+        own: whether the record was made here, so that its parameters may name files and weights.
 
     Raises:
         NotAtHand: something is not here, or differs from the record's; the message says what.
@@ -69,6 +71,8 @@ def cell_of(record: RunRecord, method: str, dataset: str) -> Cell:
     for kind, each in named:
         if not known_plugin(kind, each.spec):
             raise NotAtHand(f"{kind} {plain(each.spec)} is not installed; take its file in with --plugin")
+        if not own:
+            _refuse_choices(kind, each)
     protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
     if protocol is None:
         raise NotAtHand(f"protocol {plain(record.protocol.id)}: its digest is none of this deid-bench's")
@@ -107,6 +111,19 @@ def _spelled_otherwise(cell: Cell, record: RunRecord) -> list[str]:
     ]
     odd = [(said.spec, found.resolved.text) for found, said in pairs if said.spec != found.resolved.text]
     return [f"{plain(said)!r} for {plain(found)!r}" for said, found in odd]
+
+
+def _refuse_choices(kind: Kind, plugin: Plugin) -> None:
+    try:
+        chosen = foreign_choices(kind, plugin.spec)
+    except (ValueError, RuntimeError) as error:
+        raise NotAtHand(str(error)) from error
+    if chosen:
+        raise NotAtHand(
+            f"{kind} {plain(plugin.name, 40)}: {', '.join(chosen)} would have this machine read or fetch what the "
+            "submitter names, which a record may not; registered weights can be named, and models of the hub that you "
+            "have fetched yourself"
+        )
 
 
 def _canonical_dataset(spec: str) -> str:

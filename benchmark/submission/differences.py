@@ -135,7 +135,7 @@ def _difference(said: Value, found: Value) -> str:
         return f"says a deviation of {_number(said.std)}, its rows give {_number(found.std)}"
     if not same_interval(said.interval, found.interval):
         return f"says {_bounds(said.interval)}, its distances give {_bounds(found.interval)}"
-    if not _same_range(said.range, found.range):
+    if not same_range(said.range, found.range):
         return f"says {_span(said.range)}, its distances give {_span(found.range)}"
     return ""
 
@@ -145,10 +145,11 @@ def reason_is_open(found: Value) -> bool:
     return _KEPT_NO_REASON in (found.reason or "")
 
 
-def _same_range(a: Range | None, b: Range | None) -> bool:
+def same_range(a: Range | None, b: Range | None, tolerance: float = TOLERANCE) -> bool:
+    """Whether two ranges over thresholds are one, or both are none."""
     if a is None or b is None:
         return a is b
-    return close(a.low, b.low) and close(a.high, b.high)
+    return close(a.low, b.low, tolerance) and close(a.high, b.high, tolerance)
 
 
 def _span(found: Range | None) -> str:
@@ -197,21 +198,25 @@ def _bounds(found: Interval | None) -> str:
     return "no interval" if found is None else f"[{found.low:.8g}, {found.high:.8g}] ({found.method})"
 
 
-def other_problems(record: RunRecord, scored: Scored) -> list[str]:
+def other_problems(
+    record: RunRecord, scored: Scored, tolerance: float = TOLERANCE, *, attacks: bool = True
+) -> list[str]:
     """What a record tells beside its numbers that is not what its distances and rows give, groups apart.
 
     Args:
         record: as it came.
-        scored: what they give.
+        scored: what they give, or what images made anew do.
+        tolerance: relative, of curves and of the distances that rows name.
+        attacks: whether what attackers find is looked at.
     """
     problems = []
     if record.alarms != [*record.dataset.notes, *scored.alarms]:
         problems.append("its alarms are not those of its numbers")
-    if not same_data(plain_data(record.attacks), plain_data(scored.attacks)):
+    if attacks and not same_data(plain_data(record.attacks), plain_data(scored.attacks)):
         problems.append("what its attackers find is not what the distances give")
-    if not _same_curves(record.curves, scored.values.curves):
+    if not _same_curves(record.curves, scored.values.curves, tolerance):
         problems.append("its curves are not those of its distances")
-    problems += _distance_problems(record.samples, scored.rows)
+    problems += _distance_problems(record.samples, scored.rows, tolerance)
     prefixes = ("original: ", "method: ", "detector: ")
     said, found = (
         {why: count for why, count in counts.reasons.items() if why.startswith(prefixes)}
@@ -238,25 +243,25 @@ def same_data(a: Any, b: Any, tolerance: float = INTERVAL_TOLERANCE) -> bool:
     return bool(a == b)
 
 
-def _same_curves(said: Sequence[Curve], found: Sequence[Curve]) -> bool:
+def _same_curves(said: Sequence[Curve], found: Sequence[Curve], tolerance: float) -> bool:
     return len(said) == len(found) and all(
         (a.name, a.recognizer) == (b.name, b.recognizer)
         and a.comparisons == b.comparisons
-        and _same_points(a.x, b.x)
-        and _same_points(a.y, b.y)
+        and _same_points(a.x, b.x, tolerance)
+        and _same_points(a.y, b.y, tolerance)
         and (a.at is None) == (b.at is None)
-        and _same_points(a.at or [], b.at or [])
+        and _same_points(a.at or [], b.at or [], tolerance)
         for a, b in zip(said, found, strict=True)
     )
 
 
-def _same_points(a: Sequence[float], b: Sequence[float]) -> bool:
-    return len(a) == len(b) and bool(np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE))
+def _same_points(a: Sequence[float], b: Sequence[float], tolerance: float) -> bool:
+    return len(a) == len(b) and bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
 
 
-def _distance_problems(said: Sequence[SampleRow], found: Sequence[SampleRow]) -> list[str]:
+def _distance_problems(said: Sequence[SampleRow], found: Sequence[SampleRow], tolerance: float) -> list[str]:
     def same(a: Mapping[str, float | None], b: Mapping[str, float | None]) -> bool:
-        return a.keys() == b.keys() and all(close(a[name], b[name]) for name in a)
+        return a.keys() == b.keys() and all(close(a[name], b[name], tolerance) for name in a)
 
     odd = [row.sample_id for row, other in zip(said, found, strict=True) if not same(row.distances, other.distances)]
     return [f"{len(odd)} rows name other distances than the file, the first is {odd[0]}"] if odd else []

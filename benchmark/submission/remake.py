@@ -18,7 +18,7 @@ from ..engine.backends import Settings, make_backend
 from ..engine.execute import Executor
 from ..metrics.catalogue import METRICS
 from ..metrics.quality.distribution import NAMES
-from ..planning.cells import Cell
+from ..planning.cells import SCORE_VERSION, Cell
 from ..records.failures import Failure
 from ..records.record import RunRecord, SampleRow, Value
 from ..results.cell import CellResults, Setting
@@ -29,7 +29,8 @@ from ..stages.measure import NO_WEIGHTS, PERCEPTUAL
 from ..storage.store import Store
 from .at_hand import NotAtHand, label_problems
 from .attack_check import attack_problems, untried
-from .differences import IMAGE_TOLERANCE, ROUNDING, close, near, same_interval, scale_of
+from .bare import bare_problems, bare_words, open_numbers
+from .differences import IMAGE_TOLERANCE, ROUNDING, close, near, same_interval, same_range, scale_of
 from .fields import ATTACKS
 from .group_check import group_problems
 
@@ -145,13 +146,21 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     open_parts = [f"samples.measures (of {', '.join(sorted(unseen))})"] if unseen else []
     if not everything:
         return Remade(images, problems, words=open_parts, rough=rough, unmeasured=unmeasured)
-    scored = score_results(setting, results)
+    # Irregular results are seen by chance, and alarms tell of them; the rest of the ledger is compared above.
+    scored = score_results(setting, results if found is not None else replace(results, failures=record.failures))
     if len(equal) == len(rows):  # otherwise they are others in their last digits
-        attacks = None if found is None else found.attacks
-        odd = attack_problems(results.attacks, attacks)
-        problems += [*_told_problems(record, scored), *odd]
-        rough += [] if odd else attack_problems(results.attacks, attacks, ROUNDING)
-        open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, attacks)[:1]]
+        problems += _told_problems(record, scored)
+        lacking = [each for each in record.values if unavailable(each, scored.values.values)]
+        worded = record.score_version == SCORE_VERSION
+        open_parts += open_numbers(record, scored.values.values, lacking, worded=worded)
+        if found is None:
+            problems += bare_problems(record, scored)
+            open_parts += bare_words(record, scored)
+        else:
+            odd = attack_problems(results.attacks, found.attacks)
+            problems += odd
+            rough += [] if odd else attack_problems(results.attacks, found.attacks, ROUNDING)
+            open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, found.attacks)[:1]]
     return Remade(images, problems, scored.values.values, open_parts, rough, unmeasured)
 
 
@@ -305,6 +314,26 @@ def value_difference(said: Value, values: Sequence[Value]) -> str | None:
         return f"says {said.value} (n = {said.n}), here it is {found.value} (n = {found.n})"
     if not same_interval(said.interval, found.interval, IMAGE_TOLERANCE):
         return "says another 95 % interval than the images made anew give"
+    return None
+
+
+def aside_difference(said: Value, values: Sequence[Value], *, worded: bool) -> str | None:
+    """What differs beside value, n and interval in a number that only images give; None when nothing does.
+
+    Args:
+        said: the record's.
+        values: those of the images made here.
+        worded: whether remarks are worded as the scoring of today words them.
+    """
+    found = next((each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)), None)
+    if found is None:
+        return None
+    if not close(said.std, found.std, IMAGE_TOLERANCE):
+        return f"says a deviation of {said.std}, here it is {found.std}"
+    if not same_range(said.range, found.range, IMAGE_TOLERANCE):
+        return "says another range over thresholds than the images made anew give"
+    if worded and said.reason != found.reason:
+        return f"says {said.reason!r}, here it is {found.reason!r}"
     return None
 
 

@@ -28,6 +28,7 @@ from .remake import (
     FORGED,
     Remade,
     Rerun,
+    aside_difference,
     chance_of_passing,
     missing_numbers,
     remark_difference,
@@ -217,7 +218,10 @@ def _with_images(record: RunRecord, verdicts: list[Verdict], remade: Remade) -> 
     for value, verdict in zip(record.values, verdicts, strict=False):
         odd = None if unavailable(value, remade.values) else value_difference(value, remade.values)
         if verdict.outcome == "not recomputable" and not unavailable(value, remade.values):
+            odd = odd or (aside_difference(value, remade.values, worded=worded) if same else None)
             verdict = replace(verdict, outcome="equal" if odd is None else "different", note=odd or "")
+        elif value.value is None and any(each is not None for each in (value.std, value.interval, value.range)):
+            verdict = replace(verdict, outcome="different", note="says more of a number that is absent")
         elif verdict.outcome == "equal" and odd is not None:
             # Images that are nearly the same have other distances, as another processor gives them.
             verdict = replace(verdict, outcome="different" if same else "not recomputable", note=odd)
@@ -240,11 +244,14 @@ def _status(report: Report) -> Status:
     if not report.agrees or not report.equal:
         return "self-reported"
     again = report.reruns and not report.rough and all(each.outcome == "equal" for each in report.reruns)
-    return "verified" if again else "recomputed"
+    if again:
+        return "verified"
+    return "self-reported" if report.submitted.distances is None else "recomputed"
 
 
 def _checked(report: Report) -> str:
-    parts = [f"{len(report.equal)} numbers computed anew from the distances are equal"]
+    source = "images made anew" if report.submitted.distances is None else "distances"
+    parts = [f"{len(report.equal)} numbers computed anew from the {source} are equal"]
     if report.open:
         parts.append(f"{len(report.open)} cannot be computed anew")
     if report.different or report.problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,16 @@ from forgery import (
     put,
     remember,
     under_its_digest,
+    without_distances,
 )
 from numpy.typing import NDArray
 
 from deid_bench.benchmark.results.distances_file import PairDistances, read
 from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.storage.strict_zip import Refused
+from deid_bench.benchmark.submission.foreign_choices import foreign_choices
 from deid_bench.benchmark.submission.remake import Remade, chance_of_passing
+from deid_bench.plugins.entries import Kind
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,98 @@ def test_a_record_of_an_earlier_scoring_is_verified_as_it_was_scored(world: Worl
         report = world.judged(older, count=count)
         assert (report.not_rerun, report.problems, report.different) == ("", [], [])
         assert report.stamp.status == "verified"
+
+
+def test_without_distances_an_honest_record_is_verified_by_all_its_images_alone(world: World, remembered: None) -> None:
+    bare = without_distances(world.data)
+    report = world.judged(bare)
+    assert (report.problems, report.different, report.stamp.status) == ([], [], "verified")
+    assert "computed anew from the images made anew" in report.stamp.checked
+    assert "distances_file.reason" in report.stamp.words
+    assert world.judged(bare, count=3).stamp.status == "self-reported"
+
+
+def test_without_distances_an_edit_of_any_field_is_found(world: World, remembered: None) -> None:
+    bare = without_distances(world.data)
+    passed = []
+    for name, path in kinds(leaves(bare)).items():
+        try:
+            report = world.judged(edited(bare, path))
+        except Refused:
+            continue
+        if report.stamp.status != "self-reported" and not is_named(path, report.stamp.words):
+            passed.append(name)
+    for part in ("alarms", "curves", "values", "samples"):
+        lists: list[list[Any]] = [[], bare[part][:-1], bare[part][::-1]]
+        for odd in lists:
+            if odd == bare[part]:
+                continue
+            try:
+                report = world.judged({**bare, part: odd})
+            except Refused:
+                continue
+            if report.stamp.status != "self-reported" and not any(each.startswith(part) for each in report.stamp.words):
+                passed.append(part)
+    assert not passed, ", ".join(passed)
+
+
+def test_without_distances_attacks_are_the_submitters_word(world: World) -> None:
+    from deid_bench.benchmark.records.record import RunRecord
+    from deid_bench.benchmark.scoring.cell import score_results
+    from deid_bench.benchmark.submission.bare import bare_problems, bare_words
+    from deid_bench.benchmark.submission.recompute import rebuild
+
+    record = RunRecord.model_validate(world.data)
+    scored = score_results(*rebuild(record, read(world.members[DISTANCES])))
+    assert not any(each.startswith("attacks ") for each in bare_words(record, scored))
+    told = record.model_copy(update={"attacks": object()})
+    assert bare_problems(told, scored) == []
+    assert any(each.startswith("attacks (follow from") for each in bare_words(told, scored))
+
+
+def test_of_numbers_made_of_images_everything_is_compared(world: World, remembered: None) -> None:
+    """The deviation of a distance between sets, and what is remarked on it."""
+    from deid_bench.benchmark.records.record import Value
+    from deid_bench.benchmark.submission.remake import aside_difference
+
+    here = [Value(metric="kid", value=1.0, n=10, std=0.2, reason="a remark")]
+    assert aside_difference(here[0], here, worded=True) is None
+    assert aside_difference(here[0].model_copy(update={"std": 0.1}), here, worded=True)
+    odd = here[0].model_copy(update={"reason": "none"})
+    assert aside_difference(odd, here, worded=True)
+    assert aside_difference(odd, here, worded=False) is None
+
+
+@pytest.mark.parametrize("choice", ["mask=sam2,sam2=evil/huge", "mask=sam2,sam2={folder}", "mask=sam2,sam2=~/masks"])
+def test_a_strangers_record_chooses_nothing_to_read_or_fetch(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, choice: str
+) -> None:
+    import deid_bench.benchmark.submission.at_hand as at_hand
+
+    def fetch(*arguments: object, **others: object) -> None:
+        raise AssertionError("weights are looked at")
+
+    monkeypatch.setattr(at_hand, "make_cells", fetch)
+    spec = f"mediapipe_hands:{choice.format(folder=tmp_path)}"
+    report = world.judged({**world.data, "analyzer": {**world.data["analyzer"], "spec": spec}}, count=1)
+    assert "read or fetch what the submitter names" in report.not_rerun
+    assert report.stamp.status != "verified"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "odd"),
+    [
+        (Kind.ANALYZER, "mediapipe_hands:mask=sam2", []),
+        (Kind.ANALYZER, "mediapipe_hands:mask=sam2,sam2=facebook/sam2.1-hiera-large", []),
+        (Kind.RECOGNIZER, "mtcc:variant=official", []),
+        (Kind.RECOGNIZER, "ccnet:device=cpu", []),
+        (Kind.RECOGNIZER, "ccnet:weights=/any/file.pth", ["weights=/any/file.pth"]),
+        (Kind.RECOGNIZER, "ccnet:weights=..", ["weights=.."]),
+        (Kind.RECOGNIZER, "facenet:weights=C:\\x.onnx", ["weights=C:\\x.onnx"]),
+    ],
+)
+def test_what_a_parameter_chooses(kind: Kind, spec: str, odd: list[str]) -> None:
+    assert foreign_choices(kind, spec) == odd
 
 
 FORGERIES: dict[str, Callable[[PairDistances], PairDistances]] = {}
