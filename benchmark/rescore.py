@@ -92,17 +92,20 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
             others = [each for each in results.failures if (each.stage, each.by) != (Stage.METRIC.value, name)]
             results = replace(results, plugged={**results.plugged, name: found[0]}, failures=[*others, *found[1]])
     kept = [each for each in setting.metrics if each.metric.name not in made]
+    results = replace(results, failures=_without([*kept, *made.values()], results.failures))
     scored = score_results(replace(setting, metrics=[*kept, *made.values()]), results)
     only = set(made) if metrics else None
     values, fresh, as_they_were = _merged(record.values, scored.values.values, only)
     added = [record_metric(each) for each in wanted if each.resolved.text in made]
     old = [each for each in record.metrics if each.spec not in made]
+    retry = _retry(record, scored.failures, [*kept, *made.values()])
     changed = record.model_copy(
         update={
             "values": values,
             "metrics": [*old, *added],
             "samples": _rows(record.samples, results, made),
             "failures": scored.failures,
+            "counts": record.counts.model_copy(update={"retry": retry}),
             "alarms": _alarms(record, scored.failures),
             "toolkit": __version__ if fresh else record.toolkit,
         }
@@ -112,6 +115,23 @@ def rescore(path: Path, metrics: Sequence[Spec]) -> Rescored:
     absent = {(each.metric, each.recognizer or "") for each in values if each.value is None}
     replicates = {key: each for key, each in (kept_replicates | scored.values.replicates).items() if key not in absent}
     return Rescored(path.parent, changed, fresh, missing, as_they_were, encode_replicates(replicates))
+
+
+def _without(metrics: Sequence[Plugged], failures: Sequence[Failure]) -> list[Failure]:
+    """The ledger without what metrics of distances that are computed anew have in it."""
+    anew = {each.metric.name for each in metrics if each.takes == "comparisons" and each.measure is not None}
+    return [each for each in failures if each.stage != Stage.METRIC.value or each.by not in anew]
+
+
+def _retry(record: RunRecord, failures: Sequence[Failure], metrics: Sequence[Plugged]) -> int:
+    """What is left to try again, where a metric of distances crashes that did not, or the other way round."""
+    distances = {each.metric.name for each in metrics if each.takes == "comparisons"}
+
+    def crashed(ledger: Sequence[Failure]) -> int:
+        told = [each for each in ledger if each.stage == Stage.METRIC.value and each.outcome == "crashed"]
+        return sum(1 for each in told if each.by in distances)
+
+    return max(0, record.counts.retry + crashed(failures) - crashed(record.failures))
 
 
 def write_rescored(found: Rescored, out: Path) -> Path:

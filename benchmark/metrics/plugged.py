@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from ...characters import plain
-from ...plugins.entries import Kind, PluginError, Resolved, Spec, registry
+from ...plugins.entries import Kind, PluginError, PluginRef, Resolved, Spec, registry
 from ...plugins.failures import said
 from ...plugins.isolation import no_end, way_out
 from .base import MetricInfo, Takes
@@ -40,6 +40,8 @@ class Plugged:
     takes: Takes
     measure: Callable[..., object] | None
     """None where the plug-in is not at hand."""
+    ref: PluginRef | None = None
+    """The plug-in whose code `measure` is."""
 
 
 def plugged(resolved: Resolved) -> Plugged:
@@ -50,7 +52,7 @@ def plugged(resolved: Resolved) -> Plugged:
     """
     info = check_info(resolved.info)
     instance = resolved.create()
-    return Plugged(describe_metric(info, resolved.text, instance.measure), info.takes, instance.measure)
+    return Plugged(describe_metric(info, resolved.text, instance.measure), info.takes, instance.measure, resolved.ref)
 
 
 def metric_named(spec: str) -> Metric | None:
@@ -140,13 +142,20 @@ def describe_metric(info: MetricInfo, spec: str, function: Callable[..., object]
     )
 
 
-def number(call: Callable[[], object], *, low: float | None = None, high: float | None = None) -> float | Undefined:
+def number(
+    call: Callable[[], object],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    through: tuple[type[BaseException], ...] = (),
+) -> float | Undefined:
     """What a user's metric gives, or why it gives no number; nothing that it does ends a run.
 
     Args:
         call: the metric at work.
         low: bound that it declares; None: none.
         high: likewise.
+        through: exceptions that are passed on, because somebody else has to know.
     """
     try:
         with no_end():
@@ -154,9 +163,9 @@ def number(call: Callable[[], object], *, low: float | None = None, high: float 
             value = float(found) if type(found) is not bool and isinstance(found, Real) else None
     except SystemExit as error:
         return Undefined(f"the metric failed: {way_out(error)}")
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, *through)):
+            raise
         return Undefined(f"the metric failed: {plain(said(error), 200)}")
     if isinstance(found, Undefined):
         return Undefined(plain(found.reason, 200))

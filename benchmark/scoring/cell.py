@@ -104,10 +104,11 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
     attacks = report_attacks(values, setting, results, units, place)
     withhold(values, results.failures, setting.protocol)
     groups = report_groups(values, setting, results)
-    counts = _counts(setting, results)
+    told = [each for each in values.failures if each not in results.failures]
+    counts = _counts(setting, results, told)
     files = {SCORES_NAME: encode_scores(arrays), REPLICATES_NAME: encode_replicates(values.replicates)}
     spans = values.spans if setting.score_version >= THRESHOLD_ALARMS else {}
-    failures = [*results.failures, *(each for each in values.irregular if each not in results.failures)]
+    failures = [*results.failures, *told]
     warnings = alarms(values.values, counts, values.draws, failures, spans)
     rows = sample_rows(setting, results, own)
     return Scored(values, counts, failures, warnings, rows, files, attacks, groups)
@@ -235,7 +236,7 @@ def _report_floors(
 # ------------------------------------------------------------------------------------------------ the rest
 
 
-def _counts(setting: Setting, results: CellResults) -> Counts:
+def _counts(setting: Setting, results: CellResults, told: Sequence[Failure]) -> Counts:
     planned = [results.missing[each.sample_id] for each in setting.planned]
     skipped = sum(1 for why in planned if why is not None) * setting.repetitions
     failures = [why for why in results.failed.values() if why is not None]
@@ -256,7 +257,7 @@ def _counts(setting: Setting, results: CellResults) -> Counts:
         failed=len(failures),
         skipped=skipped,
         reasons=dict(sorted(reasons.items())),
-        retry=len(results.crashed),
+        retry=len(results.crashed) + sum(1 for each in told if each.outcome == "crashed"),
     )
 
 

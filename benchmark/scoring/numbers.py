@@ -48,8 +48,8 @@ class Values:
     curves: list[Curve] = field(default_factory=list)
     replicates: dict[tuple[str, str], Replicates] = field(default_factory=dict)
     """By metric and recogniser ("" for none), for comparing methods in pairs."""
-    irregular: list[Failure] = field(default_factory=list)
-    """What users' metrics of distances did beside giving numbers."""
+    failures: list[Failure] = field(default_factory=list)
+    """What users' metrics of distances did beside giving numbers, and in place of it."""
     spans: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     """By metric and recogniser: least and greatest over the thresholds that the originals leave open, in the unit."""
 

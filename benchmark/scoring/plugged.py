@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...plugins.isolation import own_folder
-from ...plugins.process_state import own_process, told
+from ...plugins.isolation import Generators, no_end, output_on_stderr, way_out
 from ..metrics.base import Comparisons, Identities
 from ..metrics.plugged import Plugged, number
 from ..metrics.values import Undefined
-from ..records.failures import Failure
+from ..planning.tasks import Stage
+from ..records.failures import Failure, Outcome
 from ..results.cell import Matrix
+from ..stages.guard import Crash, Misstep, TimeLimitExceeded, guarded
+from ..stages.inputs import locked
+from ..stages.remarks import listening
 from ..statistics.pairing import Columns
 from ..statistics.uncertainty import Draws, Replicates, split_rows
 from .numbers import Values
@@ -22,6 +27,8 @@ from .numbers import Values
 MOST_COMPARISONS = 3_000_000_000
 """Comparisons times resamples beyond which no interval is made: about a minute."""
 
+SECONDS = 3600.0
+"""Limit for one metric on the distances of one recogniser, all resamples included."""
 NOT_AT_HAND = "its metric plug-in is not at hand"
 
 
@@ -52,10 +59,10 @@ def sort_comparisons(
     row, column = np.nonzero(sources[:, None] != gallery[None])  # never with its own original
     image, original = identity[sources[row]], identity[gallery[column]]
     found, same = table[row, column].astype(np.float64), image == original
-    return Comparisons(
+    return _comparisons(
         genuine=distances[alike],
         impostor=distances[~alike],
-        own=own,
+        own=own.copy(),
         mated=found[same],
         non_mated=found[~same],
         genuine_identity=first[alike],
@@ -68,6 +75,13 @@ def sort_comparisons(
     )
 
 
+def _comparisons(threshold: float, unprocessed: int, **arrays: NDArray[Any]) -> Comparisons:
+    """Of arrays that nobody else has; locked, because sorting one of two that belong together spoils what follows."""
+    return Comparisons(
+        **{name: locked(each) for name, each in arrays.items()}, threshold=threshold, unprocessed=unprocessed
+    )
+
+
 def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparisons | Undefined, recognizer: str) -> None:
     """Add the number of one metric of distances for one recogniser."""
     name = plugged.metric.name
@@ -77,32 +91,43 @@ def report_comparisons(values: Values, plugged: Plugged, comparisons: Comparison
         values.add(name, comparisons, 0, recognizer)
         return
     count = comparisons.own.size + comparisons.mated.size + comparisons.non_mated.size
-    with own_process() as changed, own_folder():
-        value, within = _measured(plugged, comparisons, values.draws)
-    if replaced := told(changed):
-        fault = Failure(
-            stage="metric",
-            by=name,
-            about="de-identified images",
-            outcome="irregular",
-            reason=replaced,
-            count=1,
-            total=1,
+    with output_on_stderr(), listening() as heard:
+        found = guarded(
+            partial(_measured, plugged, comparisons, values.draws), SECONDS, of=plugged.ref, unit="one recogniser"
         )
-        values.irregular += [fault] * (fault not in values.irregular)  # one line, for however many recognisers
+    about = comparisons.own.size
+    told = [_failure(name, "irregular", text, 1) for _, text in heard.faults]
+    if isinstance(found, Crash):
+        told.append(_failure(name, "crashed", found.reason, about))
+        found = Undefined(f"the metric failed: {found.reason}"), None
+    value, within = found
+    # One line, for however many recognisers.
+    values.failures += [each for each in told if each not in values.failures]
     lost = comparisons.unprocessed
     notes = [f"{lost} could not be processed by the recogniser and are left out"] if lost else []
     notes += [f"no interval: {within.reason}"] if isinstance(within, Undefined) else []
     values.add(name, value, count, recognizer, reason="; ".join(notes) or None, within=within)
 
 
+def _failure(name: str, outcome: Outcome, reason: str, count: int) -> Failure:
+    return Failure(
+        stage=Stage.METRIC.value,
+        by=name,
+        about="de-identified images",
+        outcome=outcome,
+        reason=reason,
+        count=count,
+        total=count,
+    )
+
+
 def _measured(
     plugged: Plugged, comparisons: Comparisons, draws: Draws | Undefined
 ) -> tuple[float | Undefined, Replicates | Undefined | None]:
-    value = _number(plugged, comparisons)
+    value = _asked(plugged, comparisons)
     if isinstance(value, Undefined):
         return value, None
-    again = _number(plugged, comparisons)
+    again = _asked(plugged, comparisons)
     if value != again:
         shown = f"none ({again.reason})" if isinstance(again, Undefined) else f"{again:g}"
         return Undefined(f"the metric gave two numbers for the same distances: {value:g} and {shown}"), None
@@ -111,9 +136,19 @@ def _measured(
     return value, _replicates(plugged, comparisons, draws)
 
 
-def _number(plugged: Plugged, comparisons: Comparisons) -> float | Undefined:
+def _asked(plugged: Plugged, comparisons: Comparisons) -> float | Undefined:
+    """The number of what was measured; whatever the metric raises says nothing about it."""
     assert plugged.measure is not None
-    return number(partial(plugged.measure, comparisons), low=plugged.metric.low, high=plugged.metric.high)
+    try:
+        with Generators().set_from(0), no_end():
+            found = plugged.measure(comparisons)
+    except SystemExit as error:
+        raise Misstep(way_out(error)) from error
+    return _number(plugged, lambda: found)
+
+
+def _number(plugged: Plugged, call: Callable[[], object]) -> float | Undefined:
+    return number(call, low=plugged.metric.low, high=plugged.metric.high, through=(TimeLimitExceeded,))
 
 
 def _replicates(plugged: Plugged, comparisons: Comparisons, draws: Draws) -> Replicates | Undefined:
@@ -121,9 +156,11 @@ def _replicates(plugged: Plugged, comparisons: Comparisons, draws: Draws) -> Rep
     size += comparisons.own.size + comparisons.non_mated.size
     if size * len(draws.weights) > MOST_COMPARISONS:
         return Undefined(f"{size} comparisons are too many to resample {draws.resamples} times")
+    assert plugged.measure is not None
     rows = np.empty(len(draws.weights))
     for index, weights in enumerate(draws.weights):
-        found = _number(plugged, resampled(comparisons, weights.astype(np.intp)))
+        # One that fails on a resample, which may lack what the data have, gives no number for it.
+        found = _number(plugged, partial(plugged.measure, resampled(comparisons, weights.astype(np.intp))))
         rows[index] = math.nan if isinstance(found, Undefined) else found
     return split_rows(rows, draws, np.unique(comparisons.own_identity).size)
 
@@ -144,7 +181,7 @@ def resampled(comparisons: Comparisons, weights: NDArray[np.intp]) -> Comparison
     own, own_identity = take(comparisons.own, comparisons.own_identity)
     mated, mated_identity = take(comparisons.mated, comparisons.mated_identity)
     non_mated, non_mated_identities = take(comparisons.non_mated, comparisons.non_mated_identities)
-    return Comparisons(
+    return _comparisons(
         genuine=genuine,
         impostor=impostor,
         own=own,

@@ -91,7 +91,7 @@ def _takes(crash: Failure, metric: str, recognizer: str | None, protocol: Protoc
     if _loses_people(crash):
         return True
     if crash.stage == Stage.METRIC.value:
-        return crash.by == metric
+        return crash.by == metric and recognizer is None  # one of distances costs what it was asked for
     if recognizer is None:
         return metric in _BY_STAGE.get(crash.stage, ())
     about_originals = metric in METRICS and METRICS[metric].group == "recognition"

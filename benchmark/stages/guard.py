@@ -120,6 +120,7 @@ def guarded(
     seed: int = 0,
     generators: Generators | None = None,
     of: PluginRef | None = None,
+    unit: str = "an image",
 ) -> T | Crash:
     """The call's result, or why there is none.
 
@@ -132,6 +133,7 @@ def guarded(
         seed: what the global generators are set from.
         generators: is told whether they were used.
         of: the plug-in whose code it is: what it changes in the process is put back, and remarked. None: our own.
+        unit: what the limit is for.
 
     Raises:
         KeyboardInterrupt: somebody has interrupted the run meanwhile.
@@ -149,7 +151,7 @@ def guarded(
         ):
             return _attempt(call, came)
     except TimeLimitExceeded:
-        return Crash(time_limit_reason(seconds))
+        return Crash(time_limit_reason(seconds, unit))
     except MemoryError:
         return Crash("out of memory")
     except Misstep as error:
@@ -197,6 +199,6 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def time_limit_reason(seconds: float) -> str:
+def time_limit_reason(seconds: float, unit: str = "an image") -> str:
     """The one wording of a time-out, whoever notices it."""
-    return f"took longer than the limit of {seconds:g} s for an image"
+    return f"took longer than the limit of {seconds:g} s for {unit}"

@@ -136,7 +136,11 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     images = [_compare(rows[key], here.get(key)) for key in drawn]
     equal = frozenset(key for key, image in zip(drawn, images, strict=True) if image.outcome == "equal")
     problems = [*label_problems(cell, record), *_skip_problems(rows, here), *_target_problems(record, results)]
-    problems += _ledger_problems(record, results, everything=everything)
+    scored = score_results(setting, results) if everything else None
+    problems += _ledger_problems(record, results, scored)
+    if scored is not None and found is None:
+        # Irregular results are seen by chance, and alarms tell of them; the rest of the ledger is compared above.
+        scored = score_results(setting, replace(results, failures=record.failures))
     rough: list[str] = []
     if found is not None:
         problems += [*_people_problems(cell, found), *(wide := _distance_problems(results, equal, found))]
@@ -144,10 +148,8 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     unseen = {name for key in drawn if key in here for name in _unseen(rows[key], here[key])}
     unmeasured = frozenset(name for name in unseen if any(row.measures.get(name) is not None for row in rows.values()))
     open_parts = [f"samples.measures (of {', '.join(sorted(unseen))})"] if unseen else []
-    if not everything:
+    if scored is None:
         return Remade(images, problems, words=open_parts, rough=rough, unmeasured=unmeasured)
-    # Irregular results are seen by chance, and alarms tell of them; the rest of the ledger is compared above.
-    scored = score_results(setting, results if found is not None else replace(results, failures=record.failures))
     if len(equal) == len(rows):  # otherwise they are others in their last digits
         problems += _told_problems(record, scored)
         lacking = [each for each in record.values if unavailable(each, scored.values.values)]
@@ -222,15 +224,15 @@ def _target_problems(record: RunRecord, results: CellResults) -> list[str]:
     return [] if said == found else ["the method's targets are others than here"]
 
 
-def _ledger_problems(record: RunRecord, results: CellResults, *, everything: bool) -> list[str]:
+def _ledger_problems(record: RunRecord, results: CellResults, scored: Scored | None) -> list[str]:
     """What failed there and not here, or the other way round; of images that were not drawn nothing is known."""
 
     def known(failures: Sequence[Failure]) -> list[Failure]:
         told = [each for each in failures if each.outcome != "irregular"]  # seen by chance, here or there
-        return [each for each in told if everything or (each.about == "originals" and each.stage != "floor")]
+        return [each for each in told if scored or (each.about == "originals" and each.stage != "floor")]
 
-    said, found = known(record.failures), known(results.failures)
-    if said != found or (everything and record.counts.retry != len(results.crashed)):
+    said, found = known(record.failures), known(scored.failures if scored else results.failures)
+    if said != found or (scored and record.counts.retry != scored.counts.retry):
         return ["its ledger of failures is not what happens here"]
     return []
 

@@ -23,8 +23,11 @@ from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.described import catalogue_of
 from deid_bench.benchmark.records.record import RunRecord, load_record
+from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.scoring.cell import score_results
 from deid_bench.benchmark.scoring.plugged import resampled
+from deid_bench.benchmark.submission.recompute import rebuild
 from deid_bench.cli import main
 from deid_bench.plugins.entries import PluginError
 from deid_bench.reports.explanation.page import metrics_page
@@ -291,3 +294,76 @@ def test_a_metric_of_distances_that_ends_or_changes_the_process_costs_itself(
     else:
         assert mine.value == pytest.approx(present(record.value("dir", TOY)).value)
     assert present(record.value("dir", TOY)).value is not None
+
+
+ODD = """
+from dataclasses import replace
+import os, random, time
+import numpy as np
+from my_metrics import OwnRatio
+
+os.environ["LEFT_BY_THE_METRIC"] = "1"
+calls = 0
+
+class Odd(OwnRatio):
+    info = replace(OwnRatio.info, name="odd")
+
+    def measure(self, comparisons):
+        global calls
+        calls += 1
+        {does}
+        return super().measure(comparisons)
+"""
+
+
+def odd(folder: Path, does: str) -> str:
+    (folder / "odd.py").write_text(ODD.format(does=does))
+    return f"{folder}/odd.py:Odd"
+
+
+@pytest.mark.parametrize("does", ["time.sleep(600)", "if calls > 2: time.sleep(600)"])
+def test_a_metric_of_distances_has_a_time_limit_for_all_that_it_is_asked(
+    does: str, toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deid_bench.benchmark.scoring.plugged.SECONDS", 0.5)
+    record = one(toy_options, tmp_path / "out", odd(tmp_path, does))
+    found = present(record.value("odd", TOY))
+    why = "the metric failed: took longer than the limit of 0.5 s for one recogniser"
+    assert (found.value, found.reason) == (None, why)
+    assert record.counts.retry == 1
+
+
+def test_a_metric_of_distances_that_crashes_is_in_the_ledger_and_tried_again(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    options = toy_options("toy_noise", metrics=(BROKEN, RATIO))
+    for _ in range(2):
+        (outcome,) = run(options, Execution(out=tmp_path / "out", backend="serial"))
+        assert not outcome.from_store
+        (failure,) = outcome.record.failures
+        assert (failure.stage, failure.by, failure.outcome) == ("metric", "broken", "crashed")
+        assert failure.reason == r"KeyError: 'an odd\nmessage'"
+        assert (outcome.record.counts.retry, outcome.record.complete) == (1, False)
+        assert present(outcome.record.value("own_ratio", TOY)).value is not None
+    record, (path,) = outcome.record, (tmp_path / "out").glob(f"*/{DISTANCES_NAME}")
+    scored = score_results(*rebuild(record, read(path)))  # as `verify` and `score` do
+    assert (scored.counts.retry, scored.failures) == (1, record.failures)
+
+
+def test_what_a_metric_of_distances_is_given_cannot_be_changed(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    does = "comparisons.own.flags.writeable = calls < 0; comparisons.own.sort()"
+    record = one(toy_options, tmp_path / "out", odd(tmp_path, does))
+    assert "read-only" in str(present(record.value("odd", TOY)).reason)
+
+
+def test_a_metric_of_distances_is_in_its_own_state(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    does = "print('said', flush=True); return float(os.environ['LEFT_BY_THE_METRIC']) + random.random()"
+    record = one(toy_options, tmp_path / "out", odd(tmp_path, does))
+    assert present(present(record.value("odd", TOY)).value) > 1
+    printed = capfd.readouterr()
+    assert (printed.out, "said" in printed.err) == ("", True)
+    assert "LEFT_BY_THE_METRIC" not in os.environ
