@@ -89,6 +89,19 @@ def explain_os_error(error: OSError, path: Path) -> StoreError:
     return StoreError(f"cannot write to {path}: {why}")
 
 
+_NO_OBJECT = frozenset({errno.EIO, errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ELOOP})
+"""Errors of reading that say something about the object: sectors that cannot be read, or no file at all. What another
+one is about (files or memory that the process has run out of, a server that is away) is over some day."""
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        what = "end the program that holds so many files open, or raise the limit (ulimit -n)"
+    else:
+        what = "nothing is wrong with the object as far as is known"
+    return StoreError(f"cannot read {path}: {error.strerror or error}; {what}, and run the same command again")
+
+
 class Store:
     """Objects by digest below `root`."""
 
@@ -165,7 +178,7 @@ class Store:
         """The object, or None when it is absent or damaged (a damaged one is removed, so that it is made anew).
 
         Raises:
-            StoreError: the folder may not be read.
+            StoreError: the folder may not be read, or this process can open or hold nothing at the moment.
         """
         path = self.path(digest)
         try:
@@ -174,18 +187,34 @@ class Store:
             return None
         except PermissionError as error:
             raise StoreError(f"cannot read {path}: {error.strerror}; restore its permissions") from error
-        except (Damaged, OSError):  # a disk that cannot read its sectors, too
+        except OSError as error:
+            if error.errno not in _NO_OBJECT:
+                raise _unreadable(path, error) from error
+            self._remove_damaged(digest)
+            return None
+        except Damaged:
             self._remove_damaged(digest)
             return None
 
     def _remove_damaged(self, digest: str) -> None:
-        """Take a damaged object away, but not one that another process has meanwhile put into its place."""
+        """Take a damaged object away, but not one that is whole when it is looked at once more.
+
+        Another process may have put it there meanwhile, and a disk may read at the second attempt.
+
+        Raises:
+            StoreError: it cannot be looked at once more; it is in its place then.
+        """
         path, aside = self.path(digest), self._scratch_file(digest)
         try:
             path.replace(aside)
             try:
                 decode(digest, _bytes(aside))
-            except (Damaged, OSError):
+            except (Damaged, FileNotFoundError):  # what a link leads to
+                _remove(aside)
+            except OSError as error:
+                if error.errno not in _NO_OBJECT:
+                    aside.replace(path)
+                    raise _unreadable(path, error) from error
                 _remove(aside)
             else:
                 aside.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -20,7 +21,7 @@ from deid_bench.benchmark.storage import store as stored
 from deid_bench.benchmark.storage.digest import digest
 from deid_bench.benchmark.storage.journal import Timing, add_timing, journal_path, read_timings
 from deid_bench.benchmark.storage.owner import Owner
-from deid_bench.benchmark.storage.store import Payload, Store, encode
+from deid_bench.benchmark.storage.store import Payload, Store, StoreError, encode
 from deid_bench.benchmark.storage.strict_zip import make_zip
 
 
@@ -231,6 +232,51 @@ def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkey
     monkeypatch.setattr(stored, "_bytes", lambda path: answers.pop() if answers else real(path))
     assert store.read(key) is None
     assert store.read(key) == Payload({"x": 1})
+    assert not list(store.scratch.iterdir())
+
+
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE])
+def test_an_object_that_cannot_be_opened_just_now_stays(
+    number: int, second: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = Store(tmp_path), digest({"a": 1})
+    store.open()
+    store.write(key, Payload({"x": 1}))
+    whole = store.path(key).read_bytes()
+    answers = [whole[:50]] * second
+
+    def unable(path: Path) -> bytes:
+        if answers:
+            return answers.pop()
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(stored, "_bytes", unable)
+    with pytest.raises(StoreError, match="run the same command again") as told:
+        store.read(key)
+    assert ("holds so many files open" in str(told.value)) == (number in (errno.EMFILE, errno.ENFILE))
+    assert store.path(key).read_bytes() == whole
+    assert not list(store.scratch.iterdir())
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_sectors_that_cannot_be_read_are_read_once_more(
+    always: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = Store(tmp_path), digest({"a": 1})
+    store.open()
+    store.write(key, Payload({"x": 1}))
+    real, failures = stored._bytes, [True] * (2 if always else 1)
+
+    def worn(path: Path) -> bytes:
+        if failures:
+            failures.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    monkeypatch.setattr(stored, "_bytes", worn)
+    assert store.read(key) is None
+    assert store.read(key) == (None if always else Payload({"x": 1}))
     assert not list(store.scratch.iterdir())
 
 
