@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -53,27 +53,41 @@ class Generators:
     def __init__(self) -> None:
         self.drawn = False
         """Whether something was drawn since they were last set."""
+        self.replaced = False
+        """Whether NumPy's was exchanged for another one since then."""
 
     @contextmanager
     def set_from(self, seed: int) -> Iterator[None]:
         """Set them; afterwards `drawn` says whether they were used, and they are what they were."""
         import numpy as np
 
-        saved = random.getstate(), np.random.get_state(), _torch_state()  # noqa: NPY002
+        numpy: Any = np.random
+        bits = numpy.get_bit_generator()
+        saved = random.getstate(), numpy.get_state(legacy=False), _torch_state()
+        if not isinstance(bits, np.random.MT19937):  # one that somebody has put there cannot be set from a number
+            numpy.set_bit_generator(np.random.MT19937())
         _seed(seed)
-        start = _states()
+        start, set_bits = _states(), numpy.get_bit_generator()
         try:
             with np.errstate():  # a plug-in's np.seterr is its own, too
                 yield
         finally:
-            end = _states()
-            # torch may have been imported inside: then it starts from its own seed, always the same.
-            end_torch, start_torch = end[2], start[2] if start[2] is not None else _fresh_torch_state()
-            self.drawn = end[:2] != start[:2] or (end_torch is not None and end_torch != start_torch)
-            random.setstate(saved[0])
-            np.random.set_state(saved[1])  # noqa: NPY002
+            self.drawn = self.replaced = True  # unless it can be told that they were not
+            with contextlib.suppress(Exception):
+                self.replaced = numpy.get_bit_generator() is not set_bits
+                end = _states()
+                # torch may have been imported inside: then it starts from its own seed, always the same.
+                end_torch, start_torch = end[2], start[2] if start[2] is not None else _fresh_torch_state()
+                self.drawn = end[:2] != start[:2] or (end_torch is not None and end_torch != start_torch)
+            # Each by itself: one that cannot be put back costs nobody else.
+            with contextlib.suppress(Exception):
+                random.setstate(saved[0])
+            with contextlib.suppress(Exception):
+                numpy.set_bit_generator(bits)
+                numpy.set_state(saved[1])
             if saved[2] is not None:
-                sys.modules["torch"].set_rng_state(saved[2])
+                with contextlib.suppress(Exception):
+                    sys.modules["torch"].set_rng_state(saved[2])
 
 
 def _seed(seed: int) -> None:
@@ -87,13 +101,19 @@ def _seed(seed: int) -> None:
             torch.cuda.manual_seed_all(seed % 2**63)
 
 
-def _states() -> tuple[Any, bytes, bytes | None]:
+def _states() -> tuple[Any, Any, bytes | None]:
     import numpy as np
 
-    numpy_state: Any = np.random.get_state()  # noqa: NPY002
     torch_state = _torch_state()
-    kept = numpy_state[1].tobytes() + bytes(str(numpy_state[2:]), "ascii")
+    kept = _plain(np.random.get_state(legacy=False))  # noqa: NPY002
     return random.getstate(), kept, None if torch_state is None else torch_state.numpy().tobytes()
+
+
+def _plain(state: Any) -> Any:
+    """A state of whichever generator, as something that can be compared."""
+    if isinstance(state, Mapping):
+        return {name: _plain(each) for name, each in state.items()}
+    return state.tobytes() if hasattr(state, "tobytes") else state
 
 
 def _torch() -> Any:

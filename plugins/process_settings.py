@@ -241,6 +241,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sys.stdin, sys.stdout and sys.stderr", _streams, _write_streams),
     Setting("standard output and error", _descriptors, _write_descriptors),
     Setting(
+        "numpy.random's bit generator",
+        lambda: _numpy().random.get_bit_generator(),
+        lambda value: _numpy().random.set_bit_generator(value),
+        "numpy",
+        "random",
+    ),
+    Setting(
         "numpy's way of printing",
         lambda: _numpy().get_printoptions(),
         lambda value: _numpy().set_printoptions(**value),

@@ -140,12 +140,13 @@ def guarded(
     """
     own = () if of is None else _own_changes(of)
     changed: list[Change] = []
+    generators = generators or Generators()
     try:
         with (
             interruptions() as came,
             own_process(own) if of else nullcontext(changed) as changed,
             own_folder(),
-            (generators or Generators()).set_from(seed),
+            generators.set_from(seed),
             no_end(),
             time_limit(seconds),
         ):
@@ -160,6 +161,8 @@ def guarded(
         return Crash(f"{way_out(error)}; a plug-in raises an exception or returns a Failure instead")
     finally:
         _remark_on(of, [*own, *changed])
+        if generators.replaced:
+            remark(of, "changed numpy.random's bit generator; put back", fault=False)
 
 
 def _attempt(call: Callable[[], T], came: Sequence[int]) -> T | Crash:

@@ -27,8 +27,9 @@ from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages.guard import Crash, guarded
 from deid_bench.benchmark.stages.output import LOG_NAME, collect
+from deid_bench.benchmark.stages.remarks import listening
 from deid_bench.benchmark.storage.store import STORE_FOLDER
-from deid_bench.plugins.entries import Kind, PluginError
+from deid_bench.plugins.entries import Kind, PluginError, registry
 from deid_bench.plugins.isolation import Generators
 from deid_bench.plugins.process_settings import SETTINGS
 from deid_bench.plugins.process_state import own_process
@@ -145,6 +146,63 @@ def test_generators_are_set_compared_and_put_back() -> None:
     assert (generators.drawn, random.getstate()) == (False, state)
     guarded(lambda: __import__("torch").rand(1), 60, generators=generators)
     assert generators.drawn
+
+
+def test_another_generator_of_numpy_is_put_back_with_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    def exchange() -> float:
+        random.random()
+        np.random.set_bit_generator(np.random.PCG64(3))
+        return float(np.random.random())
+
+    def both() -> tuple[float, float]:
+        return random.random(), float(np.random.random())
+
+    generators, expected = Generators(), guarded(both, 5, seed=5)
+    bits, before = np.random.get_bit_generator(), (random.getstate(), _drawn_next())
+    own = registry().resolve(Kind.DEIDENTIFIER, method("DrawsGlobally")).ref
+    with listening():
+        assert isinstance(guarded(exchange, 5, generators=generators, of=own), float)
+    assert "changed numpy.random's bit generator; put back" in capsys.readouterr().err
+    assert (generators.drawn, generators.replaced) == (True, True)
+    assert np.random.get_bit_generator() is bits
+    assert (random.getstate(), _drawn_next()) == before
+    assert guarded(both, 5, seed=5, generators=generators) == expected
+    assert not generators.replaced
+
+
+def _drawn_next() -> float:
+    state = np.random.get_state()
+    try:
+        return float(np.random.random())
+    finally:
+        np.random.set_state(state)
+
+
+def test_calls_are_set_from_their_seed_whatever_generator_numpy_has() -> None:
+    expected, bits = guarded(np.random.random, 5, seed=5), np.random.get_bit_generator()
+    other = np.random.PCG64(3)
+    np.random.set_bit_generator(other)
+    try:
+        assert guarded(np.random.random, 5, seed=5) == expected
+        assert np.random.get_bit_generator() is other
+    finally:
+        np.random.set_bit_generator(bits)
+
+
+def test_a_generator_that_cannot_be_put_back_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = _drawn_next()
+    with monkeypatch.context() as patch, Generators().set_from(1):
+        np.random.random()
+        patch.setattr(random, "setstate", None)
+    assert _drawn_next() == state
+
+
+def test_what_is_exchanged_while_loading_is_put_back() -> None:
+    bits = np.random.get_bit_generator()
+    with own_process() as changed:
+        np.random.set_bit_generator(np.random.PCG64(3))
+    assert np.random.get_bit_generator() is bits
+    assert "numpy.random's bit generator" in [each.what for each in changed]
 
 
 def test_a_failed_batch_is_tried_again_on_images_as_they_were(
