@@ -6,9 +6,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from deid_bench.benchmark.engine.backends import Settings
+from deid_bench.benchmark.engine.backends.process import ProcessBackend
+from deid_bench.benchmark.planning.tasks import Stage, Task
 from deid_bench.benchmark.stages.guard import Crash, guarded, time_limit, time_limit_reason
 from deid_bench.plugins.failures import said
 
@@ -131,3 +135,23 @@ def test_what_an_exception_says_is_asked_inside_the_fence(say: Callable[[object]
 def test_an_exit_code_that_shows_itself_in_a_way_of_its_own_is_not_asked() -> None:
     code = type("Speaks", (), {"__repr__": _leave, "__str__": _leave})()
     assert "it called sys.exit(…)" in str(guarded(lambda: sys.exit(code), 5))
+
+
+@pytest.mark.parametrize(
+    ("stage", "seconds"),
+    [
+        (Stage.COMPARE, 3600.0),
+        (Stage.MATCH, 3600.0),
+        (Stage.FIT, 3600.0),
+        (Stage.ADAPT, 3600.0),
+        (Stage.PERCEIVE, 600.0),
+        (Stage.DEIDENTIFY, 7.0),
+    ],
+)
+def test_a_worker_may_take_what_the_stage_may_take_and_not_for_ever(
+    stage: Stage, seconds: float, tmp_path: Path
+) -> None:
+    backend = ProcessBackend(Settings(tmp_path, 7.0, 1))
+    task = Task(stage, "x", "x")
+    assert 2 * 2 * seconds < backend._limit((task, task)) < 2 * 2 * seconds + 600
+    assert f"limit of {seconds:g} s for" in backend._too_long(stage)

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -20,7 +20,10 @@ from typing import Any
 
 from ....plugins.isolation import descendants, end_at_once, end_processes
 from ...planning.tasks import Stage, TaskResult
+from ...stages.attacks import FIT_SECONDS
+from ...stages.distances import SECONDS as BLOCK_SECONDS
 from ...stages.guard import said, time_limit_reason
+from ...stages.images import NETWORK_SECONDS
 from ...stages.inputs import Context
 from ...stages.output import LOG_NAME, Output, collect, place_of
 from ...stages.recognition import run_again, run_tasks
@@ -30,6 +33,12 @@ from . import Chunk, Settings
 
 _GRACE_SECONDS = 120.0
 """For imports and loading weights, before a worker counts as hung."""
+_SECONDS: Mapping[Stage, float] = {
+    **dict.fromkeys((Stage.COMPARE, Stage.MATCH), BLOCK_SECONDS),
+    **dict.fromkeys((Stage.FIT, Stage.ADAPT), FIT_SECONDS),
+    **dict.fromkeys((Stage.PERCEIVE, Stage.BETWEEN, Stage.FEATURES), NETWORK_SECONDS),
+}
+"""What a task of these stages may take in any back-end; of the others, what an image may."""
 _DEATHS = 2
 """So many workers may die of one task; the first may have been killed from outside."""
 _LOOK_SECONDS = 1.0
@@ -223,7 +232,7 @@ class ProcessBackend:
             problem, last = self._ended(worker), False
         else:
             self._remove(worker, kill=True)
-            problem, last = time_limit_reason(self._settings.seconds_per_image), True
+            problem, last = self._too_long(chunk[0].stage), True
         if worker.again:  # it may have died of another's task: the chunk is tried without it
             self._witnesses.stop(worker.again)
             waiting.append(chunk)
@@ -252,10 +261,14 @@ class ProcessBackend:
         return _death(code)
 
     def _limit(self, chunk: Chunk) -> float:
-        if chunk[0].stage is Stage.COMPARE:
-            return float("inf")
         # Twice: a batch that fails as a whole is tried again image by image inside the worker.
-        return _GRACE_SECONDS + 2 * self._settings.seconds_per_image * len(chunk)
+        return _GRACE_SECONDS + 2 * sum(self._seconds(each.stage) for each in chunk)
+
+    def _seconds(self, stage: Stage) -> float:
+        return max(_SECONDS.get(stage, 0.0), self._settings.seconds_per_image)
+
+    def _too_long(self, stage: Stage) -> str:
+        return time_limit_reason(self._seconds(stage), "a task" if stage in _SECONDS else "an image")
 
     def _remove(self, worker: _Worker, *, kill: bool) -> int | None:
         self._workers.remove(worker)
