@@ -37,6 +37,9 @@ from deid_bench.plugins.process_state import own_process
 STRANGE = Path(__file__).parents[1] / "strange_methods.py"
 BACKENDS = ("serial", "process")
 
+NUMPY: Any = np.random
+"""Its types do not name the setting of generators."""
+
 
 def method(name: str, **params: object) -> str:
     given = ",".join(f"{key}={value}" for key, value in params.items())
@@ -151,20 +154,20 @@ def test_generators_are_set_compared_and_put_back() -> None:
 def test_another_generator_of_numpy_is_put_back_with_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     def exchange() -> float:
         random.random()
-        np.random.set_bit_generator(np.random.PCG64(3))
+        NUMPY.set_bit_generator(np.random.PCG64(3))
         return float(np.random.random())
 
     def both() -> tuple[float, float]:
         return random.random(), float(np.random.random())
 
     generators, expected = Generators(), guarded(both, 5, seed=5)
-    bits, before = np.random.get_bit_generator(), (random.getstate(), _drawn_next())
+    bits, before = NUMPY.get_bit_generator(), (random.getstate(), _drawn_next())
     own = registry().resolve(Kind.DEIDENTIFIER, method("DrawsGlobally")).ref
     with listening():
         assert isinstance(guarded(exchange, 5, generators=generators, of=own), float)
     assert "changed numpy.random's bit generator; put back" in capsys.readouterr().err
     assert (generators.drawn, generators.replaced) == (True, True)
-    assert np.random.get_bit_generator() is bits
+    assert NUMPY.get_bit_generator() is bits
     assert (random.getstate(), _drawn_next()) == before
     assert guarded(both, 5, seed=5, generators=generators) == expected
     assert not generators.replaced
@@ -179,14 +182,14 @@ def _drawn_next() -> float:
 
 
 def test_calls_are_set_from_their_seed_whatever_generator_numpy_has() -> None:
-    expected, bits = guarded(np.random.random, 5, seed=5), np.random.get_bit_generator()
+    expected, bits = guarded(np.random.random, 5, seed=5), NUMPY.get_bit_generator()
     other = np.random.PCG64(3)
-    np.random.set_bit_generator(other)
+    NUMPY.set_bit_generator(other)
     try:
         assert guarded(np.random.random, 5, seed=5) == expected
-        assert np.random.get_bit_generator() is other
+        assert NUMPY.get_bit_generator() is other
     finally:
-        np.random.set_bit_generator(bits)
+        NUMPY.set_bit_generator(bits)
 
 
 def test_a_generator_that_cannot_be_put_back_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,10 +201,10 @@ def test_a_generator_that_cannot_be_put_back_costs_no_other(monkeypatch: pytest.
 
 
 def test_what_is_exchanged_while_loading_is_put_back() -> None:
-    bits = np.random.get_bit_generator()
+    bits = NUMPY.get_bit_generator()
     with own_process() as changed:
-        np.random.set_bit_generator(np.random.PCG64(3))
-    assert np.random.get_bit_generator() is bits
+        NUMPY.set_bit_generator(np.random.PCG64(3))
+    assert NUMPY.get_bit_generator() is bits
     assert "numpy.random's bit generator" in [each.what for each in changed]
 
 
