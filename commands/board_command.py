@@ -24,7 +24,7 @@ def command(results: tuple[Path, ...], out: Path, reference: bool, trust: tuple[
     from ..reports.board.page import write_board
 
     rows, skipped = write_board(results, out, trusted=signers(trust), reference=reference)
-    click.echo(f"{out}: {rows} rows")
+    click.echo(f"{out}: {rows} row{'s' * (rows != 1)}")
     for path, reason in skipped:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
     if not rows:

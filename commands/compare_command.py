@@ -102,6 +102,9 @@ def _show(rows: list[Compared], methods: list[str]) -> None:
         numbers = ["–" if each is None else row.about.text(each) for each in (row.first, row.second)]
         table.add_row(row.metric, row.recognizer, *numbers, interval_text(found, row.about), *p, row.verdict)
     console.print(table)
+    aims = {row.metric: row.about.aim for row in rows if row.about.aim is not None}
+    for metric, aim in aims.items():
+        console.print(f"{metric}: best at {aim:g}; A - B is of the distances from it", highlight=False)
 
 
 def _pair(first: str, second: str, results: Path) -> tuple[tuple[tuple[RunRecord, Path], tuple[RunRecord, Path]], bool]:

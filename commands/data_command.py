@@ -68,13 +68,16 @@ def register(
     from ..benchmark.engine.backends import default_jobs
     from ..datasets.layouts.registering import check_archives, register_dataset
     from ..datasets.layouts.registration_audit import survey
+    from ..files import PathError, expanded, is_folder
     from .data_tables import survey_data, survey_lines
     from .progress import Bars
 
     loader, parts, pattern = _loader(dataset)
+    root = expanded(path).resolve()
+    if not is_folder(root):
+        raise PathError(f"expected a folder, got {path}, which is none")
     if not _terms_accepted(loader, accept_licence, quiet):
         return 3
-    root = path.expanduser().resolve()
     with Bars(quiet or as_json) as bars:
         hook: Callable[[int, int], None] = lambda done, total: bars.prepare(str(path), done, total)  # noqa: E731
         checked = check_archives(loader, parts, archives)

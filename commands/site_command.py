@@ -65,7 +65,9 @@ def _write_site(
     others = beside([record for record, _ in found.records]) if reference else []
     files = list(site_files(found.records, title, url, found.left_out, signers(trust), others))
     left = write_site(out, files)
-    click.echo(f"{out}: {len(found.records)} records{_beside(len(others))}, {len(files)} files")
+    click.echo(
+        f"{out}: {len(found.records)} record{'s' * (len(found.records) != 1)}{_beside(len(others))}, {len(files)} files"
+    )
     if left.removed:
         click.echo(f"removed {left.removed} files of the site that stood there, which this one has not")
     if left.strange:

@@ -77,11 +77,26 @@ class Entry:
         """
         if self.problem:
             raise PluginError(f"{self.kind} {self.name!r} cannot be used: {self.problem}")
+        if self.file is not None and not self.file.is_file():
+            raise PluginError(f"{self.kind} {self.name!r}: there is no file {self.file}")
         try:
             with loading(self.place):
-                return functools.reduce(getattr, self.attribute.split("."), self._module())
+                module = self._module()
+                lacking = self._lacking(module)
+                if not lacking:
+                    return functools.reduce(getattr, self.attribute.split("."), module)
         except (Exception, SystemExit) as error:
             raise PluginError(f"{self.kind} {self.name!r} from {self.origin} is broken: {said(error)}") from error
+        raise PluginError(f"{self.kind} {self.name!r}: {lacking}")
+
+    def _lacking(self, module: types.ModuleType) -> str:
+        """That the module has no such name, and which classes it has; empty where it has it."""
+        first = self.attribute.partition(".")[0]
+        if hasattr(module, first):
+            return ""
+        there = [each.__name__ for _, each in _classes_in(module)]
+        names = f"it has {', '.join(dict.fromkeys(there))}" if there else "it has no class of a plug-in"
+        return f"there is no {first} in {self.place}{suggest(first, there)}; {names}"
 
     @property
     def place(self) -> str:

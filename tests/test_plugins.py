@@ -180,3 +180,12 @@ def test_a_broken_plugin_says_so_when_used(toy_site: Path) -> None:
     checked = _deid_bench(toy_site, "info", "toy_broken")
     assert checked.returncode == 2
     assert "a_library_that_nobody_has" in checked.stderr
+
+
+def test_a_class_or_file_that_is_not_there_is_no_broken_plugin(tmp_path: Path) -> None:
+    path = tmp_path / "my.py"
+    path.write_text((Path(__file__).parent / "coarse.py").read_text())
+    with pytest.raises(PluginError, match=r"there is no Coars in .*my\.py.*Coarse.*; it has Coarse, Faint"):
+        registry().resolve(Kind.RECOGNIZER, f"{path}:Coars").create()
+    with pytest.raises(PluginError, match=r"there is no file .*nope\.py"):
+        registry().resolve(Kind.RECOGNIZER, f"{tmp_path / 'nope.py'}:Coarse").create()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deid_bench.benchmark.planning.cells import SCORE_VERSION
 from deid_bench.benchmark.readings.differences import NotComparable, compare_records
 from deid_bench.benchmark.records.collection import RecordChanged, collect, load_records, load_written
 from deid_bench.benchmark.records.record import load_record, record_bytes
@@ -129,8 +130,11 @@ def test_two_scorings_are_not_compared_nor_ranked_together(made: Path, tmp_path:
     records = [load_record(first / "run.json"), older]
     assert len(leaderboards([records[0], load_record(second / "run.json")])) == 1
     one, other = leaderboards(records)
-    assert {one.title.rpartition(" (")[2], other.title.rpartition(" (")[2]} == {"scoring 2)", "scoring 3)"}
-    with pytest.raises(NotComparable, match=r"scoring: version 3 \(.*\) and version 2"):
+    assert {one.title.rpartition(" (")[2], other.title.rpartition(" (")[2]} == {
+        "scoring 2)",
+        f"scoring {SCORE_VERSION})",
+    }
+    with pytest.raises(NotComparable, match=rf"scoring: version {SCORE_VERSION} \(.*\) and version 2"):
         compare_records((records[0], first), (older, second))
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "run.json").write_bytes(record_bytes(older))

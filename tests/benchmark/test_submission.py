@@ -470,7 +470,7 @@ def test_a_stamp_that_is_no_json_does_not_count(tmp_path: Path, text: str) -> No
 def test_pack_and_verify_as_a_user_calls_them(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, results = tmp_path / "s.zip", tmp_path / "board"
     assert main(["pack", str(world.folder / "results"), "-o", str(path), "--no-images"]) == 0
-    assert "1 records, 0 pairs of images" in capsys.readouterr().out
+    assert "1 record, 0 pairs of images" in capsys.readouterr().out
     assert main(["verify", str(path)]) == 0
     assert "recomputed  toy_noise" in capsys.readouterr().out
     arguments = ["verify", str(path), "-m", "toy_noise", "-d", world.dataset, "--rerun", "1"]

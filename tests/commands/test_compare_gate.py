@@ -157,3 +157,10 @@ def test_a_record_that_is_left_out_is_no_clean_comparison(
     (tmp_path / "damaged" / "run.json").write_text("{}")
     assert main(["compare", *names]) == 1
     assert f"left out {tmp_path / 'damaged' / 'run.json'}" in capsys.readouterr().err
+
+
+def test_differences_of_what_is_best_in_the_middle_are_explained(
+    folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(folders["5"]), str(folders["120"])]) == 0
+    assert "dir: best at 100; A - B is of the distances from it" in capsys.readouterr().out
