@@ -55,9 +55,8 @@ def command(
             raise click.BadParameter(f"{option}: expected at most 200 characters on one line")
     submitter = Submitter(name=name, contact=contact, url=url)
     found = pack(results, out, 0 if no_images else samples, submitter, key)
-    click.echo(
-        f"{out}: {found.records} record{'s' * (found.records != 1)}, {found.images} pairs of images, {found.size / 1e6:.1f} MB"
-    )
+    records = f"{found.records} record{'s' * (found.records != 1)}"
+    click.echo(f"{out}: {records}, {found.images} pairs of images, {found.size / 1e6:.1f} MB")
     if croissant is not None:
         from ..benchmark.storage.store import save_file
         from ..reports.croissant import document_text, submission_document
