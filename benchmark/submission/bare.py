@@ -32,7 +32,7 @@ def bare_words(record: RunRecord, scored: Scored) -> list[str]:
     """
     named = {(each.metric, each.recognizer) for each in record.values}
     lacking = [each.metric for each in scored.values.values if (each.metric, each.recognizer) not in named]
-    parts = ["distances_file.reason"]
+    parts = ["distances_file"]
     if record.attacks is not None:  # what attackers train comes out otherwise on another processor
         parts.append(f"{ATTACKS}{FORGEABLE}")
     if lacking:
