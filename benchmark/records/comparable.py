@@ -101,7 +101,7 @@ class _Met:
     recognizers: frozenset[str]
     """One, or all that the worst of all is the worst of."""
     versions: int
-    """How many of each image were pooled; 0 where none were."""
+    """How many of each image were pooled; 1 where a method that draws gave one alone, 0 where no more could be had."""
     people: str
     """Whom they learned on; empty where they learned on nobody."""
     many: int
@@ -137,13 +137,14 @@ def _met(record: RunRecord, recognizer: str | None) -> _Met | None:
     if tried is None:
         return None
     rows = [each for each in tried.rows if recognizer in (None, each.recognizer)]
-    untried = {each.attack for each in rows if each.reason == ONE_VERSION or each.reason.startswith(TOO_FEW)}
+    untried = {each.attack for each in rows if each.reason.startswith(TOO_FEW)}
     pooled = any(not slots.endswith(", one") for each in rows for slots in each.slots)
+    alone = any(each.reason == ONE_VERSION for each in rows)
     return _Met(
         tried.suite,
         frozenset({each.id for each in tried.about} - untried),
         frozenset(each.recognizer for each in rows),
-        record.repetitions if pooled else 0,
+        record.repetitions if pooled else int(alone),
         tried.auxiliary,
         tried.auxiliary_people,
     )

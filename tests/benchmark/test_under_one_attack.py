@@ -20,6 +20,7 @@ from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.suites import ONE_VERSION, TOO_FEW
 from deid_bench.reports.leaderboard.ranks import table_standings
+from deid_bench.reports.leaderboard.reference import shipped
 from deid_bench.reports.leaderboard.table import leaderboards
 from deid_bench.reports.leaderboard.verdict import verdict
 
@@ -73,10 +74,37 @@ def test_what_was_asked_for_and_not_tried_is_not_met() -> None:
         new = present(record.attacks).model_copy(update={"rows": [*present(record.attacks).rows, *rows]})
         return record.model_copy(update={"attacks": new})
 
-    for reason, alike in ((ONE_VERSION, False), (f"{TOO_FEW}3 images", False), ("the method does not blur", True)):
+    for reason, alike in ((f"{TOO_FEW}3 images", False), ("the method does not blur", True), (ONE_VERSION, True)):
         first, second = under_one_attack([untried(reason), asked(IDS)])
         assert bool(told(first)) is alike, reason
         assert told(second)
+
+
+def test_one_version_does_not_stand_beside_several_that_are_pooled() -> None:
+    def with_versions(count: int) -> RunRecord:
+        """Of a method that draws, with so many versions of each image; 0: of one that does not."""
+        record = asked(IDS)
+        (first, *_) = present(record.attacks).rows
+        told = {"attack": "A5", "status": "counts", "slots": ["originals, published, frozen, mean"], "reason": ""}
+        if count < 2:
+            told |= {"status": "not run", "slots": [], "reason": ONE_VERSION if count else "versions are alike"}
+        rows = [*present(record.attacks).rows, first.model_copy(update=told)]
+        new = present(record.attacks).model_copy(update={"rows": rows})
+        return record.model_copy(update={"attacks": new, "repetitions": max(count, 1)})
+
+    def stand(*counts: int) -> list[bool]:
+        return [bool(told(each)) for each in under_one_attack([with_versions(count) for count in counts])]
+
+    assert stand(1, 0) == [True, True]
+    assert stand(1, 5, 0) == [False, True, True]
+    assert stand(3, 5) == [False, True]
+
+
+def test_the_rows_that_ship_stand_side_by_side() -> None:
+    for table in leaderboards(shipped().records, every=True):
+        for row in table.rows:
+            lost = [each.reason for each in row.record.values if (each.reason or "").startswith("not compared")]
+            assert not lost, (row.record.method.spec, lost[0])
 
 
 def test_the_worst_of_fewer_recognisers_is_not_the_worst() -> None:
