@@ -63,7 +63,10 @@ EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 """What an output stream says that takes no more."""
-_REFUSED = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR)
+_REFUSED = (
+    *_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP,
+    errno.EBUSY, errno.ETXTBSY, errno.ESTALE,
+)  # fmt: skip
 """What the system says of a place that it is not for us, or not for files of this name."""
 _WRITERS = {
     "mkdir", "makedirs", "touch", "write_text", "write_bytes", "replacing", "rename", "replace", "rmtree", "unlink",

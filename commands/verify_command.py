@@ -146,6 +146,8 @@ def _judged(
     except (StoreError, MemoryError):  # of this machine, whatever the record
         raise
     except Exception as error:  # a stranger's record may trip what a run's never does; it costs no other
+        if getattr(error, "exit_code", None) in (3, 4):  # weights, tools, places to write: of this machine as well
+            raise
         broken.append(f"{packed.folder}: it cannot be verified: {type(error).__name__}: {error}")
     return None
 

@@ -45,6 +45,11 @@ class Entry:
         found = self.record.value(metric, recognizer)
         return None if found is None or found.value is None else found
 
+    @property
+    def place(self) -> str:
+        """Name of the folder, for captions, which hold no paths."""
+        return self.folder.resolve().name
+
     def why_none(self, metric: str, recognizer: str | None = None) -> str:
         """Why the record has no such number: its own reason, where it gives one."""
         found = self.record.value(metric, recognizer)
@@ -86,7 +91,7 @@ def load_entries(
     Args:
         sources: folders of results, or `run.json` files.
         methods: specifications or names to keep, in this order; empty: all.
-        recognizers: keep records that have one of these; empty: all.
+        recognizers: keep records that have one of these, and those of named methods; empty: all.
 
     Returns:
         The groups in order of their names, and what was left out with the reason.
@@ -98,7 +103,8 @@ def load_entries(
     for record, folder in found.records:
         known = {each.spec for each in record.recognizers}
         asked = not methods or record.method.spec in methods or record.method.name in methods
-        if asked and (not recognizers or known.intersection(recognizers)):
+        # A method that was named stays where it was run with another recogniser: captions say so.
+        if asked and (methods or not recognizers or known.intersection(recognizers)):
             kept.append((record, folder))
     groups = grouped(kept, lambda each: each[0])
     records = [record for record, _ in kept]
@@ -167,8 +173,8 @@ def load_distributions(entry: Entry, recognizer: str, kinds: Sequence[str]) -> D
     try:
         return distributions_of(entry.record, entry.folder, recognizer, kinds)
     except DistancesMissing as error:
-        return Undefined(f"{error.path.name} is missing in {entry.folder.name}; {AGAIN}")
+        return Undefined(f"{error.path.name} is missing in {entry.place}; {AGAIN}")
     except NoDistances as error:
         # Captions are printed: where things lie on this machine has no place in them.
-        reason = str(error).replace(str(entry.folder), entry.folder.name)[:120]
-        return Undefined(f"the distances in {entry.folder.name} cannot be read ({reason}); {AGAIN}")
+        reason = str(error).replace(f"{entry.folder}/", "")[:120]
+        return Undefined(f"the distances in {entry.place} cannot be read ({reason}); {AGAIN}")

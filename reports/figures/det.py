@@ -73,12 +73,19 @@ def _left_out(
         lacking[heading] = {each.label: line.reason for each, line in lines if isinstance(line, Undefined)}
         drawn = [(each, line) for each, line in lines if isinstance(line, TradeOff)]
         others += [
-            LeftOut(f"mark of {each.label} {heading}", each.why_none("eer_threshold", recognizer))
+            LeftOut(f"mark of {each.label} {heading}", _no_mark(each, recognizer))
             for each, line in drawn
             if line.at is None
         ]
         others += no_interval([each for each, line in drawn if line.at is not None], rate, recognizer, heading)
     return [*by_panel(entries, lacking), *others]
+
+
+def _no_mark(entry: Entry, recognizer: str) -> str:
+    threshold = entry.record.value("eer_threshold", recognizer)
+    if threshold is not None and threshold.value is not None:
+        return "its curve does not say where the threshold lies"
+    return entry.why_none("eer_threshold", recognizer)
 
 
 def _draw(axis: Axes, line: TradeOff, stroke: Stroke | None, index: int = 0, count: int = 1) -> None:

@@ -56,9 +56,7 @@ def from_previews(group: Group, count: int) -> Cases | Undefined:
     pairs = [_preview_pairs(each.folder) for each in group.entries]
     for entry, found in zip(group.entries, pairs, strict=True):
         if not found:
-            return Undefined(
-                f"{entry.folder.name} has no previews; --images store takes the images from the results folder"
-            )
+            return Undefined(f"{entry.place} has no previews; --images store takes the images from the results folder")
     cases: list[Case] = []
     lacking = 0
     for original, _, near in pairs[0]:
@@ -191,7 +189,7 @@ def _stored(entry: Entry, sample_id: str, versions: int) -> tuple[Image, ...] | 
     images = []
     for row in sorted(rows, key=lambda each: each.repetition)[:versions]:
         if row.task is None:
-            return Undefined(f"{entry.folder.name} is of an older version and does not name its images; {AGAIN}")
+            return Undefined(f"{entry.place} is of an older version and does not name its images; {AGAIN}")
         payload = Store(root).read(row.task)
         if payload is None or "image.png" not in payload.blobs:
             return Undefined(f"the images of {entry.label} are not in the results folder's store; {AGAIN}")

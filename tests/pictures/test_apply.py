@@ -52,6 +52,13 @@ def a_face() -> FaceAnalysis:
     return FaceAnalysis(np.array([130, 20, 170, 70], np.float32), 1.0, five, None, mask)
 
 
+@pytest.fixture(autouse=True)
+def no_weights(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Stubs find here; what the real ones are made of need not be fetched."""
+    if "weights" not in request.node.name:
+        monkeypatch.setattr("deid_bench.pictures.apply.weight", lambda name: None)
+
+
 def applied(hands: list[Any], faces: list[Any]) -> Done | Failure:
     applier = Applier("blurring")
     applier._finders = {"palm": Finder(*hands), "face": Finder(*faces)}
