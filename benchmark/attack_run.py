@@ -9,6 +9,7 @@ import numpy as np
 
 from ..attackers.pooling import pooled
 from ..attackers.shortlist import overlaid
+from ..characters import plain
 from ..recognizers.last_layer import has_last_layer
 from .attack_material import Attacked, Material, prepare, put_through_again
 from .engine.execute import Executor
@@ -33,6 +34,8 @@ from .results.cell import Matrix
 from .results.tiles import whole
 from .suites import IDENTITY, STRANGER, Control
 
+LONGEST_REASON = 900
+"""Characters; a file of distances holds no longer texts."""
 Look = Callable[[Shown], Task]
 """The task that makes of an image what is compared."""
 
@@ -80,7 +83,7 @@ def _lacking(reasons: Sequence[tuple[str, str]], tried: int) -> str:
     by_reason: dict[str, list[str]] = {}
     for slots, why in reasons:
         by_reason.setdefault(why, []).append(slots)
-    return "; ".join(f"{' | '.join(slots)}: {why}" for why, slots in by_reason.items())
+    return plain("; ".join(f"{' | '.join(slots)}: {why}" for why, slots in by_reason.items()), LONGEST_REASON)
 
 
 @dataclass(slots=True)

@@ -84,9 +84,11 @@ def work(
                     made=counts.done,
                     failed=counts.failed,
                     skipped=counts.skipped,
-                    # A part of gallery alone has no image to make.
+                    # A part of gallery alone, or of pictures in which nothing is found, has no image to make.
                     lacking=tuple(
-                        lacking(counts, part.failures) if counts.planned else map(str, impairing(part.failures))
+                        lacking(counts, part.failures)
+                        if counts.planned > counts.skipped
+                        else map(str, impairing(part.failures))
                     ),
                     problems=tuple(executor.problems.values()),
                 )

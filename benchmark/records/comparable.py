@@ -137,7 +137,7 @@ def _met(record: RunRecord, recognizer: str | None) -> _Met | None:
     if tried is None:
         return None
     rows = [each for each in tried.rows if recognizer in (None, each.recognizer)]
-    untried = {each.attack for each in rows if each.reason.startswith(TOO_FEW)}
+    untried = {each.attack for each in rows if each.status == "not run" and TOO_FEW in each.reason}
     pooled = any(not slots.endswith(", one") for each in rows for slots in each.slots)
     alone = any(each.reason == ONE_VERSION for each in rows)
     return _Met(

@@ -28,6 +28,8 @@ class Candidate:
     recognizer: str
     searches: Sequence[Searches]
     """One for all folds, or one for each."""
+    versions: Indexes
+    """Of each image that it searches, which of the cell's versions it is."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,6 @@ class AttackScoring:
     place: dict[str, int]
     parts: list[Fold]
     _enrolled_of: dict[str, Bools] = field(default_factory=dict)
-    _half_known_of: dict[str, Bools] = field(default_factory=dict)
 
     @property
     def apart(self) -> bool:
@@ -56,21 +57,25 @@ class AttackScoring:
         """Every combination that ran with this recogniser."""
         assert self.results.attacks is not None
         unit = [self.units.column[each.deidentify.digest] for each in self.results.versions]
-        variants, left_out = self.results.attacks.variants.get(recognizer, ()), self.half_known(recognizer)
         galleries = self._galleries(recognizer)
-        return [
-            Candidate(each, recognizer, [searches(galleries, each, self.place, unit, left_out)]) for each in variants
-        ]
+        found = []
+        for each in self.results.attacks.variants.get(recognizer, ()):
+            rows = galleries.searched(galleries.half_known(each) if self.apart else None)
+            found.append(Candidate(each, recognizer, [searches(galleries, each, self.place, unit, rows)], rows))
+        return found
 
-    def half_known(self, recognizer: str) -> Bools:
-        """(versions,) images that no attack with this recogniser searches, as some of their distances are none."""
-        assert self.results.attacks is not None
-        if not self.apart:
-            return np.zeros(len(self.results.versions), dtype=bool)
-        if recognizer not in self._half_known_of:
-            variants = self.results.attacks.variants.get(recognizer, ())
-            self._half_known_of[recognizer] = self._galleries(recognizer).half_known(variants)
-        return self._half_known_of[recognizer]
+    def together(self, candidates: Sequence[Candidate]) -> list[Searches]:
+        """What several combinations make of the images that all of them search."""
+        shared = set.intersection(*(set(each.versions.tolist()) for each in candidates)) if candidates else set()
+        return [each.searches[0].of(np.isin(each.versions, list(shared))) for each in candidates]
+
+    def half_known(self, candidates: Sequence[Candidate]) -> int:
+        """Images that one of these combinations does not search, as some of their distances are none."""
+        tried = [each for each in candidates if each.versions.size]  # a fusion has no distances of its own
+        if not tried or not self.apart:
+            return 0
+        galleries = self._galleries(tried[0].recognizer)
+        return int(np.any([galleries.half_known(each.found) for each in tried], axis=0).sum())
 
     def _galleries(self, recognizer: str) -> Galleries:
         return Galleries(self.setting, self.results, self._enrolled(recognizer))

@@ -230,16 +230,20 @@ class Galleries:
             gallery &= np.isfinite(found.distances).any(axis=0) if len(found.distances) else True
         return entries, gallery
 
-    def half_known(self, variants: Sequence[VariantDistances]) -> Bools:
-        """(versions,) of which any of these combinations has some distances and not others."""
-        found = np.zeros(len(self.results.versions), dtype=bool)
-        for each in variants:
-            found |= half_known(each.distances[:, self.of(each)[1]])
-        return found
+    def half_known(self, found: VariantDistances) -> Bools:
+        """(versions,) of which a combination has some distances and not others."""
+        return half_known(found.distances[:, self.of(found)[1]])
+
+    def searched(self, left_out: Bools | None) -> Indexes:
+        """Which versions are searched: those whose original has a template, without some."""
+        column = {each.sample_id: index for index, each in enumerate(self.results.usable)}
+        there = [self.enrolled[column[each.sample.sample_id]] for each in self.results.versions]
+        kept = np.array(there, dtype=bool)
+        return np.flatnonzero(kept if left_out is None else kept & ~left_out)
 
 
 def searches(
-    galleries: Galleries, found: VariantDistances, place: dict[str, int], units: Sequence[int], left_out: Bools
+    galleries: Galleries, found: VariantDistances, place: dict[str, int], units: Sequence[int], rows: Indexes
 ) -> Searches:
     """A variant's distances as searches of everybody.
 
@@ -248,15 +252,12 @@ def searches(
         found: distances of the variant.
         place: number of each identity.
         units: of each version, what is drawn for it.
-        left_out: (versions,) images that are not searched.
+        rows: which versions are searched.
     """
-    usable, enrolled = galleries.results.usable, galleries.enrolled
+    usable = galleries.results.usable
     column = {each.sample_id: index for index, each in enumerate(usable)}
     entries, gallery = galleries.of(found)
     versions: list[Version] = list(galleries.results.versions)
-    rows = [
-        index for index, each in enumerate(versions) if enrolled[column[each.sample.sample_id]] and not left_out[index]
-    ]
     kept = entries[gallery] if len(entries) else entries
     where = {int(sample): index for index, sample in enumerate(kept)}
     chosen = [versions[index] for index in rows]

@@ -100,7 +100,8 @@ def _rows(
     rows: list[AttackRow] = []
     for attack in attacks:
         told = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
-        reason = next((each for each in told if each.startswith(CRASHED)), told[0] if told else "")
+        why = "; ".join(dict.fromkeys(told)) if scoring.apart else "".join(told[:1])
+        reason = next((each for each in told if each.startswith(CRASHED)), why)
         own = [each for each in candidates if each.found.name.attack == attack.id]
         if reason.startswith(CRASHED):
             own = []  # what is left is another attack
@@ -161,7 +162,7 @@ def _row(
     why = failed(controls)
     left_out = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
     left_out += [f"{each.slots}: {each.why}" for each in judged if good and each.why]
-    if half := int(scoring.half_known(recognizer).sum()):
+    if half := scoring.half_known([each.candidate for each in judged]):
         left_out.append(f"{half} images: some of their distances are none")
     row = AttackRow(
         attack=attack.id,
@@ -179,13 +180,14 @@ def _row(
 
 def _fuse(scoring: AttackScoring, attack: Attack, recognizer: str, counted: Sequence[Candidate]) -> Candidate | str:
     """A candidate made of those that count, or why there is none."""
-    own = [each.searches[0] for each in counted]
+    own = scoring.together(counted)
     found = fused(with_a_mate(own) if scoring.apart else own, scoring.parts)
     if isinstance(found, str):
         return found
     slots = "all, all, logistic, one"
     name = VariantName(attack.id, slots, "all", "one")
-    return Candidate(VariantDistances(name, np.zeros((0, 0), np.float32)), recognizer, found)
+    none = np.zeros(0, dtype=np.intp)
+    return Candidate(VariantDistances(name, np.zeros((0, 0), np.float32)), recognizer, found, none)
 
 
 def _numbers(scoring: AttackScoring, recognizer: str, chosen: Sequence[Chosen] | Undefined) -> list[Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from .remarks import remark
 
 T = TypeVar("T")
 
+_SOON = 1e-3
+"""What is left of a limit that has passed meanwhile."""
 _AGAIN_SECONDS = 1.0
 """After so long a call that has swallowed its interruption is interrupted once more."""
 
@@ -75,8 +78,11 @@ def time_limit(seconds: float) -> Iterator[None]:
         if inside:
             raise TimeLimitExceeded
 
+    # A limit around this one goes on: what is left of it may be less, and is what remains afterwards.
+    outer, again = signal.getitimer(signal.ITIMER_REAL)
+    began = time.monotonic()
     previous = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, outer) if outer else seconds, _AGAIN_SECONDS)
     try:
         try:
             yield
@@ -89,6 +95,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+        if outer:
+            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - began), _SOON), again)
     if came:
         raise TimeLimitExceeded
 

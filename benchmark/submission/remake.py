@@ -140,7 +140,14 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     problems += _ledger_problems(record, results, scored)
     if scored is not None and found is None:
         # Irregular results are seen by chance, and alarms tell of them; the rest of the ledger is compared above.
-        scored = score_results(setting, replace(results, failures=record.failures))
+        told = score_results(setting, replace(results, failures=record.failures))
+        scored = replace(told, counts=scored.counts)
+    odd_image = next((each.reason for each in images if each.outcome == "different"), "")
+    if record.score_version != SCORE_VERSION and (changed := [*problems, *filter(None, [odd_image])]):
+        # The toolkit that made it worded and recorded some things otherwise: that is no contradiction of the record.
+        raise NotAtHand(
+            f"it is of scoring {record.score_version}, and what is made anew here is not the same: {changed[0]}"
+        )
     rough: list[str] = []
     if found is not None:
         problems += [*_people_problems(cell, found), *(wide := _distance_problems(results, equal, found))]
@@ -160,6 +167,8 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
             open_parts += bare_words(record, scored)
         else:
             odd = attack_problems(results.attacks, found.attacks)
+            if odd and not worded:
+                raise NotAtHand(f"it is of scoring {record.score_version}, and here {odd[0]}")
             problems += odd
             rough += [] if odd else attack_problems(results.attacks, found.attacks, ROUNDING)
             open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, found.attacks)[:1]]

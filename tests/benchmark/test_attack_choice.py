@@ -25,7 +25,8 @@ from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring import attack_cell, attacks
 from deid_bench.benchmark.scoring.attack_choice import Fold
 from deid_bench.benchmark.scoring.attack_tables import Searches
-from deid_bench.benchmark.submission.recompute import recompute
+from deid_bench.benchmark.scoring.cell import score_results
+from deid_bench.benchmark.submission.recompute import rebuild, recompute
 from deid_bench.benchmark.suites import TOO_FEW
 from deid_bench.plugins.entries import registry
 
@@ -198,3 +199,22 @@ def test_gallery_images_of_a_protocol_with_queries_are_restored_too(tmp_path: Pa
     assert parroted
     for each in parroted:
         assert np.isfinite(each.controls["identity"]).all(), each.name
+
+
+def test_an_image_that_one_combination_has_half_of_is_searched_by_the_others(
+    toy_options: Options, tmp_path: Path
+) -> None:
+    made = outcome_of(toy_options("toy_noise:strength=60", attacks="A1,A4,A8"), tmp_path / "out")
+    found = read(made.folder / DISTANCES_NAME)
+    told = present(found.attacks)
+    odd = next(each for each in told.variants[WITH] if each.name.slots == "originals, purify:step=tv, frozen, one")
+    spoiled = odd.distances.copy()
+    spoiled[0, 1] = np.nan
+    object.__setattr__(odd, "distances", spoiled)
+    scored = score_results(*rebuild(made.record, found))
+    rows = {each.attack: each for each in present(scored.attacks).rows}
+    planned = made.record.counts.planned
+    assert present(rows["A1"].value("rank1_without_source")).n == planned
+    assert present(rows["A8"].value("rank1_without_source")).n == planned - 1  # a fusion needs all of its parts
+    assert "1 images: some of their distances are none" in rows["A4"].left_out
+    assert not [each for each in rows["A1"].left_out if "some of their" in each]

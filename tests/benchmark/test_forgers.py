@@ -92,6 +92,17 @@ def test_a_record_of_an_earlier_scoring_is_verified_as_it_was_scored(world: Worl
         assert report.stamp.status == "verified"
 
 
+def test_a_record_of_an_earlier_toolkit_is_not_called_another_one(world: World, remembered: None) -> None:
+    """Its dataset was listed by other code, and its reasons were worded otherwise."""
+    older = copy.deepcopy(world.data)
+    older["score_version"] = 3
+    older["dataset"]["source_sha256"] = "0" * 64
+    older = under_its_digest(world.rescored(read(world.members[DISTANCES]), older))
+    report = world.judged(older, count=1)
+    assert "of scoring 3" in report.not_rerun
+    assert (report.problems, report.different, report.stamp.status) == ([], [], "recomputed")
+
+
 def test_without_distances_an_honest_record_is_verified_by_all_its_images_alone(world: World, remembered: None) -> None:
     bare = without_distances(world.data)
     report = world.judged(bare)

@@ -13,7 +13,7 @@ import pytest
 from deid_bench.benchmark.engine.backends import Settings
 from deid_bench.benchmark.engine.backends.process import ProcessBackend
 from deid_bench.benchmark.planning.tasks import Stage, Task
-from deid_bench.benchmark.stages.guard import Crash, guarded, time_limit, time_limit_reason
+from deid_bench.benchmark.stages.guard import Crash, TimeLimitExceeded, guarded, time_limit, time_limit_reason
 from deid_bench.plugins.failures import said
 
 
@@ -155,3 +155,18 @@ def test_a_worker_may_take_what_the_stage_may_take_and_not_for_ever(
     task = Task(stage, "x", "x")
     assert 2 * 2 * seconds < backend._limit((task, task)) < 2 * 2 * seconds + 600
     assert f"limit of {seconds:g} s for" in backend._too_long(stage)
+
+
+def test_a_limit_goes_on_around_another_one() -> None:
+    """Scoring a stranger's record has a limit, in which each of its metrics has one of its own."""
+
+    def wait(inside: bool) -> None:
+        with time_limit(600):
+            if inside:
+                time.sleep(60)
+        time.sleep(60)
+
+    for inside in (True, False):
+        with pytest.raises(TimeLimitExceeded), time_limit(0.3):
+            wait(inside)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

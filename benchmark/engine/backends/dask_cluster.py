@@ -224,7 +224,7 @@ class DaskBackend:
             if future.status == "finished":
                 for task, remarks in self._witnesses.told(future.result().seen, Store(self._settings.store)):
                     yield TaskResult(task.digest, None, 0.0, remarks=remarks, again=True)
-            elif not future.done() and future.status == "pending" and worker in there:
+            elif not future.done() and future.status == "pending" and _is_running(there.get(worker)):
                 continue
             del self._asked[future]
             future.release()
@@ -337,6 +337,11 @@ def _security(cluster: Cluster) -> Any:
         tls_client_key=cluster.tls_key or cluster.tls_cert,
         require_encryption=True,
     )
+
+
+def _is_running(worker: Mapping[str, Any] | None) -> bool:
+    """Whether a worker takes tasks; one that is paused may be so for good."""
+    return worker is not None and worker.get("status", "running") == "running"
 
 
 def _resources(chunk: Chunk) -> dict[str, float]:
