@@ -142,7 +142,7 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
         # Irregular results are seen by chance, and alarms tell of them; the rest of the ledger is compared above.
         told = score_results(setting, replace(results, failures=record.failures))
         scored = replace(told, counts=scored.counts)
-    odd_image = next((each.reason for each in images if each.outcome == "different"), "")
+    odd_image = next((each.note for each in images if each.outcome == "different"), "")
     if record.score_version != SCORE_VERSION and (changed := [*problems, *filter(None, [odd_image])]):
         # The toolkit that made it worded and recorded some things otherwise: that is no contradiction of the record.
         raise NotAtHand(
