@@ -160,10 +160,10 @@ def test_a_site_takes_the_reference_rows_of_its_tables(
     save_record(BASE, tmp_path / "results" / "one")
     page = tmp_path / "public" / "rows" / f"{kept.digest[:12]}.html"
     assert main(["site", str(tmp_path / "results"), "-o", str(tmp_path / "bare"), "--no-reference"]) == 0
-    assert "1 records, " in capsys.readouterr().out
+    assert "1 record, " in capsys.readouterr().out
     assert not (tmp_path / "bare" / "rows" / page.name).exists()
     assert main(["site", str(tmp_path / "results"), "-o", str(tmp_path / "public")]) == 0
-    assert "1 records and 1 reference row, " in capsys.readouterr().out
+    assert "1 record and 1 reference row, " in capsys.readouterr().out
     assert page.is_file()
 
 
