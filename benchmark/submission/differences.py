@@ -25,6 +25,8 @@ IMAGE_TOLERANCE = 1e-3
 """Relative; by how much measures of the same image may be off, and distances on another processor or library."""
 ROUNDING = 1e-5
 """Relative; by how much distances of the same images may be off by the rounding of single precision alone."""
+UNKNOWN_DIGIT = 1e-6
+"""Absolute, of measures by a stranger's metric, whose size is not known."""
 INTERVAL_TOLERANCE = 1e-6
 """Bounds go through quantiles of many sums."""
 _FROM_IMAGES = "needs the images themselves"
@@ -145,22 +147,43 @@ def reason_is_open(found: Value) -> bool:
     return _KEPT_NO_REASON in (found.reason or "")
 
 
-def same_range(a: Range | None, b: Range | None, tolerance: float = TOLERANCE) -> bool:
+def same_range(a: Range | None, b: Range | None, tolerance: float = TOLERANCE, absolute: float | None = None) -> bool:
     """Whether two ranges over thresholds are one, or both are none."""
     if a is None or b is None:
         return a is b
-    return close(a.low, b.low, tolerance) and close(a.high, b.high, tolerance)
+    return close(a.low, b.low, tolerance, absolute) and close(a.high, b.high, tolerance, absolute)
 
 
 def _span(found: Range | None) -> str:
     return "no range over thresholds" if found is None else f"{found.low:.8g} to {found.high:.8g} over thresholds"
 
 
-def close(a: float | None, b: float | None, tolerance: float = TOLERANCE) -> bool:
-    """Whether two numbers are one, or both are none."""
+def close(a: float | None, b: float | None, tolerance: float = TOLERANCE, absolute: float | None = None) -> bool:
+    """Whether two numbers are one, or both are none.
+
+    Args:
+        a: number.
+        b: another one.
+        tolerance: relative, and absolute unless that is less.
+        absolute: by how much they may be off near 0; None: as `tolerance`.
+    """
     if a is None or b is None:
         return a is b
-    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+    least = tolerance if absolute is None else min(tolerance, absolute)
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=least)
+
+
+def half_a_digit(metric: str, *, scaled: bool) -> float:
+    """Half of the last digit that reports print of a number: what is off by less looks the same everywhere.
+
+    Args:
+        metric: its name.
+        scaled: whether numbers are in the metric's unit, as in a record's values, and not as in its rows.
+    """
+    about = METRICS.get(metric)
+    if about is None:
+        return UNKNOWN_DIGIT
+    return 0.5 * 10.0**-about.decimals / (1.0 if scaled else about.scale)
 
 
 def near(
@@ -182,11 +205,13 @@ def scale_of(distances: NDArray[np.float32]) -> float:
     return float(np.nanmax(np.abs(distances), initial=0.0, where=np.isfinite(distances)))
 
 
-def same_interval(a: Interval | None, b: Interval | None, tolerance: float = INTERVAL_TOLERANCE) -> bool:
+def same_interval(
+    a: Interval | None, b: Interval | None, tolerance: float = INTERVAL_TOLERANCE, absolute: float | None = None
+) -> bool:
     """Whether two intervals are one, or both are none."""
     if a is None or b is None:
         return a is b
-    near = close(a.low, b.low, tolerance) and close(a.high, b.high, tolerance)
+    near = close(a.low, b.low, tolerance, absolute) and close(a.high, b.high, tolerance, absolute)
     return near and (a.level, a.method) == (b.level, b.method)
 
 

@@ -30,7 +30,7 @@ from ..storage.store import Store
 from .at_hand import NotAtHand, label_problems
 from .attack_check import attack_problems, untried
 from .bare import bare_problems, bare_words, open_numbers
-from .differences import IMAGE_TOLERANCE, ROUNDING, close, near, same_interval, same_range, scale_of
+from .differences import IMAGE_TOLERANCE, ROUNDING, close, half_a_digit, near, same_interval, same_range, scale_of
 from .fields import ATTACKS
 from .group_check import group_problems
 
@@ -210,7 +210,18 @@ def _rerun(row: SampleRow, outcome: Outcome, note: str = "") -> Rerun:
 
 def _odd_measures(said: SampleRow, here: SampleRow, tolerance: float) -> list[str]:
     names = sorted({*said.measures, *here.measures} - _unseen(said, here))
-    return [name for name in names if not close(said.measures.get(name), here.measures.get(name), tolerance)]
+    # Of the same pixels nothing may be off that would print otherwise; of nearly the same ones everything may a little.
+    same = tolerance == IMAGE_TOLERANCE
+    return [
+        name
+        for name in names
+        if not close(
+            said.measures.get(name),
+            here.measures.get(name),
+            tolerance,
+            half_a_digit(name, scaled=False) if same else None,
+        )
+    ]
 
 
 def _unseen(said: SampleRow, here: SampleRow) -> set[str]:
@@ -321,9 +332,10 @@ def value_difference(said: Value, values: Sequence[Value]) -> str | None:
     found = next((each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)), None)
     if found is None:
         return "is none of the numbers that are computed here"
-    if not close(said.value, found.value, IMAGE_TOLERANCE) or said.n != found.n:
+    digit = half_a_digit(said.metric, scaled=True)
+    if not close(said.value, found.value, IMAGE_TOLERANCE, digit) or said.n != found.n:
         return f"says {said.value} (n = {said.n}), here it is {found.value} (n = {found.n})"
-    if not same_interval(said.interval, found.interval, IMAGE_TOLERANCE):
+    if not same_interval(said.interval, found.interval, IMAGE_TOLERANCE, digit):
         return "says another 95 % interval than the images made anew give"
     return None
 
@@ -339,9 +351,10 @@ def aside_difference(said: Value, values: Sequence[Value], *, worded: bool) -> s
     found = next((each for each in values if (each.metric, each.recognizer) == (said.metric, said.recognizer)), None)
     if found is None:
         return None
-    if not close(said.std, found.std, IMAGE_TOLERANCE):
+    digit = half_a_digit(said.metric, scaled=True)
+    if not close(said.std, found.std, IMAGE_TOLERANCE, digit):
         return f"says a deviation of {said.std}, here it is {found.std}"
-    if not same_range(said.range, found.range, IMAGE_TOLERANCE):
+    if not same_range(said.range, found.range, IMAGE_TOLERANCE, digit):
         return "says another range over thresholds than the images made anew give"
     if worded and said.reason != found.reason:
         return f"says {said.reason!r}, here it is {found.reason!r}"

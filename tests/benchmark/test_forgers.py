@@ -425,3 +425,23 @@ def test_how_many_images_a_number_that_is_absent_speaks_of_is_the_submitters_wor
     value["n"] = 180
     report = world.judged(made)
     assert report.stamp.status != "verified" or "values (how many images fid speak of)" in report.stamp.words
+
+
+def test_small_numbers_made_of_images_cannot_be_other_ones() -> None:
+    """A KID of 0.0013 is none of 0.0004, nor a mean square error of 0.0009 one of 0.0001."""
+    from deid_bench.benchmark.records.record import SampleRow, Value
+    from deid_bench.benchmark.submission.differences import IMAGE_TOLERANCE
+    from deid_bench.benchmark.submission.remake import NEAR, _odd_measures, aside_difference, value_difference
+
+    here = [Value(metric="kid", value=0.0013, n=10, std=0.0009)]
+    assert value_difference(here[0].model_copy(update={"value": 0.00131}), here) is None
+    for value in (0.0004, -0.0002, 0.0014):
+        assert value_difference(here[0].model_copy(update={"value": value}), here)
+    assert aside_difference(here[0].model_copy(update={"std": 0.0}), here, worded=True)
+
+    def row(value: float) -> SampleRow:
+        return SampleRow(sample_id="a", repetition=0, status="done", measures={"my_mse": value, "ssim": 0.9})
+
+    assert _odd_measures(row(1e-4), row(1e-4 + 1e-9), IMAGE_TOLERANCE) == []
+    assert _odd_measures(row(9e-4), row(1e-4), IMAGE_TOLERANCE) == ["my_mse"]
+    assert _odd_measures(row(9e-4), row(1e-4), NEAR) == []
