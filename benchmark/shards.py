@@ -84,10 +84,10 @@ def work(
                     made=counts.done,
                     failed=counts.failed,
                     skipped=counts.skipped,
-                    # A part of gallery alone, or of pictures in which nothing is found, has no image to make.
+                    # One part of several may be of gallery alone, or of pictures in which nothing is found.
                     lacking=tuple(
                         lacking(counts, part.failures)
-                        if counts.planned > counts.skipped
+                        if counts.planned > counts.skipped or (shard.count == 1 and counts.planned)
                         else map(str, impairing(part.failures))
                     ),
                     problems=tuple(executor.problems.values()),

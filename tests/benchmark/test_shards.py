@@ -138,6 +138,11 @@ def test_a_part_is_as_complete_as_a_run_of_it(
     assert said in capsys.readouterr().err
 
 
+def test_a_part_of_several_in_which_nothing_is_found_is_done(write_plan: Callable[..., tuple[Path, list[str]]]) -> None:
+    plan, _ = write_plan("-m", "toy_noise", blank=18)
+    assert work(plan, "1/3") == 0
+
+
 def test_what_a_part_passed_over_is_counted(
     write_plan: Callable[..., tuple[Path, list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
