@@ -212,20 +212,8 @@ def make_cells(
                 needed = (method, analyzer, *recognizers)
                 found = people(dataset, protocol, jobs, hook, notice, partial(require_weights, needed))
                 plan = plan_attacks(protocol, method, repetitions, asked, found)
-            cells.append(
-                Cell(
-                    protocol,
-                    dataset,
-                    method,
-                    analyzer,
-                    recognizers,
-                    repetitions,
-                    options.root_seed,
-                    options.quality,
-                    metrics,
-                    plan,
-                )
-            )
+            parts = protocol, dataset, method, analyzer, recognizers, repetitions
+            cells.append(Cell(*parts, options.root_seed, options.quality, metrics, plan))
     return cells
 
 

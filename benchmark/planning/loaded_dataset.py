@@ -109,19 +109,7 @@ def load_dataset(
     if limited:
         kept = set(itertools.islice(everybody, limit))
         samples = tuple(each for each in samples if each.identity in kept)
-    if not dataset.info.no_rates and (twice := under_two_identities(samples)):
-        shown = _first_few([f"{name} = {first}" for name, first in twice.items()])
-        notes.append(f"the same file under two identities, one of which is probably wrong: {len(twice)} ({shown})")
-    if several := files_of_several(each.path for each in samples):
-        shown = _first_few([each.name for each in several])
-        notes.append(f"files of several pictures, of which the first is taken: {len(several)} ({shown})")
-    if not dataset.info.no_rates and (like := alike_names(samples, written)):
-        shown = _first_few([f"{first} = {name}" for name, first in like.items()])
-        notes.append(
-            "identities whose names differ only in case, blanks or the form of their characters, and are probably one "
-            f"person: {len(like)} ({shown})"
-        )
-    narrow = narrow_note((each.path, each.bits) for each in samples)
+    notes += _remarks(samples, written, rates=not dataset.info.no_rates)
     return LoadedDataset(
         plugin=resolved,
         info=dataset.info,
@@ -130,9 +118,34 @@ def load_dataset(
         label=label,
         passed_over=passed,
         passed_names=names,
-        notes=tuple([*notes, narrow] if narrow else notes),
+        notes=tuple(notes),
         limited=limited,
     )
+
+
+def _remarks(samples: Sequence[Sample], written: Mapping[str, str], *, rates: bool) -> list[str]:
+    """What is to be known about the images that take part.
+
+    Args:
+        samples: these.
+        written: names of identities as they are written, by name.
+        rates: whether the dataset supports rates, so that it matters who is who.
+    """
+    notes = []
+    if rates and (twice := under_two_identities(samples)):
+        shown = _first_few([f"{name} = {first}" for name, first in twice.items()])
+        notes.append(f"the same file under two identities, one of which is probably wrong: {len(twice)} ({shown})")
+    if several := files_of_several(each.path for each in samples):
+        shown = _first_few([each.name for each in several])
+        notes.append(f"files of several pictures, of which the first is taken: {len(several)} ({shown})")
+    if rates and (like := alike_names(samples, written)):
+        shown = _first_few([f"{first} = {name}" for name, first in like.items()])
+        notes.append(
+            "identities whose names differ only in case, blanks or the form of their characters, and are probably one "
+            f"person: {len(like)} ({shown})"
+        )
+    narrow = narrow_note((each.path, each.bits) for each in samples)
+    return [*notes, narrow] if narrow else notes
 
 
 def _first_few(names: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from ..metrics.quality.distribution import NAMES
 from ..planning.cells import SCORE_VERSION, Cell
 from ..records.failures import Failure
 from ..records.record import RunRecord, SampleRow, Value
+from ..results.attacks import AttackResults
 from ..results.cell import CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..results.tiles import whole
@@ -115,19 +116,7 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     rows = {(row.sample_id, row.repetition): row for row in record.samples}
     everything = count is None or count >= len(rows)
     drawn = list(rows) if everything else rng.sample(list(rows), count or 0)
-    asked = frozenset(drawn)
-    with tempfile.TemporaryDirectory(prefix="deid-bench-") as folder:
-        store = Store(Path(folder))
-        store.open()
-        backend = make_backend("serial", Settings(store.root, SECONDS_PER_IMAGE, 1))
-        try:
-            executor = Executor(store, backend)
-            if everything:
-                results = compute(cell, executor)
-            else:
-                results = compute(cell, executor, lambda each: (each.sample.sample_id, each.repetition) in asked)
-        finally:
-            backend.close()
+    results = _carried_out(cell, None if everything else frozenset(drawn))
     crash = next((each for each in results.failures if each.impairs and each.outcome == "crashed"), None)
     if crash is not None and crash.stage != "deidentify" and not record.impaired:
         raise NotAtHand(f"here something crashes that did not for the record: {crash}")
@@ -157,22 +146,49 @@ def rerun(cell: Cell, record: RunRecord, found: PairDistances | None, count: int
     open_parts = [f"samples.measures (of {', '.join(sorted(unseen))})"] if unseen else []
     if scored is None:
         return Remade(images, problems, words=open_parts, rough=rough, unmeasured=unmeasured)
+    remade = Remade(images, problems, scored.values.values, open_parts, rough, unmeasured)
     if len(equal) == len(rows):  # otherwise they are others in their last digits
-        problems += _told_problems(record, scored)
-        lacking = [each for each in record.values if unavailable(each, scored.values.values)]
-        worded = record.score_version == SCORE_VERSION
-        open_parts += open_numbers(record, scored.values.values, lacking, worded=worded)
-        if found is None:
-            problems += bare_problems(record, scored)
-            open_parts += bare_words(record, scored)
-        else:
-            odd = attack_problems(results.attacks, found.attacks)
-            if odd and not worded:
-                raise NotAtHand(f"it is of scoring {record.score_version}, and here {odd[0]}")
-            problems += odd
-            rough += [] if odd else attack_problems(results.attacks, found.attacks, ROUNDING)
-            open_parts += [f"{ATTACKS} (not tried here, {why})" for why in untried(results.attacks, found.attacks)[:1]]
-    return Remade(images, problems, scored.values.values, open_parts, rough, unmeasured)
+        _hold_whole(remade, record, scored, results.attacks, found)
+    return remade
+
+
+def _carried_out(cell: Cell, asked: frozenset[Key] | None) -> CellResults:
+    """The cell's work in a folder of its own: of the images asked for; None: of all."""
+    with tempfile.TemporaryDirectory(prefix="deid-bench-") as folder:
+        store = Store(Path(folder))
+        store.open()
+        backend = make_backend("serial", Settings(store.root, SECONDS_PER_IMAGE, 1))
+        try:
+            executor = Executor(store, backend)
+            if asked is None:
+                return compute(cell, executor)
+            return compute(cell, executor, lambda each: (each.sample.sample_id, each.repetition) in asked)
+        finally:
+            backend.close()
+
+
+def _hold_whole(
+    remade: Remade, record: RunRecord, scored: Scored, attacks: AttackResults | None, found: PairDistances | None
+) -> None:
+    """Add what speaks of all images at once, where each of them is the record's.
+
+    Raises:
+        NotAtHand: attackers of an earlier scoring find something else here.
+    """
+    remade.problems.extend(_told_problems(record, scored))
+    lacking = [each for each in record.values if unavailable(each, scored.values.values)]
+    worded = record.score_version == SCORE_VERSION
+    remade.words.extend(open_numbers(record, scored.values.values, lacking, worded=worded))
+    if found is None:
+        remade.problems.extend(bare_problems(record, scored))
+        remade.words.extend(bare_words(record, scored))
+        return
+    odd = attack_problems(attacks, found.attacks)
+    if odd and not worded:
+        raise NotAtHand(f"it is of scoring {record.score_version}, and here {odd[0]}")
+    remade.problems.extend(odd)
+    remade.rough.extend([] if odd else attack_problems(attacks, found.attacks, ROUNDING))
+    remade.words.extend(f"{ATTACKS} (not tried here, {why})" for why in untried(attacks, found.attacks)[:1])
 
 
 # ------------------------------------------------------------------------------------------------ rows
