@@ -79,7 +79,7 @@ def _lacking(reasons: Sequence[tuple[str, str]], tried: int) -> str:
     """
     crashed = next((why for _, why in reasons if why.startswith(CRASHED)), "")
     if crashed or len(reasons) == tried:
-        return crashed or "; ".join(dict.fromkeys(why for _, why in reasons))
+        return plain(crashed or "; ".join(dict.fromkeys(why for _, why in reasons)), LONGEST_REASON)
     by_reason: dict[str, list[str]] = {}
     for slots, why in reasons:
         by_reason.setdefault(why, []).append(slots)

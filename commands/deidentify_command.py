@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--analyzer", default="", metavar="SPEC", help="Detector.  [default: mediapipe_hands, mtcnn]")
 @click.option("--seed", type=int, help="Makes results repeatable, for everybody who knows it.  [default: a secret one]")
 @click.option("--preview", is_flag=True, help="Also write preview.jpg, preview-2.jpg, …: originals beside results.")
-@click.option("--overwrite", is_flag=True, help="Replace results that deidentified.csv has as done.")
+@click.option("--overwrite", is_flag=True, help="Replace results of earlier calls, as deidentified.csv lists them.")
 @quiet_option
 def command(
     paths: tuple[Path, ...],
@@ -43,10 +43,10 @@ def command(
 ) -> int:
     """Apply a method to pictures: files, or folders with all that is in them.
 
-    Every hand or face that the method is for is done. A picture in which none is found, or one fails, is not written;
-    it is listed with the reason, here and in deidentified.csv, and the command ends with 1. Pictures come out upright,
-    in their own format and quality, without EXIF and other metadata. File names are kept. Linked folders and hidden
-    files are passed over, and listed.
+    Every hand or face that the method is for is done. A picture in which none is found, or one fails or cannot be used,
+    is not written; it is listed with the reason, here and in deidentified.csv, and the command ends with 1. Pictures
+    come out upright, in their own format and quality, without EXIF and other metadata. File names are kept. Linked
+    folders and hidden files are passed over, and listed.
 
     \b
     deid-bench deidentify --method palm_diffusion photos/ -o done/

@@ -23,7 +23,8 @@ def command(plan: Path, shard: str, out: Path | None, as_json: bool, quiet: bool
     """Carry out a part of a plan, wherever the results folder can be reached; then `run` finishes from there.
 
     Parts need no order and nobody else. Run a part that died again. Ends with 1 where the part is not complete, as
-    `run` does: the method failed on an image, something crashed, or no image was made.
+    `run` does: the method failed on an image, something crashed or, where the part is
+    the whole plan, no image was made.
 
     \b
     deid-bench plan --method blurring --json > plan.json

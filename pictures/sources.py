@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from ..characters import plain
 from ..datasets.images import HEIF_SUFFIXES, suffixes
 from ..datasets.layouts.tree import walk
 from ..datasets.passed_over import PassedOver
+from ..files import found_at
 from .table import TABLE, PicturesError
 
 _LEADS_OUT = "link that leads out of the folder"
@@ -55,7 +55,10 @@ def sources(paths: Sequence[Path], out: Path) -> list[Source]:
     """
     found: list[Source] = []
     for path in paths:
-        if not stat.S_ISDIR(_mode(path)):
+        there = found_at(path, PicturesError)
+        if there == "nothing":
+            raise PicturesError(f"expected a file or a folder, found nothing at {plain(path)}; check the path")
+        if there != "folder":
             found.append(Source(path, Path(path.name)))
         elif any(_same(each, out) for each in (path, *path.resolve().parents)):
             raise PicturesError(
@@ -68,17 +71,6 @@ def sources(paths: Sequence[Path], out: Path) -> list[Source]:
         raise PicturesError("expected pictures, found no file; name files or folders that hold some")
     _check_originals(found, out)
     return found
-
-
-def _mode(path: Path) -> int:
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise PicturesError(f"expected a file or a folder, found nothing at {plain(path)}; check the path") from error
-    except OSError as error:
-        raise PicturesError(
-            f"expected a readable file or folder, got {type(error).__name__} at {plain(path)}; check its permissions"
-        ) from error
 
 
 def _inside(folder: Path, out: Path) -> Iterator[Source]:
@@ -129,7 +121,7 @@ def _each_once(found: Sequence[Source]) -> list[Source]:
         if other is each:
             kept.append(each)
         elif other.path.resolve() != each.path.resolve():
-            spelled = "" if other.target == each.target else " where upper and lower case are one"
+            spelled = "" if other.target == each.target else " where case and the form of accents make no difference"
             raise PicturesError(
                 f"{plain(other.path)} and {plain(each.path)} would both become {plain(each.target)}{spelled}; do them "
                 "one after the other, into two folders"

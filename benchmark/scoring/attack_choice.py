@@ -35,7 +35,7 @@ class Fold:
     gallery: frozenset[str]
 
 
-def folds(setting: Setting, rule: ChoiceRule) -> list[Fold]:
+def folds(setting: Setting, rule: ChoiceRule, taught: bool) -> list[Fold]:
     """The protocol's dev and evaluated people or, where it has no dev people, each part of them against the rest.
 
     Nothing is chosen on people whom attackers learned on: how they do with these says little of others. Where too few
@@ -44,6 +44,7 @@ def folds(setting: Setting, rule: ChoiceRule) -> list[Fold]:
     Args:
         setting: protocol and samples.
         rule: how many parts, and their seed.
+        taught: whether attackers learned on anybody.
 
     Returns:
         Folds whose evaluated people together are all evaluated people; one fold that chooses on nobody where they are
@@ -54,7 +55,7 @@ def folds(setting: Setting, rule: ChoiceRule) -> list[Fold]:
     dev, evaluated = protocol.dev_subjects(everyone), protocol.eval_subjects(everyone)
     everybody = frozenset(everyone)
     if protocol.split.dev_share and setting.queries is None:
-        others = dev if setting.score_version < APART else dev - _learned_on(setting)
+        others = dev if setting.score_version < APART or not taught else dev - _learned_on(setting)
         if setting.score_version < APART or len(others) >= LEAST_DEV:
             return [Fold(others, dev, evaluated, evaluated)]
         everybody = evaluated

@@ -43,6 +43,8 @@ WORST: Mapping[str, Criterion] = {"rank1_worst": by_rank1, "eer_worst": by_eer, 
 
 OF_PEOPLE = ("people_found", "disclosure_bits")
 """What is told of the attack that is the worst by rank-1."""
+WITHHELD = (*WORST, "rank1_max", *OF_PEOPLE)
+"""All that follow from attackers (`metrics.catalogue.FROM_ATTACKERS`), in the order of records."""
 OF_EACH = ("rank1_without_source", "eer_effective", *FMR_LIMITS, "linkability")
 """What is told of each attack."""
 
@@ -54,7 +56,7 @@ def report_attacks(
     told, found = setting.attacks, results.attacks
     if told is None or found is None:
         return None
-    scoring = AttackScoring(setting, results, values, units, place, folds(setting, told.suite.choice))
+    scoring = AttackScoring(setting, results, values, units, place, folds(setting, told.suite.choice, found.people > 0))
     unwanted = wanted(told.suite, told.asked)
     asked = [each for each in told.suite.attack if unwanted[each.id] != NOT_ASKED]
     rows: list[AttackRow] = []
@@ -113,7 +115,7 @@ def _rows(
             rows.append(AttackRow(attack=attack.id, recognizer=recognizer, status="not run", reason=reason))
             continue
         judged = [_Judged(each, scoring.controls(attack, each, plain)) for each in own]
-        row, chosen, passing = _row(scoring, attack, recognizer, judged, reasons)
+        row, chosen, passing = _row(scoring, attack, recognizer, judged, told)
         if row.status == "counts":
             own_hits = {} if isinstance(chosen, Undefined) else found_by_person(chosen)
             lower = [each for each in attack.stronger_than if each in hits]
@@ -147,7 +149,7 @@ class _Judged:
 
 
 def _row(
-    scoring: AttackScoring, attack: Attack, recognizer: str, judged: Sequence[_Judged], reasons: Mapping[str, str]
+    scoring: AttackScoring, attack: Attack, recognizer: str, judged: Sequence[_Judged], told: Sequence[str]
 ) -> tuple[AttackRow, list[Chosen] | Undefined, Sequence[_Judged]]:
     """One attack: the best of its combinations that pass their controls or, where none does, the best of all.
 
@@ -160,8 +162,7 @@ def _row(
     shown = taken if isinstance(chosen, Undefined) else [taken[each.index] for each in chosen]
     controls = worst_controls([each.controls for each in shown])
     why = failed(controls)
-    left_out = [reasons[key] for key in (attack.id, f"{attack.id}/{recognizer}") if key in reasons]
-    left_out += [f"{each.slots}: {each.why}" for each in judged if good and each.why]
+    left_out = [*told, *(f"{each.slots}: {each.why}" for each in judged if good and each.why)]
     if half := scoring.half_known([each.candidate for each in judged]):
         left_out.append(f"{half} images: some of their distances are none")
     row = AttackRow(
@@ -223,7 +224,7 @@ def _worst(
     why = f"withheld: {_crashed(rows)}; the same command tries it again" if _crashed(rows) else ""
     why = why or ("" if trusted else "no attack counts")
     if why:
-        for metric in (*WORST, "rank1_max", *OF_PEOPLE):
+        for metric in WITHHELD:
             values.add(metric, Undefined(why), 0, recognizer)
         return []
     worst = []
@@ -271,7 +272,7 @@ def _report_largest(
     values: Values, units: Units, recognizer: str | None, trusted: Sequence[Candidate], scoring: AttackScoring
 ) -> None:
     shares: list[Replicates] = []
-    count = 0
+    counts: list[int] = []
     for each in trusted:
         if len(each.searches) > 1 and not scoring.apart:
             continue
@@ -281,13 +282,13 @@ def _report_largest(
         replicates = share_replicates(clustered(hits, columns), values.draws, units.levels)
         if isinstance(replicates, Replicates):
             shares.append(replicates)
-            count = len(hits)
+            counts.append(len(hits))
     if not isinstance(values.draws, Draws):
         values.add("rank1_max", Undefined(f"no intervals: {values.draws.reason}"), 0, recognizer)
         return
     largest = largest_share(shares)
     if isinstance(largest, Largest):
-        values.add("rank1_max", largest.share, count, recognizer, within=largest.within)
+        values.add("rank1_max", largest.share, counts[largest.index], recognizer, within=largest.within)
     else:
         values.add("rank1_max", largest, 0, recognizer)
 

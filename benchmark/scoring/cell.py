@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +19,9 @@ from ..planning.cells import SCORE_VERSION, Cell, describe
 from ..planning.retrieval_split import Roles
 from ..records import record as records
 from ..records.attacks import Attacks
+from ..records.counts import METHOD, counted
 from ..records.described import record_metric
-from ..records.failures import Failure, told_apart
+from ..records.failures import Failure
 from ..records.groups import Groups
 from ..records.record import Counts, Host, RunRecord, SampleRow
 from ..records.replicates import REPLICATES_NAME, encode_replicates
@@ -240,13 +240,13 @@ def _counts(setting: Setting, results: CellResults, told: Sequence[Failure]) -> 
     planned = [results.missing[each.sample_id] for each in setting.planned]
     skipped = sum(1 for why in planned if why is not None) * setting.repetitions
     failures = [why for why in results.failed.values() if why is not None]
-    reasons = Counter(_counted("original", planned))
+    reasons = counted("original", planned)
     if setting.queries is not None:
         gallery = [results.missing[each.sample_id] for each in setting.samples if each.sample_id not in setting.queries]
-        reasons.update(_counted("gallery", gallery))
-    reasons.update(_counted("method", failures))
+        reasons.update(counted("gallery", gallery))
+    reasons.update(counted(METHOD, failures))
     for name, distances in results.distances.items():
-        reasons.update(_counted(name, distances.problems.values()))
+        reasons.update(counted(name, distances.problems.values()))
     lost = sum(1 for each in results.made if results.survived(each) is False)
     if lost:
         thing = "hand" if setting.protocol.modality == "palm" else "face"
@@ -259,13 +259,6 @@ def _counts(setting: Setting, results: CellResults, told: Sequence[Failure]) -> 
         reasons=dict(sorted(reasons.items())),
         retry=len(results.crashed) + sum(1 for each in told if each.outcome == "crashed"),
     )
-
-
-def _counted(whose: str, reasons: Iterable[str | None]) -> list[str]:
-    """Why something could not be done, once for each time."""
-    given = [why for why in reasons if why is not None]
-    told = told_apart(given)
-    return [f"{whose}: {told[why]}" for why in given]
 
 
 def sample_rows(

@@ -116,12 +116,17 @@ def _fit(tasks: Sequence[Task], context: Context) -> list[Made]:
     return [_fit_one(task, cast(LearnedRestorer, restorer), method, context) for task in tasks]
 
 
+def _too_few(reason: str) -> Payload:
+    """What an attacker could not learn from: a fact about the people; whatever else he raises is a crash."""
+    return Payload({"failure": TOO_FEW + (countable(reason) or NO_REASON)})
+
+
 def _fit_one(task: Task, restorer: LearnedRestorer, method: Any, context: Context) -> Made:
     def fit() -> Payload:
         try:
             return Payload({"pairs": len(task.labels)}, fitted_arrays(restorer.fit(_pairs(task, method, context))))
-        except TooFewPeople as error:  # a fact about them; whatever else is raised is a crash
-            return Payload({"failure": TOO_FEW + (countable(str(error)) or NO_REASON)})
+        except TooFewPeople as error:
+            return _too_few(str(error))
 
     return guarded(fit, FIT_SECONDS, of=task.plugin)
 
@@ -153,7 +158,7 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
     templates = [template(item, context.store) for item in task.inputs]
     kept = [index for index, each in enumerate(templates) if each is not None]
     if not kept:
-        return Payload({"failure": f"{TOO_FEW}no auxiliary image has a template"})
+        return _too_few("no auxiliary image has a template")
     layer = _last_layer(task)
     if isinstance(layer, Crash):
         return layer
@@ -167,8 +172,8 @@ def _adapt_one(task: Task, adapter: Adapter, context: Context) -> Made:
     def adapt() -> Payload:
         try:
             return Payload({"images": len(kept)}, fitted_arrays(adapter.adapt(auxiliary)))
-        except TooFewPeople as error:  # a fact about them; whatever else is raised is a crash
-            return Payload({"failure": TOO_FEW + (countable(str(error)) or NO_REASON)})
+        except TooFewPeople as error:
+            return _too_few(str(error))
 
     return guarded(adapt, FIT_SECONDS, of=task.plugin)
 

@@ -31,6 +31,6 @@ def not_drawn(lacking: Sequence[str], more: int) -> str:
         lacking: names of methods without one of the numbers.
         more: methods that are too many for the figure that stands in the page.
     """
-    said = [f"Not drawn, for lack of one of both numbers: {', '.join(lacking)}."] if lacking else []
-    said += [f"{more} methods behind the line are drawn by the page's script only."] if more else []
+    said = [f"Not drawn, for lack of one of the two numbers: {', '.join(lacking)}."] if lacking else []
+    said += [f"Drawn by the page's script only: {more} behind the line."] if more else []
     return " ".join(said)

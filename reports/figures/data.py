@@ -50,13 +50,17 @@ class Entry:
         """Name of the folder, for captions, which hold no paths."""
         return self.folder.resolve().name
 
+    def not_run_with(self, recognizer: str) -> str:
+        """That the record has nothing of a recogniser, as captions say it."""
+        return f"not run with {clean_label(recognizer)}"
+
     def why_none(self, metric: str, recognizer: str | None = None) -> str:
         """Why the record has no such number: its own reason, where it gives one."""
         found = self.record.value(metric, recognizer)
         if found is not None:
             return found.reason or "no reason kept"
         if recognizer is not None and recognizer not in self.recognizers():
-            return f"not run with {clean_label(recognizer)}"
+            return self.not_run_with(recognizer)
         return NOT_MEASURED
 
 
@@ -169,7 +173,7 @@ def load_distributions(entry: Entry, recognizer: str, kinds: Sequence[str]) -> D
         The distributions, or why there are none.
     """
     if recognizer not in entry.recognizers():
-        return Undefined(f"was not run with {clean_label(recognizer)}")
+        return Undefined(entry.not_run_with(recognizer))
     try:
         return distributions_of(entry.record, entry.folder, recognizer, kinds)
     except DistancesMissing as error:

@@ -26,7 +26,7 @@ def line_of(entry: Entry, recognizer: str, name: str, rate: str = "") -> TradeOf
     if found is not None:
         return found
     if recognizer not in entry.recognizers():
-        return Undefined(f"not run with {clean_label(recognizer)}")
+        return Undefined(entry.not_run_with(recognizer))
     if rate and entry.record.value(rate, recognizer) is not None and entry.value(rate, recognizer) is None:
         return Undefined(entry.why_none(rate, recognizer))
     return Undefined(f"its record has no {name} with {clean_label(recognizer)}; {AGAIN}")

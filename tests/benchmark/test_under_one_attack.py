@@ -18,6 +18,7 @@ from deid_bench.benchmark.readings.power import for_difference
 from deid_bench.benchmark.records.comparable import under_one_attack
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.scoring.attacks import WITHHELD
 from deid_bench.benchmark.suites import ONE_VERSION, TOO_FEW
 from deid_bench.reports.leaderboard.ranks import table_standings
 from deid_bench.reports.leaderboard.reference import shipped
@@ -125,6 +126,7 @@ def test_the_worst_of_fewer_recognisers_is_not_the_worst() -> None:
 
 
 def test_which_numbers_are_attackers() -> None:
+    assert set(WITHHELD) == FROM_ATTACKERS
     assert {name for name, metric in METRICS.items() if "worst attack" in metric.title.lower()} <= FROM_ATTACKERS
     assert "rank1_without_source" not in FROM_ATTACKERS
 

@@ -406,7 +406,7 @@ def test_the_plane_names_what_other_axes_leave_out(browser: Any, tmp_path: Path)
     for across, lacking in (("SSIM", True), ("PSNR", False), ("SSIM", True)):
         section.locator("select[name=across]").select_option(label=across)
         text = said.inner_text()
-        assert (f"Not drawn, for lack of one of both numbers: {rows[3].method.name}" in text) is lacking
+        assert (f"Not drawn, for lack of one of the two numbers: {rows[3].method.name}" in text) is lacking
     here.context.close()
     assert here.problems == []
 

@@ -172,7 +172,7 @@ def test_panels_show_the_records_threshold_and_separations(group: Group) -> None
 def test_an_unknown_recognizer_is_a_reason(group: Group) -> None:
     found = distributions.figure([distributions.Panel(group.entries[0], "x")], ["nobody"], "column")
     assert isinstance(found, Undefined)
-    assert "was not run with nobody" in found.reason
+    assert "not run with nobody" in found.reason
 
 
 # ------------------------------------------------------------------------------------------------ CMC

@@ -309,7 +309,7 @@ def test_the_plane_of_methods_says_who_is_not_in_it() -> None:
     rows[3] = without(rows[3], {names[0]: WHY})
     (tab,) = make_tabs(rows, {})
     _, _, figure, rest = present(default_plot(tab))
-    assert rest.startswith("Not drawn, for lack of one of both numbers: ")
+    assert rest.startswith("Not drawn, for lack of one of the two numbers: ")
     assert rows[3].method.name in rest
     assert rows[3].digest[:12] not in figure
     assert rest in render_board([(each, Path("nowhere")) for each in rows])

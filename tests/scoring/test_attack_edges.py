@@ -123,14 +123,16 @@ def test_nothing_is_chosen_on_people_who_taught_the_attacker() -> None:
         told = present(here.attacks)
         learned = people_of_dataset(told.suite.auxiliary, here.protocol, here.samples, None)
         taught = {each.subject for each in learned.samples}
-        parts = folds(here, rule)
+        parts = folds(here, rule, taught=True)
         assert not {name for part in parts for name in part.dev} & taught, people
         evaluated = here.protocol.eval_subjects([each.subject for each in here.samples])
         assert frozenset().union(*(part.evaluated for part in parts)) == evaluated
         assert all(part.gallery == evaluated for part in parts)
         assert len(parts) == (1 if people == 300 else len(parts))
-    assert len(folds(setting(100), rule)) == 3  # the dev part is used up: thirds of the others
-    assert [part.dev for part in folds(setting(300, version=3), rule)] == [
+    (alone,) = folds(setting(100), rule, taught=False)  # nobody learned, whatever was planned
+    assert alone.dev == setting(100).protocol.dev_subjects([each.subject for each in setting(100).samples])
+    assert len(folds(setting(100), rule, taught=True)) == 3  # the dev part is used up: thirds of the others
+    assert [part.dev for part in folds(setting(300, version=3), rule, taught=True)] == [
         setting(300).protocol.dev_subjects([each.subject for each in setting(300).samples])
     ]
 

@@ -54,6 +54,6 @@ export function applyPlot(view) {
     if (placed) draw(group, "text", { x: placed.x.toFixed(1), y: placed.y.toFixed(1) }, label);
   });
   const rest = rows.length - named.length, lacking = data.rows.filter((_, r) => shown[r] && !rows.includes(r)).map((row) => row.label);
-  const said = [rest && `${rest} further points are named when pointed at.`, lacking.length && `Not drawn, for lack of one of both numbers: ${lacking.join(", ")}.`];
+  const said = [rest && `Named when pointed at: ${rest} more.`, lacking.length && `Not drawn, for lack of one of the two numbers: ${lacking.join(", ")}.`];
   $(".plot .rest", section).textContent = said.filter(Boolean).join(" "); // as in reasons.py
 }
