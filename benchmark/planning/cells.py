@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -321,6 +322,7 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     if dataset.info.modality != protocol.modality:
         raise ProtocolError(
             f"{name} is a {dataset.info.modality} dataset; {protocol.id} needs a {protocol.modality} one"
+            f"{_other_modality(dataset, protocol)}"
         )
     if dataset.info.no_rates:
         return
@@ -337,6 +339,15 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     protocol.eval_subjects([each.subject for each in dataset.samples])
     if protocol.retrieval:
         assign_roles(dataset.samples, protocol.retrieval)
+
+
+def _other_modality(dataset: LoadedDataset, protocol: Protocol) -> str:
+    """What to type where a parameter of the dataset says what its images show; empty for datasets of one kind."""
+    if "modality" not in dataset.plugin.params:
+        return ""
+    kept = [each for each in dataset.plugin.spec.params if each[0] != "modality"]
+    wanted = Spec(dataset.plugin.spec.target, (*kept, ("modality", protocol.modality)))
+    return f"; if its images show {protocol.modality}s, say so: --dataset {shlex.quote(str(wanted))}"
 
 
 def _can_be_attacked(dataset: LoadedDataset, named: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -158,6 +159,29 @@ def test_own_pictures_stand_on_own_boards_when_their_owner_says_so(hands: Path, 
     assert list((shown.parent / "previews").glob("*.jpg"))
     assert b"data:image/jpeg" in (tmp_path / "shown" / "board.html").read_bytes()
     assert not load_record(shown).dataset.redistributable
+
+
+def test_a_folder_of_the_other_modality_is_told_what_to_type(
+    hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(hands, tmp_path / "plain")
+    for spec, typed in (
+        (str(hands), f"'folder:path={hands},modality=face'"),
+        (f"folder:path={tmp_path / 'plain'},name=mine", f"folder:path={tmp_path / 'plain'},name=mine,modality=face"),
+    ):
+        assert main(["plan", "-m", "blurring", "-p", "face/1.1", "-d", spec, "-o", str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert f"is a palm dataset; face/1.1 needs a face one; if its images show faces, say so: --dataset {typed}" in (
+            said
+        )
+        (given,) = shlex.split(typed)
+        assert load_dataset(given, 0, 1, None).info.modality == "face"
+    faces = f"folder:path={tmp_path / 'plain'},modality=face"
+    assert main(["plan", "-m", "blurring", "-p", "palm/1.0", "-d", faces, "-o", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"palms, say so: --dataset folder:path={tmp_path / 'plain'},modality=palm" in said
+    assert main(["plan", "-m", "blurring", "-p", "face/1.1", "-d", "palm-mini", "-o", str(tmp_path)]) == 2
+    assert "needs a face one\n" in capsys.readouterr().err
 
 
 def test_a_name_of_a_dataset_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
