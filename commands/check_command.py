@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..plugins.kinds import Kind
-from .options import json_option
+from .options import completing, json_option
 from .strict import strict_command
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @strict_command("check")
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=completing(*Kind))
 @click.option("--kind", type=click.Choice([str(each) for each in Kind]), help="Where a name stands for several kinds.")
 @json_option
 def command(spec: str, kind: str | None, as_json: bool) -> int:

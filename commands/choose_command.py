@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import Finite, json_option
+from .options import Finite, completing, json_option
 from .strict import strict_command
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--max", "most", multiple=True, metavar="METRIC=BOUND", help="The number must stay below. Repeatable.")
 @click.option("--min", "least", multiple=True, metavar="METRIC=BOUND", help="The number must stay above. Repeatable.")
-@click.option("--best", required=True, metavar="METRIC", help="The quality to have most of.")
+@click.option(
+    "--best", required=True, metavar="METRIC", shell_complete=completing("number"), help="The quality to have most of."
+)
 @click.option(
     "--confidence", type=Finite(50, 100, min_open=True, max_open=True), default=95.0, show_default=True,
     help="Of the whole choice, in %.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option
+from .options import completing, json_option
 from .strict import strict_command
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @strict_command("compare")
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=completing("deidentifier", otherwise="dir"))
+@click.argument("second", shell_complete=completing("deidentifier", otherwise="dir"))
 @click.option(
     "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
     help="Where methods that are given by name were run.",
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     "gates",
     multiple=True,
     metavar="METRIC",
+    shell_complete=completing("number"),
     help="End with 1 unless SECOND holds its ground on this number; `all` for every one. Repeatable.",
 )
 @json_option

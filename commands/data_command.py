@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option, out_to, quiet_option
+from .options import completing, json_option, out_to, quiet_option
 from .strict import strict_group
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def status(as_json: bool) -> int:
 
 
 @command.command("prepare")
-@click.argument("dataset", metavar="SPEC")
+@click.argument("dataset", metavar="SPEC", shell_complete=completing("dataset"))
 @click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Processes.  [default: all cores]")
 @click.option("--quiet", "-q", is_flag=True)
 def prepare(dataset: str, jobs: int, quiet: bool) -> int:
@@ -178,12 +178,16 @@ def prepare(dataset: str, jobs: int, quiet: bool) -> int:
 
 
 @command.command("verify")
-@click.argument("dataset", metavar="SPEC")
+@click.argument("dataset", metavar="SPEC", shell_complete=completing("dataset"))
 @click.option("--hashes-only", is_flag=True, help="Compare the files with the registration; decode nothing.")
 @click.option(
-    "--recognizer", "-r", default="", metavar="SPEC", help="A second witness for pictures under two identities."
-)
-@click.option("--analyzer", default="", metavar="SPEC", help="Its detector.  [default: mediapipe_hands, mtcnn]")
+    "--recognizer", "-r", default="", metavar="SPEC", shell_complete=completing("recognizer"),
+    help="A second witness for pictures under two identities.",
+)  # fmt: skip
+@click.option(
+    "--analyzer", default="", metavar="SPEC", shell_complete=completing("analyzer"),
+    help="Its detector.  [default: mediapipe_hands, mtcnn]",
+)  # fmt: skip
 @json_option
 def verify(dataset: str, hashes_only: bool, recognizer: str, analyzer: str, as_json: bool) -> int:
     """Read every image, count what is there and what is passed over, and look for one picture under two identities.
@@ -215,7 +219,7 @@ def verify(dataset: str, hashes_only: bool, recognizer: str, analyzer: str, as_j
 
 
 @command.command("croissant")
-@click.argument("dataset", metavar="SPEC")
+@click.argument("dataset", metavar="SPEC", shell_complete=completing("dataset"))
 @out_to("File of the description; contentUrl is relative to the folder of the images.  [default: print]")
 def croissant(dataset: str, out: Path | None) -> int:
     """Describe a dataset in Croissant 1.0 (JSON-LD): licence, citation, files with SHA-256, and whose each image is.

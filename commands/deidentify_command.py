@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from ..characters import plain
-from .options import out_to, quiet_option
+from .options import completing, out_to, quiet_option
 from .strict import strict_command
 
 if TYPE_CHECKING:
@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 
 @strict_command("deidentify")
 @click.argument("paths", metavar="IN…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--method", "-m", required=True, metavar="SPEC", help="De-identifier: NAME or NAME:key=value,…")
+@click.option(
+    "--method", "-m", required=True, metavar="SPEC", shell_complete=completing("deidentifier"),
+    help="De-identifier: NAME or NAME:key=value,…",
+)  # fmt: skip
 @out_to("Folder of the results.", required=True)
 @click.option(
     "--modality",
     type=click.Choice(["palm", "face"]),
     help="Do hands or faces alone.  [default: all that the method is for]",
 )
-@click.option("--analyzer", default="", metavar="SPEC", help="Detector.  [default: mediapipe_hands, mtcnn]")
+@click.option(
+    "--analyzer", default="", metavar="SPEC", shell_complete=completing("analyzer"),
+    help="Detector.  [default: mediapipe_hands, mtcnn]",
+)  # fmt: skip
 @click.option("--seed", type=int, help="Makes results repeatable, for everybody who knows it.  [default: a secret one]")
 @click.option("--preview", is_flag=True, help="Also write preview.jpg, preview-2.jpg, …: originals beside results.")
 @click.option("--overwrite", is_flag=True, help="Replace results of earlier calls, as deidentified.csv lists them.")

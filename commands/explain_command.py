@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import json_option
+from ..plugins.kinds import Kind
+from .options import completing, json_option
 from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.metrics.metric import Metric
     from ..benchmark.protocols import Protocol
     from ..benchmark.suites import Attack
-    from ..plugins.entries import Kind
 
 _WIDTH = 100
 _LABEL = 11
 
 
 @strict_command("explain")
-@click.argument("names", nargs=-1, metavar="METRIC…")
+@click.argument("names", nargs=-1, metavar="METRIC…", shell_complete=completing("number", "protocol", "attack", *Kind))
 @click.option("--all", "everything", is_flag=True, help="Every metric.")
 @click.option(
     "--protocols", "rules", is_flag=True, help="The protocols in place of metrics; with --markdown as a table."
@@ -156,7 +156,7 @@ def _plugins(names: tuple[str, ...]) -> list[tuple[Kind, str]]:
         PluginError: a file cannot be imported, or has no such class.
     """
     from ..benchmark.metrics.catalogue import METRICS
-    from ..plugins.entries import Kind, Spec, registry
+    from ..plugins.entries import Spec, registry
 
     found = [
         (kind, Spec.parse(name).target) for name in names if name not in METRICS for kind in registry().kinds_of(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import out_to
+from .options import completing, out_to
 from .strict import strict_command
 
 _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
@@ -24,14 +24,16 @@ _NAMES = ("distributions", "det", "cmc", "ladder", "pareto", "sweep", "grid")
 )
 @click.option("--width", type=click.Choice(["column", "text", "full"]), default="column", show_default=True,
               help="3.5, 5.2 or 7.16 inches.")  # fmt: skip
-@click.option("--method", "-m", "methods", multiple=True, metavar="SPEC",
+@click.option("--method", "-m", "methods", multiple=True, metavar="SPEC", shell_complete=completing("deidentifier"),
               help="Of these methods only, in this order: specifications or names. Repeatable.")  # fmt: skip
 @click.option("--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC",
-              help="With these recognizers only. Repeatable.")  # fmt: skip
-@click.option("--metric", "metrics", multiple=True, metavar="NAME",
+              shell_complete=completing("recognizer"), help="With these recognizers only. Repeatable.")  # fmt: skip
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", shell_complete=completing("number"),
               help="Panels of sweeps. Repeatable.  [default: rr, dir, rank1_without_source, ssim]")  # fmt: skip
-@click.option("--x", default="ssim", show_default=True, metavar="NAME", help="Metric across in Pareto plots.")
-@click.option("--y", default="rr_cross", show_default=True, metavar="NAME", help="Metric upwards in Pareto plots.")
+@click.option("--x", default="ssim", show_default=True, metavar="NAME", shell_complete=completing("number"),
+              help="Metric across in Pareto plots.")  # fmt: skip
+@click.option("--y", default="rr_cross", show_default=True, metavar="NAME", shell_complete=completing("number"),
+              help="Metric upwards in Pareto plots.")  # fmt: skip
 @click.option("--images", type=click.Choice(["previews", "store"]), default="previews", show_default=True,
               help="Where grids take images from: small ones beside the records, or the results folder.")  # fmt: skip
 @click.option(

@@ -6,19 +6,17 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .options import json_option
+from ..plugins.kinds import Kind
+from .options import completing, json_option
 from .strict import strict_command
-
-if TYPE_CHECKING:
-    from ..plugins.entries import Kind
 
 
 @strict_command("info")
-@click.argument("name")
+@click.argument("name", shell_complete=completing(*Kind, "protocol", "number"))
 @json_option
 def command(name: str, as_json: bool) -> int:
     """Show everything about one plug-in, protocol or metric.
@@ -55,7 +53,7 @@ def _find(name: str) -> list[dict[str, Any]]:
     from ..benchmark.metrics.catalogue import METRICS
     from ..benchmark.protocols import get_protocol, protocols
     from ..benchmark.protocols.page import protocol_facts
-    from ..plugins.entries import Kind, PluginError, Spec, registry
+    from ..plugins.entries import PluginError, Spec, registry
     from ..reports.explanation.page import facts
 
     found: list[dict[str, Any]] = []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -48,25 +48,42 @@ def _named_attacks(ctx: click.Context, param: click.Parameter, value: str | None
     return value or ""
 
 
-def completing(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Completes names of plug-ins in the shell; parameters after a colon are left to the user.
+def completing(
+    *kinds: str, otherwise: Literal["file", "dir"] = "file"
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes names in the shell; parameters after a colon are left to the user.
 
     Args:
-        kind: as in the registry, or `protocol`.
+        kinds: of the registry, `protocol`, `attack` or `number` (every metric that is reported).
+        otherwise: what the shell looks for where no name begins so.
     """
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        if kind == "protocol":
-            from ..benchmark.protocols import protocols
-
-            names = list(protocols())
-        else:
-            from ..plugins.entries import Kind, registry
-
-            names = list(registry().entries(Kind(kind)))
-        return [CompletionItem(each) for each in sorted(names) if each.startswith(incomplete)]
+        names = {name for kind in kinds for name in _names_of(kind) if name.startswith(incomplete)}
+        return [CompletionItem(each) for each in sorted(names)] or [CompletionItem(incomplete, type=otherwise)]
 
     return complete
+
+
+def _names_of(kind: str) -> Iterable[str]:
+    """What there is of a kind of `completing`."""
+    if kind == "protocol":
+        from ..benchmark.protocols import protocols
+
+        return protocols()
+    if kind == "attack":
+        from ..benchmark.planning.attack_plan import DEFAULT_SUITE
+        from ..benchmark.suites import get_suite
+
+        return [each.id for each in get_suite(DEFAULT_SUITE).attack]
+    if kind == "number":
+        from ..benchmark.metrics.catalogue import METRICS
+        from ..benchmark.metrics.plugged import installed_metrics
+
+        return [*METRICS, *(each.name for each in installed_metrics())]
+    from ..plugins.entries import Kind, registry
+
+    return registry().entries(Kind(kind))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -206,7 +223,7 @@ def _plugin_options(function: F) -> F:
             "Several make a grid.",
         ),
         click.option(
-            "--surrogate", default="", metavar="NAME",
+            "--surrogate", default="", metavar="NAME", shell_complete=completing("recognizer"),
             help="Recogniser that methods may look into, for those that do: white box against it, black box against "
             "others.",
         ),
@@ -225,7 +242,7 @@ def _plugin_options(function: F) -> F:
             help="Recognition system. Repeatable.  [default: those of the protocol]",
         ),
         click.option(
-            "--metric", "metrics", multiple=True, metavar="SPEC",
+            "--metric", "metrics", multiple=True, metavar="SPEC", shell_complete=completing("metric"),
             help="A metric beside those of the toolkit: NAME or FILE.py:Class. Repeatable.",
         ),
         click.option(

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import click
 
-from .options import Finite, json_option
+from .options import Finite, completing, json_option
 from .strict import strict_command
 
 
 @strict_command("power")
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", required=False, type=click.Path(path_type=Path))
-@click.option("--metric", required=True, metavar="METRIC", help="The number, for example rank1_without_source.")
+@click.option(
+    "--metric", required=True, metavar="METRIC", shell_complete=completing("number"),
+    help="The number, for example rank1_without_source.",
+)  # fmt: skip
 @click.option("--bound", type=Finite(), help="With one record: the bound to claim, in the metric's unit.")
 @click.option(
     "--power", "chance", type=Finite(50, 99.9), default=80.0, show_default=True,

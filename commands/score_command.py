@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import json_option, out_to
+from .options import completing, json_option, out_to
 from .strict import strict_command
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     "metrics",
     multiple=True,
     metavar="SPEC",
+    shell_complete=completing("metric"),
     help="A metric to add: NAME or FILE.py:Class. Repeatable.  [default: all numbers of this version]",
 )
 @out_to("Another results folder for the records with these numbers.  [default: print them]")

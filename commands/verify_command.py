@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from .options import json_option, out_to
+from .options import completing, json_option, out_to
 from .strict import strict_command
 
 if TYPE_CHECKING:
@@ -45,10 +45,14 @@ class _Count(click.ParamType[int | None]):
     "methods",
     multiple=True,
     metavar="SPEC",
+    shell_complete=completing("deidentifier"),
     help="The method, to make images anew with; repeatable, for submissions of several rows.",
 )
 @click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Take in the plug-ins of a Python file.")
-@click.option("--dataset", "-d", default="", metavar="SPEC", help="The dataset, where it is not built in.")
+@click.option(
+    "--dataset", "-d", default="", metavar="SPEC", shell_complete=completing("dataset"),
+    help="The dataset, where it is not built in.",
+)  # fmt: skip
 @click.option(
     "--rerun", "count", type=_Count(), default="5", show_default=True, help="Images to make anew: a number, or `all`."
 )
