@@ -46,6 +46,7 @@ def command(
     deid-bench run -m blurring --sweep sigma=0.02,0.04,0.08 --out sweep
     deid-bench choose sweep --max rank1_without_source=40 --best ssim
     """
+    from ..benchmark.metrics.metric import NO_VALUE
     from ..benchmark.metrics.values import Undefined
     from ..benchmark.readings.choosing import choose
     from ..benchmark.records.collection import collect
@@ -75,7 +76,7 @@ def command(
     for each in found.candidates:
         mark = "holds" if each.holds and each.reached else "after one that fails" if each.holds else "does not hold"
         people = "" if isinstance(each.people, Undefined) or each.holds else f"; would take {each.people} people"
-        quality = "–" if each.quality is None else f"{each.quality:.4g}"
+        quality = NO_VALUE if each.quality is None else found.about.text(each.quality)
         click.echo(f"{each.record.method.spec}: {best} {quality}; {'; '.join(each.values)}; {mark}{people}")
     click.secho(found.sentence, bold=True)
     return 0 if found.best else 1

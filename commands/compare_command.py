@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ..benchmark.records.record import RunRecord
 
 
+_HEADINGS = ("A", "B", "A - B, 95 %", "p", "p (Holm)", "better")
+"""Of the columns of numbers."""
+
+
 @strict_command("compare")
 @click.argument("first", shell_complete=completing("deidentifier", otherwise="dir"))
 @click.argument("second", shell_complete=completing("deidentifier", otherwise="dir"))
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="METRIC",
     shell_complete=completing("number"),
-    help="End with 1 unless SECOND holds its ground on this number; `all` for every one. Repeatable.",
+    help="End with 1 unless SECOND holds its ground on this number (`list metrics`); `all` for every one. Repeatable.",
 )
 @json_option
 def command(first: str, second: str, results: Path, gates: tuple[str, ...], as_json: bool) -> int:
@@ -84,28 +88,39 @@ def _plain(row: Compared) -> dict[str, Any]:
 def _show(rows: list[Compared], methods: list[str]) -> None:
     """The comparison as a table, under the specifications of both methods."""
     from rich.console import Console
-    from rich.table import Table
 
-    from ..benchmark.readings.differences import interval_text
     from ..benchmark.statistics.comparison import Difference
+    from ..reports.leaderboard.terminal import print_grids
 
     console = Console()
     for letter, spec in zip("AB", methods, strict=True):
-        console.print(f"{letter} = {spec}", highlight=False)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("number", "recognizer", "A", "B", "A - B, 95 %", "p", "p (Holm)", "better"):
-        table.add_column(
-            heading, justify="left" if heading in ("number", "recognizer", "better") else "right", overflow="fold"
-        )
+        console.print(f"{letter} = {spec}", highlight=False, markup=False)
+    names = [f"{row.about.title} {row.about.unit}".strip() for row in rows]
+    left = [("number", names), ("recognizer", [row.recognizer for row in rows])]
+    cells = [_cells(row) for row in rows]
+    print_grids(console, left, [(head, [each[place] for each in cells]) for place, head in enumerate(_HEADINGS)])
+    aims = {row.about.title: row.about.aim for row in rows if row.about.aim is not None}
+    for title, aim in aims.items():
+        console.print(f"{title}: best at {aim:g}; A - B is of the distances from it", highlight=False, markup=False)
+    untold: dict[str, list[str]] = {}
     for row in rows:
-        found = row.difference
-        p = [f"{each:.1g}" for each in (found.p, found.p_holm)] if isinstance(found, Difference) else ["–", "–"]
-        numbers = ["–" if each is None else row.about.text(each) for each in (row.first, row.second)]
-        table.add_row(row.metric, row.recognizer, *numbers, interval_text(found, row.about), *p, row.verdict)
-    console.print(table)
-    aims = {row.metric: row.about.aim for row in rows if row.about.aim is not None}
-    for metric, aim in aims.items():
-        console.print(f"{metric}: best at {aim:g}; A - B is of the distances from it", highlight=False)
+        if not isinstance(row.difference, Difference):
+            untold.setdefault(row.verdict, []).append(f"{row.about.title} {row.recognizer}".strip())
+    for why, about in untold.items():
+        console.print(f"{', '.join(about)}: {why}", style="dim", highlight=False, markup=False)
+
+
+def _cells(row: Compared) -> tuple[str, ...]:
+    """What stands below `_HEADINGS`; why nothing can be said stands below the table."""
+    from ..benchmark.metrics.metric import NO_VALUE
+    from ..benchmark.readings.differences import interval_text
+    from ..benchmark.statistics.comparison import Difference
+
+    found = row.difference
+    numbers = [NO_VALUE if each is None else row.about.text(each) for each in (row.first, row.second)]
+    if not isinstance(found, Difference):
+        return *numbers, NO_VALUE, NO_VALUE, NO_VALUE, "see\nbelow"
+    return *numbers, interval_text(found, row.about), f"{found.p:.1g}", f"{found.p_holm:.1g}", row.verdict
 
 
 def _pair(first: str, second: str, results: Path) -> tuple[tuple[tuple[RunRecord, Path], tuple[RunRecord, Path]], bool]:
@@ -171,7 +186,7 @@ def _lost(rows: list[Compared], gates: tuple[str, ...]) -> list[str]:
     watched = [row for row in rows if "all" in gates or row.metric in gates]
     names = [(row, f"{row.metric} {row.recognizer}".strip()) for row in watched]
     return [
-        f"{name} is worse: {row.first:.4g}, now {row.second:.4g}"
+        "{} is worse: {}, now {}".format(name, *row.about.bounds(row.first, row.second))
         if row.verdict == "A" and row.first is not None and row.second is not None
         else f"{name}: {row.verdict}"
         for row, name in names

@@ -202,10 +202,11 @@ def _say(text: str, colour: str | None = None) -> None:
 
 
 def _text(rate: Rate) -> str:
+    from ..benchmark.metrics.metric import NO_VALUE
     from ..benchmark.metrics.values import Undefined
 
     if isinstance(rate.value, Undefined):
-        return "–"
+        return NO_VALUE
     if isinstance(rate.interval, Undefined):
         return f"{100 * rate.value:.2f}"
     return f"{100 * rate.value:.2f} [{100 * rate.interval.low:.2f}, {100 * rate.interval.high:.2f}]"

@@ -68,3 +68,24 @@ def test_the_table_of_methods_under_attack_is_that_of_the_reference_rows() -> No
     script = ROOT / "training" / "reference" / "ladders.py"
     printed = subprocess.run([sys.executable, "-P", script], capture_output=True, text=True, check=True).stdout
     assert printed in (ROOT / "docs" / "attackers.md").read_text(encoding="utf-8")
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a link's fragment may name: headings as GitHub writes them."""
+    heads = re.findall(r"^#+ +(.+?)\s*$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in heads}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_links_of_pages_outside_of_the_documentation_lead_somewhere(name: str) -> None:
+    """Those inside are held by mkdocs."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    targets = [a or b for a, b in re.findall(r"\]\(([^)\s]+)\)|(?:href|src)=\"([^\"]+)\"", text)]
+    relative = [each for each in targets if not re.match(r"[a-z]+:", each)]
+    assert relative or name == "SECURITY.md"
+    for target in relative:
+        path, _, fragment = target.partition("#")
+        page = ROOT / (path or name)
+        assert page.exists(), target
+        assert page.resolve().is_relative_to(ROOT.resolve()), target
+        assert not fragment or fragment in _anchors(page), target

@@ -30,6 +30,9 @@ where there are several versions of each, the versions too; or nothing, and ther
 Facet = Literal["images", "comparisons", "queries", "threshold", "place", "predicate", "originals", "operating"]
 """What about a metric follows from the protocol; `reports.explanation` says it in words, protocol by protocol."""
 
+NO_VALUE = "–"
+"""What stands in every report where a number is absent."""
+
 SETS: tuple[ColumnSet, ...] = ("privacy", "quality", "usability", "diversity", "cost")
 """Sets of columns in their order."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..metrics.metric import Metric
+from ..metrics.metric import NO_VALUE, Metric
 from ..metrics.values import Undefined
 from ..records.comparable import group_key, side_by_side
 from ..records.described import catalogue_of
@@ -58,6 +58,8 @@ class Choice:
     """From the least quality to the best, method by method."""
     best: Candidate | None
     sentence: str
+    about: Metric
+    """The quality."""
 
 
 def choose(
@@ -110,7 +112,7 @@ def choose(
         candidates += made
     held = [each for each in candidates if each.holds and each.reached and each.quality is not None]
     chosen = max(held, key=lambda each: known[best].goodness(each.quality or 0.0), default=None)
-    return Choice(candidates, chosen, _sentence(chosen, candidates, limits, known[best], confidence))
+    return Choice(candidates, chosen, _sentence(chosen, candidates, limits, known[best], confidence), known[best])
 
 
 def _candidate(
@@ -150,7 +152,7 @@ def _hold(
             why = (value.reason if value else None) or "not measured"
             made.holds = made.within = False
             made.people = Undefined(f"no {limit.metric}{f' with {name}' * bool(name)}: {why}")
-            told.append((math.inf if limit.upper else -math.inf, f"– ({made.people.reason})"))
+            told.append((math.inf if limit.upper else -math.inf, f"{NO_VALUE} ({made.people.reason})"))
             continue
         kept = replicates.get((limit.metric, value.recognizer or ""))
         found = one_sided(kept, confidence) if kept else Undefined("no resamples")

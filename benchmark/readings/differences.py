@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..metrics.metric import Metric
+from ..metrics.metric import NO_VALUE, Metric
 from ..metrics.values import Undefined
 from ..records.comparable import group_key, setting_key, side_by_side
 from ..records.described import catalogue_of
@@ -162,6 +162,6 @@ def _verdict(metric: Metric, found: Difference | Undefined) -> str:
 def interval_text(found: Difference | Undefined, metric: Metric) -> str:
     """[low, high] of a difference in the metric's unit."""
     if isinstance(found, Undefined) or not isinstance(found.interval, Interval):
-        return "–"
+        return NO_VALUE
     scaled = found.interval.times(metric.scale)
-    return f"[{scaled.low:.3g}, {scaled.high:.3g}]"
+    return "[{}, {}]".format(*metric.bounds(scaled.low, scaled.high))

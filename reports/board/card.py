@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import NO_VALUE
 from ...benchmark.records.record import Plugin, RunRecord
 from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
 from ..leaderboard.by_group import heading, kinds, rows
@@ -111,7 +112,7 @@ def _provenance(record: RunRecord) -> list[tuple[str, str]]:
         ("seeds", f"{record.repetitions} per image, root seed {record.root_seed}"),
         ("quality level", record.quality),
         ("made by", f"deid-bench {record.toolkit}, {host.created}"),
-        ("machine", ", ".join(f"{name} {value}" for name, value in host.machine.items()) or "–"),
-        ("seconds per task", ", ".join(f"{name} {value:.3f}" for name, value in host.seconds.items()) or "–"),
-        ("libraries", ", ".join(f"{name} {version}" for name, version in host.packages.items()) or "–"),
+        ("machine", ", ".join(f"{name} {value}" for name, value in host.machine.items()) or NO_VALUE),
+        ("seconds per task", ", ".join(f"{name} {value:.3f}" for name, value in host.seconds.items()) or NO_VALUE),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in host.packages.items()) or NO_VALUE),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...benchmark.metrics.metric import NO_VALUE
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.readings.distributions import Distributions
 from .data import Entry, clean_label, load_distributions
@@ -145,6 +146,6 @@ def separations(found: Distributions) -> list[tuple[Kind, str]]:
     lines = []
     for each in found.kinds:
         if each.kind != "impostor":
-            texts = ["–" if isinstance(one, Undefined) else f"{one:.2f}" for one in (each.d_prime, each.overlap)]
+            texts = [NO_VALUE if isinstance(one, Undefined) else f"{one:.2f}" for one in (each.d_prime, each.overlap)]
             lines.append((_KINDS[each.kind], f"d′ {texts[0]}, overlap {texts[1]}"))
     return lines

@@ -102,9 +102,10 @@ def exposed_text(record: RunRecord, recognizer: str | None) -> str:
     """Who is found most often by the worst attack; empty where nothing is known."""
     if record.attacks is None:
         return ""
-    found = [each for each in record.attacks.worst if (each.metric, each.recognizer) == ("rank1_worst", recognizer)]
+    about = METRICS["rank1_worst"]
+    found = [each for each in record.attacks.worst if (each.metric, each.recognizer) == (about.name, recognizer)]
     people = [
-        f"{each.identity or 'somebody'} {100 * each.found:.0f} % of {each.images}"
+        f"{each.identity or 'somebody'} {about.text(about.scale * each.found)} {about.unit} of {each.images}"
         for worst in found
         for each in worst.exposed
     ]

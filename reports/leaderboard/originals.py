@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ...benchmark.metrics.metric import NO_VALUE
 from ...benchmark.records.described import metrics_of
 from ...benchmark.records.record import RunRecord
-from .table import NO_VALUE
 
 
 def on_originals(record: RunRecord, recognizer: str) -> str:

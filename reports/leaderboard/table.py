@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ...benchmark.metrics.metric import SETS, Block, ColumnSet, Metric
+from ...benchmark.metrics.metric import NO_VALUE, SETS, Block, ColumnSet, Metric
 from ...benchmark.records.comparable import grouped, scored_otherwise, under_one_attack
 from ...benchmark.records.described import catalogue_of, metrics_of
 from ...benchmark.records.record import RunRecord, Value
@@ -17,7 +17,6 @@ TIME = "seconds_per_image"
 TERMINAL: frozenset[Block] = frozenset({"privacy", "retrieval", "quality", "usability", "images"})
 """Blocks whose metrics are the columns of the smaller table."""
 
-NO_VALUE = "–"
 NOT_MEASURED = "not measured in this run"
 
 

@@ -115,7 +115,7 @@ def _print_table(console: Console, table: Table, intervals: bool) -> None:
             )
     console.print("De-identification", style="italic")
     columns = [(_heading(metric, retrieval), [line[place] for line in lines]) for place, metric in enumerate(shown)]
-    _print_grids(console, [("method", methods), ("recognizer", labels)], columns)
+    print_grids(console, [("method", methods), ("recognizer", labels)], columns)
     for metric in shown:
         places = [where[name, metric] for name in names if (name, metric) in where]
         _print_unavailable(console, metric, [row.cells[place] for row in table.rows for place in places])
@@ -164,7 +164,7 @@ def _print_part(
         texts = [_text(row.cells[where["", metric]], intervals) for row in rows]
         columns.append((_heading(metric, retrieval), texts + [floor[place]] * any(floor)))
     console.print(title, style="italic")
-    _print_grids(console, [("method", methods)], columns)
+    print_grids(console, [("method", methods)], columns)
     for metric in metrics:
         _print_unavailable(console, metric, [row.cells[where["", metric]] for row in rows])
 
@@ -184,7 +184,7 @@ def _floor(record: RunRecord, metric: Metric) -> str:
     return f"{metric.text(value.value)} ± {metric.text(value.std or 0.0)}"
 
 
-def _print_grids(console: Console, names: Sequence[_Column], numbers: Sequence[_Column]) -> None:
+def print_grids(console: Console, names: Sequence[_Column], numbers: Sequence[_Column]) -> None:
     """As few tables as the terminal's width allows, the columns of names in front of the numbers of each.
 
     Args:

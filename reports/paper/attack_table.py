@@ -7,12 +7,13 @@ import io
 from collections.abc import Sequence
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import NO_VALUE
 from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import RunRecord
 from ..figures.data import clean_label
 from ..figures.drawn import named
 from ..leaderboard.attacks import NUMBERS, attack_rows, rungs
-from ..leaderboard.table import NO_VALUE, NOT_MEASURED
+from ..leaderboard.table import NOT_MEASURED
 from .formats import csv_text, markdown_text
 from .latex import escape
 from .shown import LONGEST_NOTE

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
-from ...benchmark.metrics.metric import Metric
+from ...benchmark.metrics.metric import NO_VALUE, Metric
 from ...benchmark.readings.places import Mark
 from ..figures.data import clean_label
-from ..leaderboard.table import NO_VALUE
 from .parts import PaperCell, PaperColumn, PaperTable
 
 LONGEST_LABEL = 60

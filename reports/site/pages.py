@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._version import __version__
+from ...benchmark.metrics.metric import NO_VALUE
 from ...benchmark.records.record import FILE_NAME, RunRecord, record_bytes, schema
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import Stamp, load_stamp
@@ -25,7 +26,7 @@ from ..board.marks import is_marked, marked, uncovered
 from ..board.page import Raw, csp_hash, render_board
 from ..board.reasons import reasons_of
 from ..leaderboard.reference import REFERENCE, nowhere
-from ..leaderboard.table import NO_VALUE, TERMINAL, Row, Table, leaderboards
+from ..leaderboard.table import TERMINAL, Row, Table, leaderboards
 from .badge import badge
 from .feed import Entry, atom, sitemap
 
@@ -252,6 +253,7 @@ def _render(template: str, root: str, **values: Any) -> str:
             style_hash=csp_hash(style),
             columns=shown_columns,
             is_marked=is_marked,
+            no_value=NO_VALUE,
             unmeasured=unmeasured,
             version=__version__,
             **values,

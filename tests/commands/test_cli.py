@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import ShellComplete
 
-from deid_bench.cli import main
+from deid_bench.cli import cli, main
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -328,3 +329,30 @@ def test_the_shell_completes_names(words: str, expected: str) -> None:
     )
     assert done.stdout.splitlines() == [expected]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("run -m ./mine", "file,./mine"),
+        ("info palm/1", "plain,palm/1.0"),
+        ("info compc", "plain,compcode"),
+        ("check mediap", "plain,mediapipe_hands"),
+        ("explain rr_", "plain,rr_cross"),
+        ("explain rr A2b", "plain,A2b"),
+        ("compare blurring pixelat", "plain,pixelation"),
+        ("compare results/b", "dir,results/b"),
+        ("compare a b --fail-if-worse ms_ssim_reg", "plain,ms_ssim_region"),
+        ("deidentify -m blu", "plain,blurring"),
+        ("deidentify --analyzer mtc", "plain,mtcnn"),
+        ("verify some.zip --method palm_", "plain,palm_diffusion"),
+        ("figures results --method blu", "plain,blurring"),
+        ("figures results --metric rr_", "plain,rr_cross"),
+        ("data verify palm-m", "plain,palm-mini"),
+    ],
+)
+def test_every_name_of_a_command_is_completed(words: str, expected: str) -> None:
+    """Where no name begins so, the shell looks for files or folders."""
+    *before, incomplete = words.split()
+    shell = ShellComplete(cli, {}, "deid-bench", "_DEID_BENCH_COMPLETE")
+    assert [f"{each.type},{each.value}" for each in shell.get_completions(before, incomplete)] == [expected]

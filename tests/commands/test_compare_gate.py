@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from deid_bench.benchmark.readings.differences import compare_records
+from deid_bench.benchmark.records.record import load_record
 from deid_bench.benchmark.records.replicates import encode_replicates, load_replicates
+from deid_bench.benchmark.statistics.comparison import Difference
+from deid_bench.benchmark.statistics.uncertainty import Interval
 from deid_bench.cli import main
 
 
@@ -115,6 +119,37 @@ def test_a_bound_that_no_number_can_reach_is_refused(
     assert said in capsys.readouterr().err
 
 
+def test_the_table_calls_numbers_as_other_tables_do_and_breaks_no_word(
+    folders: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lost = Path(shutil.copytree(folders["120"], tmp_path / folders["120"].name))
+    data = json.loads((lost / "run.json").read_text())
+    for value in data["values"]:
+        if value["metric"] == "rr":
+            value |= {"value": None, "interval": None, "reason": "embed crashed"}
+    (lost / "run.json").write_text(json.dumps(data))
+    (lost / "replicates.npz").write_bytes(
+        encode_replicates({key: each for key, each in load_replicates(lost).items() if key[0] != "rr"})
+    )
+    assert main(["compare", str(folders["5"]), str(lost)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    shown = " ".join(lines).split()
+    first, second = ((load_record(at / "run.json"), at) for at in (folders["5"], lost))
+    compared = compare_records(first, second)
+    assert len(compared) > 5
+    for row in compared:
+        assert row.metric == row.about.title or row.metric not in shown, row.metric
+        assert all(word in shown for word in row.about.title.split()), row.about.title
+        assert row.recognizer in ("", *shown)
+        if isinstance(row.difference, Difference) and isinstance(row.difference.interval, Interval):
+            scaled = row.difference.interval.times(row.about.scale)
+            low, high = row.about.bounds(scaled.low, scaled.high)
+            assert any(f"[{low}, {high}]" in line for line in lines), row.metric
+    assert "RR toy_recognizer: only A has it (embed crashed)" in lines
+
+
 def test_what_is_about_the_originals_is_not_corrected_for(
     folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,4 +198,4 @@ def test_differences_of_what_is_best_in_the_middle_are_explained(
     folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compare", str(folders["5"]), str(folders["120"])]) == 0
-    assert "dir: best at 100; A - B is of the distances from it" in capsys.readouterr().out
+    assert "DIR: best at 100; A - B is of the distances from it" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from deid_bench.benchmark.metrics.metric import NO_VALUE
 from deid_bench.benchmark.records.record import RunRecord, Value
 from deid_bench.reports.leaderboard import reference
 
@@ -20,7 +21,7 @@ ORDER = ("identity", "other", "masking", "blurring", "pixelation", "palm_diffusi
 
 def _number(value: Value | None, interval: bool) -> str:
     if value is None or value.value is None:
-        return "–"
+        return NO_VALUE
     text = f"{value.value:.1f}"
     return f"{text} [{value.interval.low:.0f}, {value.interval.high:.0f}]" if interval and value.interval else text
 
