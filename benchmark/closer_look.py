@@ -1,5 +1,7 @@
-"""Quality by networks: LPIPS and distances between sets of images; with `--quality full` also the other networks,
-regions, the paper's own evaluation and the analyzer's noise floor.
+"""Stages of a cell that look at images through networks, and the analyzer's noise floor.
+
+Every run takes LPIPS and distances between sets of images; one with `--quality full` also the other networks, regions,
+the paper's own evaluation and the noise floor.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from deid_bench.cli import cli
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = ("first-hour.md", "index.md")
-"""Pages whose shell blocks are run, in order, in one folder each; the README's are what CI begins with."""
+"""Pages whose shell blocks are run, in order, in one folder each; those of the README install: `.ci/run` runs them."""
 _COMMAND = re.compile(r"^ {4}(deid-bench .*)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(?:sh|bash|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

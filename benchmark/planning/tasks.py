@@ -350,7 +350,7 @@ def compare_tasks(
     """All distances rows x columns, in blocks of rows; both are digests of embed tasks.
 
     Distances within one set are computed once for each pair: a block leaves out the columns of the blocks above it.
-    `compare_blocks.join_blocks` puts the blocks together.
+    `results.blocks.join_blocks` puts the blocks together.
     """
     tasks = []
     within = list(rows) == list(columns)

@@ -1,7 +1,7 @@
 """What one recogniser makes of de-identified queries before a gallery of originals that holds none of their sources.
 
 Genuine comparisons are those of a query with its mate, impostor ones those with the rest of the gallery; thresholds are
-set on the queries' originals. As in `score_recognition`, a failed query counts as its original, and one that the
+set on the queries' originals. As in `recognition`, a failed query counts as its original, and one that the
 recogniser cannot process as rejected and not found.
 """
 

@@ -1,6 +1,6 @@
 """Recognition scores on weighted comparisons: each function gives one value per row of weights.
 
-With all weights 1 (row 0 of `Draws`) the values are those of `verification` on the same comparisons. Of a resample
+With all weights 1 (row 0 of `Draws`) the values are those of `metrics` on the same comparisons. Of a resample
 that holds identity k m_k times, a comparison of two samples of k counts m_k times and one of samples of k and l
 m_k m_l times; copies of one identity are never each other's impostors.
 """
@@ -75,7 +75,7 @@ def cut_pairs(pairs: Pairs, weights: Weights) -> Cuts:
 
 
 def eer_rows(pairs: Pairs, weights: Weights, cuts: Cuts | None = None) -> EerRows:
-    """`verification.eer` of every row.
+    """`error_rates.eer` of every row.
 
     Args:
         pairs: comparisons of originals.
@@ -116,7 +116,7 @@ def eer_rows(pairs: Pairs, weights: Weights, cuts: Cuts | None = None) -> EerRow
 def fnmr_rows(
     pairs: Pairs, weights: Weights, targets: Sequence[float] = DEFAULT_TARGETS, cuts: Cuts | None = None
 ) -> list[Rows]:
-    """`verification.fnmr_at_fmr` of every row.
+    """`error_rates.fnmr_at_fmr` of every row.
 
     Args:
         pairs: comparisons of originals.
@@ -174,7 +174,7 @@ def fmr_threshold_rows(pairs: Pairs, weights: Weights, target: float, cuts: Cuts
 
 
 def rejection_rows(scores: Clustered, thresholds: Rows, weights: Weights) -> Rows:
-    """`verification.rejection_rate` of every row at the row's own threshold; lost comparisons are rejected.
+    """`error_rates.rejection_rate` of every row at the row's own threshold; lost comparisons are rejected.
 
     Args:
         scores: distances of de-identified images to originals.
@@ -211,7 +211,7 @@ def mean_rows(scores: Clustered, weights: Weights) -> Rows:
 
 
 def d_prime_rows(pairs: Pairs, weights: Weights) -> Rows:
-    """`verification.d_prime` of genuine and impostor distances of every row.
+    """`decidability.d_prime` of genuine and impostor distances of every row.
 
     Args:
         pairs: comparisons of originals.
@@ -226,7 +226,7 @@ def d_prime_rows(pairs: Pairs, weights: Weights) -> Rows:
 
 
 def dir_rows(pairs: Pairs, scores: Clustered, weights: Weights, score_weights: Weights | None = None) -> Rows:
-    """`verification.dir_ratio` of every row.
+    """`deidentification_ratio.dir_ratio` of every row.
 
     Args:
         pairs: comparisons of originals.
