@@ -23,12 +23,10 @@ from .compute import compute
 from .engine.backends import Settings, default_jobs, make_backend
 from .engine.execute import Executor
 from .planning.cells import RunOptions, make_cells
-from .planning.defaults import DEFAULT_PROTOCOL
+from .planning.defaults import default_protocol
 from .results.tiles import whole
 from .storage.store import Store
 
-_PROTOCOLS = {"palm": DEFAULT_PROTOCOL, "face": "face/1.0"}
-"""Whose detector and crops are taken."""
 _SECONDS_PER_IMAGE = 60.0
 
 
@@ -107,7 +105,8 @@ def ask(dataset: str, recognizer: str, analyzer: str = "") -> LabelWitness:
             body than the dataset is of.
     """
     info = registry().resolve(Kind.RECOGNIZER, recognizer).info
-    options = RunOptions("identity", dataset, _PROTOCOLS[info.modality], recognizer, analyzer, attacks="none")
+    protocol = default_protocol(info.modality)  # whose detector and crops are taken
+    options = RunOptions("identity", dataset, protocol, recognizer, analyzer, attacks="none")
     (cell,) = make_cells(options, default_jobs())
     with tempfile.TemporaryDirectory(prefix="deid-bench-") as folder:
         store = Store(Path(folder))

@@ -39,7 +39,7 @@ def command(names: tuple[str, ...], everything: bool, rules: bool, markdown: boo
     deid-bench explain dir
     deid-bench explain rr rr_cross
     deid-bench explain ./my.py:MyMetric
-    deid-bench explain palm/1.0
+    deid-bench explain palm/2.0
     deid-bench explain A1
     deid-bench explain --all --markdown
     """

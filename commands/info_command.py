@@ -23,7 +23,7 @@ def command(name: str, as_json: bool) -> int:
 
     \b
     deid-bench info blurring
-    deid-bench info palm/1.0
+    deid-bench info palm/2.0
     deid-bench info ./mine.toml
     deid-bench info dir
     """

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from ..benchmark.planning.defaults import DEFAULT_PROTOCOL, MOST_SEEDS
+from ..benchmark.planning.defaults import DEFAULT_DATASETS, MOST_SEEDS, default_protocol
 
 QUICK_LIMIT = 6
 """Identities that `--quick` takes."""
@@ -39,6 +39,31 @@ class _Place(click.Path):
         if isinstance(value, str) and not value.strip():
             self.fail(f"expected a path, got {value!r}; . is the current folder", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class _Told(click.Option):
+    """An option whose help says what protocols say, worked out when it is shown, so that other help stays quick."""
+
+    def __init__(self, *args: Any, told: Callable[[], str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._told = told
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = self._told()
+        return super().get_help_record(ctx)
+
+
+def _told_datasets() -> str:
+    from ..benchmark.protocols import get_protocol
+
+    name = default_protocol("face")
+    *others, last = get_protocol(name).datasets
+    first = f"the first at hand of {', '.join(others)} and {last}" if others else last
+    return f"Dataset. Repeatable.  [default: {' and '.join(DEFAULT_DATASETS)}; under {name} {first}]"
+
+
+def _told_protocol() -> str:
+    return f"Rules: an id, or FILE.toml of your own.  [default: {default_protocol()}]"
 
 
 def _named_attacks(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -229,13 +254,11 @@ def _plugin_options(function: F) -> F:
         ),
         click.option(
             "--dataset", "-d", "datasets", multiple=True, metavar="SPEC", shell_complete=completing("dataset"),
-            help="Dataset. Repeatable.  [default: palm-mini, controlled and wild; under face/1.1 lfw or, where that is "
-            "not at hand, face-london]",
+            cls=_Told, told=_told_datasets,
         ),
         click.option(
-            "--protocol", "-p", default=DEFAULT_PROTOCOL, show_default=True, metavar="ID",
-            shell_complete=completing("protocol"),
-            help="Rules: an id, or FILE.toml of your own.",
+            "--protocol", "-p", default=default_protocol, metavar="ID", shell_complete=completing("protocol"),
+            cls=_Told, told=_told_protocol,
         ),
         click.option(
             "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC", shell_complete=completing("recognizer"),

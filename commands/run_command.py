@@ -38,10 +38,10 @@ def command(**values: Any) -> int:
 
     \b
     deid-bench run --method blurring
-    deid-bench run --method blurring:sigma=0.1 --method masking --protocol palm/1.0
+    deid-bench run --method blurring:sigma=0.1 --method masking --protocol palm/2.0
     deid-bench run --method ./my.py:MyMethod --dataset folder:path=hands
     deid-bench run --method blurring --method masking --sweep sigma=0.02,0.04,0.08
-    deid-bench run --protocol face/1.0 --method dedim --surrogate mobilefacenet
+    deid-bench run --protocol face/1.1 --method dedim --surrogate mobilefacenet
     """
     check_backend(values)
     if values["dry_run"]:

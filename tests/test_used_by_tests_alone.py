@@ -5,13 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-USERS = ("training", "speed")
-"""Programs beside the package that count as users of it."""
-OUTSIDE = ("tests", "docs", "build", "results", *USERS)
-"""What is no part of the package."""
+from package_files import ROOT, USERS, docstrings, files, modules
+
 CONTRACTS = {
     "classify": "the shipped network's own answer, described beside its weights",
     "forward": "of torch's modules",
@@ -21,14 +17,6 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _NAMES = re.compile(r"[\w.:]+")
 _OURS = re.compile(r"property|cached_property|staticmethod|classmethod|dataclass|lru_cache|cache|contextmanager")
 """Decorators that do not make a name known to anybody else."""
-
-
-def _files(*suffixes: str) -> Iterator[Path]:
-    for top in sorted(ROOT.iterdir()):
-        if top.name not in OUTSIDE and not top.name.startswith("."):
-            for path in sorted(top.rglob("*")) if top.is_dir() else (top,):
-                if path.suffix in suffixes:
-                    yield path
 
 
 def _registered(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -66,9 +54,7 @@ def definitions(tree: ast.Module) -> Iterator[str]:
 
 def uses(tree: ast.Module) -> Iterator[str]:
     """Names that are read, and those in texts of names alone: attributes and entry points are named so."""
-    docstrings = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
+    prose = {id(each) for each in docstrings(tree)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
@@ -76,7 +62,7 @@ def uses(tree: ast.Module) -> Iterator[str]:
             yield node.attr
         elif isinstance(node, ast.keyword) and node.arg:
             yield node.arg
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield from _WORD.findall(node.value) if _NAMES.fullmatch(node.value) else ()
 
 
@@ -89,10 +75,9 @@ def unused(trees: dict[str, ast.Module], users: list[ast.Module], texts: str) ->
 
 
 def test_nothing_is_used_by_tests_alone() -> None:
-    package = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for path in _files(".py")}
     others = [ast.parse(path.read_bytes()) for folder in USERS for path in (ROOT / folder).rglob("*.py")]
-    texts = "\n".join(path.read_text(encoding="utf-8") for path in _files(".html", ".js", ".toml", ".cfg"))
-    assert unused(package, others, texts).keys() == CONTRACTS.keys()
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in files(".html", ".js", ".toml", ".cfg"))
+    assert unused(modules(), others, texts).keys() == CONTRACTS.keys()
     assert len(CONTRACTS) <= 10
 
 

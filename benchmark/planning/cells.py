@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from ..storage.lock import Notice
 from ..suites import Suite
 from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
 from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
-from .defaults import DEFAULT_DATASETS, DEFAULT_PROTOCOL, MOST_SEEDS
+from .defaults import DEFAULT_DATASETS, MOST_SEEDS, default_protocol
 from .loaded_dataset import LoadedDataset, load_dataset
 from .preparation import one_at_a_time, require_weights
 from .retrieval_split import Roles, assign_roles, target_candidates
@@ -40,7 +40,7 @@ class RunOptions:
     methods: str | Spec | Sequence[str | Spec]
     datasets: str | Spec | Sequence[str | Spec] = ()
     """Empty: those of the protocol, see `default_datasets`."""
-    protocol: str | Protocol = DEFAULT_PROTOCOL
+    protocol: str | Protocol = field(default_factory=default_protocol)
     """Its id, a TOML file of the user's own, or what was read from one."""
     recognizers: str | Spec | Sequence[str | Spec] = ()
     """Empty: those of the protocol."""

@@ -57,6 +57,23 @@ def get_protocol(name: str) -> Protocol:
     raise ProtocolError(f"there is no protocol {name!r}{suggest(name, known)}; a file of your own ends in .toml")
 
 
+def newest(name: str) -> str:
+    """Id of the version that new work should use: the end of the chain of `superseded_by`.
+
+    Args:
+        name: id of any version.
+
+    Raises:
+        ProtocolError: the chain names a version that there is not, or comes back to one.
+    """
+    chain = [name]
+    while following := get_protocol(chain[-1]).superseded_by:
+        if following in chain:
+            raise ProtocolError(f"{' -> '.join((*chain, following))}: superseded_by goes in a circle; end it somewhere")
+        chain.append(following)
+    return chain[-1]
+
+
 def protocol_of(name: str, digest: str, rules: Mapping[str, Any] | None = None) -> Protocol | None:
     """The protocol that a record was made under: ours, or a user's own, whose rules the record holds.
 

@@ -209,7 +209,8 @@ class Protocol(_Section):
         if count < 2 or len(names) - count < 2:
             raise ProtocolError(
                 f"{self.id} splits the subjects into dev and eval and needs at least two in each part; "
-                f"got {len(names)} subjects. Use --protocol palm-paper/1.0, or a dataset with more people"
+                f"got {len(names)} subjects. Take a protocol that measures everybody "
+                "(deid-bench explain --protocols), or a dataset with more people"
             )
         return frozenset(order[:count])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 
 from deid_bench.benchmark import protocols as room
 from deid_bench.benchmark.planning.cells import RunOptions
-from deid_bench.benchmark.protocols import ProtocolError, get_protocol, protocol_of, protocols
+from deid_bench.benchmark.planning.defaults import default_protocol
+from deid_bench.benchmark.protocols import ProtocolError, get_protocol, newest, protocol_of, protocols
 from deid_bench.benchmark.protocols.page import REGENERATE, protocols_table
 from deid_bench.benchmark.records.collection import load_records
 from deid_bench.benchmark.records.record import load_record
@@ -31,6 +32,18 @@ DIGESTS = {
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the folder of protocols, in its place for a test."""
+    folder = tmp_path / "protocols"
+    shutil.copytree(room.FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    monkeypatch.setattr(room, "FOLDER", folder)
+    protocols.cache_clear()
+    yield folder
+    monkeypatch.undo()
+    protocols.cache_clear()
 
 
 def changed(tmp_path: Path, *edits: tuple[str, str], name: str = "palm-1.0.toml") -> Path:
@@ -116,29 +129,58 @@ def test_the_docs_show_every_protocol() -> None:
 
 def test_a_version_is_added_by_one_file(
     tmp_path: Path,
+    own_folder: Path,
     toy_options: Callable[..., RunOptions],
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One file in the folder of protocols is found by `list`, `info`, `explain`, the docs, a run, and its board."""
-    folder = tmp_path / "protocols"
-    shutil.copytree(room.FOLDER, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    text = (folder / "palm-1.0.toml").read_text().replace("palm/1.0", "palm/7.0").replace("Palm, strict", "Seventh")
-    (folder / "palm-7.0.toml").write_text(text)
-    monkeypatch.setattr(room, "FOLDER", folder)
-    protocols.cache_clear()
-    try:
-        for command in (["list", "protocols"], ["info", "palm/7.0"], ["explain", "palm/7.0"]):
-            assert main(command) == 0
-            assert "Seventh" in capsys.readouterr().out
-        assert "`palm/7.0`" in protocols_table(list(protocols().values()))
-        options = toy_options("toy_noise", protocol="palm/7.0")
-        assert main(_typed(options, tmp_path / "out")) == 0
-        assert "palm/7.0" in capsys.readouterr().out
-        assert "palm/7.0" in (tmp_path / "out" / "board.html").read_text()
-    finally:
-        monkeypatch.undo()
+    text = (own_folder / "palm-1.0.toml").read_text().replace("palm/1.0", "palm/7.0").replace("Palm, strict", "Seventh")
+    (own_folder / "palm-7.0.toml").write_text(text)
+    for command in (["list", "protocols"], ["info", "palm/7.0"], ["explain", "palm/7.0"]):
+        assert main(command) == 0
+        assert "Seventh" in capsys.readouterr().out
+    assert "`palm/7.0`" in protocols_table(list(protocols().values()))
+    options = toy_options("toy_noise", protocol="palm/7.0")
+    assert main(_typed(options, tmp_path / "out")) == 0
+    assert "palm/7.0" in capsys.readouterr().out
+    assert "palm/7.0" in (tmp_path / "out" / "board.html").read_text()
+
+
+@pytest.mark.parametrize("old", ["palm-paper/1.1", "face/1.1"])
+def test_a_successor_is_taken_wherever_none_is_named(
+    old: str, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file and `superseded_by` in the old one: defaults and their help follow."""
+    name = old.partition("/")[0]
+    path = own_folder / f"{old.replace('/', '-')}.toml"
+    text = path.read_text()
+    path.write_text(f'superseded_by = "{name}/7.0"\n{text}')
+    text = text.replace(f'id = "{old}"', f'id = "{name}/7.0"').replace('"face-london", ', "")
+    (own_folder / f"{name}-7.0.toml").write_text(text)
+    face = name == "face"
+    assert default_protocol("face" if face else "palm") == f"{name}/7.0"
+    assert RunOptions("identity").protocol == ("palm-paper/1.1" if face else "palm-paper/7.0")
+    for command in ("run", "plan"):
+        assert main([command, "--help"]) == 0
+        words = " ".join(capsys.readouterr().out.split())
+        told = "under face/7.0 the first at hand of lfw and orl]" if face else "[default: palm-paper/7.0]"
+        assert told in words
+        assert f"under {old}" not in words
+        assert f"default: {old}" not in words
+    if not face:
+        assert main(["plan", "-m", "blurring", "--limit", "4"]) == 0
+        assert "protocol palm-paper/7.0" in capsys.readouterr().out
+
+
+def test_what_a_chain_of_versions_cannot_end_in_is_said(own_folder: Path) -> None:
+    assert newest("palm/1.0") == newest("palm/2.0") == "palm/2.0"
+    path = own_folder / "palm-2.0.toml"
+    text = path.read_text()
+    for following, message in (("palm/1.0", "goes in a circle"), ("palm/8.0", r"there is no protocol 'palm/8\.0'")):
+        path.write_text(f'superseded_by = "{following}"\n{text}')
         protocols.cache_clear()
+        with pytest.raises(ProtocolError, match=message):
+            newest("palm/1.0")
 
 
 def _typed(options: Any, out: Path) -> list[str]:

@@ -18,7 +18,7 @@ from deid_bench import interface
 from deid_bench.benchmark.engine.backends import default_jobs
 from deid_bench.benchmark.planning.attack_plan import DEFAULT_SUITE
 from deid_bench.benchmark.planning.auxiliary import rendered_people
-from deid_bench.benchmark.planning.defaults import DEFAULT_PROTOCOL
+from deid_bench.benchmark.planning.defaults import default_protocol
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution
 from deid_bench.benchmark.suites import get_suite
@@ -26,6 +26,7 @@ from deid_bench.reports.leaderboard import reference
 
 PALMS = ("identity", "other", "masking", "blurring", "pixelation", "palm_diffusion")
 FACES = ("identity", "masking", "blurring", "pixelation", "dedim:preset=quick", "tip_im")
+PROTOCOLS = (default_protocol("palm"), default_protocol("face"))
 SURROGATE = "mobilefacenet"
 """The recogniser that `tip_im` looks into."""
 FILE = Path(reference.__file__).parent / "assets" / reference.FILE_NAME
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reference-results"), help="results folder")
     parser.add_argument("--method", action="append", default=[], help="these alone (default: all)")
     parser.add_argument("--dataset", action="append", default=[], help="these alone (default: the protocol's)")
-    parser.add_argument("--protocol", action="append", default=[], help=f"default: {DEFAULT_PROTOCOL} and face/1.1")
+    parser.add_argument("--protocol", action="append", default=[], help=f"default: {' and '.join(PROTOCOLS)}")
     parser.add_argument("--check", action="store_true", help="name the rows that no longer hold, and stop")
     options: Any = parser.parse_args()
     if options.check:
@@ -56,7 +57,7 @@ def main() -> None:
             print(f"{each.method.spec} on {each.dataset.spec}, {each.protocol.id}: no longer holds")
         raise SystemExit(1 if stale else 0)
     made: list[RunRecord] = []
-    for protocol in options.protocol or (DEFAULT_PROTOCOL, "face/1.1"):
+    for protocol in options.protocol or PROTOCOLS:
         methods = options.method or (FACES if protocol.startswith("face") else PALMS)
         execution = Execution(options.out, "process")
         faces = protocol.startswith("face")

@@ -27,6 +27,7 @@ import numpy as np
 
 from deid_bench import interface
 from deid_bench.benchmark.planning import shipped_times
+from deid_bench.benchmark.planning.defaults import default_protocol
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.planning.shipped_times import Key, key_of, shipped
 from deid_bench.benchmark.planning.tasks import COMPARE_ROWS, Stage
@@ -44,14 +45,14 @@ PALMS: dict[str, Any] = {
     "dataset": ("palm-mini:setting=controlled",),
     "recognizer": ("mtcc", "compcode", "ccnet", "eehnet_style", "bocv", "ordinal", "hand_geometry"),
     "analyzer": "mediapipe_hands",
-    "protocol": "palm-paper/1.1",
+    "protocol": default_protocol("palm"),
 }
 FACES: dict[str, Any] = {
     "methods": ("masking", "tip_im"),
     "dataset": ("face-london",),
     "recognizer": ("mobilefacenet",),
     "analyzer": "mtcnn",
-    "protocol": "face/1.1",
+    "protocol": default_protocol("face"),
     "surrogate": "mobilefacenet",
 }
 COLUMNS = 1024
