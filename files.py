@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
@@ -187,13 +187,27 @@ def sha256_of(path: Path, progress: Progress | None = None) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    found, total, done = hashlib.sha256(), path.stat().st_size, 0
+    total = path.stat().st_size
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            found.update(piece)
-            done += len(piece)
-            if progress is not None:
-                progress(done, total)
+        return sha256_of_open(file, progress and (lambda done: progress(done, total)))
+
+
+def sha256_of_open(file: BinaryIO, progress: Callable[[int], None] | None = None) -> str:
+    """Hex SHA-256 of the rest of a file that is open, read in pieces.
+
+    Args:
+        file: where reading goes on.
+        progress: called with the bytes done.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found, done = hashlib.sha256(), 0
+    while piece := file.read(_PIECE):
+        found.update(piece)
+        done += len(piece)
+        if progress is not None:
+            progress(done)
     return found.hexdigest()
 
 

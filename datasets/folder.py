@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..files import expanded, is_folder
 from .base import DatasetError, DatasetInfo, Sample
 from .images import suffixes
 from .layouts.table import check_encoding, read_table
-from .layouts.tree import hash_files, natural_key, safe_id, walk, why_not
+from .layouts.tree import hash_files, natural_key, safe_id, told_apart, walk, why_not
 from .manifest import check_samples
 from .passed_over import PassedOver, in_words, printable
 from .sample_depth import MIN_BITS, WIDE
@@ -188,7 +187,7 @@ class Folder:
         plain = printable(name)
         if plain == name:
             return name
-        label = f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+        label = told_apart(plain, name)
         self._written[label] = name
         return label
 

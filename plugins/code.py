@@ -27,8 +27,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .neighbours import folder_of, is_beside, plain_name
+from .own import PRODUCT, is_own
 
-PRODUCT = __name__.partition(".")[0]
 ROOMS = ("datasets", "analyzers", "recognizers", "deidentifiers", "attackers", "benchmark.metrics")
 """Where this package's own plug-ins live."""
 
@@ -108,14 +108,12 @@ def _loaded(name: str) -> Module | None:
 
 def _is_own_base(module: Module) -> bool:
     """Whether a base class's module belongs to the plug-in: libraries do not, unless made for this package."""
-    if module.folder is not None or module.name.partition(".")[0] == PRODUCT:
+    if module.folder is not None or is_own(module.name):
         return True
     depth = module.name.count(".") + (module.path.name == "__init__.py")
     if not _is_library(module.path.parents[depth]):
         return True
-    return any(
-        name.partition(".")[0] == PRODUCT for name in _parsed(module.path.read_bytes(), module.path.name).absolute
-    )
+    return any(is_own(name) for name in _parsed(module.path.read_bytes(), module.path.name).absolute)
 
 
 def _is_counted(module: Module) -> bool:
@@ -151,7 +149,7 @@ class _Search:
         names = [*parsed.absolute, *(each for level, name in parsed.relative for each in _resolve(module, level, name))]
         for name in dict.fromkeys(names):
             yield from self._find(name, module)
-        if parsed.computed and module.name.partition(".")[0] != PRODUCT:
+        if parsed.computed and not is_own(module.name):
             yield from _whole_package(module)
 
     def _find(self, name: str, seen_from: Module) -> Iterator[Module]:

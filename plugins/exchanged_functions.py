@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .own import is_own
 from .watched_libraries import is_looked_at, is_watched
 
 _EVENTS = ("object.__setattr__", "object.__delattr__")
@@ -104,11 +105,8 @@ def _known_as(function: types.FunctionType) -> Iterator[tuple[str, bool]]:
             owner = vars(owner)[each]
         value, place = vars(owner)[name], ".".join((space, *owners))
         if is_watched(place, owner, name, value) and _holds(value, function):
-            yield f"{place}.{name}", space.startswith(_PACKAGE)
+            yield f"{place}.{name}", is_own(space)
             return
-
-
-_PACKAGE = f"{__name__.partition('.')[0]}."
 
 
 def _is_new(module: Any) -> bool:

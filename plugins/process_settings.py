@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from .own import is_own
 from .setting import Setting
 from .torch_settings import TORCH
 
@@ -72,7 +73,7 @@ class _Finders(tuple[Any, ...]):
 
 def _finders() -> _Finders:
     """As they stand; the one that finds what lies beside plug-in files is everybody's."""
-    others = [each for each in sys.meta_path if not _module_of(each).startswith(_PACKAGE)]
+    others = [each for each in sys.meta_path if not is_own(_module_of(each))]
     last = max((at for at, each in enumerate(others) if _module_of(each) in _PYTHONS), default=-1)
     found = _Finders(others[: last + 1])
     found.behind = tuple(others[last + 1 :])
@@ -82,7 +83,7 @@ def _finders() -> _Finders:
 def _write_finders(before: _Finders) -> None:
     """Those that were there come first again, in their order, and nobody's comes before them."""
     now, there = list(sys.meta_path), {id(each) for each in _finders()}
-    ours = [each for each in now if _module_of(each).startswith(_PACKAGE)]
+    ours = [each for each in now if is_own(_module_of(each))]
     known = {id(each) for each in (*ours, *before, *before.behind)}
     new = [each for each in now if id(each) not in known and id(each) not in there]
     sys.meta_path[:] = [*ours, *before, *before.behind, *new]
@@ -93,7 +94,6 @@ def _module_of(finder: Any) -> str:
 
 
 _PYTHONS = ("_frozen_importlib", "_frozen_importlib_external")
-_PACKAGE = __name__.partition(".")[0] + "."
 
 
 def _write_filters(before: tuple[Any, ...]) -> None:

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .exchanged_functions import Journal
+from .own import PRODUCT
 from .process_settings import LIMITS, SETTINGS
 from .setting import Setting
 from .torch_settings import fresh_torch
 from .watched_libraries import ABSENT, Loaded, Spaces
 
 _NAMED = 5
-_OWN = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ _JOURNAL = Journal()
 
 
 def _package() -> dict[str, Any]:
-    prefix = f"{_OWN}."
+    prefix = f"{PRODUCT}."
     loaded = list(sys.modules.items())
     return {name: each for name, each in loaded if name.startswith(prefix) and each is not None}
 

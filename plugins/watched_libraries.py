@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from operator import is_, methodcaller
 from typing import Any
 
+from .own import is_own
+
 _PUBLIC = (
     *("builtins", "os", "posixpath", "sys", "io", "math", "random", "time", "hashlib", "pathlib", "shutil"),
     *("tempfile", "zipfile", "zlib", "struct", "pickle", "copy", "functools", "itertools", "importlib", "threading"),
@@ -35,7 +37,6 @@ _CLASSES = (
 )
 ABSENT = object()
 """Stands for a name that is not there."""
-_OWN = __name__.partition(".")[0]
 _DUNDERS = ("__import__", "__build_class__", "__call__", "__getattr__", "__torch_function__", "__init__", "__new__")
 _FOLLOWING = ("torch.Storage",)
 """Set by the library itself when a setting is changed."""
@@ -48,16 +49,12 @@ _MADE_LATE = ("__abstractmethods__", "__annotate__", "__annotate_func__", "__cla
 
 def is_looked_at(name: str) -> bool:
     """Whether functions of a module are looked at, all or some; those of this package's modules are."""
-    return name in _PUBLIC or is_whole(name) or _is_own(name)
+    return name in _PUBLIC or is_whole(name) or is_own(name)
 
 
 def is_whole(name: str) -> bool:
     """Whether all functions of a module are looked at."""
     return name in _WHOLE or (name.startswith(_BELOW) and not name.startswith(_TOOLS))
-
-
-def _is_own(name: str) -> bool:
-    return name.partition(".")[0] == _OWN
 
 
 def is_watched(space: str, owner: Any, name: str, value: Any) -> bool:
@@ -75,7 +72,7 @@ def is_watched(space: str, owner: Any, name: str, value: Any) -> bool:
         return True
     if callable(value):
         return (
-            not name.startswith("_") or name in _DUNDERS or isinstance(owner, type) or _is_own(space) or is_whole(space)
+            not name.startswith("_") or name in _DUNDERS or isinstance(owner, type) or is_own(space) or is_whole(space)
         )
     return name in _SWITCHES
 

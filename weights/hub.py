@@ -44,6 +44,21 @@ def hub_file(repo: str, filename: str, revision: str | None, into: Path) -> Path
         raise HubError(_reason(error)) from error
 
 
+def was_fetched(repo: str, filename: str) -> bool:
+    """Whether a file of a repository lies in the hub's own cache; nothing is fetched.
+
+    Args:
+        repo: `owner/name`; where the hub could have none of that name, nothing lies here.
+        filename: below the repository's root.
+    """
+    try:
+        from huggingface_hub import try_to_load_from_cache
+
+        return isinstance(try_to_load_from_cache(repo, filename), str)
+    except (ImportError, ValueError):
+        return False
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, ImportError):
         return "huggingface_hub is not installed"

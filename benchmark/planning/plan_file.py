@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,7 +20,8 @@ from ...characters import plain
 from .cells import Cell, Quality, RunOptions
 from .defaults import MOST_SEEDS
 
-FORMAT = "deid-bench-plan/1"
+_Format = Literal["deid-bench-plan/1"]
+FORMAT: str = get_args(_Format)[0]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 _LISTS = ("methods", "datasets", "recognizers", "metrics")
@@ -77,7 +78,7 @@ class _Options(_Part):
 
 
 class _File(_Part):
-    format: Literal["deid-bench-plan/1"]
+    format: _Format
     toolkit: str
     options: _Options
     plugins: list[_Line]

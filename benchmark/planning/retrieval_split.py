@@ -5,13 +5,13 @@ The rule looks at identities and ids alone, so that everybody who has the datase
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.base import Sample
 from ..protocols import ProtocolError, RetrievalRule, SessionRule
+from ..storage.digest import drawn_place
 
 MOST_QUERIES = 5
 """Query images of one identity, where the dataset has too few identities."""
@@ -150,9 +150,9 @@ def target_candidates(
 def _by_identity(samples: Sequence[Sample], seed: int) -> dict[str, list[Sample]]:
     """Images by identity, both in an order that the seed alone decides."""
     found: dict[str, list[Sample]] = {}
-    for each in sorted(samples, key=lambda each: _place(seed, each.sample_id)):
+    for each in sorted(samples, key=lambda each: drawn_place(seed, each.sample_id)):
         found.setdefault(each.identity, []).append(each)
-    return dict(sorted(found.items(), key=lambda item: _place(seed, item[0])))
+    return dict(sorted(found.items(), key=lambda item: drawn_place(seed, item[0])))
 
 
 def _spread(images: Mapping[str, Sequence[Sample]], count: int) -> set[str]:
@@ -161,7 +161,3 @@ def _spread(images: Mapping[str, Sequence[Sample]], count: int) -> set[str]:
         (rank, place, each.sample_id) for place, found in enumerate(images.values()) for rank, each in enumerate(found)
     ]
     return {sample_id for _, _, sample_id in sorted(ranked)[:count]}
-
-
-def _place(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{name}".encode()).digest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from ...datasets.base import Sample
 from ...datasets.images import decode_png, decode_stream, open_image
 from ...datasets.types import Aspect, Image
 from ...deidentifiers.base import ChoosesKnowledge
+from ...files import sha256_of_open
 from ...plugins.abilities import ChoosesWeights
 from ...plugins.entries import PluginRef, Resolved
 from ..protocols import CropRule
@@ -99,7 +99,7 @@ class ImageRef:
         if self.path:
             path = Path(self.path)
             with open_image(path) as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != self.key[1]:
+                if sha256_of_open(stream) != self.key[1]:
                     raise LookupError("the file has changed since the dataset was listed; run the same command again")
                 return decode_stream(stream, path.name, self.bits)
         payload = store.read(self.key[1])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from ...datasets.base import Dataset, Sample
 from ...datasets.manifest import check_samples, manifest_digest
+from ...files import sha256_of
 from ...plugins.entries import Resolved
 from .check import Problem, check
 
@@ -45,7 +44,7 @@ def check_images_are_what_the_samples_say(resolved: Resolved) -> Problem:
     _, samples = _ready(resolved)
     for index in sorted({round(each) for each in np.linspace(0, len(samples) - 1, LOOKED_AT)} if samples else ()):
         sample = samples[index]
-        if hashlib.sha256(sample.path.read_bytes()).hexdigest() != sample.sha256:
+        if sha256_of(sample.path) != sample.sha256:
             return f"{sample.sample_id}: sha256 is not that of {sample.path.name}"
         image = sample.image()
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ...characters import can_be_seen
 from ...datasets.types import Modality
 from ...suggestions import suggest
-from ..storage.digest import digest
+from ..storage.digest import digest, drawn_place
 from ..suites import suites
 
 Alignment = Literal["own-else-original", "original"]
@@ -204,7 +203,7 @@ class Protocol(_Section):
         names = sorted(set(subjects))
         if self.split.dev_share == 0:
             return frozenset(names)
-        order = sorted(names, key=lambda name: hashlib.sha256(f"{self.split.seed}/{name}".encode()).digest())
+        order = sorted(names, key=lambda name: drawn_place(self.split.seed, name))
         count = int(np.floor(self.split.dev_share * len(names) + 0.5))
         if count < 2 or len(names) - count < 2:
             raise ProtocolError(

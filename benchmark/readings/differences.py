@@ -12,10 +12,10 @@ from ..records.comparable import group_key, setting_key, side_by_side
 from ..records.described import catalogue_of
 from ..records.record import RunRecord
 from ..records.replicates import replicates_of
+from ..statistics.comparison import SIGNIFICANT as SIGNIFICANT
 from ..statistics.comparison import Difference, compare
 from ..statistics.uncertainty import Interval
 
-SIGNIFICANT = 0.05
 NO_DIFFERENCE = "–"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ..results.cell import Setting
 from ..statistics.bootstrap_replicates import effective_eer_interval, mean_of_parts, share, share_replicates
 from ..statistics.bootstrap_scores import Clustered
 from ..statistics.uncertainty import Draws, Interval, Replicates
+from ..storage.digest import drawn_place
 from ..suites import ChoiceRule
 from .attack_tables import APART, Searches
 from .numbers import Units, Vector, clustered
@@ -62,7 +62,7 @@ def folds(setting: Setting, rule: ChoiceRule, taught: bool) -> list[Fold]:
     asked = sorted({each.subject for each in setting.planned} & evaluated)
     if len(asked) < 2 * rule.folds:
         return [Fold(frozenset(), everybody, frozenset(asked), everybody)]
-    order = sorted(asked, key=lambda name: hashlib.sha256(f"{rule.seed}/{name}".encode()).digest())
+    order = sorted(asked, key=lambda name: drawn_place(rule.seed, name))
     parts = [frozenset(order[start :: rule.folds]) for start in range(rule.folds)]
     return [Fold(frozenset(asked) - part, everybody, part, everybody) for part in parts]
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..metrics.values import Undefined
 from ..records.attacks import Control
 from ..results.cell import CellResults, Matrix, Setting
+from ..statistics.comparison import SIGNIFICANT
 from ..statistics.uncertainty import wilson
 from ..suites import IDENTITY, STRANGER
 from .attack_tables import APART, Bools, Indexes, Searches, half_known
@@ -18,7 +19,6 @@ FALSE_ALARM_Z = 3.3
 """Deviations from chance that one attack in about two thousand shows by itself."""
 FLIPS = 4000
 """Random signs, for the test of one attack against another."""
-SIGNIFICANT = 0.05
 
 
 def control_searches(

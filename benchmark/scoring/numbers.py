@@ -23,7 +23,7 @@ from ..records.record import Curve, Value
 from ..statistics.aggregate import summarise
 from ..statistics.bootstrap_replicates import Levels, draw_repetitions, mean_replicates, share_replicates
 from ..statistics.bootstrap_scores import Clustered
-from ..statistics.uncertainty import Draws, Interval, Replicates, draw_clusters, interval
+from ..statistics.uncertainty import RESAMPLES, Draws, Interval, Replicates, draw_clusters, interval
 
 Vector = NDArray[np.float64]
 CurveName = Literal[
@@ -32,7 +32,6 @@ CurveName = Literal[
 
 CMC_RANKS = 20
 CURVE_POINTS = 200
-RESAMPLES = 1000
 DRAW_SEED = 20250408
 """One seed for all records: methods on the same dataset share their draws and can be compared in pairs."""
 

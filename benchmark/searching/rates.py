@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from ...recognizers.matching.gallery_search import NOBODY, Found, Places
 from ..metrics.recognition.open_set import TARGETS, fnir, fpir, limit_at_fpir, listed
 from ..metrics.values import Undefined
-from ..scoring.numbers import DRAW_SEED, RESAMPLES
+from ..scoring.numbers import DRAW_SEED
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.bootstrap_scores import Clustered
 from ..statistics.open_set import Searches, fnir_replicates, fpir_replicates
-from ..statistics.uncertainty import Draws, Interval, draw_clusters, interval
+from ..statistics.uncertainty import RESAMPLES, Draws, Interval, draw_clusters, interval
 
 
 @dataclass(frozen=True, slots=True)

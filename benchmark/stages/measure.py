@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...analyzers.base import Analysis, FaceAnalysis, HandAnalysis, Missing
+from ...attackers import geometry
 from ...datasets.types import Image, Modality
 from ..metrics.quality.full_reference import dists, further_similarity
 from ..metrics.quality.image_quality import image_quality
@@ -70,12 +71,9 @@ def measure(
     )
 
 
-def region_box(region: NDArray[np.bool_] | None) -> tuple[slice, slice] | None:
+def region_box(region: NDArray[np.bool_] | None) -> geometry.Box | None:
     """Rows and columns of the smallest box around a region; None where there is none."""
-    if region is None or not region.any():
-        return None
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return None if region is None else geometry.region_box(region)
 
 
 def _ms_ssim_of_box(original: Image, deidentified: Image, region: NDArray[np.bool_] | None) -> float | Undefined:

@@ -14,6 +14,9 @@ from .uncertainty import LEVEL, MIN_CLUSTERS, Interval, Replicates, bootstrap_p,
 
 Key = TypeVar("Key")
 
+SIGNIFICANT = 0.05
+"""What is less likely than this by chance alone is called a difference."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:

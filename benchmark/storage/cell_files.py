@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...files import sha256_of
 from .store import save_file
 
 _FOLDER = "cells"
@@ -120,7 +121,6 @@ def used_objects(store: Path, cell: str) -> set[str] | None:
 
 def _sha256(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None

@@ -15,6 +15,7 @@ from ...plugins.entries import Kind, parameters, registry
 from ...plugins.specs import Spec
 from ...plugins.values import is_path, written
 from ...weights.files import all_specs
+from ...weights.hub import was_fetched
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -68,11 +69,4 @@ def _is_place(value: str) -> bool:
 
 def _was_fetched(value: str) -> bool:
     """Whether it is a model of the Hugging Face hub that lies in the cache here."""
-    if not _HUB_ID.fullmatch(value):
-        return False
-    from huggingface_hub import try_to_load_from_cache
-
-    try:
-        return isinstance(try_to_load_from_cache(value, "config.json"), str)
-    except ValueError:  # no id that the hub could have
-        return False
+    return _HUB_ID.fullmatch(value) is not None and was_fetched(value, "config.json")

@@ -8,13 +8,13 @@ for nobody else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ...files import sha256_of
 from ..storage.store import save_file
 from .signature import LONGEST as LONGEST_SIGNATURE
 from .signature import Signer, sign, signer_of
@@ -82,7 +82,7 @@ def write_stamp(stamp: Stamp, record_path: Path, key: Path | None = None) -> Pat
     """
     path, content = record_path.with_name(STAMP_NAME), asdict(stamp)
     del content["by"], content["void"]
-    bound = {"record_sha256": _sha256(record_path), "files": _beside(record_path)}
+    bound = {"record_sha256": sha256_of(record_path), "files": _beside(record_path)}
     data = (json.dumps({"format": _FORMAT, **bound, **content}, indent=1, ensure_ascii=True) + "\n").encode()
     signature = path.with_name(STAMP_SIGNATURE_NAME)
     if key is None:
@@ -114,7 +114,7 @@ def load_stamp(record_path: Path, trusted: Sequence[Signer] = ()) -> Stamp | Non
             return _void(str(found))
         stamp, bound = found
         problem = ""
-        if bound.get("record_sha256") != _sha256(record_path):
+        if bound.get("record_sha256") != sha256_of(record_path):
             problem = "it is of another record, or this was changed"
         elif bound.get("files") != _beside(record_path):
             problem = "files beside the record are not those that it names"
@@ -164,9 +164,4 @@ def _stamp(content: bytes) -> tuple[Stamp, dict[str, Any]] | str:
 
 
 def _beside(record_path: Path) -> dict[str, str]:
-    return {each.name: _sha256(each) for each in sorted(record_path.parent.glob(_DRAWN_FROM)) if each.is_file()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {each.name: sha256_of(each) for each in sorted(record_path.parent.glob(_DRAWN_FROM)) if each.is_file()}

@@ -145,6 +145,11 @@ def safe_id(name: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9._/-]", "-", unicodedata.normalize("NFC", name))
     if plain == name:
         return name
+    return told_apart(plain, name)
+
+
+def told_apart(plain: str, name: str) -> str:
+    """A readable form of a name with a digest of the name itself, which another name of that form does not have."""
     return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 

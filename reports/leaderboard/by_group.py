@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.readings.differences import SIGNIFICANT
 from ...benchmark.records.groups import GroupNumber, GroupTest
 from ...benchmark.records.record import RunRecord
 
@@ -20,7 +21,6 @@ SHOWN = (
     "skipped",
 )
 """Numbers that are told; the record has all."""
-SIGNIFICANT = 0.05
 
 
 def kinds(record: RunRecord) -> list[str]:

@@ -12,10 +12,9 @@ from ..citations import LPIPS, PALM_PAPER
 from ..metric import Metric
 from ..quality.perceptual import lpips
 from ..recognition.decidability import d_prime
-from ..recognition.population import Distances, as_population, histogram
+from ..recognition.population import MAX_BINS, Distances, as_population, histogram
 from ..values import Undefined
 
-MAX_BINS = 100
 MIN_OVERLAP = 20
 """Fewer distances on a side have no histogram."""
 

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metric import Metric
-from ..recognition.population import Distances, as_population, histogram
+from ..recognition.population import MAX_BINS, Distances, as_population, histogram
 from ..values import Scores, Undefined
 
-MAX_BINS = 100
 MIN_MATED = 20
 """Two bins; fewer comparisons have no histogram."""
 PERMUTATIONS = 200

@@ -14,6 +14,8 @@ from ...storage.spilled import Spilled
 from ..values import as_scores
 
 _BLOCK = 2**20
+MAX_BINS = 100
+"""Most bins of a histogram that a number is made of, however many distances there are."""
 
 Floats = NDArray[np.floating[Any]]
 
