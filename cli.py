@@ -49,6 +49,7 @@ _COMMANDS = {
     "tables": "Write the papers' tables, printed numbers beside measured ones.",
     "board": "Write one offline HTML leaderboard from records.",
     "site": "Write a static leaderboard with a page for each row, method and dataset.",
+    "codabench": "Write a bundle that makes a challenge on codabench.org.",
     "store": "Check, measure or clear up the finished work of a results folder.",
     "docs": "List the pages of the documentation, or show one.",
     "doctor": "Check this installation and say what is wrong.",

@@ -111,6 +111,10 @@ def _names_of(kind: str) -> Iterable[str]:
     return registry().entries(Kind(kind))
 
 
+protocol_option = click.option(
+    "--protocol", "-p", default=default_protocol, metavar="ID", shell_complete=completing("protocol"), cls=_Told,
+    told=_told_protocol,
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 reference_option = click.option(
     "--reference/--no-reference", default=True, show_default=True,
@@ -256,10 +260,7 @@ def _plugin_options(function: F) -> F:
             "--dataset", "-d", "datasets", multiple=True, metavar="SPEC", shell_complete=completing("dataset"),
             cls=_Told, told=_told_datasets,
         ),
-        click.option(
-            "--protocol", "-p", default=default_protocol, metavar="ID", shell_complete=completing("protocol"),
-            cls=_Told, told=_told_protocol,
-        ),
+        protocol_option,
         click.option(
             "--recognizer", "-r", "recognizers", multiple=True, metavar="SPEC", shell_complete=completing("recognizer"),
             help="Recognition system. Repeatable.  [default: those of the protocol]",

@@ -14,9 +14,8 @@ from .options import completing, json_option, out_to
 from .strict import strict_command
 
 if TYPE_CHECKING:
-    from ..benchmark.submission.pack import Packed
     from ..benchmark.submission.read import Submission
-    from ..benchmark.submission.verdict import Report, RerunRequest
+    from ..benchmark.submission.verdict import Report
 
 _SHOWN = 20
 
@@ -95,6 +94,7 @@ def command(
     """
     from ..benchmark.records.record import RecordError
     from ..benchmark.storage.strict_zip import Refused
+    from ..benchmark.submission.fenced import Unjudged, judged
     from ..benchmark.submission.read import Submission
     from ..benchmark.submission.verdict import RerunRequest, install
     from ..plugins.entries import registry
@@ -112,8 +112,9 @@ def command(
     broken: list[str] = []
     passed = True
     for packed in submitted.manifest.records:  # one at a time: a hundred may not fit into memory together
-        report = _judged(submitted, packed, request, refused, broken)
-        if report is None:
+        report = judged(submitted, packed, request)
+        if isinstance(report, Unjudged):
+            (broken if report.broken else refused).append(report.reason)
             continue
         passed = passed and _passes(report, request is not None)
         data.append(_data(report))
@@ -133,27 +134,6 @@ def command(
         click.echo(json.dumps(told, indent=1))
     _say([] if as_json else installed, refused, [] if as_json else littered)
     return 0 if passed and not refused else 1
-
-
-def _judged(
-    submitted: Submission, packed: Packed, request: RerunRequest | None, refused: list[str], broken: list[str]
-) -> Report | None:
-    """The verdict on one record; None where there is none, and why is in one of the lists."""
-    from ..benchmark.storage.store import StoreError
-    from ..benchmark.storage.strict_zip import Refused
-    from ..benchmark.submission.verdict import judge
-
-    try:
-        return judge(submitted.read(packed), request, submitted.manifest.submitter.name)
-    except Refused as error:
-        refused.append(str(error))
-    except (StoreError, MemoryError):  # of this machine, whatever the record
-        raise
-    except Exception as error:  # a stranger's record may trip what a run's never does; it costs no other
-        if getattr(error, "exit_code", None) in (3, 4):  # weights, tools, places to write: of this machine as well
-            raise
-        broken.append(f"{packed.folder}: it cannot be verified: {type(error).__name__}: {error}")
-    return None
 
 
 def _check_own_key(key: Path | None, out: Path | None) -> None:

@@ -1,0 +1,87 @@
+"""The pages of a challenge, in Markdown: a start that organisers edit."""
+
+from __future__ import annotations
+
+from ...benchmark.metrics.catalogue import METRICS
+from .challenge import Challenge
+from .columns import sorting
+
+_OVERVIEW = """\
+# {title}
+
+Whoever takes part brings a method that changes images so that people in them are no longer recognised. Methods are
+scored by deid-bench {toolkit} under the protocol `{protocol}` on the dataset `{dataset}`: recognisers
+({recognizers}){attackers} try to tell who it is all the same, and what is left of the image is measured, too.
+"""
+
+_PARTICIPATE = """\
+# Taking part
+
+1. Install deid-bench {toolkit}.
+2. Write a method: `deid-bench new method my_method` writes a package to start from.
+3. Run it under the rules of this challenge:
+
+        deid-bench run --protocol {rules} --dataset {dataset} --method ./my.py:MyMethod
+
+4. Pack what the run wrote, one method only, and upload the zip:
+
+        deid-bench pack results/… -o submission.zip
+
+The dataset's digest is `{dataset_digest}`, the protocol's
+`{protocol_digest}`; `run.json` says both. A submission holds numbers, distances and, where
+the dataset may be passed on, a few images. It holds no code, and nothing in it is run.
+"""
+
+_EVALUATION = """\
+# Evaluation
+
+`deid-bench verify` computes the numbers of every submission anew from its distances. Columns, the first of which ranks:
+
+| column | better | what it is |
+|---|---|---|
+{columns}
+
+**No score** gets a submission that contradicts itself, whose numbers are not those of its distances, that is of other
+rules or other images, or that lacks the number of the first column. The detailed results say why. A number that cannot
+be computed anew is not shown.
+
+**What this does not prove.** Distances and labels are the submitter's word until images are made anew with the method
+at hand, which the organisers do for whom they choose: `deid-bench verify submission.zip --method …`.
+"""
+
+_TERMS = """\
+# Terms
+
+Submissions may be verified, kept and published as rows of a leaderboard. Whoever is asked to hands in the method, so
+that the organisers can make images of it anew. Results that cannot be reproduced are removed.
+
+The organisers add here who may take part, whose data it is, and what may be done with them.
+"""
+
+
+def pages(challenge: Challenge) -> dict[str, tuple[str, str]]:
+    """Title and text of every page by the name of its file, in the order of the site."""
+    lines = [
+        f"| {each.title} | {'higher' if sorting(metric) == 'desc' else 'lower'} | {metric.definition} |"
+        for each in challenge.columns
+        for metric in (METRICS[each.metric],)
+    ]
+    words = {
+        "title": challenge.title,
+        "toolkit": challenge.toolkit,
+        "protocol": challenge.protocol,
+        "protocol_digest": challenge.protocol_digest,
+        "rules": "protocol.toml" if challenge.own_rules else challenge.protocol,
+        "dataset": challenge.dataset,
+        "dataset_digest": challenge.dataset_digest,
+        "recognizers": ", ".join(each.spec for each in challenge.recognizers),
+        "attackers": f" and the attackers of {challenge.suite}" if challenge.suite else "",
+        "columns": "\n".join(lines),
+    }
+    named = {
+        "overview": ("Overview", _OVERVIEW),
+        "participate": ("Taking part", _PARTICIPATE),
+        "evaluation": ("Evaluation", _EVALUATION),
+        "terms": ("Terms", _TERMS),
+    }
+    return {name: (title, text.format(**words)) for name, (title, text) in named.items()}
