@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from .options import out_to
 from .strict import strict_command
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..benchmark.records.record import RunRecord
     from ..reports.paper.fitting import Fit
+    from ..reports.paper.selection import Selection
 
 ALL = "all"
 TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
@@ -61,6 +63,7 @@ def command(
     \b
     deid-bench tables results
     deid-bench tables results --table V --format latex --fit column -o paper
+    deid-bench tables results --table attacks --no-sanity --one-recognizer --format latex
     """
     from ..benchmark.storage.store import save_file
     from ..reports.figures.data import load_entries
@@ -71,7 +74,9 @@ def command(
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
     if [each.lower() for each in wanted] == [ATTACKS]:
-        return max(_attacks([record for record, _ in records], form, out), _say_left_out(left_out))
+        _check_attacks()
+        wanted_parts = Selection(**shown)
+        return max(_attacks([record for record, _ in records], wanted_parts, form, fit, out), _say_left_out(left_out))
     if any(each.lower() == ATTACKS for each in wanted):
         raise click.UsageError(f"table {ATTACKS} is not one of the papers'; ask for it by itself")
     tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
@@ -99,10 +104,20 @@ def _say_left_out(left_out: Sequence[tuple[Path, str]]) -> int:
     return 1 if left_out else 0
 
 
-def _attacks(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
+def _check_attacks() -> None:
+    """Make sure that nothing is asked of the table of attacks that only the papers' tables have.
+
+    Raises:
+        click.UsageError: something is.
+    """
+    if click.get_current_context().get_parameter_source("printed") is not ParameterSource.DEFAULT:
+        raise click.UsageError(f"table {ATTACKS} has no printed numbers; leave --printed and --no-printed away")
+
+
+def _attacks(records: Sequence[RunRecord], parts: Selection, form: str, fit: Fit, out: Path | None) -> int:
     """The table of attacks, printed or written."""
     from ..benchmark.storage.store import save_file
-    from ..reports.paper.attack_table import SUFFIXES, attack_table
+    from ..reports.paper.attack_table import attack_tables, format_attacks
 
     attacked = [each for each in records if each.attacks is not None]
     if not attacked:
@@ -110,11 +125,15 @@ def _attacks(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
         return 1
     if others := len(records) - len(attacked):
         click.secho(f"{others} record{'s' * (others > 1)} without attacks", fg="yellow", err=True)
-    text = attack_table(attacked, form)
+    tables = attack_tables(attacked, parts)
+    if not tables:
+        click.secho("nothing is left of the table of attacks; leave out less", fg="yellow", err=True)
+        return 1
     if out is None:
-        click.echo(text, nl=False)
+        click.echo(format_attacks(tables, form, fit), nl=False)
         return 0
-    path = out / f"attacks.{SUFFIXES[form]}"
-    save_file(path, text.encode("utf-8"))
-    click.echo(path)
+    for table in tables:
+        path = out / table.file_name(form)
+        save_file(path, format_attacks([table], form, fit).encode("utf-8"))
+        click.echo(path)
     return 0

@@ -3,56 +3,147 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 from ...benchmark.metrics.catalogue import METRICS
-from ...benchmark.metrics.metric import NO_VALUE
+from ...benchmark.records.attacks import AttackRow
 from ...benchmark.records.comparable import group_key
 from ...benchmark.records.record import RunRecord
 from ..figures.data import clean_label
 from ..figures.drawn import named
-from ..leaderboard.attacks import NUMBERS, attack_rows, rungs
+from ..leaderboard.attacks import NUMBERS, Rung, attack_rows, rungs
 from ..leaderboard.table import NOT_MEASURED
-from .formats import csv_text, markdown_text
-from .latex import escape
-from .shown import LONGEST_NOTE
+from .fitting import Fit, Grid
+from .formats import EXTENSIONS, csv_text, markdown_text, slug
+from .latex import latex_grid
+from .notes import MOST_REASONS
+from .parts import PaperCell, PaperColumn
+from .selection import Selection
+from .shown import LONGEST_NOTE, LONGEST_TITLE, Block, Shown, shown_cell, shown_label
 
-SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv"}
-_HEADINGS = ("method", "recognizer", "attack", "made of", "rank-1", "EER", "TPR 1 %", "TPR 0.1 %", "link.", "")
+_TITLES = ("rank-1", "EER", "TPR 1 %", "TPR 0.1 %", "link.")
+"""Of `NUMBERS`."""
+_HEADINGS = ("method", "recognizer", "attack", "made of", *_TITLES, "")
 
 
-def attack_table(records: Sequence[RunRecord], form: str) -> str:
-    """The table in that form; CSV has every bound and reason.
+@dataclass(frozen=True, slots=True)
+class AttackTable:
+    """Records with the rows of attacks that are shown."""
+
+    records: tuple[RunRecord, ...]
+    recognizer: str = ""
+    """The only one that there is a row of; empty: all that the records have, beside each other."""
+
+    def file_name(self, form: str) -> str:
+        """Where it is written to."""
+        return "__".join(filter(None, ("attacks", slug(self.recognizer)))) + EXTENSIONS[form]
+
+
+def attack_tables(records: Sequence[RunRecord], wanted: Selection) -> list[AttackTable]:
+    """One table, or one for each recogniser; none where nothing is left.
 
     Args:
         records: with attacks.
-        form: `text`, `markdown`, `latex` or `csv`.
+        wanted: what is shown; nothing about attacks was printed in a paper.
+    """
+    kept = [each for each in records if wanted.sanity or each.method.family != "sanity"]
+    names = dict.fromkeys(row.recognizer for record in kept if record.attacks for row in record.attacks.rows)
+    tables = [
+        AttackTable(tuple(_narrowed(each, wanted, name) for each in kept), name)
+        for name in (names if wanted.one_recognizer and len(names) > 1 else [""])
+    ]
+    return [table for table in tables if any(True for record in table.records for _ in rungs(record))]
+
+
+def _narrowed(record: RunRecord, wanted: Selection, recognizer: str) -> RunRecord:
+    """The record with the rows and the parts of numbers that are wanted."""
+    if record.attacks is None:
+        return record
+    rows = [
+        row if wanted.intervals else _without_intervals(row)
+        for row in record.attacks.rows
+        if recognizer in ("", row.recognizer)
+        and (wanted.unmeasured or any(each.value is not None for each in row.values))
+    ]
+    return record.model_copy(update={"attacks": record.attacks.model_copy(update={"rows": rows})})
+
+
+def _without_intervals(row: AttackRow) -> AttackRow:
+    bare = [each.model_copy(update={"std": None, "interval": None}) for each in row.values]
+    return row.model_copy(update={"values": bare})
+
+
+def format_attacks(tables: Sequence[AttackTable], form: str, fit: Fit = "text") -> str:
+    """The tables below each other; CSV has every bound and reason.
+
+    Args:
+        tables: what `attack_tables` made.
+        form: one of `EXTENSIONS`.
+        fit: what a LaTeX table has to fit into.
     """
     if form == "csv":
         buffer = io.StringIO()
-        lines = [[csv_text(cell) for cell in row] for row in attack_rows(records)]
+        (heading, *rows), *others = [attack_rows(each.records) for each in tables]
+        rows += [row for one in others for row in one[1:]]
+        lines = [[csv_text(cell) for cell in row] for row in (heading, *rows)]
         csv.writer(buffer, lineterminator="\n").writerows(lines)
         return buffer.getvalue()
-    rows, notes = _rows(records), _notes(records)
-    if form == "markdown":
-        marked = [list(_HEADINGS), ["---"] * len(_HEADINGS), *rows]
-        table = "".join("| " + " | ".join(map(markdown_text, line)) + " |\n" for line in marked)
-        return table + "".join(f"\n- {markdown_text(each)}" for each in notes) + "\n" * bool(notes)
     if form == "latex":
-        set_lines = [" & ".join(map(escape, line)) + r" \\" for line in [_HEADINGS, *rows]]
-        body = "\n".join([r"\toprule", set_lines[0], r"\midrule", *set_lines[1:], r"\bottomrule"])
-        below = "".join(f"% {each}\n" for each in notes)
-        return f"\\begin{{tabular}}{{llll{'r' * len(NUMBERS)}l}}\n{body}\n\\end{{tabular}}\n{below}"
+        return "\n".join(_latex(each, fit) for each in tables)
+    one = {"markdown": _markdown, "text": _text}[form]
+    return "\n".join(one(_rows(each.records), _notes(each.records)) for each in tables)
+
+
+def _markdown(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    marked = [list(_HEADINGS), ["---"] * len(_HEADINGS), *rows]
+    table = "".join("| " + " | ".join(map(markdown_text, line)) + " |\n" for line in marked)
+    return table + "".join(f"\n- {markdown_text(each)}" for each in notes) + "\n" * bool(notes)
+
+
+def _text(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
     widths = [max(len(line[index]) for line in [_HEADINGS, *rows]) for index in range(len(_HEADINGS))]
-    return (
-        "".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
-            for line in [_HEADINGS, *rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in [_HEADINGS, *rows]
+    ]
+    return "".join(lines) + "".join(f"\n{each}" for each in notes) + "\n" * bool(notes)
+
+
+def _latex(table: AttackTable, fit: Fit) -> str:
+    """A block for each method and recogniser, so that rows need no more than the name of their attack."""
+    blocks = [
+        Block(
+            clean_label(f"{record.method.spec}{about}, {name}", LONGEST_TITLE),
+            [(shown_label(_made_of(each.row)), _cells(each.row)) for each in some],
         )
-        + "".join(f"\n{each}" for each in notes)
-        + "\n" * bool(notes)
-    )
+        for record, about in _about(table.records)
+        for name, some in groupby(rungs(record), key=lambda each: each.row.recognizer)
+    ]
+    where = {f"{each.protocol.id} on {each.dataset.spec}": None for each in table.records}
+    title = f"What attackers find: {named(list(where))}{f', {table.recognizer}' * bool(table.recognizer)}"
+    key = "\0".join((table.recognizer, *(each.digest for each in table.records)))
+    label = f"attacks-{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    notes = _notes(table.records)
+    more = [f"{len(notes) - MOST_REASONS} more reasons are in the CSV table."] if len(notes) > MOST_REASONS else []
+    grid = Grid(tuple(("", title) for title in _TITLES), tuple(blocks))
+    return latex_grid(title, label, grid, [*notes[:MOST_REASONS], *more], fit)
+
+
+def _made_of(row: AttackRow) -> str:
+    made = row.attack if row.label in ("", row.attack) else f"{row.attack}: {row.label}"
+    return made if row.status == "counts" else f"{made} ({row.status})"
+
+
+def _cells(row: AttackRow) -> list[Shown]:
+    """The numbers as every table of a paper shows them."""
+    return [
+        shown_cell(PaperCell(row.value(metric), "", None), PaperColumn(METRICS[metric], row.recognizer, title, None))
+        for metric, title in zip(NUMBERS, _TITLES, strict=True)
+    ]
 
 
 def _notes(records: Sequence[RunRecord]) -> list[str]:
@@ -60,30 +151,36 @@ def _notes(records: Sequence[RunRecord]) -> list[str]:
     reasons: dict[str, dict[str, None]] = {}
     for record in records:
         for rung in rungs(record):
-            row = rung.row
-            where = f"{row.attack} on {record.method.spec} with {row.recognizer}"
-            if row.status != "counts":
-                reasons.setdefault(f"{row.status}: {row.reason or 'no reason kept'}", {})[where] = None
-                continue
-            for metric, heading in zip(NUMBERS, _HEADINGS[4:], strict=False):
-                value = row.value(metric)
-                if value is None or value.value is None:
-                    why = NOT_MEASURED if value is None else value.reason or "no reason kept"
-                    reasons.setdefault(f"{heading}: {why}", {})[where] = None
+            where = f"{rung.row.attack} on {record.method.spec} with {rung.row.recognizer}"
+            for why in _reasons(rung):
+                reasons.setdefault(why, {})[where] = None
     return [clean_label(f"{why} ({named(places)})", LONGEST_NOTE) for why, places in reasons.items()]
+
+
+def _reasons(rung: Rung) -> Iterator[str]:
+    row = rung.row
+    if row.status != "counts":
+        yield f"{row.status}: {row.reason or 'no reason kept'}"
+        return
+    for metric, title in zip(NUMBERS, _TITLES, strict=True):
+        value = row.value(metric)
+        if value is None or value.value is None:
+            yield f"{title}: {NOT_MEASURED if value is None else value.reason or 'no reason kept'}"
+
+
+def _about(records: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, str]]:
+    """Each record, and what tells its table from that of others, where there are several."""
+    several = len({(group_key(each), each.dataset.limited) for each in records}) > 1
+    for record in records:
+        yield record, f", {record.dataset.spec}, {record.protocol.id}{', limited' * record.dataset.limited}" * several
 
 
 def _rows(records: Sequence[RunRecord]) -> list[list[str]]:
     rows = []
-    several = len({(group_key(each), each.dataset.limited) for each in records}) > 1
-    for record in records:
-        about = f", {record.dataset.spec}, {record.protocol.id}{', limited' * record.dataset.limited}" * several
+    for record, about in _about(records):
         for rung in rungs(record):
             row = rung.row
-            numbers = [(METRICS[metric], row.value(metric)) for metric in NUMBERS]
-            texts = [
-                NO_VALUE if each is None or each.value is None else about.text(each.value) for about, each in numbers
-            ]
+            texts = [each.joined(each.number, str) for each in _cells(row)]
             note = "" if row.status == "counts" else row.status
             rows.append([record.method.spec + about, row.recognizer, row.attack, row.label, *texts, note])
     return rows

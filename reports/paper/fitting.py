@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,10 @@ _GROWTH = {8.0: 1.063, 7.0: 1.139}
 _BOLD = 1.16
 TALLEST = 380.0
 """Points that a table may be high; caption and notes need the rest of a page."""
+_NOTES_ROOM = 90.0
+"""Points that notes may take below a table of that height."""
+_MOST_ROWS = 17
+"""Of a block: two lines each, they are not higher than a table may be."""
 _LABEL_SHARE = 0.4
 """Of the width that names of rows may take before they are broken."""
 
@@ -52,6 +57,8 @@ class Layout:
     """On each side of a column, in points."""
     label: float | None
     """Width of the names of rows in points; None: as wide as the widest."""
+    width: float
+    """Points that the whole may take; a heading that is wider is broken."""
 
 
 @lru_cache(maxsize=1)
@@ -111,6 +118,39 @@ def floats(layout: Layout) -> list[list[range]]:
     return [list(layout.pieces[start : start + most]) for start in range(0, len(layout.pieces), most)]
 
 
+def pages(grid: Grid, fit: Fit) -> list[Layout]:
+    """The rows in as many tables as keep all of them within a page, blocks whole where they fit on one.
+
+    Args:
+        grid: with at least one block.
+        fit: what each has to fit into.
+    """
+    blocks = [
+        Block(block.heading, block.rows[start : start + _MOST_ROWS])
+        for block in grid.blocks
+        for start in range(0, len(block.rows), _MOST_ROWS)
+    ]
+    found: list[Layout] = []
+    taken: list[Block] = []
+    for block in blocks:
+        part = Grid(grid.heads, (*taken, block))
+        layout = lay_out(part, part, fit)
+        if taken and len(layout.pieces) * piece_height(layout) > TALLEST:
+            part = Grid(grid.heads, (block,))
+            layout, taken = lay_out(part, part, fit), []
+            found.append(layout)
+        else:
+            found[-1:] = [layout]
+        taken.append(block)
+    return found
+
+
+def has_room(layout: Layout, pieces: Sequence[range], notes: Sequence[str]) -> bool:
+    """Whether notes, each on lines of its own, stand below these pieces on one page."""
+    lines = sum(ceil(text_width(each, 7.0) / (0.95 * layout.width)) for each in notes)
+    return len(pieces) * piece_height(layout) + 8.0 * lines <= TALLEST + _NOTES_ROOM
+
+
 def piece_height(layout: Layout) -> float:
     """Printed height of each piece in points, without caption and notes."""
     rows = sum(
@@ -118,7 +158,10 @@ def piece_height(layout: Layout) -> float:
         for block in layout.grid.blocks
         for label, _ in block.rows
     )
-    heads = 4.5 + sum(2.0 if block.heading else 0.8 for block in layout.grid.blocks)
+    heads = 4.5 + sum(
+        1.0 + ceil(text_width(block.heading, layout.size) / layout.width) if block.heading else 0.8
+        for block in layout.grid.blocks
+    )
     return (rows + heads) * (layout.size + 1.5)
 
 
@@ -127,9 +170,8 @@ def _pieces(grid: Grid, size: float, space: float, width: float) -> Layout:
     label = min(natural, _LABEL_SHARE * width)
     left = width - label - 2 * space
     columns = [_column_width(grid, place, size) + 2 * space for place in range(len(grid.heads))]
-    return Layout(
-        grid, tuple(_packed(grid, columns, left, size)), size, space, None if label == natural else round(label, 1)
-    )
+    pieces = tuple(_packed(grid, columns, left, size))
+    return Layout(grid, pieces, size, space, None if label == natural else round(label, 1), width)
 
 
 def _column_width(grid: Grid, place: int, size: float) -> float:

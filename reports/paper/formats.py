@@ -51,8 +51,12 @@ EXTENSIONS = {"text": ".txt", "markdown": ".md", "latex": ".tex", "csv": ".csv"}
 def file_name(table: PaperTable, form: str) -> str:
     """A name that is safe on every system and differs for different tables."""
     parts = [f"table-{table.id}", table.about.protocol.id, table.about.dataset.spec]
-    slugs = [re.sub(r"[^A-Za-z0-9.+]+", "-", each).strip("-.")[:40] for each in parts]
-    return "__".join([*slugs, table.short]) + EXTENSIONS[form]
+    return "__".join([*map(slug, parts), table.short]) + EXTENSIONS[form]
+
+
+def slug(text: str) -> str:
+    """Part of a file's name that is safe on every system."""
+    return re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:40]
 
 
 # ------------------------------------------------------------------------------------------------ CSV

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from .fitting import Fit, Grid, Layout, floats, lay_out
+from .fitting import Fit, Grid, Layout, floats, has_room, lay_out, pages, text_width
 from .parts import PaperTable
 from .shown import Block, Shown, headings, legend, shown_blocks, shown_label, shown_notes, shown_title
 
@@ -75,24 +75,56 @@ def latex_table(table: PaperTable, fit: Fit = "text") -> str:
     if fit == "column" and len(floats(layout)) > 1:
         fit, layout = "page", lay_out(grid, exchanged, "page")
     name = "table" if fit == "column" else "table*"
-    parts = floats(layout)
-    notes = [rf"{_breakable(each)}\par" for each in shown_notes(table, legend("Bold", "underlined"))]
+    notes = shown_notes(table, legend("Bold", "underlined"))
+    parts = [(layout, pieces) for pieces in floats(layout)]
+    return _floats(name, shown_title(table), f"{table.id}-{table.short}", parts, notes)
+
+
+def latex_grid(title: str, label: str, grid: Grid, notes: Sequence[str], fit: Fit) -> str:
+    """As many `table` environments as its rows take, none higher than a page; blocks are kept whole.
+
+    Args:
+        title: of the table.
+        label: what the text refers to it by, after `tab:`.
+        grid: its columns and blocks, in any number.
+        notes: below the last of them, or in one of their own.
+        fit: as in `latex_table`.
+    """
+    parts = _parts(grid, fit)
+    if fit == "column" and len(parts) > 1:
+        fit, parts = "page", _parts(grid, "page")
+    if not has_room(*parts[-1], notes):
+        parts.append((parts[-1][0], ()))
+    return _floats("table" if fit == "column" else "table*", title, label, parts, notes)
+
+
+def _parts(grid: Grid, fit: Fit) -> list[tuple[Layout, Sequence[range]]]:
+    """What stands in one float each."""
+    return [(layout, pieces) for layout in pages(grid, fit) for pieces in floats(layout)]
+
+
+def _floats(
+    name: str, title: str, label: str, parts: Sequence[tuple[Layout, Sequence[range]]], notes: Sequence[str]
+) -> str:
+    """Floating environments, the notes in the last one."""
+    written = [rf"{_breakable(each)}\par" for each in notes]
     return "\n".join(
         line
-        for number, pieces in enumerate(parts)
-        for line in _float(table, name, layout, pieces, number, notes if number == len(parts) - 1 else [])
+        for number, (layout, pieces) in enumerate(parts)
+        for line in _float(name, (title, label), layout, pieces, number, written if number == len(parts) - 1 else [])
     )
 
 
 def _float(
-    table: PaperTable, name: str, layout: Layout, pieces: Sequence[range], number: int, notes: Sequence[str]
+    name: str, about: tuple[str, str], layout: Layout, pieces: Sequence[range], number: int, notes: Sequence[str]
 ) -> Iterator[str]:
     """One floating environment; those after the first say that they go on."""
+    title, label = about
     yield r"% needs \usepackage{booktabs}"
     yield rf"\begin{{{name}}}"
     yield r"\centering"
-    yield rf"\caption{{{_breakable(shown_title(table))}{f' (continued, {number + 1})' if number else ''}}}"
-    yield rf"\label{{tab:{table.id}-{table.short}{f'-{number + 1}' if number else ''}}}"
+    yield rf"\caption{{{_breakable(title)}{f' (continued, {number + 1})' if number else ''}}}"
+    yield rf"\label{{tab:{label}{f'-{number + 1}' if number else ''}}}"
     yield rf"\fontsize{{{layout.size:g}}}{{{layout.size + 1.5:g}}}\selectfont"
     yield rf"\setlength{{\tabcolsep}}{{{layout.space:g}pt}}"
     for place, piece in enumerate(pieces):
@@ -139,7 +171,10 @@ def _tabular(layout: Layout, piece: range) -> Iterator[str]:
     for block in layout.grid.blocks:
         yield r"\midrule"
         if block.heading:
-            yield rf"\multicolumn{{{len(piece) + 1}}}{{@{{}}l@{{}}}}{{\emph{{{escape(block.heading)}}}}} \\"
+            across, heading = "l", rf"\emph{{{escape(block.heading)}}}"
+            if text_width(block.heading, layout.size) > layout.width:
+                across, heading = rf"p{{{layout.width:g}pt}}", rf"\raggedright\emph{{{_breakable(block.heading)}}}"
+            yield rf"\multicolumn{{{len(piece) + 1}}}{{@{{}}{across}@{{}}}}{{{heading}}} \\"
         for label, cells in block.rows:
             name = escape(label) if layout.label is None else rf"\raggedright {_breakable(label)}"
             yield " & ".join([name, *(_cell(cells[place]) for place in piece)]) + r" \\"

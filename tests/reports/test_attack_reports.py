@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from narrowed import present
 
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.cli import cli, main
 from deid_bench.reports.board.card import sections
 from deid_bench.reports.leaderboard.attacks import IGNORANT, left_out, ran, rung_text, rungs, searched_people
 from deid_bench.reports.leaderboard.table import leaderboards
-from deid_bench.reports.paper.attack_table import attack_table
+from deid_bench.reports.paper.attack_table import attack_tables, format_attacks
+from deid_bench.reports.paper.fitting import Fit
+from deid_bench.reports.paper.formats import markdown_text
+from deid_bench.reports.paper.latex import escape
+from deid_bench.reports.paper.selection import Selection
+
+from .latex_check import check_latex
 
 GOLDEN = Path(__file__).parents[1] / "benchmark" / "golden"
 
@@ -72,29 +81,72 @@ def test_chance_is_drawn_for_the_people_who_are_searched(attacked: RunRecord) ->
     assert searched_people(everybody.model_copy(update={"protocol": rules})) is None
 
 
+def table_of(records: Sequence[RunRecord], form: str, fit: Fit = "text", **parts: bool) -> str:
+    return format_attacks(attack_tables(records, Selection(**parts)), form, fit)
+
+
 def test_the_table_has_one_line_for_each_attack_in_every_form(attacked: RunRecord) -> None:
-    lines = list(csv.DictReader(io.StringIO(attack_table([attacked], "csv"))))
+    lines = list(csv.DictReader(io.StringIO(table_of([attacked], "csv"))))
     assert [each["attack"] for each in lines] == ["A0", "A1"]
     value = present(present(present(attacked.attacks).row("A0", "toy_face_recognizer")).value("rank1_without_source"))
     assert float(lines[0]["rank1_without_source"]) == pytest.approx(value.value, rel=1e-3)
-    assert attack_table([attacked], "latex").count(r"\\") == 3
-    tables = {form: attack_table([attacked], form).partition("\n\n") for form in ("markdown", "text")}
+    latex = table_of([attacked], "latex")
+    check_latex(latex)
+    rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 4, "headings, the method with its recogniser, a line for each attack"
+    assert all(each in rows[1] for each in (escape(attacked.method.spec), r"toy\_face\_recognizer"))
+    assert [re.sub(r"\\[a-z]+ ", "", each)[:2] for each in rows[2:]] == ["A0", "A1"]
+    tables = {form: table_of([attacked], form).partition("\n\n") for form in ("markdown", "text")}
     assert {form: len(table.splitlines()) for form, (table, _, _) in tables.items()} == {"markdown": 4, "text": 3}
     for form in ("markdown", "text", "latex"):
-        said = [line for line in attack_table([attacked], form).splitlines() if "needs at least 1000 impostor" in line]
+        said = [line for line in table_of([attacked], form).splitlines() if "needs at least 1000 impostor" in line]
         assert len(said) == 1, "every reason of a dash stands below the table, once"
         assert all(each in said[0] for each in ("A0 on", "A1 on", "TPR 0.1"))
-        assert "link.: needs 10 identities, got 9" in attack_table([attacked], form)
+        assert "link.: needs 10 identities, got 9" in table_of([attacked], form)
+
+
+def test_what_is_left_out_of_the_table_is_left_out_in_every_form(attacked: RunRecord) -> None:
+    about = present(attacked.attacks)
+    method = attacked.method.model_copy(update={"spec": "ends", "family": "sanity"})
+    sane = attacked.model_copy(update={"method": method})
+    other = [each.model_copy(update={"recognizer": "another"}) for each in about.rows]
+    unrun = other[1].model_copy(update={"status": "not run", "reason": "too dear", "values": []})
+    rows = [*about.rows, other[0], unrun]
+    both = [attacked.model_copy(update={"attacks": about.model_copy(update={"rows": rows})}), sane]
+    error = present(present(about.row("A1", "toy_face_recognizer")).value("eer_effective"))
+    metric, within = METRICS["eer_effective"], present(error.interval)
+    number = f"{metric.text(present(error.value))} "
+    shown = f"[{metric.text(within.low)}, {metric.text(within.high)}]"
+    escaped = {"markdown": markdown_text(shown), "latex": escape(shown), "text": shown, "csv": repr(within.low)}
+    for form, interval in escaped.items():
+        everything = table_of(both, form)
+        assert interval in everything
+        assert interval not in table_of(both, form, intervals=False)
+        assert number in everything or form == "csv"
+        assert "ends" in everything
+        assert "ends" not in table_of(both, form, sanity=False)
+        assert "too dear" in everything
+        assert "too dear" not in table_of(both, form, unmeasured=False)
+    first, second = attack_tables(both, Selection(one_recognizer=True))
+    assert (first.file_name("latex"), second.file_name("csv")) == (
+        "attacks__toy-face-recognizer.tex", "attacks__another.csv",
+    )  # fmt: skip
+    assert "another" not in format_attacks([first], "csv")
+    whole = table_of(both, "csv").splitlines()
+    apart = table_of(both, "csv", one_recognizer=True).splitlines()
+    assert apart[0] == whole[0]
+    assert sorted(apart) == sorted(whole)
+    assert attack_tables([sane], Selection(sanity=False)) == []
 
 
 def test_records_of_several_tables_are_told_apart_in_every_form(attacked: RunRecord) -> None:
     other = attacked.dataset.model_copy(update={"digest": "0" * 64, "limited": True})
     both = [attacked, attacked.model_copy(update={"dataset": other})]
     about = f"{attacked.method.spec}, {attacked.dataset.spec}, {attacked.protocol.id}"
-    text = attack_table(both, "text")
+    text = table_of(both, "text")
     assert (text.count(about), text.count(f"{about}, limited")) == (4, 2)
-    assert [attack_table(both, form).count(", limited") for form in ("markdown", "latex")] == [2, 2]
-    lines = list(csv.DictReader(io.StringIO(attack_table(both, "csv"))))
+    assert [table_of(both, form).count(", limited") for form in ("markdown", "latex")] == [2, 1]
+    lines = list(csv.DictReader(io.StringIO(table_of(both, "csv"))))
     assert [(each["dataset_digest"] == "0" * 64, each["limited"]) for each in lines] == [(False, "no")] * 2 + [
         (True, "yes")
     ] * 2
@@ -110,6 +162,13 @@ def test_what_the_table_of_attacks_leaves_out_is_said(tmp_path: Path, capsys: py
     assert main(["tables", str(tmp_path), "--table", "attacks"]) == 1
     assert f"left out {tmp_path / 'blurring' / 'run.json'}" in capsys.readouterr().err
     assert main(["tables", str(tmp_path), "--table", "attacks", "--table", "V"]) == 2
+    capsys.readouterr()
+    assert main(["tables", str(tmp_path), "--table", "attacks", "--no-printed"]) == 2
+    assert "table attacks has no printed numbers" in capsys.readouterr().err
+    out = tmp_path / "out"
+    options = ["--table", "attacks", "--format", "latex", "--fit", "column", "--no-intervals", "-o", str(out)]
+    assert main(["tables", str(tmp_path / "attacks"), *options]) == 0
+    assert r"\begin{table}" in (out / "attacks.tex").read_text()
 
 
 def test_commands_show_attacks(tmp_path: Path) -> None:
