@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,16 +15,8 @@ from narrowed import present
 from deid_bench.characters import inert
 from deid_bench.reports.board.page import write_board
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from .browsing import LANDSCAPE, NARROW, Watched, launched
+
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "</script><script>alert(1)</script>",
@@ -34,8 +24,6 @@ HOSTILE = (
     "\u202eevil\u202c",
     "x" * 10_000,
 )
-PATIENCE = 120_000
-"""Milliseconds: a busy machine is no failure."""
 
 pytestmark = pytest.mark.slow
 
@@ -54,14 +42,8 @@ made_up_records = _made_up()
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    binary = os.environ.get("DEID_BENCH_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if binary is None:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
-    with api.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=binary, args=list(FLAGS), timeout=PATIENCE)
+    with launched() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -79,29 +61,13 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "board.html"
 
 
-class Visit:
-    """A page, and everything that went wrong or left it."""
+class Visit(Watched):
+    """A board."""
 
     def __init__(self, browser: Any, board: Path, state: str = "", **options: Any) -> None:
-        self.problems: list[str] = []
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("dialog", self._dialog)
-        self.page.on("request", self._request)
-        self.page.goto(board.as_uri() + (f"#{state}" if state else ""))
+        super().__init__(browser, board, state, **options)
         if options.get("java_script_enabled", True):
             self.page.wait_for_selector("html[data-ready]", state="attached")
-
-    def _dialog(self, dialog: Any) -> None:
-        self.problems.append("alert")
-        dialog.dismiss()
-
-    def _request(self, request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
-            self.problems.append(f"request: {request.url}")
 
     def column(self, title: str) -> list[str]:
         """Texts of a visible column, in the order of the visible rows."""
@@ -374,8 +340,8 @@ def test_alarms_are_told_by_keyboard_and_open_the_card(visit: Any) -> None:
 
 def test_nothing_leaves_a_narrow_page(visit: Any) -> None:
     here = visit()
-    here.page.set_viewport_size({"width": 390, "height": 800})
-    assert here.page.evaluate("document.documentElement.scrollWidth") == 390
+    here.page.set_viewport_size({"width": NARROW, "height": 800})
+    assert here.across == NARROW
     here.page.locator("button.open", has_text="identity").first.click()
     assert here.page.locator("dialog").first.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
 
@@ -445,14 +411,27 @@ def test_the_page_is_complete_without_scripts(visit: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["set=all&ci=1", "row=card"])
 def test_axe_finds_nothing_serious(visit: Any, scheme: str, state: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     card = made_up_records.made_up(14)[3].digest[:12]
-    here = visit(state.replace("card", card), color_scheme=scheme)
-    found = axe.Axe().run(here.page).response["violations"]
-    serious = [
-        (each["id"], each["nodes"][0]["html"][:200]) for each in found if each["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert visit(state.replace("card", card), color_scheme=scheme).serious() == []
+
+
+CONTROLS = "form.tools, nav, input, select, button.theme, button.compare, button.reset, details.reading, #tip"
+
+
+@pytest.mark.parametrize("theme", ["", "dark"])
+def test_a_printed_board_is_dark_on_white_without_controls_and_stays_on_its_page(visit: Any, theme: str) -> None:
+    here = visit(color_scheme="dark")
+    if theme:
+        here.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    here.page.set_viewport_size({"width": LANDSCAPE, "height": 700})
+    assert here.page.locator(CONTROLS).locator("visible=true").count() > 0
+    here.page.emulate_media(media="print")
+    assert here.page.locator(CONTROLS).locator("visible=true").count() == 0
+    assert here.across <= LANDSCAPE
+    colours = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+    assert here.page.locator("body").evaluate(colours) == ["rgb(26, 31, 38)", "rgb(255, 255, 255)"]
+    assert len(here.names()) == 14
+    assert here.page.locator("section.tab:visible svg.pareto").count() == 1
 
 
 def test_five_hundred_rows_stay_usable(browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
