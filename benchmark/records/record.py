@@ -17,6 +17,7 @@ from ...files import found_at
 from .attacks import Attacks
 from .counts import Counts as Counts
 from .counts import impairing, is_complete
+from .curves import CurveName
 from .failures import Failure
 from .groups import Groups
 from .layout import Model, Outside, Text
@@ -183,9 +184,7 @@ class Retrieval(Model):
 class Curve(Model):
     """A curve in points."""
 
-    name: Literal[
-        "det", "det_own", "det_cross", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"
-    ]
+    name: CurveName
     """DET: x = FMR of the originals, y = FNMR of the originals (`det`), or of de-identified images against their own
     (`det_own`) and against other originals (`det_cross`); `det_deidentified`, in records of before, has the FMR of the
     de-identified images. CMC: x = rank, y = identification rate of the de-identified images, or of the queries'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from ..metrics.usability.outcomes import share
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
 from ..records import record as records
+from ..records.curves import CurveName
 from ..records.failures import Failure
 from ..records.record import Curve, Value
 from ..statistics.aggregate import summarise
@@ -26,9 +26,6 @@ from ..statistics.bootstrap_scores import Clustered
 from ..statistics.uncertainty import RESAMPLES, Draws, Interval, Replicates, draw_clusters, interval
 
 Vector = NDArray[np.float64]
-CurveName = Literal[
-    "det", "det_own", "det_cross", "det_deidentified", "cmc_with_source", "cmc_without_source", "cmc_originals"
-]
 
 CMC_RANKS = 20
 CURVE_POINTS = 200

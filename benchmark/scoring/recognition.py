@@ -24,6 +24,7 @@ from ..metrics.recognition.error_rates import EerPoint, ErrorCurve, eer, fmr_fnm
 from ..metrics.recognition.population import Population, as_population
 from ..metrics.values import Undefined
 from ..planning.cell_tasks import Version
+from ..records.curves import CurveName
 from ..results.acquired import acquired, is_known
 from ..results.cell import Distances, Matrix, Setting
 from ..results.scores_file import spread
@@ -36,7 +37,6 @@ from .compared import AllPairs, Compared, QueriesInGallery, Rows, later
 from .linking import report_linking
 from .numbers import (
     CURVE_POINTS,
-    CurveName,
     Units,
     Values,
     Vector,

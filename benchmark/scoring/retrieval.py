@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from ..metrics.recognition.error_rates import ErrorCurve, fmr_fnmr_curve, fnmr_at_fmr
 from ..metrics.recognition.identification import Identification, identify, rank_hits, target_hits
 from ..metrics.values import Undefined
+from ..records.curves import CurveName
 from ..results.cell import Matrix
 from ..statistics._crossing import Cuts
 from ..statistics.bootstrap_replicates import share
 from ..statistics.bootstrap_scores import Clustered, cut_pairs, fmr_threshold_rows, rejection_rows
 from ..statistics.uncertainty import Draws, Replicates
-from .numbers import CMC_RANKS, CurveName, Values, Vector, curve_of, lost_note
+from .numbers import CMC_RANKS, Values, Vector, curve_of, lost_note
 from .recognition import DET_LINES, FNMR_METRICS, Recognition
 
 RANKS = (1, 5)

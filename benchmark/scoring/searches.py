@@ -6,9 +6,10 @@ import numpy as np
 
 from ..metrics.recognition.identification import Ranks
 from ..metrics.values import Undefined
+from ..records.curves import CurveName
 from ..statistics.bootstrap_replicates import share_replicates
 from ..statistics.uncertainty import Draws, Replicates
-from .numbers import CMC_RANKS, CurveName, Values, clustered, curve_of
+from .numbers import CMC_RANKS, Values, clustered, curve_of
 from .recognition import Recognition
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..metrics.catalogue import METRICS
 from ..planning.tasks import Stage
 from ..protocols import Protocol
+from ..records.curves import CURVES
 from ..records.failures import Failure
 from ..records.record import Value
 from ..stages.measure import DRIFTS, FACE_DRIFTS, LOOKED, PERCEPTUAL, PIXELS
@@ -56,7 +57,7 @@ def withhold(values: Values, failures: Sequence[Failure], protocol: Protocol) ->
     values.curves[:] = [
         each
         for each in values.curves
-        if not any(_takes(crash, _METRIC_OF_CURVE[each.name], each.recognizer, protocol) for crash in crashes)
+        if not any(_takes(crash, CURVES[each.name].metric, each.recognizer, protocol) for crash in crashes)
     ]
 
 
@@ -70,18 +71,6 @@ def _bad_pairs(value: Value, failures: Sequence[Failure]) -> Failure | None:
         ),
         None,
     )
-
-
-_METRIC_OF_CURVE = {
-    "det": "eer",
-    "det_own": "rr",
-    "det_cross": "rr_cross",
-    "det_deidentified": "rr_cross",
-    "cmc_with_source": "rank1_with_source",
-    "cmc_without_source": "rank1_without_source",
-    "cmc_originals": "rank1_originals",
-}
-"""A number that is made of the same distances."""
 
 
 def _takes(crash: Failure, metric: str, recognizer: str | None, protocol: Protocol) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...benchmark.readings.distributions import DistancesMissing, NoDistances, Shares, shares_of
+from ...benchmark.records.curves import CURVES, CurveName
 from ...benchmark.records.record import RunRecord
 from .svg import BINS, det_svg, distributions_svg, spread
 
@@ -39,10 +40,10 @@ def row_figures(record: RunRecord, folder: Path) -> tuple[list[tuple[str, list[s
     return found, " ".join(said)
 
 
-_DET = {
-    "det": "originals",
-    "det_own": "de-identified, own original",
-    "det_cross": "de-identified, other originals",
+_SIDES: tuple[CurveName, ...] = ("det_own", "det_cross")
+_DET: dict[str, str] = {
+    "det": CURVES["det"].heading,
+    **{name: f"de-identified {CURVES[name].heading}" for name in _SIDES},
 }
 """Curves of the record."""
 _NAMES = {

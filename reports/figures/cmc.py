@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
+from ...benchmark.records.curves import CURVES, CurveName
 from ...benchmark.records.record import Curve
 from .data import Entry, clean_label
 from .drawn import Drawn, LeftOut, by_panel, no_interval, told
@@ -15,11 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDES = (
-    ("cmc_with_source", "rank1_with_source", "own original in the gallery"),
-    ("cmc_without_source", "rank1_without_source", "own original not in the gallery"),
-)
-"""Curve, its first rank as a metric, heading."""
+SIDES = (CURVES["cmc_with_source"], CURVES["cmc_without_source"])
+"""Of the panels."""
 _EVERY = 5
 
 
@@ -60,7 +58,9 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Drawn | U
     return Drawn(drawn, tuple(entries[index] for index in there), (recognizer,), tuple(left_out))
 
 
-def _left_out(entries: Sequence[Entry], curves: Mapping[str, Sequence[Curve | None]], recognizer: str) -> list[LeftOut]:
+def _left_out(
+    entries: Sequence[Entry], curves: Mapping[CurveName, Sequence[Curve | None]], recognizer: str
+) -> list[LeftOut]:
     """Curves that records lack, and first ranks without an interval."""
     lacking: dict[str, dict[str, str]] = {}
     intervals = []

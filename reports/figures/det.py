@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...benchmark.metrics.values import Undefined
 from ...benchmark.readings.trade_off import TradeOff, deviates, trade_off
+from ...benchmark.records.curves import CURVES, CurveName
 from .data import AGAIN, Entry, clean_label
 from .drawn import Drawn, LeftOut, by_panel, no_interval, told
 from .style import FAINT, INK, Stroke, Width, legend_below, side_by_side
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDES = (("det_own", "rr", "against the own original"), ("det_cross", "rr_cross", "against other originals"))
-"""Curve of the record, its rejection rate, heading."""
+SIDES = (CURVES["det_own"], CURVES["det_cross"])
+"""Of the panels."""
 TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 0.999, 0.9999)
 
 
@@ -64,7 +65,7 @@ def figure(entries: Sequence[Entry], recognizer: str, width: Width) -> Drawn | U
 
 
 def _left_out(
-    entries: Sequence[Entry], sides: Mapping[str, Mapping[str, TradeOff | Undefined]], recognizer: str
+    entries: Sequence[Entry], sides: Mapping[CurveName, Mapping[str, TradeOff | Undefined]], recognizer: str
 ) -> list[LeftOut]:
     """Curves that records lack, and marks without an interval or without a place."""
     lacking, others = {}, []
