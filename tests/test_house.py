@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
-from package_files import docstrings, modules
+from package_files import ROOT, docstrings, modules
 
 from deid_bench.benchmark.protocols import newest, protocols
+from deid_bench.benchmark.records.curves import CURVES, CurveName
 
 MODULES = modules()
 _HOME = "benchmark/planning/defaults.py"
@@ -41,3 +43,76 @@ def test_examples_in_help_take_the_newest_version(path: str) -> None:
     for text in docstrings(MODULES[path]):
         for name in _IDS.findall(str(text.value)):
             assert newest(name) == name, f"{path}: {name} is superseded"
+
+
+# ------------------------------------------------------------------------------------------------ one home for a call
+
+LONGEST = 400
+"""Lines of a module."""
+HOMES = {
+    "close names": ("suggestions.py",),
+    "a file's hash": ("datasets/published/lfw_lists.py", "plugins/neighbours.py"),
+    "putting in place": ("files.py", "benchmark/storage/store.py", "datasets/published/orl.py", "weights/files.py"),
+    "the hub": ("weights/hub.py",),
+}
+"""Where each stands. Files are hashed by `files.sha256_of`, but LFW's lists have MD5 sums, and of a plug-in's file that
+is hashed which is run; objects of the store and fetched weights have scratch files of their own, and ORL is a folder."""
+
+
+def calls(tree: ast.Module) -> Iterator[str]:
+    """Which of `HOMES` a module does itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            names = [str(node.module)] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
+            tops = {each.partition(".")[0] for each in names if not getattr(node, "level", 0)}
+            yield from (what for top, what in _LIBRARIES.items() if top in tops)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield from _of_call(node.func, node)
+
+
+_LIBRARIES = {"difflib": "close names", "huggingface_hub": "the hub"}
+
+
+def _of_call(function: ast.Attribute, node: ast.Call) -> Iterator[str]:
+    owner = ast.unparse(function.value)
+    alone = len(node.args) == 1 and not node.keywords
+    if function.attr in ("replace", "rename") and (owner == "os" or (alone and owner != "dataclasses")):
+        yield "putting in place"  # `str.replace` takes two texts, `dataclasses.replace` takes fields
+    if function.attr == "move" and owner == "shutil":
+        yield "putting in place"
+    if function.attr == "file_digest":
+        yield "a file's hash"
+    if owner == "hashlib" and any("read_bytes" in ast.unparse(each) for each in node.args):
+        yield "a file's hash"
+
+
+@pytest.mark.parametrize("what", HOMES)
+def test_what_has_a_home_is_done_nowhere_else(what: str) -> None:
+    assert {path for path, tree in MODULES.items() if what in calls(tree)} == set(HOMES[what])
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("import difflib", ["close names"]),
+        ("from huggingface_hub import snapshot_download", ["the hub"]),
+        ("os.replace(a, b)", ["putting in place"]),
+        ("scratch.replace(target)", ["putting in place"]),
+        ("shutil.move(a, b)", ["putting in place"]),
+        ("hashlib.file_digest(file, 'sha256')", ["a file's hash"]),
+        ("hashlib.sha256(path.read_bytes())", ["a file's hash"]),
+        ("text.replace('a', 'b'), dataclasses.replace(a, b=1), replace(a, b=1), hashlib.sha256(data)", []),
+        ("from .hub import hub_file", []),
+    ],
+)
+def test_a_call_outside_of_its_home_is_seen(line: str, what: list[str]) -> None:
+    assert list(calls(ast.parse(line))) == what
+
+
+@pytest.mark.parametrize("path", MODULES)
+def test_no_module_is_long(path: str) -> None:
+    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_every_curve_has_its_number_and_heading() -> None:
+    assert set(CURVES) == set(get_args(CurveName))
