@@ -55,8 +55,9 @@ HOMES = {
     "putting in place": ("files.py", "benchmark/storage/store.py", "datasets/published/orl.py", "weights/files.py"),
     "the hub": ("weights/hub.py",),
 }
-"""Where each stands. Files are hashed by `files.sha256_of`, but LFW's lists have MD5 sums, and of a plug-in's file that
-is hashed which is run; objects of the store and fetched weights have scratch files of their own, and ORL is a folder."""
+"""Where each stands. Files are hashed by `files.sha256_of`, but LFW's lists have MD5 sums, and a plug-in's file is
+hashed as it is read to be run; objects of the store and fetched weights have scratch files of their own, and ORL is a
+folder."""
 
 
 def calls(tree: ast.Module) -> Iterator[str]:

@@ -305,41 +305,54 @@ def test_a_stranger_that_builds_on_a_builtin_is_that_too(tmp_path: Path) -> None
 # ------------------------------------------------------------------------------------------------ whole runs
 
 
+READS_A_FILE = method("from pathlib import Path", "int((Path(__file__).parent / 'value.txt').read_text())").replace(
+    "    info", '    data_files = ("value.txt",)\n    info', 1
+)
+PARTS = {
+    "a helper": (method("from helper import value"), "helper.py", "value = {}\n"),
+    "a module of a package": (method("from kit.part import value"), "kit/part.py", "value = {}\n"),
+    "a base class in another module": (
+        method("from basis import Basis", "self.value", "Basis"),
+        "basis.py",
+        "class Basis:\n    value = {}\n",
+    ),
+    "a declared data file": (READS_A_FILE, "value.txt", "{}"),
+}
+"""What a method is beside its own file: the method, the other file, and what stands in it."""
+
+
 @pytest.mark.parametrize("backend", ["serial", "process"])
-def test_an_edited_neighbour_gives_new_numbers_and_an_edited_comment_the_stored_ones(
+@pytest.mark.parametrize("part", PARTS)
+def test_an_edited_part_gives_new_numbers_and_an_edited_comment_the_stored_ones(
+    part: str,
     backend: str,
     tmp_path: Path,
     toy_arguments: list[str],
     toy_plugin_arguments: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = [each for each in toy_arguments if each != "--quiet"]
+    code, name, body = PARTS[part]
+    write(tmp_path, m=code, kit__init="")
+    arguments = [each for each in toy_arguments if each != "--quiet"] + ["--backend", backend, "-j", "1"]
 
-    def psnr(out: str = "out") -> tuple[str, float]:
-        command = [
-            *toy_plugin_arguments,
-            "run",
-            "-m",
-            f"{tmp_path}/m.py:M",
-            *arguments,
-            "--backend",
-            backend,
-            "-j",
-            "1",
-        ]
-        assert main([*command, "--out", str(tmp_path / out), "--json"]) == 0
+    def run(edit: str, out: str = "out") -> tuple[str, float, dict[str, int]]:
+        """Digest and a number of the record, and when each object of the store was written."""
+        (tmp_path / name).write_text(edit)
+        command = [*toy_plugin_arguments, "run", "-m", f"{tmp_path}/m.py:M", *arguments, "--out", str(tmp_path / out)]
+        assert main([*command, "--json"]) == 0
         (record,) = json.loads(capsys.readouterr().out)
-        return record["digest"], next(each["value"] for each in record["values"] if each["metric"] == "psnr")
+        objects = (tmp_path / out / ".store" / "objects").rglob("*.zip")
+        psnr = next(each["value"] for each in record["values"] if each["metric"] == "psnr")
+        return record["digest"], psnr, {each.name: each.stat().st_mtime_ns for each in objects}
 
-    write(tmp_path, m=method("from helper import value"), helper="value = 128\n")
-    first = psnr()
-    write(tmp_path, helper='"""Words."""\n# and more\nvalue = 128\n')
-    assert psnr() == first
-    write(tmp_path, helper="value = 0\n")
-    second = psnr()
+    first = run(body.format(128))
+    (tmp_path / "m.py").write_text(f"# A note.\n{code}")
+    comment = "" if name.endswith(".txt") else '"""Words."""\n# and more\n'
+    assert run(comment + body.format(128)) == first
+    second = run(body.format(0))
     assert second[0] != first[0]
     assert second[1] != first[1]
-    assert second == psnr("fresh")
+    assert run(body.format(0), "fresh")[:2] == second[:2]
 
 
 def test_equal_settings_are_one_folder_and_one_text_however_typed(
