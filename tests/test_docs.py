@@ -14,7 +14,9 @@ from pathlib import Path
 import click
 import pytest
 
-from deid_bench.cli import cli
+from deid_bench.benchmark.plugin_checks.scaffold import SCAFFOLDS, write_package
+from deid_bench.cli import cli, main
+from deid_bench.plugins.kinds import CONTRACTS, Kind
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,6 +46,40 @@ def test_every_command_parses(page: str, text: str) -> None:
         assert command is not None, (page, text)
         context = command.make_context(name, rest, parent=context)
         rest = [*context._protected_args, *context.args] if isinstance(command, click.Group) else []
+
+
+@pytest.mark.parametrize("kind", SCAFFOLDS)
+def test_the_page_of_a_kind_shows_what_new_writes_and_that_passes(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = SCAFFOLDS[kind].word
+    (page,) = (ROOT / "docs").glob(f"writing-*-{word}.md")
+    text = page.read_text(encoding="utf-8")
+    code = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    written = write_package(kind, f"own_{word}", tmp_path) / "src" / f"own_{word}" / f"{word}.py"  # tests have a my_…
+    assert [
+        re.sub(r"\b(m)y(?=[-_])|\b(M)y(?=[A-Z])", lambda found: "own" if found[1] else "Own", each) for each in code
+    ] == [written.read_text(encoding="utf-8")]
+    monkeypatch.chdir(tmp_path)
+    Path(f"my_{word}.py").write_text(code[0], encoding="utf-8")
+    (check,) = (line for line in _COMMAND.findall(text) if line.startswith("deid-bench check "))
+    assert main(shlex.split(check)[1:]) == 0
+
+
+def test_every_kind_stands_in_the_table_of_kinds() -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    for kind, contract in CONTRACTS.items():
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| {kind} | `{contract.group}` |"))
+        assert all(f"`{method}`" in row for method in contract.methods)
+        assert f"writing-a-{SCAFFOLDS[kind].word}.md" in row.replace("writing-an-", "writing-a-")
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in (ROOT / "docs").iterdir() if each.is_file()))
+def test_every_page_is_in_the_navigation_and_in_the_readme(name: str) -> None:
+    if name.endswith(".md"):
+        assert re.search(rf"[ :-] {re.escape(name)}$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    if name != "index.md":  # of the site, as the README is of the repository
+        assert f"(docs/{name})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
