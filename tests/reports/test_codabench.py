@@ -330,7 +330,7 @@ def test_what_cannot_be_computed_anew_gets_no_score(world: World, tmp_path: Path
     members = {name: each for name, each in world.members.items() if name != DISTANCES}
     code, scores, details = scored(world, listed(members, without), tmp_path)
     assert (code, scores) == (1, None)
-    assert "No score" in details
+    assert f"<strong>No score</strong>: {scoring.NOT_ENOUGH}." in details
 
 
 def test_an_open_number_is_neither_scored_nor_shown(
