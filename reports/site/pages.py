@@ -20,7 +20,7 @@ from ...benchmark.records.record import FILE_NAME, RunRecord, record_bytes, sche
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import Stamp, load_stamp
 from ..board.card import sections
-from ..board.citing import bibtex
+from ..board.citing import bibtex, links
 from ..board.data import SELF_REPORTED, full_name
 from ..board.marks import is_marked, marked, uncovered
 from ..board.page import Raw, csp_hash, render_board
@@ -253,6 +253,7 @@ def _render(template: str, root: str, **values: Any) -> str:
             style_hash=csp_hash(style),
             columns=shown_columns,
             is_marked=is_marked,
+            links=links,
             no_value=NO_VALUE,
             unmeasured=unmeasured,
             version=__version__,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..._version import __version__
+
 _README = """\
 # Submissions
 
@@ -16,6 +18,9 @@ What does not hold is refused with the reason. An organiser who has the method m
 `--method SPEC` (and `--plugin FILE.py`). After the merge the site is rebuilt from all records:
 
     deid-bench site results -o public
+
+The workflow says which version of deid-bench judges. A newer one is written there by hand, so that no verdict changes
+by itself.
 
 Verdicts that an organiser has signed elsewhere (`deid-bench verify … -o FOLDER --sign KEY`) count with
 `--trust organiser.pub`, and only those then.
@@ -37,7 +42,7 @@ jobs:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {python-version: "3.11"}
-      - run: pip install deid-bench
+      - run: pip install deid-bench==VERSION
       - name: verify
         run: |
           mkdir -p results
@@ -65,4 +70,4 @@ jobs:
 def repository_files() -> Iterator[tuple[str, bytes]]:
     """Name and content of the files of a new leaderboard's repository."""
     yield "submissions/README.md", _README.encode()
-    yield ".github/workflows/leaderboard.yml", _WORKFLOW.encode()
+    yield ".github/workflows/leaderboard.yml", _WORKFLOW.replace("VERSION", __version__).encode()

@@ -17,6 +17,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from written import save_record
 
+from deid_bench._version import __version__
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.records.record import RunRecord, Value, load_record
 from deid_bench.benchmark.run import Execution, run
@@ -37,6 +38,8 @@ class Links(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.targets: list[str] = []
+        self.away: list[tuple[str, str, str]] = []
+        """Tag, address and `rel` of what lies elsewhere."""
         self.ids: set[str] = set()
         self.tags: list[str] = []
         self.feed(text)
@@ -44,7 +47,9 @@ class Links(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         found = dict(attrs)
-        self.targets += [found[name] or "" for name in ("href", "src") if name in found]
+        targets = [found[name] or "" for name in ("href", "src") if name in found]
+        self.targets += targets
+        self.away += [(tag, each, found.get("rel") or "") for each in targets if urlsplit(each).netloc]
         if found.get("id"):
             self.ids.add(str(found["id"]))
 
@@ -201,6 +206,24 @@ def test_what_an_earlier_site_wrote_goes_with_its_record_and_nothing_else(
     assert "2 files that are not of this site" in capsys.readouterr().err
 
 
+def test_rows_and_methods_lead_to_paper_and_code_and_say_who_submitted(tmp_path: Path) -> None:
+    citation = "Doe, Hiding, arXiv:2101.00001, 2021; http://plain.example/x; https://github.com/doe/hiding"
+    record = changed("mine", spec="mine", citation=citation)
+    place = save_record(record, tmp_path / "mine")
+    write_stamp(Stamp("recomputed", "all", "2026-11-22", submitter="A. <b>Author</b>"), place)
+    files = dict(site_files([(record, place.parent), (BASE, Path("nowhere"))], url=URL))
+    for name in (f"rows/{record.digest[:12]}.html", "methods/mine.html"):
+        page = files[name].decode()
+        found = re.findall(r'<a href="(https:[^"]*)" rel="noopener noreferrer">([^<]*)</a>', page)
+        assert sorted(found) == [
+            ("https://arxiv.org/abs/2101.00001", "paper (arxiv.org)"),
+            ("https://github.com/doe/hiding", "code (github.com)"),
+        ]
+        assert "submitted by <bdi>A. &lt;b&gt;Author&lt;/b&gt;</bdi>" in page
+        assert not [each for each in Links(page).targets if each.startswith("http:")]
+    assert "submitted by" not in files[f"rows/{BASE.digest[:12]}.html"].decode()
+
+
 def test_a_rows_address_stays() -> None:
     first, second = made(BASE), made(BASE, changed("other", spec="other"))
     name = f"rows/{BASE.digest[:12]}.html"
@@ -246,12 +269,17 @@ def test_hostile_text_stays_text(text: str) -> None:
     assert slug("a:b") != slug("a=b")
 
 
+def _followed(tag: str, address: str, rel: str) -> bool:
+    """Whether it is a link to a paper or to code, which a reader follows and a page never loads."""
+    return tag == "a" and address.startswith("https://") and rel == "noopener noreferrer"
+
+
 def test_nothing_comes_from_elsewhere() -> None:
     for name, data in made(BASE).items():
         if is_page(name):
             page = data.decode()
             assert "default-src 'none'" in page
-            assert not [each for each in Links(page).targets if urlsplit(each).netloc], name
+            assert [each for each in Links(page).away if not _followed(*each)] == [], name
 
 
 @pytest.mark.parametrize("submissions", [1, 0])
@@ -272,6 +300,7 @@ def test_the_steps_of_the_workflow_run(tmp_path: Path, submissions: int) -> None
     workflow = (repository / ".github" / "workflows" / "leaderboard.yml").read_text()
     steps = re.findall(r"run: \|\n((?: {10}.*\n)+)|run: (deid-bench .*)\n", workflow)
     script = "\n".join(block or line for block, line in steps)
+    assert f"pip install deid-bench=={__version__}\n" in workflow
     assert "verify" in script
     assert "site" in script
     wrapper = tmp_path / "deid-bench"
