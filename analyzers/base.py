@@ -83,6 +83,15 @@ class Missing:
 
 
 @runtime_checkable
+class FindsAll(Protocol):
+    """An optional ability: an analyzer that finds every hand or face of a picture, as `deid-bench deidentify` needs."""
+
+    def analyze_all(self, image: Image) -> Sequence[Analysis | Missing]:
+        """The one of `analyze` first; a single `Missing` where there is none."""
+        ...
+
+
+@runtime_checkable
 class Analyzer(Protocol):
     """Finds the hand or the face in an image. One result per image, in order; never raises for what the image shows.
 

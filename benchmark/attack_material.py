@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..attackers.shortlist import shortlist
 from ..datasets.base import Sample
-from .engine.execute import CHUNK, Executor
+from .engine.execute import Executor, batch_of
 from .planning.attack_plan import AttackPlan
 from .planning.attack_tasks import AttackTasks, Shown
 from .planning.cell_tasks import Tasks, Version
@@ -80,7 +80,7 @@ def prepare(attacked: Attacked, attacks: AttackTasks) -> Material:
     if cell.protocol.crop:
         executor.make("attackers: cut their own people", attacks.located.values())
     able = [each for each in attacks.people if executor.reason(attacks.located[each.sample_id]) is None]
-    batch = getattr(cell.method.info, "batch_size", CHUNK)
+    batch = batch_of(cell.method)
     made = [attacks.published(each, able) for each in able]
     executor.make("attackers: run the method on them", [task for _, task in made], batch)
     usable = [each for each in cell.samples if attacked.missing[each.sample_id] is None]
@@ -185,7 +185,7 @@ def put_through_again(
             for entries, seed in zip(lists, seeds[name], strict=True)
         ]
     versions = [version for rows in found.values() for row in rows for _, version in row]
-    batch = getattr(cell.method.info, "batch_size", CHUNK)
+    batch = batch_of(cell.method)
     executor.make("attackers: run the method with the probes' seeds", [each.deidentify for each in versions], batch)
     if cell.protocol.alignment.probe == "own-else-original":
         done = [each.analyze for each in versions if executor.reason(each.deidentify) is None]

@@ -13,7 +13,7 @@ from ..datasets.base import Sample
 from .attack_material import Attacked
 from .attack_run import attack
 from .closer_look import CloserLook, at_hand, look_closely
-from .engine.execute import CHUNK, Executor
+from .engine.execute import CHUNK, Executor, batch_of
 from .planning.attack_plan import AttackPlan
 from .planning.cell_tasks import Tasks, Version
 from .planning.cells import Cell
@@ -157,7 +157,7 @@ def _images(
     """
     failed = _carry_out(
         executor, ledger, Stage.DEIDENTIFY, cell.method, [each.deidentify for each in versions],
-        "de-identify", getattr(cell.method.info, "batch_size", CHUNK),
+        "de-identify", batch_of(cell.method),
     )  # fmt: skip
     made = [each for each in versions if failed[each.deidentify.digest] is None]
     again = f"find {_things(cell)} again"

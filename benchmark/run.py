@@ -18,7 +18,16 @@ from ..datasets.images import ImageError
 from ..files import is_file
 from .closer_look import at_hand, bring_networks, could_see_more
 from .compute import compute
-from .engine.backends import NO_CLUSTER, Backend, Cluster, Needs, Settings, default_jobs, make_backend
+from .engine.backends import (
+    NO_CLUSTER,
+    Backend,
+    Cluster,
+    Needs,
+    Settings,
+    TellsOfItself,
+    default_jobs,
+    make_backend,
+)
 from .engine.backends.process import refuse_in_starting_worker
 from .engine.execute import Executor, Progress
 from .planning.cell_tasks import Tasks
@@ -220,8 +229,9 @@ def workshop(
             bring_networks(cells, progress.note if progress else None)
             settings = Settings(store.root, execution.seconds_per_image, jobs, execution.cluster, _needs(cells))
             made.append((store, make_backend(execution.backend, settings)))
-            if progress and (about := getattr(made[0][1], "about", "")):
-                progress.note(about)
+            backend = made[0][1]
+            if progress and isinstance(backend, TellsOfItself):
+                progress.note(backend.about)
         return made[0]
 
     try:

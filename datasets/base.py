@@ -107,17 +107,72 @@ class GroundTruth:
 
 
 @runtime_checkable
+class PassesOver(Protocol):
+    """An optional ability: a dataset that does not use all that it finds."""
+
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """How many files, folders and lines by reason; shown, and kept in records."""
+        ...
+
+
+@runtime_checkable
+class NamesPassedOver(Protocol):
+    """An optional ability: a dataset that names what it does not use."""
+
+    @property
+    def ignored_names(self) -> Mapping[str, Sequence[str]]:
+        """The first names by reason; shown."""
+        ...
+
+
+@runtime_checkable
+class HasNotes(Protocol):
+    """An optional ability: a dataset of which something has to be known before a number is believed."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences."""
+        ...
+
+
+@runtime_checkable
+class RenamesPeople(Protocol):
+    """An optional ability: a dataset that changes names of people that could not stand in a text."""
+
+    @property
+    def written(self) -> Mapping[str, str]:
+        """Names as the files have them, by those in the samples."""
+        ...
+
+
+@runtime_checkable
+class HasLabel(Protocol):
+    """An optional ability: a dataset that lies in a folder of the user's, whose path is written nowhere."""
+
+    @property
+    def label(self) -> str:
+        """What it is called instead."""
+        ...
+
+
+@runtime_checkable
+class HidesPlaces(Protocol):
+    """An optional ability: a dataset with parameters that say where something lies on this machine."""
+
+    places: ClassVar[tuple[str, ...]]
+    """Their names; their values never reach anything that is written."""
+
+
+@runtime_checkable
 class Dataset(Protocol):
     """A named, finite, ordered set of samples.
 
     Parameters of a dataset are the keyword arguments of its constructor, which must be cheap;
     whatever takes long (rendering, unpacking, hashing) happens in `prepare`.
 
-    A dataset that passes files over has a property `ignored`, how many by reason, and may have `ignored_names`, the
-    first names by reason; both are shown and the counts are kept in records. What else is to be known stands in
-    `notes`, a sequence of sentences. Where names of people had to be changed, `written` has them as the files do, by
-    the name in the samples. Parameters that say where something lies on this machine are named in the class attribute
-    `places`; they never reach anything that is written.
+    What it may have beside: `PassesOver`, `NamesPassedOver`, `HasNotes`, `RenamesPeople`, `HasLabel`, `HidesPlaces`,
+    and the abilities of every kind in `plugins/abilities.py`.
     """
 
     info: ClassVar[DatasetInfo]

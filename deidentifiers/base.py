@@ -151,16 +151,48 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class Degrades(Protocol):
+    """An optional ability: a method that spoils images by what can be said in numbers, which attackers may know."""
+
+    def degradation(self, request: Request) -> Mapping[str, Any] | None:
+        """`kind` and the blur's `sigma`, or the mosaic's `side`, `top` and `left`, in px of the image; or None.
+
+        It is what anybody knows who knows the method and its parameters. `info.degradation` says the kind.
+        """
+        ...
+
+
+@runtime_checkable
+class SaysDegradation(Protocol):
+    """An optional part of `info`: the kind of spoiling; see `MethodInfo.degradation`."""
+
+    degradation: str
+
+
+@runtime_checkable
+class TakesBatches(Protocol):
+    """An optional part of `info`: how many requests the method likes to get at once; see `MethodInfo.batch_size`."""
+
+    batch_size: int
+
+
+@runtime_checkable
+class BringsAttacks(Protocol):
+    """An optional part of `info`: attackers that the method's author brings; see `MethodInfo.attacks`."""
+
+    attacks: tuple[str, ...]
+
+
+@runtime_checkable
 class Deidentifier(Protocol):
     """Turns images into images that should no longer show who it is.
 
     Parameters are the keyword arguments of the constructor. The result for one request depends on that
     request alone: not on its place in the batch, the batch's size, or earlier calls.
 
-    What it may have beside: `Repaints`, `ChoosesKnowledge`, `Encodes`, and the abilities of every kind in
-    `plugins/abilities.py` (`ChoosesWeights`, `DeclaresDataFiles`, `ExpectsFailures`). A method whose `info.degradation`
-    is `blur` or `mosaic` has `degradation(request) -> dict`, with `kind` and the blur's `sigma`, or the mosaic's
-    `side`, `top` and `left`, in px of the image: what anybody knows who knows the method and its parameters.
+    What it may have beside: `Repaints`, `ChoosesKnowledge`, `Encodes`, `Degrades`, and the abilities of every kind in
+    `plugins/abilities.py` (`ChoosesWeights`, `DeclaresDataFiles`, `ExpectsFailures`). An `info` that is no `MethodInfo`
+    may lack what `SaysDegradation`, `TakesBatches` and `BringsAttacks` name.
     """
 
     info: ClassVar[MethodInfo]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 
-from ..analyzers.base import Analysis, FaceAnalysis, Missing
+from ..analyzers.base import Analysis, FaceAnalysis, FindsAll, Missing
 from ..analyzers.keypoint_hands import KeypointHands
 from ..analyzers.precropped import Precropped
 from ..benchmark.stages.guard import Crash, guarded
@@ -216,12 +216,11 @@ def _gives_all(finder: Any) -> bool:
     """Whether an analyzer gives everything that a picture shows; a picture that is a palm shows nothing else."""
     if isinstance(finder, KeypointHands):
         return type(finder).find_all is not KeypointHands.find_all
-    return isinstance(finder, Precropped) or callable(getattr(finder, "analyze_all", None))
+    return isinstance(finder, Precropped | FindsAll)
 
 
 def _all(finder: Any, image: Image) -> list[Analysis | Missing]:
-    every = getattr(finder, "analyze_all", None)
-    return list(finder.analyze([image]) if every is None else every(image))
+    return list(finder.analyze_all(image) if isinstance(finder, FindsAll) else finder.analyze([image]))
 
 
 def _require_weights(resolved: Resolved) -> None:

@@ -1,7 +1,6 @@
 """What a plug-in of any kind may have beside its contract; each is looked for by name (floor 0).
 
-What belongs to one kind stands in that kind's `base` module: `Repaints` and `ChoosesKnowledge` of de-identifiers,
-`Differentiable` of recognisers.
+What belongs to one kind stands in that kind's `base` module, as `Repaints` of de-identifiers.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 @runtime_checkable
 class ChoosesWeights(Protocol):
-    """A plug-in whose parameters choose what weights it reads."""
+    """An optional ability: a plug-in whose parameters choose what weights it reads."""
 
     @staticmethod
     def weight_hashes(params: Mapping[str, Any]) -> Mapping[str, str]:
@@ -26,9 +25,9 @@ class ChoosesWeights(Protocol):
 
 @runtime_checkable
 class DeclaresDataFiles(Protocol):
-    """A plug-in whose results depend on files that lie beside its code. Their contents are part of its digest.
+    """An optional ability: a plug-in whose results depend on files that lie beside its code.
 
-    Weight files that the catalogue pins are named in `info.weights` instead.
+    Their contents are part of its digest. Weight files that the catalogue pins are named in `info.weights` instead.
     """
 
     data_files: ClassVar[tuple[str, ...]]
@@ -38,7 +37,7 @@ class DeclaresDataFiles(Protocol):
 
 @runtime_checkable
 class ExpectsFailures(Protocol):
-    """A plug-in that knows which contract checks it does not pass."""
+    """An optional ability: a plug-in that knows which contract checks it does not pass."""
 
     expected_failures: ClassVar[Mapping[str, str]]
     """Why, by the check's name."""

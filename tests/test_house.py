@@ -117,3 +117,17 @@ def test_no_module_is_long(path: str) -> None:
 
 def test_every_curve_has_its_number_and_heading() -> None:
     assert set(CURVES) == set(get_args(CurveName))
+
+
+def abilities(tree: ast.Module) -> Iterator[str]:
+    """Names of protocols for what a plug-in may have beside its contract."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and (ast.get_docstring(node) or "").startswith("An optional ability"):
+            yield node.name
+
+
+def test_every_ability_stands_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
+    named = {f"{path[:-3].replace('/', '.')}.{name}" for path, tree in MODULES.items() for name in abilities(tree)}
+    assert named == shown

@@ -11,8 +11,9 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Protocol
 
+from ...deidentifiers.base import TakesBatches
 from ...plugins.entries import PluginRef
-from ..planning.tasks import Stage, Task, TaskResult
+from ..planning.tasks import Plugin, Stage, Task, TaskResult
 from ..storage.journal import Timing, add_timing, read_timings
 from ..storage.lock import hold
 from ..storage.store import Payload, Store, StoreError
@@ -23,6 +24,12 @@ CHUNK = 8
 _TRIES = 4
 """So often a task is carried out whose inputs vanish, or whose object does; then the disk is to blame."""
 _LOSSES = "the store loses what is written into it; check the disk, then run the same command again"
+
+
+def batch_of(method: Plugin) -> int:
+    """Tasks of a method that are handed out in one go."""
+    info: object = method.info
+    return info.batch_size if isinstance(info, TakesBatches) else CHUNK
 
 
 class Progress(Protocol):

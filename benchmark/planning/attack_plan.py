@@ -11,6 +11,7 @@ from typing import Any
 
 from ...attackers.base import AttackerInfo, Target
 from ...characters import countable
+from ...deidentifiers.base import BringsAttacks, Repaints, SaysDegradation
 from ...deidentifiers.encoders import has_encoder, surrogate_of
 from ...plugins.entries import Kind, PluginError, Resolved, registry
 from ...plugins.specs import Spec
@@ -174,12 +175,13 @@ def plan_attacks(
     """
     suite = suite or get_suite(protocol.attacks.suite if protocol.attacks else DEFAULT_SUITE)
     unwanted = wanted(suite, asked)
+    info: object = method.info
     target = Target(
         name=method.resolved.name,
         params=dict(method.resolved.params),
         modality=protocol.modality,
-        degradation=str(getattr(method.info, "degradation", "")),
-        repaints=hasattr(method.resolved.cls, "repaints"),
+        degradation=str(info.degradation) if isinstance(info, SaysDegradation) else "",
+        repaints=isinstance(method.resolved.cls, Repaints),
     )
     attacks = [(each, _own(each, method), unwanted[each.id]) for each in suite.attack]
     needed = any(_needs_people(each, own, method) and not why for each, own, why in attacks)
@@ -205,7 +207,8 @@ def own_attacks(method: Resolved) -> list[Resolved]:
     Raises:
         PluginError: it names no attacker.
     """
-    named: object = getattr(method.info, "attacks", ())
+    info: object = method.info
+    named: object = info.attacks if isinstance(info, BringsAttacks) else ()
     if not isinstance(named, tuple | list) or not all(isinstance(each, str) for each in named):
         raise PluginError(f"{method.text}: expected info.attacks to be a tuple of names, got {named!r}")
     return [registry().resolve(Kind.ATTACKER, _beside(text, method)) for text in named]

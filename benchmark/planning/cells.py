@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 from ...datasets.base import DatasetError, Sample
+from ...deidentifiers.base import TakesBatches
 from ...plugins.entries import Kind, PluginError, Resolved, Spec, registry
 from ...plugins.specs import as_specs
 from ..metrics.plugged import plugged
@@ -303,7 +304,8 @@ def default_datasets(protocol: Protocol) -> tuple[str, ...]:
 
 def _method(spec: str | Spec, protocol: Protocol) -> Plugin:
     method = _resolved_plugin(Kind.DEIDENTIFIER, spec)
-    size = getattr(method.info, "batch_size", 1)
+    info: object = method.info
+    size: object = info.batch_size if isinstance(info, TakesBatches) else 1
     if not isinstance(size, int) or size < 1:
         raise PluginError(f"{method.resolved.text}: expected info.batch_size to be 1 or more, got {size!r}")
     if protocol.modality not in method.info.modality:

@@ -6,7 +6,17 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...datasets.base import Dataset, DatasetInfo, Sample
+from ...datasets.base import (
+    Dataset,
+    DatasetInfo,
+    HasLabel,
+    HasNotes,
+    HidesPlaces,
+    NamesPassedOver,
+    PassesOver,
+    RenamesPeople,
+    Sample,
+)
 from ...datasets.frames import files_of_several
 from ...datasets.manifest import alike_names, check_samples, manifest_digest, under_two_identities, without_copies
 from ...datasets.sample_depth import narrow_note
@@ -43,7 +53,8 @@ class LoadedDataset:
     @property
     def params(self) -> Mapping[str, Scalar]:
         """The parameters without those that say where something lies on this machine."""
-        places = getattr(self.plugin.cls, "places", ())
+        cls: object = self.plugin.cls
+        places = cls.places if isinstance(cls, HidesPlaces) else ()
         kept = {key: value for key, value in self.plugin.params.items() if key not in places}
         return kept | ({"name": self.label} if self.label and "name" in kept else {})
 
@@ -95,9 +106,11 @@ def load_dataset(
         dataset.prepare(jobs, progress)
         everything = tuple(dataset.samples())
         check_samples(everything)
-        passed, names = dict(getattr(dataset, "ignored", {})), dict(getattr(dataset, "ignored_names", {}))
-        written = dict(getattr(dataset, "written", {}))
-        notes, label = [*getattr(dataset, "notes", ())], str(getattr(dataset, "label", ""))
+        passed = dict(dataset.ignored) if isinstance(dataset, PassesOver) else {}
+        names = dict(dataset.ignored_names) if isinstance(dataset, NamesPassedOver) else {}
+        written = dict(dataset.written) if isinstance(dataset, RenamesPeople) else {}
+        notes = [*dataset.notes] if isinstance(dataset, HasNotes) else []
+        label = str(dataset.label) if isinstance(dataset, HasLabel) else ""
     samples, copies = without_copies(everything)
     if copies:
         passed[COPY] = len(copies)

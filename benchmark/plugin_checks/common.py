@@ -6,6 +6,8 @@ import importlib
 import pickle
 from collections.abc import Mapping
 
+from ...deidentifiers.base import TakesBatches
+from ...plugins.abilities import ExpectsFailures
 from ...plugins.entries import Resolved, Spec, load_ref, registry
 from ...plugins.kinds import CONTRACTS, Kind
 from ...weights.files import spec as weight_spec
@@ -27,12 +29,13 @@ def check_describes_itself(resolved: Resolved) -> Problem:
     empty = [each for each in needed if not getattr(info, each, None)]
     if empty:
         return f"info lacks {', '.join(empty)}"
-    size = getattr(info, "batch_size", 1)
+    size: object = info.batch_size if isinstance(info, TakesBatches) else 1
     if not isinstance(size, int) or size < 1:
         return f"info.batch_size should be 1 or more, got {size!r}"
     for weight in getattr(info, "weights", ()):
         weight_spec(weight)
-    expects = getattr(resolved.cls, "expected_failures", {})
+    cls: object = resolved.cls
+    expects: object = cls.expected_failures if isinstance(cls, ExpectsFailures) else {}
     if not isinstance(expects, Mapping) or not all(isinstance(each, str) and each for each in expects.values()):
         return f"expected_failures should say why by the check's name, got {expects!r}"
     return None

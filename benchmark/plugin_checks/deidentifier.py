@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from ...datasets.types import Failure
-from ...deidentifiers.base import ChoosesKnowledge, Deidentifier, Encodes, Repaints, Request
+from ...deidentifiers.base import (
+    BringsAttacks,
+    ChoosesKnowledge,
+    Degrades,
+    Deidentifier,
+    Encodes,
+    Repaints,
+    Request,
+)
 from ...plugins.entries import Resolved
 from ...plugins.isolation import Generators
 from ..planning.attack_plan import own_attacks
@@ -175,7 +183,7 @@ def check_says_what_it_knows(resolved: Resolved) -> Problem:
     return None if isinstance(known, str) and known else f"knowledge_of should give text, got {known!r}"
 
 
-@check(when=lambda resolved: bool(getattr(resolved.info, "attacks", ())))
+@check(when=lambda resolved: isinstance(resolved.info, BringsAttacks) and bool(resolved.info.attacks))
 def check_names_attacks_that_exist(resolved: Resolved) -> Problem:
     """`info.attacks` is a tuple of names of attackers, each of which can be built."""
     for each in own_attacks(resolved):
@@ -196,7 +204,7 @@ def check_encodes_images(resolved: Resolved) -> Problem:
     return None if np.array_equal(vector, np.asarray(second)) else "gave another vector when built anew"
 
 
-@check(when=lambda resolved: hasattr(resolved.cls, "degradation"))
+@check(when=lambda resolved: issubclass(resolved.cls, Degrades))
 def check_says_how_it_spoils(resolved: Resolved) -> Problem:
     """`degradation(request)` is a mapping with a `kind`, or None."""
     said = resolved.create().degradation(_requests(resolved)[0])

@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from ...datasets.base import HidesPlaces
 from ...plugins.entries import Kind, Spec, registry
 from ...plugins.specs import parameters
 from ...recognizers.base import Recognizer, Templates
@@ -160,7 +161,8 @@ def _unsaid_places(text: str) -> list[str]:
     spec = Spec.parse(text)
     cls = registry().get(Kind.DATASET, spec.target).load()
     needed = {name for name, each in parameters(cls).items() if each.default is Parameter.empty}
-    return [each for each in getattr(cls, "places", ()) if each in needed and each not in dict(spec.params)]
+    places: tuple[str, ...] = cls.places if isinstance(cls, HidesPlaces) else ()
+    return [each for each in places if each in needed and each not in dict(spec.params)]
 
 
 def _check_others(others: LoadedDataset, cell: Cell) -> list[str]:

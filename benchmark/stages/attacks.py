@@ -23,7 +23,7 @@ from ...attackers.base import (
 )
 from ...characters import countable
 from ...datasets.types import Failure, Image
-from ...deidentifiers.base import Request
+from ...deidentifiers.base import Degrades, Request
 from ...recognizers.last_layer import layered
 from ..planning.tasks import Stage, Task
 from ..storage.store import NO_REASON, Payload
@@ -105,7 +105,7 @@ def located(analyses: Sequence[str | None], context: Context) -> list[Analysis]:
 
 
 def _degradation(method: Any, image: Image, analysis: Analysis) -> Degradation | None:
-    return dict(method.degradation(Request(image, analysis, 0))) if hasattr(method, "degradation") else None
+    return dict(method.degradation(Request(image, analysis, 0))) if isinstance(method, Degrades) else None
 
 
 def _fit(tasks: Sequence[Task], context: Context) -> list[Made]:

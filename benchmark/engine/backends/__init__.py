@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ....plugins.entries import PluginRef
 from ...planning.tasks import Task, TaskResult
@@ -68,6 +68,14 @@ class Backend(Protocol):
     def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class TellsOfItself(Protocol):
+    """A back-end of which something is to be known before it works."""
+
+    about: str
+    """In a line."""
 
 
 NAMES = ("serial", "process", "dask")
