@@ -105,7 +105,8 @@ def located(analyses: Sequence[str | None], context: Context) -> list[Analysis]:
 
 
 def _degradation(method: Any, image: Image, analysis: Analysis) -> Degradation | None:
-    return dict(method.degradation(Request(image, analysis, 0))) if isinstance(method, Degrades) else None
+    said = method.degradation(Request(image, analysis, 0)) if isinstance(method, Degrades) else None
+    return None if said is None else dict(said)
 
 
 def _fit(tasks: Sequence[Task], context: Context) -> list[Made]:

@@ -16,6 +16,7 @@ from deid_bench.attackers.outside import Outside
 from deid_bench.attackers.pooling import pooled
 from deid_bench.attackers.purification import Purify
 from deid_bench.attackers.restoration import BlockUpsampling, Deconvolution
+from deid_bench.benchmark.stages.attacks import _degradation
 from deid_bench.datasets.types import Failure, Image
 from deid_bench.deidentifiers.base import Request
 from deid_bench.deidentifiers.classical import Blurring, Pixelation
@@ -123,3 +124,15 @@ def test_pooling_takes_what_the_versions_of_one_image_have() -> None:
     assert pooled(distances, images, "mean").tolist() == [[2, 3], [2, 3], [5, 5], [5, 5]]
     assert pooled(distances, images, "nearest").tolist() == [[1, 2], [1, 2], [5, 5], [5, 5]]
     assert np.isnan(pooled(distances[2:3], [0], "mean")).all()
+
+
+class _Silent:
+    """A method that says of no image how it spoiled it."""
+
+    def degradation(self, request: Request) -> None:
+        return None
+
+
+@pytest.mark.parametrize("method", [_Silent(), object()])
+def test_a_method_may_say_nothing_of_an_image(method: object) -> None:
+    assert _degradation(method, *scene()) is None
