@@ -113,7 +113,7 @@ def test_the_command_prints_both_numbers_and_a_verdict(
     assert main(["compare", str(weak.folder), str(strong.folder / "run.json")]) == 0
     out = capsys.readouterr().out
     assert "A = toy_noise:strength=5" in out
-    assert "failure_rate" in out
+    assert "Failures %" in " ".join(out.split())
     assert main(["compare", str(weak.folder), str(strong.folder), "--json"]) == 0
     rows = {row["metric"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["ssim"]["verdict"] == "A"
