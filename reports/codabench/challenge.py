@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..._version import __version__
 from ...benchmark.planning.attack_plan import NONE, wanted
 from ...benchmark.planning.cells import SCORE_VERSION, Cell, RunOptions, make_cells
+from ...benchmark.planning.loaded_dataset import LoadedDataset
 from ...benchmark.planning.tasks import Plugin
 from ...benchmark.protocols import Protocol
 from ...benchmark.records.record import RunRecord
 from ...benchmark.suites import get_suite
 from ...characters import plain
+from ...plugins.specs import Spec
 from .columns import ChallengeError, Column, columns_of
 
 FILE_NAME = "challenge.json"
@@ -49,6 +51,8 @@ class Challenge(_Model):
     """Whether the protocol is the organisers' own."""
     dataset: str
     dataset_digest: str
+    dataset_asked: str
+    """Specification for participants; places on their machine are left open."""
     analyzer: Part
     recognizers: list[Part]
     suite: str = ""
@@ -111,6 +115,7 @@ def challenge_of(protocol: Protocol, dataset: str, columns: Sequence[str], title
         own_rules=protocol.own,
         dataset=cell.dataset.spec,
         dataset_digest=cell.dataset.digest,
+        dataset_asked=_asked(cell.dataset),
         analyzer=_part(cell.analyzer),
         recognizers=recognizers,
         suite=suite.id if suite else "",
@@ -143,6 +148,14 @@ def _cell(protocol: Protocol, dataset: str) -> Cell:
     """What a participant's run is, but for the method; whatever does not fit shows here."""
     options = RunOptions("identity", (dataset,) if dataset else (), protocol, attacks=NONE)
     return make_cells(options, jobs=1)[0]
+
+
+def _asked(dataset: LoadedDataset) -> str:
+    """As somebody else types it: where the files lie is theirs to say."""
+    places = getattr(dataset.plugin.cls, "places", ())
+    open_ones = tuple((name, "…") for name, _ in dataset.plugin.spec.params if name in places)
+    told = Spec.parse(dataset.spec)
+    return str(Spec(told.target, (*open_ones, *told.params)))
 
 
 def _part(plugin: Plugin) -> Part:

@@ -21,7 +21,7 @@ _PARTICIPATE = """\
 2. Write a method: `deid-bench new method my_method` writes a package to start from.
 3. Run it under the rules of this challenge:
 
-        deid-bench run --protocol {rules} --dataset {dataset} --method ./my.py:MyMethod
+        deid-bench run --protocol {rules} --dataset {dataset_asked} --method ./my.py:MyMethod
 
 4. Pack what the run wrote, one method only, and upload the zip:
 
@@ -35,7 +35,8 @@ the dataset may be passed on, a few images. It holds no code, and nothing in it 
 _EVALUATION = """\
 # Evaluation
 
-`deid-bench verify` computes the numbers of every submission anew from its distances. Columns, the first of which ranks:
+The numbers of every submission are computed anew, as `deid-bench verify` does: of recognition from its distances, of
+images from what its rows say of them. The first column ranks.
 
 | column | better | what it is |
 |---|---|---|
@@ -45,8 +46,8 @@ _EVALUATION = """\
 rules or other images, or that lacks the number of the first column. The detailed results say why. A number that cannot
 be computed anew is not shown.
 
-**What this does not prove.** Distances and labels are the submitter's word until images are made anew with the method
-at hand, which the organisers do for whom they choose: `deid-bench verify submission.zip --method …`.
+**What this does not prove.** Distances, measures of images and labels are the submitter's word until images are made
+anew with the method at hand, which organisers do for whom they choose: `deid-bench verify submission.zip --method …`.
 """
 
 _TERMS = """\
@@ -73,6 +74,7 @@ def pages(challenge: Challenge) -> dict[str, tuple[str, str]]:
         "protocol_digest": challenge.protocol_digest,
         "rules": "protocol.toml" if challenge.own_rules else challenge.protocol,
         "dataset": challenge.dataset,
+        "dataset_asked": challenge.dataset_asked,
         "dataset_digest": challenge.dataset_digest,
         "recognizers": ", ".join(each.spec for each in challenge.recognizers),
         "attackers": f" and the attackers of {challenge.suite}" if challenge.suite else "",

@@ -199,6 +199,19 @@ def test_the_worst_attack_ranks_where_attackers_try() -> None:
     assert all(len(each.key) <= LONGEST and len(each.title) <= LONGEST for each in found)
 
 
+def test_where_a_folder_lies_is_in_no_bundle_and_left_to_participants(world: World, tmp_path: Path) -> None:
+    for path in sorted((world.folder / "hands").glob("*.png"))[3:]:
+        write(tmp_path / "ours" / path.stem[:2] / path.name, path.read_bytes())
+    arguments = ["codabench", "-o", str(tmp_path / "b.zip"), "-p", str(world.rules), "--image", "x", "-d"]
+    assert main([*arguments, f"folder:path={tmp_path / 'ours'},name=public"]) == 0
+    files = read(tmp_path / "b.zip")
+    assert not any(str(tmp_path).encode() in data for data in files.values())
+    assert (
+        "--protocol protocol.toml --dataset folder:path=…,name=public --method"
+        in files["pages/participate.md"].decode()
+    )
+
+
 @pytest.mark.parametrize(
     ("column", "why"),
     [
