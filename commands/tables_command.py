@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ALL = "all"
 TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
-ATTACKS = "attacks"
+ATTACKS, GROUPS = "attacks", "groups"
 
 
 @strict_command("tables")
@@ -29,9 +29,9 @@ ATTACKS = "attacks"
     "--table",
     "-t",
     "wanted",
-    type=click.Choice([*TABLES, ATTACKS, ALL], case_sensitive=False),
+    type=click.Choice([*TABLES, ATTACKS, GROUPS, ALL], case_sensitive=False),
     multiple=True,
-    help="II to VII of the palm paper, Table 1 of DeDiM, or alone: attacks. Repeatable.  "
+    help="II to VII of the palm paper, Table 1 of DeDiM, or alone: attacks, groups. Repeatable.  "
     "[default: all that the records can fill]",
 )
 @click.option(
@@ -77,8 +77,12 @@ def command(
         _check_attacks()
         wanted_parts = Selection(**shown)
         return max(_attacks([record for record, _ in records], wanted_parts, form, fit, out), _say_left_out(left_out))
-    if any(each.lower() == ATTACKS for each in wanted):
-        raise click.UsageError(f"table {ATTACKS} is not one of the papers'; ask for it by itself")
+    if [each.lower() for each in wanted] == [GROUPS]:
+        _check_groups()
+        return max(_groups([record for record, _ in records], form, out), _say_left_out(left_out))
+    for name in (ATTACKS, GROUPS):
+        if any(each.lower() == name for each in wanted):
+            raise click.UsageError(f"table {name} is not one of the papers'; ask for it by itself")
     tables = paper_tables(records, None if not wanted or ALL in wanted else wanted)
     tables = list(select(tables, Selection(**shown)))
     _say_left_out(left_out)
@@ -136,4 +140,38 @@ def _attacks(records: Sequence[RunRecord], parts: Selection, form: str, fit: Fit
         path = out / table.file_name(form)
         save_file(path, format_attacks([table], form, fit).encode("utf-8"))
         click.echo(path)
+    return 0
+
+
+def _check_groups() -> None:
+    """Make sure that nothing is asked of the tables of groups that only other tables have.
+
+    Raises:
+        click.UsageError: something is.
+    """
+    context = click.get_current_context()
+    for name in ("fit", "intervals", "printed", "unmeasured", "sanity", "one_recognizer"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"table {GROUPS} takes --format and -o alone; leave --{name.replace('_', '-')} away")
+
+
+def _groups(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
+    """The tables of groups of people, printed or written."""
+    from ..benchmark.storage.store import save_file
+    from ..reports.paper.formats import EXTENSIONS
+    from ..reports.paper.group_table import group_table
+
+    known = [each for each in records if each.groups is not None]
+    if not known:
+        click.secho("no record has groups of people; the dataset has to know them", fg="yellow", err=True)
+        return 1
+    if others := len(records) - len(known):
+        click.secho(f"{others} record{'s' * (others > 1)} without groups of people", fg="yellow", err=True)
+    text = group_table(known, form)
+    if out is None:
+        click.echo(text, nl=False)
+        return 0
+    path = out / f"groups{EXTENSIONS[form]}"
+    save_file(path, text.encode("utf-8"))
+    click.echo(path)
     return 0

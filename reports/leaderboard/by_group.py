@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...benchmark.metrics.catalogue import METRICS
+from ...benchmark.metrics.metric import Metric
 from ...benchmark.readings.differences import SIGNIFICANT
 from ...benchmark.records.groups import GroupNumber, GroupTest
 from ...benchmark.records.record import RunRecord
@@ -51,29 +52,47 @@ def rows(record: RunRecord, kind: str) -> Iterator[tuple[str, str]]:
     """Name and text of each number of a kind, and of each group that is not rated."""
     if record.groups is None:
         return
-    tests = {(each.metric, each.recognizer): each for each in record.groups.tests if each.kind == kind}
-    for metric in SHOWN:
-        told = [each for each in record.groups.numbers if (each.kind, each.metric) == (kind, metric)]
-        for recognizer in dict.fromkeys(each.recognizer for each in told):
-            parts = [f"{each.group} {_number(each)}" for each in told if each.recognizer == recognizer]
-            title = METRICS[metric].title if metric in METRICS else "nothing found in the original, %"
-            yield (
-                f"{title}{', ' + recognizer if recognizer else ''}",
-                "; ".join(parts) + _said(tests.get((metric, recognizer))),
-            )
+    for metric, recognizer, told, test in numbers_of(record, kind):
+        parts = [f"{each.group} {number_text(each)}" for each in told]
+        said = f" ({_words(test)}: p = {chances(test)} after Holm)" if test else ""
+        yield f"{title_of(metric)}{', ' + recognizer if recognizer else ''}", "; ".join(parts) + said
     for group in record.groups.groups:
         if group.kind == kind and group.reason is not None:
             yield f"{group.group} ({group.people} people)", group.reason
 
 
-def _number(found: GroupNumber) -> str:
-    # Who is not found has no metric of its own: it is a share in %, as survival is.
-    about, within = METRICS.get(found.metric, METRICS["survival"]), found.interval
-    return about.text(found.value) + (" [{}, {}]".format(*about.bounds(within.low, within.high)) if within else "")
+def numbers_of(record: RunRecord, kind: str) -> Iterator[tuple[str, str | None, list[GroupNumber], GroupTest | None]]:
+    """Of a kind's numbers those that are told: metric, recogniser, one for each rated group, and their test."""
+    if record.groups is None:
+        return
+    tests = {(each.metric, each.recognizer): each for each in record.groups.tests if each.kind == kind}
+    for metric in SHOWN:
+        told = [each for each in record.groups.numbers if (each.kind, each.metric) == (kind, metric)]
+        for recognizer in dict.fromkeys(each.recognizer for each in told):
+            of_one = [each for each in told if each.recognizer == recognizer]
+            yield metric, recognizer, of_one, tests.get((metric, recognizer))
 
 
-def _said(test: GroupTest | None) -> str:
-    if test is None:
-        return ""
-    words = "they differ" if test.p_holm < SIGNIFICANT else "no difference shown"
-    return f" ({words}: p = {test.p:.2g}, {test.p_holm:.2g} after Holm)"
+def title_of(metric: str) -> str:
+    """What a number is called; who is not found has no metric of its own."""
+    return METRICS[metric].title if metric in METRICS else "nothing found in the original, %"
+
+
+def about(metric: str) -> Metric:
+    """How a number is shown; who is not found is a share in %, as survival is."""
+    return METRICS.get(metric, METRICS["survival"])
+
+
+def number_text(found: GroupNumber) -> str:
+    """`97.9 [88.0, 99.7]`."""
+    shown, within = about(found.metric), found.interval
+    return shown.text(found.value) + (" [{}, {}]".format(*shown.bounds(within.low, within.high)) if within else "")
+
+
+def chances(test: GroupTest) -> str:
+    """How likely such a difference is by chance, without and with correction."""
+    return f"{test.p:.2g}, {test.p_holm:.2g}"
+
+
+def _words(test: GroupTest) -> str:
+    return "they differ" if test.p_holm < SIGNIFICANT else "no difference shown"
