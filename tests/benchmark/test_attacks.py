@@ -14,13 +14,15 @@ from deid_bench.benchmark.planning import cells
 from deid_bench.benchmark.planning.auxiliary import AuxiliaryPeople
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
-from deid_bench.benchmark.records.record import RunRecord
-from deid_bench.benchmark.run import Execution, run
+from deid_bench.benchmark.records.record import RunRecord, record_bytes
+from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.suites import SuiteError, get_suite, read_suite
 from deid_bench.datasets.synthetic_palm import PlannedImage
 from deid_bench.weights.sources import WeightsError
 
 PEOPLE = 12
+STOPS = ("attackers: run the method on them", "attackers: embed", "attackers: fit", "attackers: compare")
+"""Stages of a run with attacks, in their order."""
 
 
 @pytest.fixture
@@ -173,12 +175,58 @@ def test_a_stranger_of_the_dataset_is_in_no_role(tmp_path: Path) -> None:
     assert "500 are needed" in few.reason
 
 
+class Interrupts:
+    """A progress bar at which somebody presses Ctrl-C: in the middle of the stage of that title."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.inside = False
+
+    def start(self, title: str, total: int) -> None:
+        self.inside = title.startswith(self.title)
+
+    def advance(self, count: int) -> None:
+        if self.inside:
+            raise KeyboardInterrupt
+
+    def stop(self) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+
 def test_back_ends_and_restarts_give_the_same_bytes(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
     options = toy_options("toy_noise", attacks="A1")
     records = [one(options, tmp_path / "a"), one(options, tmp_path / "b", backend="process", jobs=2)]
     assert records[0].model_dump(exclude={"host"}) == records[1].model_dump(exclude={"host"})
     again = one(options, tmp_path / "a")
     assert again == records[0]
+
+
+@pytest.mark.slow
+def test_all_attacks_give_the_same_bytes_with_every_back_end_and_after_every_stop(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, learners: None
+) -> None:
+    """The basic suite in one process, in two, and where somebody stopped the run at every new stage."""
+    options = toy_options("blurring:sigma=0.06", attacks="basic")
+    found: dict[str, tuple[bytes, dict[str, bytes]]] = {}
+    outcome: Outcome | None = None
+    for name, backend in (("serial", "serial"), ("process", "process"), ("stopped", "serial")):
+        execution = Execution(out=tmp_path / name, backend=backend, jobs=2 * (backend == "process"))
+        for title in STOPS if name == "stopped" else ():
+            with pytest.raises(KeyboardInterrupt):
+                run(options, execution, Interrupts(title))
+            assert not list((tmp_path / name).rglob("run.json"))
+        (made,) = run(options, execution)
+        outcome = outcome or made
+        files = {each.name: each.read_bytes() for each in made.folder.glob("*.npz")}
+        assert set(files) == {"distances.npz", "replicates.npz", "scores.npz"}
+        # Where and how fast it was made is no result.
+        found[name] = record_bytes(made.record.model_copy(update={"host": outcome.record.host})), files
+        assert one(options, tmp_path / name) == made.record
+    ran = {each.attack for each in present(present(outcome).record.attacks).rows if each.status == "counts"}
+    assert ran >= {"A0", "A1", "A2a", "A3", "A4", "A8"}
+    assert found["serial"] == found["process"]
+    assert found["serial"] == found["stopped"]
 
 
 def test_wrong_names_show_before_any_work(toy_options: Callable[..., RunOptions]) -> None:
