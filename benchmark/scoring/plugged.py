@@ -148,7 +148,7 @@ def _asked(plugged: Plugged, comparisons: Comparisons) -> float | Undefined:
 
 
 def _number(plugged: Plugged, call: Callable[[], object]) -> float | Undefined:
-    return number(call, low=plugged.metric.low, high=plugged.metric.high, through=(TimeLimitExceeded,))
+    return number(call, low=plugged.metric.low, high=plugged.metric.high, through=(TimeLimitExceeded, MemoryError))
 
 
 def _replicates(plugged: Plugged, comparisons: Comparisons, draws: Draws) -> Replicates | Undefined:

@@ -24,6 +24,8 @@ _SOON = 1e-3
 """What is left of a limit that has passed meanwhile."""
 _AGAIN_SECONDS = 1.0
 """After so long a call that has swallowed its interruption is interrupted once more."""
+OUT_OF_MEMORY = "out of memory"
+"""Reason of a call that memory did not suffice for."""
 
 
 class TimeLimitExceeded(BaseException):
@@ -162,7 +164,7 @@ def guarded(
     except TimeLimitExceeded:
         return Crash(time_limit_reason(seconds, unit))
     except MemoryError:
-        return Crash("out of memory")
+        return Crash(OUT_OF_MEMORY)
     except Misstep as error:
         return Crash(str(error))
     except SystemExit as error:

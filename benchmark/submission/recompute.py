@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ..records.record import RunRecord, SampleRow
 from ..results.cell import AttackSetting, CellResults, Setting
 from ..results.distances_file import PairDistances
 from ..scoring.cell import Scored, score_results
+from ..stages.guard import OUT_OF_MEMORY
 from ..storage.store import Payload
 from ..suites import get_suite
 from .consistency import header_problems, row_problems
@@ -39,13 +41,22 @@ class Recomputed:
     """Parts of the record that its distances and rows leave open, beside those of `fields`."""
 
 
-def recompute(record: RunRecord, found: PairDistances | None, groups: Memberships | None = None) -> Recomputed:
+def recompute(
+    record: RunRecord,
+    found: PairDistances | None,
+    groups: Memberships | None = None,
+    metrics: Sequence[Plugged] | None = None,
+) -> Recomputed:
     """Compute a record's numbers anew and compare them with what it says.
 
     Args:
         record: as it came.
         found: its distances, None where there are none.
         groups: who belongs to which group, by the dataset at hand; None: as the package knows it, if it does.
+        metrics: the record's own, as `metrics_at_hand` gives them; None: they are looked for.
+
+    Raises:
+        MemoryError: it does not suffice.
     """
     problems = header_problems(record)
     if found is None:
@@ -59,7 +70,7 @@ def recompute(record: RunRecord, found: PairDistances | None, groups: Membership
     if groups is None:
         groups = shipped_memberships(record)
     try:
-        scored = score_results(*rebuild(record, found, groups))
+        scored = score_anew(*rebuild(record, found, groups, metrics))
     except MemoryError:
         raise
     except Exception as error:  # a stranger's numbers may trip the scoring in ways that a run's never do
@@ -89,13 +100,31 @@ def _open_parts(record: RunRecord, scored: Scored, groups: Memberships | None) -
     return [*parts, "values (their order)"] if reordered(record, scored) else parts
 
 
-def rebuild(record: RunRecord, found: PairDistances, groups: Memberships | None = None) -> tuple[Setting, CellResults]:
+def score_anew(setting: Setting, results: CellResults) -> Scored:
+    """A record's numbers, as `rebuild` makes them ready.
+
+    Raises:
+        MemoryError: a metric of the record's own wants more than there is, which says nothing about the record.
+    """
+    scored = score_results(setting, results)
+    if any(each.reason == OUT_OF_MEMORY for each in scored.failures if each not in results.failures):
+        raise MemoryError
+    return scored
+
+
+def rebuild(
+    record: RunRecord,
+    found: PairDistances,
+    groups: Memberships | None = None,
+    metrics: Sequence[Plugged] | None = None,
+) -> tuple[Setting, CellResults]:
     """Intermediate results of the run, as far as record and distances hold them.
 
     Args:
         record: as it came.
         found: its distances.
         groups: who belongs to which group; None: as the package knows it, if it does.
+        metrics: the record's own, as `metrics_at_hand` gives them; None: they are looked for.
     """
     groups = shipped_memberships(record) or {} if groups is None else groups
     samples = [
@@ -111,7 +140,7 @@ def rebuild(record: RunRecord, found: PairDistances, groups: Memberships | None 
     by_digest = {each.deidentify.digest: row for each, row in zip(versions, rows, strict=True)}
     failed = {digest: row.reason or "failed" if row.status == "failed" else None for digest, row in by_digest.items()}
     payloads = {digest: Payload({"values": row.measures, "reasons": {}}) for digest, row in by_digest.items()}
-    metrics = _metrics(record)
+    metrics = metrics_at_hand(record) if metrics is None else metrics
     kept = {each.sample_id for each in usable}
     skipped = {row.sample_id: row.reason for row in record.samples if row.status == "skipped"}
     results = CellResults(
@@ -177,15 +206,22 @@ def _attacks(record: RunRecord) -> AttackSetting | None:
     return AttackSetting(suite, said.digest, tuple(said.asked), said.auxiliary, record.dataset.redistributable)
 
 
-def _metrics(record: RunRecord) -> list[Plugged]:
-    """The record's own metrics: to be computed where the very plug-in is at hand, else as the record describes them."""
+def metrics_at_hand(record: RunRecord) -> list[Plugged]:
+    """The record's own metrics: to be computed where the very plug-in is at hand, else as the record describes them.
+
+    Those of images are never built: rows hold what they gave.
+
+    Raises:
+        PluginError: a description does not fit together.
+    """
     found = []
     for said, told in zip(record.metrics, described(record).values(), strict=True):
         found.append(told)
-        if known_plugin(Kind.METRIC, said.spec):
-            resolved = registry().resolve(Kind.METRIC, said.spec)
-            if resolved.source == said.source_sha256:
-                found[-1] = plugged(resolved)
+        if said.takes == "comparisons" and known_plugin(Kind.METRIC, said.spec):
+            with suppress(Exception):  # one that cannot be used, or lacks its weights, is not at hand
+                resolved = registry().resolve(Kind.METRIC, said.spec)
+                if resolved.source == said.source_sha256:
+                    found[-1] = plugged(resolved)
     return found
 
 

@@ -7,7 +7,7 @@ so that images made anew prove it only where the number itself is computed from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.catalogue import METRICS
+from ..metrics.plugged import Plugged
 from ..records.record import RunRecord
 from ..results.cell import Distances
 from ..results.distances_file import PairDistances
 from ..results.tiles import whole
-from ..scoring.cell import score_results
 from .differences import ROUNDING, scale_of
-from .recompute import rebuild
+from .recompute import rebuild, score_anew
 
 _SEED = 0
 """Of the one movement that is drawn; whoever foresees it gains nothing, as it adds to the others."""
@@ -29,12 +29,13 @@ Move = NDArray[np.float64]
 """-1..1 for each distance of a block: which way, and how far within the bound."""
 
 
-def hanging(record: RunRecord, found: PairDistances) -> list[str]:
+def hanging(record: RunRecord, found: PairDistances, metrics: Sequence[Plugged] | None = None) -> list[str]:
     """Numbers that change in a printed digit when distances move within rounding, as stamps list them.
 
     Args:
         record: as it came; its attacks are left aside.
         found: its distances.
+        metrics: the record's own, as `metrics_at_hand` gives them; None: they are looked for.
 
     Raises:
         TooMuch: under `bounded`, where memory or time do not suffice.
@@ -42,18 +43,20 @@ def hanging(record: RunRecord, found: PairDistances) -> list[str]:
     alone, bare = record.model_copy(update={"attacks": None}), replace(found, attacks=None)
     decimals = {name: each.decimals for name, each in METRICS.items()}
     decimals |= {each.name: each.decimals for each in record.metrics}
-    true = _numbers(alone, bare)
+    true = _numbers(alone, bare, metrics)
     names: dict[str, None] = {}
     for moved in _moved(bare):
-        for key, value in _numbers(alone, moved).items():
+        for key, value in _numbers(alone, moved, metrics).items():
             if _changed(true.get(key), value, decimals.get(key[0], 0)):
                 names[f"{key[0]} {key[1] or ''}".strip()] = None
     return list(names)
 
 
-def _numbers(record: RunRecord, found: PairDistances) -> dict[tuple[str, str | None], float | None]:
-    setting, results = rebuild(record, found, {})
-    scored = score_results(replace(setting, intervals=False), results)
+def _numbers(
+    record: RunRecord, found: PairDistances, metrics: Sequence[Plugged] | None
+) -> dict[tuple[str, str | None], float | None]:
+    setting, results = rebuild(record, found, {}, metrics)
+    scored = score_anew(replace(setting, intervals=False), results)
     return {(each.metric, each.recognizer): each.value for each in scored.values.values}
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..._version import __version__
 from ...characters import plain
+from ...plugins.entries import PluginError
 from ..metrics.catalogue import FROM_ATTACKERS, METRICS
+from ..metrics.plugged import Plugged
 from ..planning.cells import SCORE_VERSION, Cell
 from ..records.record import FILE_NAME, RecordError, RunRecord, find_records, load_record
 from ..results.distances_file import DISTANCES_NAME
@@ -23,7 +26,7 @@ from .fields import ATTACKS, HANGING, Depth, words
 from .group_check import memberships
 from .pictures import check_pairs
 from .read import Submitted
-from .recompute import Recomputed, recompute
+from .recompute import Recomputed, metrics_at_hand, recompute
 from .remake import (
     FORGED,
     Remade,
@@ -108,10 +111,11 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
     """
     record = submitted.record
     cell, not_rerun = _cell(record, request)
+    metrics = _own_metrics(record)  # before the limits: what they import and load is not the record's
     try:
         with bounded():
             groups = None if cell is None else memberships(cell.dataset.samples)
-            recomputed = recompute(record, submitted.distances, groups)
+            recomputed = recompute(record, submitted.distances, groups, metrics)
             problems = [*recomputed.problems, *check_pairs(submitted)]
     except TooMuch as error:
         # Nothing contradicts anything: an honest record may be that large, or this machine that slow.
@@ -135,7 +139,7 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
     unstamped = Stamp("self-reported", "", when)
     draft = Report(submitted, recomputed, problems, remade.images, not_rerun, unstamped, verdicts, remade.rough)
     depth = _depth(draft, remade)
-    ties = _ties(draft, remade)
+    ties = _ties(draft, remade, metrics)
     older = record.score_version != SCORE_VERSION
     stay = [each for each in recomputed.words if depth != "every image" or _stays(each, older=older)]
     open_parts = [*remade.words, *stay]
@@ -153,6 +157,14 @@ def judge(submitted: Submitted, request: RerunRequest | None, submitter: str = "
         words=told,
     )
     return replace(draft, stamp=stamp)
+
+
+def _own_metrics(record: RunRecord) -> list[Plugged] | None:
+    """As `metrics_at_hand` gives them; None where their descriptions do not fit together, which `recompute` says."""
+    try:
+        return metrics_at_hand(record)
+    except PluginError:
+        return None
 
 
 def _cell(record: RunRecord, request: RerunRequest | None) -> tuple[Cell | None, str]:
@@ -174,7 +186,7 @@ def _depth(report: Report, remade: Remade) -> Depth:
     return "every image" if equal and remade.everything else "drawn images"
 
 
-def _ties(report: Report, remade: Remade) -> list[str]:
+def _ties(report: Report, remade: Remade, metrics: Sequence[Plugged] | None) -> list[str]:
     """Numbers that images drawn at random cannot prove, as rounding decides them: all, where it takes too much to see.
 
     Where every image was made anew, each number is held against the one made here.
@@ -184,7 +196,7 @@ def _ties(report: Report, remade: Remade) -> list[str]:
     stated = {each.name: each.metric for each in report.equal if each.stated}
     try:
         with bounded():
-            names = hanging(report.submitted.record, report.submitted.distances)
+            names = hanging(report.submitted.record, report.submitted.distances, metrics)
     except TooMuch:
         names = [name for name, metric in stated.items() if metric in METRICS and METRICS[metric].source == "distances"]
     return [each for each in names if each in stated]

@@ -29,7 +29,8 @@ from deid_bench.benchmark.scoring.cell import score_results
 from deid_bench.benchmark.scoring.plugged import resampled
 from deid_bench.benchmark.submission.recompute import rebuild
 from deid_bench.cli import main
-from deid_bench.plugins.entries import PluginError
+from deid_bench.plugins.entries import PluginError, Registry
+from deid_bench.plugins.neighbours import forget
 from deid_bench.reports.explanation.page import metrics_page
 
 FILE = Path(__file__).parents[1] / "my_metrics.py"
@@ -143,6 +144,43 @@ def test_verify_computes_it_anew_where_the_very_plug_in_is_at_hand(
     assert without["edge_loss"][0] == "equal"  # a mean over rows needs no plug-in
     assert without["own_ratio"] == ("not recomputable", "its metric plug-in is not at hand")
     assert verdicts("--plugin", str(FILE))["own_ratio"][0] == "equal"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory need Linux")
+@pytest.mark.parametrize(
+    ("when", "outcome"), [("imported", "equal"), ("asked", "not recomputable")], ids=["when imported", "when asked"]
+)
+def test_the_memory_that_a_metric_takes_is_not_held_against_a_record(
+    when: str,
+    outcome: str,
+    toy_options: Callable[..., RunOptions],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = resource_limits()
+    spec = odd(tmp_path, "if asked: np.empty(3 * 2**29, np.uint8)")
+    out, zipped, file = tmp_path / "out", tmp_path / "submission.zip", tmp_path / "odd.py"
+    held = "held = np.empty(3 * 2**29, np.uint8)" if when == "imported" else ""
+    file.write_text(f"{file.read_text()}\nasked = {when == 'asked'}\n{held}\n")
+    one(toy_options, out, spec)
+    assert main(["pack", str(out), "-o", str(zipped), "--samples", "0"]) == 0
+    forget(file)
+    monkeypatch.setattr("deid_bench.plugins.entries._REGISTRY", Registry())
+    capsys.readouterr()
+    code = main(["verify", str(zipped), "--json", "--plugin", str(file)])
+    assert code == (0 if when == "imported" else 1)
+    (record,) = json.loads(capsys.readouterr().out)["records"]
+    assert record["problems"] == []
+    found = {each["metric"]: each for each in record["values"]}["odd"]
+    assert found["outcome"] == outcome, found
+    assert resource_limits() == limits
+
+
+def resource_limits() -> tuple[int, int]:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)
 
 
 @pytest.mark.parametrize(
