@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .image_parts import pixels_alone
 from .images import HEIF_SUFFIXES, heif, open_image, pillow_formats
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def files_of_several(paths: Iterable[Path]) -> list[Path]:
         if suffix not in _SUFFIXES or (suffix in HEIF_SUFFIXES and not heif()):
             continue
         try:
-            with open_image(path) as stream, PilImage.open(stream, formats=pillow_formats()) as picture:
+            with open_image(path) as stream, PilImage.open(pixels_alone(stream), formats=pillow_formats()) as picture:
                 if frames(picture) > 1:
                     found.append(path)
         except Exception:  # whatever damage is found is reported where the image is read

@@ -1,7 +1,8 @@
 """Reading and writing image files: everything becomes (H, W, 3) uint8 RGB, upright, or an `ImageError`.
 
 Nothing but regular files is opened, nothing larger than `MAX_BYTES` is read, and decoding takes at most about
-`MAX_WORK` bytes beside the file: the picture is converted in strips, straight into the array that is returned.
+`MAX_WORK` bytes: the picture is converted in strips, straight into the array that is returned, and what a file carries
+beside its pixels is left out.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .png_chunks import SIGNATURE, WithoutTexts
+from .image_parts import PartsError, pixels_alone, without_texts
+from .png_chunks import SIGNATURE
 from .sample_depth import WIDE, declared_bits, full_scale, is_wide, to_8_bits
 from .types import Image
 
@@ -186,12 +188,17 @@ def decode_stream(stream: BinaryIO, name: str, bits: int = 0) -> Image:
         try:
             return _decode(stream, name, bits)
         except ValueError as error:
-            if isinstance(error, ImageError) or not _has_signature(stream):
-                raise
             # A text or profile that is longer than Pillow reads; pixels need neither.
-            return _decode(cast(BinaryIO, io.BufferedReader(WithoutTexts(stream))), name, bits)
+            alone = None if isinstance(error, ImageError | PartsError) else without_texts(stream)
+            if alone is None:
+                raise
+            return _decode(alone, name, bits)
     except ImageError:
         raise
+    except PartsError as error:
+        raise ImageError(
+            f"{name}: expected an image, got a file with too much beside its pixels: {error}; save it anew"
+        ) from error
     except UnidentifiedImageError as error:
         expected = ", ".join(pillow_formats())
         hint = "" if heif() else f" (HEIC and AVIF: {HEIF_HINT})"
@@ -224,14 +231,9 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False)
 
 
-def _has_signature(stream: BinaryIO) -> bool:
-    stream.seek(0)
-    return stream.read(len(SIGNATURE)) == SIGNATURE
-
-
 def _decode(stream: BinaryIO, name: str, bits: int) -> Image:
     # In two steps, so that Pillow's own copy is gone before the image is turned.
-    image, orientation = _lying(stream, name, bits)
+    image, orientation = _lying(pixels_alone(stream), name, bits)
     return _turned(image, orientation)
 
 
@@ -244,7 +246,7 @@ def _lying(stream: BinaryIO, name: str, bits: int) -> tuple[Image, int]:
         wide = is_wide(picture)
         declared = declared_bits(picture, stream) if wide else 0
         narrow_colour = wide and not picture.mode.startswith("I") and (bits or declared or WIDE) < WIDE
-        _check_size(picture, name, narrow_colour)
+        _check_size(picture, name, narrow_colour, stream.seek(0, io.SEEK_END))
         picture.load()  # before anything else is asked of it: a question that fails would hide damage
         orientation = _orientation(picture)
         if not narrow_colour:
@@ -253,11 +255,16 @@ def _lying(stream: BinaryIO, name: str, bits: int) -> tuple[Image, int]:
     return _wide_colour(stream, name, bits, declared), orientation
 
 
-def _check_size(picture: PIL.Image.Image, name: str, narrow_colour: bool) -> None:
+_COPIES = {"WEBP": 3, "HEIF": 3, "AVIF": 3}
+"""How many times a decoder holds the whole file, by what measuring says."""
+
+
+def _check_size(picture: PIL.Image.Image, name: str, narrow_colour: bool, size: int) -> None:
     width, height = picture.size
     if min(picture.size) < MIN_SIDE:
         raise ImageError(f"{name}: expected at least {MIN_SIDE} px a side, got {width} x {height}; leave it out")
-    most = min(MAX_PIXELS, MAX_WORK // _bytes_per_pixel(picture, narrow_colour))
+    held = (1 if narrow_colour else _COPIES.get(picture.format or "", 0)) * size
+    most = min(MAX_PIXELS, (MAX_WORK - held) // _bytes_per_pixel(picture, narrow_colour))
     if max(picture.size) > MAX_SIDE or width * height > most:
         raise ImageError(
             f"{name}: expected at most {MAX_SIDE} px a side and {most / 1e6:.0f} million px in all ({picture.format}, "
@@ -277,8 +284,8 @@ def _bytes_per_pixel(picture: PIL.Image.Image, narrow_colour: bool) -> int:
         "HEIF": 5,
         "AVIF": 7,
     }.get(picture.format or "", 0)
-    if narrow_colour:
-        work = max(work, 2 * samples + _RESULT)
+    if narrow_colour:  # Pillow's copy is gone by then
+        return max(core + work, 2 * samples + _RESULT)
     return core + max(_RESULT + copied, work)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .image_parts import pixels_alone
 from .png_chunks import SIGNATURE, significant_bits
 
 if TYPE_CHECKING:
@@ -137,8 +138,7 @@ def _used_bits(path: Path) -> int:
             head = stream.read(26)
             if head.startswith(SIGNATURE) and head[24:25] != bytes([WIDE]):
                 return 0
-            stream.seek(0)
-            with PilImage.open(stream, formats=("PNG", "TIFF")) as picture:
+            with PilImage.open(pixels_alone(stream), formats=("PNG", "TIFF")) as picture:
                 if not is_wide(picture) or declared_bits(picture, stream) or picture.size[0] * picture.size[1] > 4e7:
                     return 0
                 picture.load()

@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ..datasets.frames import frames
+from ..datasets.image_parts import PartsError, pixels_alone, without_texts
 from ..datasets.images import ImageError, open_image, pillow_formats, read_image
-from ..datasets.png_chunks import SIGNATURE, WithoutTexts
 from ..datasets.sample_depth import is_wide
 from ..datasets.types import Image
 
@@ -67,13 +67,12 @@ def _opened(stream: BinaryIO) -> PIL.Image.Image:
     from PIL import Image as PilImage
 
     try:
-        return PilImage.open(stream, formats=pillow_formats())
-    except ValueError:
-        stream.seek(0)
-        if stream.read(len(SIGNATURE)) != SIGNATURE:
+        return PilImage.open(pixels_alone(stream), formats=pillow_formats())
+    except ValueError as error:
+        alone = None if isinstance(error, PartsError) else without_texts(stream)
+        if alone is None:
             raise
-        whole = cast(BinaryIO, io.BufferedReader(WithoutTexts(stream)))
-        return PilImage.open(whole, formats=pillow_formats())
+        return PilImage.open(alone, formats=pillow_formats())
 
 
 def _is_wide(picture: Any) -> bool:

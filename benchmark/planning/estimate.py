@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from ...datasets.base import Sample
+from ...datasets.image_parts import pixels_alone
+from ...datasets.images import open_image, pillow_formats
 from ...weights.files import offline, status
 from ..storage.journal import Timing, read_timings
 from ..storage.store import Store
@@ -172,7 +174,7 @@ def _pixels(sample: Sample) -> int:
     from PIL import Image
 
     try:
-        with Image.open(sample.path) as image:
+        with open_image(sample.path) as stream, Image.open(pixels_alone(stream), formats=pillow_formats()) as image:
             return image.width * image.height
     except Exception:  # of files that are no images Pillow raises nearly everything
         return 0
