@@ -8,7 +8,6 @@ import io
 import itertools
 import os
 import random
-import signal
 import sys
 import threading
 import time
@@ -312,61 +311,7 @@ def way_out(error: SystemExit) -> str:
     return f"it called {'os._exit' if isinstance(error, ProcessEnd) else 'sys.exit'}({shown})"
 
 
-# ------------------------------------------------------------------------------------------------ processes, threads
-
-Process = tuple[int, str]
-"""A process id and when it was started, so that a number that is used again is not mistaken."""
-
-
-def children() -> set[Process]:
-    """What this process has started and is there; empty where that cannot be told."""
-    found = set()
-    for listed in Path("/proc/self/task").glob("*/children") if sys.platform == "linux" else ():
-        with contextlib.suppress(OSError):
-            found |= {(int(pid), _started(int(pid))) for pid in listed.read_text().split()}
-    return found
-
-
-def _started(pid: int) -> str:
-    # The name stands in brackets and may hold anything.
-    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
-
-
-def descendants(pid: int) -> list[Process]:
-    """All processes that a process has started and that are there, theirs too; empty where that cannot be told."""
-    parents: dict[int, list[Process]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat") if sys.platform == "linux" else ():
-        try:
-            # The name stands in brackets and may hold anything.
-            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append((int(entry.parent.name), fields[19]))
-    found, waiting = [], [pid]
-    while waiting:
-        children = parents.get(waiting.pop(), [])
-        found += children
-        waiting += [child for child, _ in children]
-    return found
-
-
-def end_processes(processes: list[Process]) -> int:
-    """Kill those that are still the same; returns how many."""
-    ended = 0
-    for pid, started in processes:
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            fields = stat.rpartition(")")[2].split()
-            if fields[19] == started and fields[0] != "Z" and b"resource_tracker" not in _command(pid):
-                os.kill(pid, signal.SIGKILL)
-                ended += 1
-        except OSError:
-            continue
-    return ended
-
-
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+# ------------------------------------------------------------------------------------------------ threads
 
 
 def lingering_threads(seconds: float = 0.5) -> list[str]:

@@ -8,6 +8,7 @@ import ctypes
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -118,19 +119,34 @@ class Unlocks:
         return [each.image for each in batch]
 
 
+_DAEMON = "import os, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); {then}; time.sleep(3600)"
+
+
 class LeavesThingsRunning:
-    """A thread that never ends, and a child that would outlive the run; the child's number goes into a file."""
+    """A thread that never ends, and a child that would outlive the run; the child's number goes into a file.
+
+    A daemon has left its parent and its session, so that it belongs to nobody.
+    """
 
     info = _info("leaves_things_running")
 
-    def __init__(self, note: Path = Path("note.txt")) -> None:
-        self.note = note
+    def __init__(self, note: str = "note.txt", daemon: bool = False, dies: bool = False) -> None:
+        self.note, self.daemon, self.dies = Path(note), daemon, dies  # no file that the digest would cover
 
     def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         if not self.note.exists():
             threading.Thread(target=time.sleep, args=(3600,), name="forgotten").start()
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
-            self.note.write_text(str(child.pid))
+            if self.daemon:
+                then = f"open({str(self.note)!r} + '~', 'w').write(str(os.getpid()))"
+                subprocess.run([sys.executable, "-c", _DAEMON.format(then=then)], check=True)
+                while not (written := self.note.with_name(f"{self.note.name}~")).exists() or not written.read_text():
+                    time.sleep(0.01)
+                written.rename(self.note)
+            else:
+                child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+                self.note.write_text(str(child.pid))
+            if self.dies:
+                os.kill(os.getpid(), signal.SIGKILL)
         return [255 - each.image for each in batch]
 
 

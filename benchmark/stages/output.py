@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...plugins.isolation import Process, children, descendants, end_processes, own_output
+from ...plugins.child_processes import Process, adopt_orphans, children, descendants, end_processes, now, young
+from ...plugins.isolation import own_output
 from ..planning.tasks import Task
+from ..storage.owner import Owner
 
 LOG_NAME = "plugins.log"
 MOST_BYTES = 2**16
@@ -24,11 +26,12 @@ class Output:
         self.path = place_of(store, os.getpid())
         """What the chunk at hand has printed so far; a worker that dies leaves it behind."""
         self._left: set[Process] = set()
+        self._adopted = adopt_orphans(True)
 
     @contextmanager
     def of(self, tasks: Sequence[Task]) -> Iterator[None]:
         """Everything inside prints into the log."""
-        before = children()
+        before, began = children(), now()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             target = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
@@ -40,18 +43,25 @@ class Output:
                 yield
         finally:
             os.close(target)
-            self._left |= children() - before
+            # Orphans that came meanwhile may be older, and somebody else's.
+            self._left |= young(children() - before, began)
             collect(self.path, self.log, _title(tasks))
 
     def close(self) -> None:
         """End what plug-ins have left running."""
         end_processes([*self._left, *(each for pid, _ in self._left for each in descendants(pid))])
         self._left.clear()
+        adopt_orphans(self._adopted)
 
 
 def place_of(store: Path, pid: int) -> Path:
-    """Where a process keeps what the chunk at hand prints."""
-    return store / "printed" / f"{pid}.txt"
+    """Where a process keeps what the chunk at hand prints.
+
+    Args:
+        store: may be shared with other machines and containers, whose processes have the same numbers.
+        pid: of this process, or of one that it has started.
+    """
+    return store / "printed" / f"{Owner.here().beside(pid)}.txt"
 
 
 def collect(path: Path, log: Path, title: str) -> None:

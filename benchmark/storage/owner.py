@@ -48,6 +48,10 @@ class Owner:
         """A text for file names, that `parse` takes apart."""
         return f"{self.host}+{self.boot}+{self.namespace}+{self.process}+{self.started}"
 
+    def beside(self, process: int) -> str:
+        """A text for file names, of a process in the same namespace whose start need not be known."""
+        return f"{self.host}+{self.boot}+{self.namespace}+{process}"
+
     @property
     def shown(self) -> str:
         """For messages."""
@@ -57,9 +61,13 @@ class Owner:
         """Whether both run, or ran, on one machine between two starts of it."""
         return self.boot != "none" and (self.host, self.boot) == (other.host, other.boot)
 
+    def same_namespace(self, other: Owner) -> bool:
+        """Whether the numbers of both their processes mean the same."""
+        return (self.host, self.boot, self.namespace) == (other.host, other.boot, other.namespace)
+
     def is_dead(self, here: Owner) -> bool:
         """Whether the process has certainly ended, as far as `here` can see: False for what another can see alone."""
-        if (self.host, self.boot, self.namespace) != (here.host, here.boot, here.namespace):
+        if not self.same_namespace(here):
             return False
         try:
             os.kill(self.process, 0)

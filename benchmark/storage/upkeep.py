@@ -111,7 +111,8 @@ def collect_garbage(store: Store, results: Path, *, dry_run: bool = False, now: 
                 path.unlink(missing_ok=True)
         for path, state in _scratch(store):
             owner = Owner.parse(path.name)
-            if (owner is not None and owner.is_dead(here)) or now - state.st_mtime >= YOUNG_SECONDS:
+            alive = owner is not None and owner.same_namespace(here) and not owner.is_dead(here)
+            if (owner is not None and owner.is_dead(here)) or (not alive and now - state.st_mtime >= YOUNG_SECONDS):
                 scratch += 1
                 if not dry_run:
                     path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -170,3 +171,19 @@ def test_a_limit_goes_on_around_another_one() -> None:
         with pytest.raises(TimeLimitExceeded), time_limit(0.3):
             wait(inside)
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals that stop a process")
+def test_a_worker_that_does_not_read_does_not_stop_the_run(tmp_path: Path) -> None:
+    backend = ProcessBackend(Settings(tmp_path, 7.0, 1))
+    try:
+        assert backend.again(()) == {}  # it has started, and is idle
+        (worker,) = backend._workers
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        big = Task(Stage.MEASURE, "0" * 64, "x" * 10_000_000)  # much more than a pipe holds
+        worker.give((big,), (), 0.0)
+        (result,) = backend.run([])
+        assert (result.digest, result.problem) == (big.digest, time_limit_reason(7.0))
+    finally:
+        backend.close()
+    assert worker.connection.closed

@@ -228,12 +228,22 @@ def test_inputs_cannot_be_unlocked(toy_options: Callable[..., RunOptions], tmp_p
     assert any("WRITEABLE" in reason for reason in record.counts.reasons)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("backend", "how"),
+    [
+        ("serial", {}),
+        ("serial", {"daemon": True}),
+        ("process", {}),
+        ("process", {"daemon": True}),
+        ("process", {"daemon": True, "dies": True}),
+    ],
+    ids=str,
+)
 def test_threads_and_children_end_with_the_run(
-    backend: str, tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
+    backend: str, how: dict[str, bool], tmp_path: Path, toy_arguments: list[str], toy_plugin_arguments: list[str]
 ) -> None:
     note = tmp_path / "note.txt"
-    spec = method("LeavesThingsRunning", note=note)
+    spec = method("LeavesThingsRunning", note=note, **how)
     command = [sys.executable, "-P", "-m", "deid_bench", *toy_plugin_arguments, "run", "-m", spec, *toy_arguments]
     command += ["--backend", backend, "-j", "1", "--out", str(tmp_path / "out")]
     # Files, not pipes: a child that goes on would hold a pipe open.

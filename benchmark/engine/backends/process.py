@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import threading
 import time
@@ -18,7 +19,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from ....plugins.isolation import descendants, end_at_once, end_processes
+from ....plugins.child_processes import descendants, end_processes, marked, own_mark, starting_under
+from ....plugins.isolation import end_at_once
 from ...planning.tasks import Stage, TaskResult
 from ...stages.attacks import FIT_SECONDS
 from ...stages.distances import SECONDS as BLOCK_SECONDS
@@ -28,6 +30,7 @@ from ...stages.inputs import Context
 from ...stages.output import LOG_NAME, Output, collect, place_of
 from ...stages.recognition import run_again, run_tasks
 from ...stages.witness import Seen, Witnesses
+from ...storage.owner import Owner
 from ...storage.store import Store
 from . import Chunk, Settings
 
@@ -79,7 +82,7 @@ def _serve(connection: Connection, store: str, seconds_per_image: float) -> None
     def watch() -> None:
         while os.getppid() == parent:  # kill -9 reaches the parent alone
             time.sleep(1.0)
-        end_processes(descendants(os.getpid()))
+        end_processes([*descendants(os.getpid()), *marked(own_mark())])
         end_at_once(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -112,15 +115,24 @@ class _Worker:
         self.process: Any = context.Process(
             target=_serve, args=(theirs, str(settings.store), settings.seconds_per_image), name="deid-bench worker"
         )
-        self.process.start()
+        self._mark = f"{Owner.here().mark}+{secrets.token_hex(8)}"
+        with starting_under(self._mark):
+            self.process.start()
         theirs.close()  # so that the pipe ends with the worker
+        self._sending: threading.Thread | None = None
         self.ready = False
         self.chunk: Chunk | None = None
         self.again: Chunk = ()
         self.deadline = float("inf")
 
     def give(self, chunk: Chunk, again: Chunk, limit: float) -> None:
+        """Beside everything else: a worker that does not read, or is gone and has left the pipe to a child, would
+        else stop the run at a chunk that is larger than the pipe."""
         self.chunk, self.again, self.deadline = chunk, again, time.monotonic() + limit
+        self._sending = threading.Thread(target=self._send, args=(chunk, again), daemon=True)
+        self._sending.start()
+
+    def _send(self, chunk: Chunk, again: Chunk) -> None:
         with contextlib.suppress(OSError):  # it died while idle; that is seen like any other death
             self.connection.send((chunk, again))
 
@@ -139,13 +151,22 @@ class _Worker:
     def end(self, *, kill: bool) -> int | None:
         """Close the pipe and let it end, or kill it; returns the exit code."""
         left = descendants(self.process.pid)
-        self.connection.close()
+        if not kill:
+            self.hang_up()
         self.process.join(0 if kill else _END_SECONDS)
         if self.process.is_alive():
             self.process.kill()
         self.process.join()
-        end_processes(left)  # what plug-ins have started and left running
+        end_processes([*left, *marked(self._mark)])  # what plug-ins have started and left running
+        if self._sending is not None:
+            self._sending.join(_END_SECONDS)  # nobody has the other end any more
+        self.hang_up()
         return self.process.exitcode  # type: ignore[no-any-return]
+
+    def hang_up(self) -> None:
+        """Close the pipe, unless something is being sent: its number would be another file's meanwhile."""
+        if self._sending is None or not self._sending.is_alive():
+            self.connection.close()
 
 
 class ProcessBackend:
@@ -278,7 +299,7 @@ class ProcessBackend:
 
     def close(self) -> None:
         for worker in self._workers:
-            worker.connection.close()  # all at once, so that they end side by side
+            worker.hang_up()  # all at once, so that they end side by side
         for worker in list(self._workers):
             self._remove(worker, kill=worker.chunk is not None)
 
