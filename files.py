@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
@@ -91,6 +91,33 @@ def is_folder(path: Path, refused: Callable[[str], Exception] = PathError) -> bo
         PathError: as `found_at`.
     """
     return found_at(path, refused) == "folder"
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file that lies in a folder of results, and never a pipe or device there, which would have no end.
+
+    Raises:
+        OSError: it is none, or cannot be opened.
+    """
+    return cast(BinaryIO, open(path, "rb", opener=_regular))
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file, as `open_regular` opens it.
+
+    Raises:
+        OSError: as `open_regular`.
+    """
+    with open_regular(path) as file:
+        return file.read()
+
+
+def _regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "expected a file, got a folder, pipe or device", path)
+    return descriptor
 
 
 def expanded(path: str | os.PathLike[str], named: str = "") -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .._version import __version__
 from ..datasets.base import Sample
+from ..files import read_bytes
 from ..plugins.entries import Kind, PluginError, Spec, registry
 from ..weights.sources import WeightsError
 from .metrics.catalogue import METRICS
@@ -159,7 +160,7 @@ def write_rescored(found: Rescored, out: Path) -> Path:
         )
     for source in sorted(each for each in found.folder.rglob("*") if each.is_file() and each.name != FILE_NAME):
         try:
-            content = source.read_bytes()
+            content = read_bytes(source)
         except OSError as error:
             raise RecordError(
                 f"{source} cannot be read ({error.strerror or error}), so its record is not written"

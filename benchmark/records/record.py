@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ...files import found_at
+from ...files import found_at, read_bytes
 from .attacks import Attacks
 from .counts import Counts as Counts
 from .counts import impairing, is_complete
@@ -349,7 +349,7 @@ def load_record(path: Path) -> RunRecord:
         RecordError: it is not a record, or of a version that this toolkit does not know.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_bytes(path).decode("utf-8"))
         version = data.get("schema_version") if isinstance(data, dict) else None
         if version != SCHEMA_VERSION:
             raise RecordError(f"{path}: expected a record of schema version {SCHEMA_VERSION}, got {version!r}")

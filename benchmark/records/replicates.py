@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files import open_regular
 from ..statistics.uncertainty import People, Replicates
 from .record import RunRecord
 
@@ -65,7 +66,7 @@ def load_estimates(folder: Path) -> dict[tuple[str, str], float]:
     """
     if not (folder / REPLICATES_NAME).is_file():
         return {}
-    with _damage(), np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
+    with _damage(), open_regular(folder / REPLICATES_NAME) as file, np.load(file, allow_pickle=False) as found:
         pairs = zip(found["names"], found["estimates"], strict=True)
         return {(str(metric), str(recognizer)): float(estimate) for (metric, recognizer), estimate in pairs}
 
@@ -82,7 +83,7 @@ def load_replicates(folder: Path) -> dict[tuple[str, str], Replicates]:
     Older files know of no trials and no people; differences then go by the resamples alone.
     """
     try:
-        with _damage(), np.load(folder / REPLICATES_NAME, allow_pickle=False) as found:
+        with _damage(), open_regular(folder / REPLICATES_NAME) as file, np.load(file, allow_pickle=False) as found:
             return _replicates(
                 {name: found[name] for name in _COLUMNS}, {name: found[name] for name in _FURTHER if name in found}
             )

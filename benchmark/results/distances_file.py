@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files import open_regular
 from ..planning.comparisons import KEPT
 from ..records.record import DistancesFile
 from .attacks import AttackResults
@@ -144,7 +145,7 @@ def read(source: Path | bytes) -> PairDistances:
         OSError: it cannot be read.
     """
     if isinstance(source, Path):
-        with source.open("rb") as file:
+        with open_regular(source) as file:
             source = file.read(LIMITS.archive + 1)
     members = read_zip(source, LIMITS, _NAMES, DISTANCES_NAME)
     arrays = {name.removesuffix(".npy"): _decode(name, data) for name, data in members.items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files import open_regular
 from ..metrics.recognition.population import Population
 
 SCORES_NAME = "scores.npz"
@@ -59,11 +60,11 @@ def read_scores(path: Path, index: int, largest: int = LARGEST) -> dict[str, NDA
         OSError: it cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             size = sum(each.file_size for each in archive.infolist())
         if size > largest:
             raise ValueError(f"it holds {size // 2**20} MB")
-        with np.load(path, allow_pickle=False) as found:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as found:
             arrays = {kind: found[name] for kind in KINDS if (name := f"{kind}_{index}") in found}
     except (KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, IndexError) as error:
         raise ValueError(" ".join(str(error).split())) from error

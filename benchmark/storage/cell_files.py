@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...files import sha256_of
+from ...files import read_bytes, sha256_of
 from .store import save_file
 
 _FOLDER = "cells"
@@ -57,7 +57,7 @@ def save_cell_files(store: Path, cell: str, folder: Path, files: Mapping[str, by
 def load_cell_files(store: Path, cell: str) -> CellFiles | None:
     """What is said of a cell's files; None where nothing is said that can be read."""
     try:
-        data = json.loads((store / _FOLDER / f"{cell}.json").read_text(encoding="utf-8"))
+        data = json.loads(read_bytes(store / _FOLDER / f"{cell}.json").decode("utf-8"))
         return CellFiles(str(data["folder"]), {str(name): str(each) for name, each in data["sha256"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -111,7 +111,7 @@ def known_cells(store: Path) -> list[str]:
 def used_objects(store: Path, cell: str) -> set[str] | None:
     """Digests of the objects of a cell; None where that is not known."""
     try:
-        data = (store / _FOLDER / f"{cell}.objects").read_bytes()
+        data = read_bytes(store / _FOLDER / f"{cell}.objects")
     except OSError:
         return None
     if len(data) % _DIGEST_BYTES:

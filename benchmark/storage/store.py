@@ -17,7 +17,6 @@ import os
 import re
 import secrets
 import shutil
-import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -29,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...characters import sentence
-from ...files import write_atomically
+from ...files import open_regular, read_bytes, write_atomically
 from .owner import Owner
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -144,7 +143,7 @@ class Store:
     def has(self, digest: str) -> bool:
         """Whether the object seems to be there: its last record is (reading alone tells whether all of it is)."""
         try:
-            with open(self.path(digest), "rb", opener=_open_regular) as file:
+            with open_regular(self.path(digest)) as file:
                 size = file.seek(-_END.size - _SEAL_SIZE, os.SEEK_END) + _END.size + _SEAL_SIZE
                 signature, directory_size, directory_start, comment = _END.unpack(file.read(_END.size))
         except (OSError, struct.error):
@@ -182,7 +181,7 @@ class Store:
         """
         path = self.path(digest)
         try:
-            return decode(digest, _bytes(path))
+            return decode(digest, read_bytes(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
@@ -208,7 +207,7 @@ class Store:
         try:
             path.replace(aside)
             try:
-                decode(digest, _bytes(aside))
+                decode(digest, read_bytes(aside))
             except (Damaged, FileNotFoundError):  # what a link leads to
                 _remove(aside)
             except OSError as error:
@@ -225,24 +224,6 @@ class Store:
         if not self._mark:
             self._mark = Owner.here().mark
         return self.scratch / f"{self._mark}-{digest[:16]}-{secrets.token_hex(4)}"
-
-
-def _open_regular(path: str, flags: int) -> int:
-    """Open a file and never a pipe or device, which would have no end.
-
-    Raises:
-        OSError: it is none.
-    """
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "expected a file, got a folder, pipe or device", path)
-    return descriptor
-
-
-def _bytes(path: Path) -> bytes:
-    with open(path, "rb", opener=_open_regular) as file:
-        return file.read()
 
 
 def _remove(path: Path) -> None:

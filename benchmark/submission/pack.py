@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..._version import __version__
 from ...datasets.base import Sample
+from ...files import read_bytes
 from ...plugins.entries import Kind, PluginError, registry
 from ...plugins.specs import Spec
 from ...weights.files import WeightsError
@@ -149,7 +150,7 @@ def pack(sources: Sequence[Path], output: Path, samples: int, submitter: Submitt
     packed, files = [], {}
     for index, (_, (record, path)) in enumerate(sorted(records.items())):
         folder = f"records/{index:03d}"
-        files[f"{folder}/{FILE_NAME}"] = path.read_bytes()
+        files[f"{folder}/{FILE_NAME}"] = read_bytes(path)
         distances = _distances(record, path)
         if distances is None:
             left_out.append(f"{path}: no distances, so nothing can be computed anew; run the method again")
@@ -228,7 +229,7 @@ def _distances(record: RunRecord, path: Path) -> bytes | None:
         return None
     place = path.with_name(DISTANCES_NAME)
     try:
-        data = place.read_bytes()
+        data = read_bytes(place)
     except OSError as error:
         raise RecordError(f"{place} cannot be read ({error.strerror}); run the method again") from error
     if hashlib.sha256(data).hexdigest() != expected:

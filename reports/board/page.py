@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -22,6 +23,7 @@ from ...benchmark.storage.lock import Notice, hold
 from ...benchmark.storage.store import STORE_FOLDER, save_file
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import STAMP_NAME, STAMP_SIGNATURE_NAME, Stamp, load_stamp
+from ...files import open_regular, read_bytes
 from ..leaderboard.merging import merged
 from ..leaderboard.originals import on_originals
 from ..leaderboard.reference import REFERENCE, beside, nowhere
@@ -91,13 +93,14 @@ def _sources_mark(results: Path, reference: bool) -> str:
         beside += words_about(results / STORE_FOLDER, path.parent.name)
         state = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in beside if each.is_file()]
         found.update(json.dumps([str(path.relative_to(results)), state]).encode())
-        found.update(path.read_bytes())
+        with suppress(OSError):  # what cannot be read stands on the board as such
+            found.update(read_bytes(path))
     return f"<!-- made from {found.hexdigest()} -->\n"
 
 
 def _shows(board: Path, mark: str) -> bool:
     try:
-        with board.open("rb") as file:
+        with open_regular(board) as file:
             file.seek(-min(len(mark), board.stat().st_size), os.SEEK_END)
             return file.read() == mark.encode()
     except OSError:
