@@ -136,7 +136,7 @@ def main(args: list[str] | None = None) -> int:
         with no_end():
             result = _called(args)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted. What was finished is kept; the same command goes on from there.", err=True)
@@ -163,6 +163,13 @@ def _called(args: list[str] | None) -> Any:
         if sys.stdout is stdout:
             raise
         return EXIT_ENDED  # click replaces the stream and leaves where nobody reads on, as in `deid-bench list | head`
+
+
+def _show(error: click.ClickException) -> None:
+    """As click shows it, with what was typed made harmless: arguments are text from outside, too."""
+    shown = io.StringIO()
+    error.show(shown)
+    click.echo("\n".join(plain(line, 0) for line in shown.getvalue().splitlines()), err=True)
 
 
 def _say_error(text: str) -> None:

@@ -23,7 +23,7 @@ _hashes: dict[tuple[str, int, int], str] = {}
 """By (path, size, modification time in ns)."""
 
 
-_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EBADF)
+NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EBADF)
 """What the system says of a path where nothing is, or can be."""
 
 Found = Literal["file", "folder", "other", "nothing"]
@@ -66,7 +66,7 @@ def found_at(path: Path, refused: Callable[[str], Exception] = PathError) -> Fou
     except ValueError:  # a NUL
         return "nothing"
     except OSError as error:
-        if error.errno in _NOTHING_THERE:
+        if error.errno in NOTHING_THERE:
             return "nothing"
         raise refused(
             f"{path} may not be looked at ({error.strerror or error}); name another place, or have its folder opened "

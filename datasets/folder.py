@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, cast, get_args
 
-from ..files import expanded, is_folder
+from ..files import NOTHING_THERE, expanded, is_folder
 from .base import DatasetError, DatasetInfo, Sample
 from .images import suffixes
 from .layouts.table import check_encoding, read_table
@@ -275,8 +275,7 @@ class Folder:
         relative = Path(name)
         if relative.is_absolute() or ".." in relative.parts:
             raise DatasetError(f"{where}: expected a path inside the folder, got {name!r}; give it relative to path=…")
-        file = self._root / relative
-        if not file.exists() and not file.is_symlink():
+        if not _is_there(self._root / relative):
             raise DatasetError(f"{where}: expected an existing file, got {name!r}; add the file or remove the line")
         return _Entry(
             name=relative.as_posix(),
@@ -287,3 +286,14 @@ class Folder:
             aspect=cast(Aspect, aspect) if aspect else None,
             groups={each: row[each] for each in self._groups if row[each]},
         )
+
+
+def _is_there(file: Path) -> bool:
+    """Whether a file or a link lies there, or something that may not be looked at; what it is is asked later."""
+    try:
+        file.lstat()
+    except ValueError:  # a NUL
+        return False
+    except OSError as error:
+        return error.errno not in NOTHING_THERE
+    return True

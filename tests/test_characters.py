@@ -111,6 +111,10 @@ def test_a_bug_of_ours_is_one_line_and_a_file(
 
 
 def test_the_error_of_a_strange_path_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["store", "size", "--out", "/nowhere/\x1b[2J\u202e"]) == 2  # of click
+    err = capsys.readouterr().err
+    assert "/nowhere/\\u202e holds no store" in err  # colour codes are left out by click
+    assert err.startswith("Usage: ")
     assert cli.main(["board", "/nowhere/\x1b[2J\u202e"]) == 2
     err = capsys.readouterr().err
     assert "\\u001b[2J\\u202e" in err

@@ -40,7 +40,7 @@ def read_table(path: Path, required: frozenset[str], encoding: str = "") -> Iter
 
     Raises:
         DatasetError: not readable, in another encoding, without the columns, with a column twice, with a quote that is
-            not closed, or with more cells in a line than columns.
+            not closed, or with more or fewer cells in a line than columns.
     """
     reader = csv.reader(io.StringIO(_text(path, encoding), newline=""), skipinitialspace=True, strict=True)
     header: list[str] | None = None
@@ -54,9 +54,11 @@ def read_table(path: Path, required: frozenset[str], encoding: str = "") -> Iter
                 yield end, _row(header, cells, path.name, start)
             start = end + 1
     except csv.Error as error:
+        what = "a quote that is not closed or followed by more text"
+        if "field larger" in str(error):
+            what = f"a cell of more than {csv.field_size_limit():,} characters, or {what}"
         raise DatasetError(
-            f"{path.name} line {start}: expected CSV, got a quote that is not closed or followed by more text "
-            f"({error}); write a quote inside a cell twice"
+            f"{path.name} line {start}: expected CSV, got {what} ({error}); write a quote inside a cell twice"
         ) from error
     if header is None:
         _checked_header([], required, path.name)
@@ -76,7 +78,7 @@ def _text(path: Path, encoding: str) -> str:
             f"{path.name}: expected a UTF-8 CSV file, got one with zero bytes; UTF-16 without a mark? Then say "
             "encoding=utf-16-le"
         )
-    known = encoding or next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    known = _encoding(data, encoding, path.name)
     try:
         return data.decode(known)
     except UnicodeDecodeError as error:
@@ -84,6 +86,15 @@ def _text(path: Path, encoding: str) -> str:
             f"{path.name}: expected a UTF-8 CSV file, got other bytes at {error.start}; save it as UTF-8, or say what "
             "it is, for example encoding=latin-1"
         ) from error
+
+
+def _encoding(data: bytes, stated: str, name: str) -> str:
+    """What a table is written in: as its mark says, which is no part of the first column, else as stated."""
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        raise DatasetError(f"{name}: expected a UTF-8 CSV file, got UTF-32; save it as UTF-8")
+    marked = next((known for mark, known in _MARKS if data.startswith(mark)), "")
+    family = marked.removesuffix("-sig")
+    return marked if marked and (not stated or stated.startswith(family)) else stated or "utf-8"
 
 
 def _checked_header(columns: list[str], required: frozenset[str], name: str) -> list[str]:
@@ -102,14 +113,13 @@ def _checked_header(columns: list[str], required: frozenset[str], name: str) -> 
 
 
 def _row(header: list[str], cells: list[str], name: str, line: int) -> Row:
-    if len(cells) > len(header):
-        raise DatasetError(
-            f"{name} line {line}: expected {len(header)} cells, got {len(cells)}; put a cell with a comma in quotes"
-        )
+    if len(cells) != len(header):
+        way = "put a cell with a comma in quotes" if len(cells) > len(header) else "leave a cell empty by its comma"
+        raise DatasetError(f"{name} line {line}: expected {len(header)} cells, got {len(cells)}; {way}")
     broken = next((each for each in cells if "\n" in each or "\r" in each), None)
     if broken is not None:
         raise DatasetError(
             f"{name} line {line}: expected cells of one line, got {broken[:40]!r}…; is a quote not closed?"
         )
     stripped = [each.strip() for each in cells]
-    return dict(zip(header, [*stripped, *[""] * (len(header) - len(cells))], strict=True))
+    return dict(zip(header, stripped, strict=True))

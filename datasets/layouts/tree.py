@@ -115,10 +115,17 @@ def why_not(file: Path, root: Path) -> str:
     try:
         state = file.stat()
     except OSError as error:
-        return "broken link" if file.is_symlink() else f"unreadable ({type(error).__name__})"
+        return "broken link" if _is_link(file) else f"unreadable ({type(error).__name__})"
     if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
         return "link that leads out of the folder"
     return _wrong_kind(file.name, state.st_mode, state.st_size)
+
+
+def _is_link(file: Path) -> bool:
+    try:
+        return file.is_symlink()
+    except OSError:  # its folder may not be entered
+        return False
 
 
 def _children(folder: Path, name: str, passed: PassedOver) -> list[os.DirEntry[str]]:

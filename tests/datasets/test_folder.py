@@ -124,7 +124,10 @@ def test_manifest_says_who_is_who(people: Path) -> None:
         ("file,identity\np2/9.png,a\ngone.png,a\n", "line 3: expected an existing file"),
         ("file,identity\np2/9.png,a\np2/9.png,b\n", "line 3: expected each file once"),
         ("file,identity\np2/9.png,\n", "line 2: expected a file and an identity"),
-        ("file,identity\np2/9.png\n", "line 2: expected a file and an identity"),
+        ("file,identity\np2/9.png\n", "line 2: expected 2 cells, got 1; leave a cell empty by its comma"),
+        ("file,identity,subject\np2/9.png,a\n", "line 2: expected 3 cells, got 2"),
+        (f"file,identity\np2/9.png,a\n{'9' * 5000},a\n", "line 3: expected an existing file"),
+        (f"file,identity\np2/9.png,{'a' * 200_000}\n", "line 2: .* a cell of more than 131,072 characters"),
         ("file,identity,hand\np2/9.png,a,both\n", "expected hand left, right or empty"),
     ],
 )

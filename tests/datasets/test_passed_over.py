@@ -252,7 +252,15 @@ def test_lines_and_images_without_each_other_are_counted(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("encoding", "stated"),
-    [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("latin-1", "latin-1"), ("utf-16-le", "utf-16-le")],
+    [
+        ("utf-8", ""),
+        ("utf-8-sig", ""),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", ""),
+        ("utf-16", "utf-16-le"),
+        ("latin-1", "latin-1"),
+        ("utf-16-le", "utf-16-le"),
+    ],
 )
 def test_tables_are_read_in_the_encoding_they_are_in(tmp_path: Path, encoding: str, stated: str) -> None:
     put(tmp_path / "1.png", seed=1)
@@ -268,6 +276,33 @@ def test_other_encodings_are_told_apart_and_not_guessed(tmp_path: Path, encoding
         listed(tmp_path, manifest="who.csv")
     with pytest.raises(ValueError, match="expected encoding utf-8"):
         Folder(str(tmp_path), encoding="klingon")
+
+
+def test_a_table_of_four_bytes_a_character_is_refused_by_name(tmp_path: Path) -> None:
+    put(tmp_path / "1.png", seed=1)
+    (tmp_path / "who.csv").write_text("file,identity\n1.png,a\n", encoding="utf-32")
+    with pytest.raises(ValueError, match="got UTF-32; save it as UTF-8"):
+        listed(tmp_path, manifest="who.csv")
+
+
+def test_a_line_whose_file_may_not_be_looked_at_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1.png", "a/2.png", "closed/3.png"):
+        put(tmp_path / name, seed=len(name))
+    (tmp_path / "who.csv").write_text("file,identity\na/1.png,a\na/2.png,b\nclosed/3.png,c\n", encoding="utf-8")
+    for way in ("stat", "lstat"):
+        asked = getattr(Path, way)
+
+        def refuse(self: Path, *args: Any, asked: Any = asked, **kwargs: Any) -> Any:
+            if self.parent.name == "closed":
+                raise PermissionError(13, "Permission denied", str(self))
+            return asked(self, *args, **kwargs)
+
+        monkeypatch.setattr(Path, way, refuse)
+    folder = listed(tmp_path, manifest="who.csv")
+    assert [each.identity for each in folder.samples()] == ["a", "b"]
+    assert folder.ignored_names["manifest line: unreadable (PermissionError)"] == ("line 4: closed/3.png",)
 
 
 @settings(max_examples=150)
