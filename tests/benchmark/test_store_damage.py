@@ -24,6 +24,10 @@ from deid_bench.benchmark.storage.owner import Owner
 from deid_bench.benchmark.storage.store import Payload, Store, StoreError, encode
 from deid_bench.benchmark.storage.strict_zip import make_zip
 
+FLIPS = int(os.environ.get("DEID_BENCH_TEST_FLIPS", "60"))
+MUTATIONS = int(os.environ.get("DEID_BENCH_TEST_MUTATIONS", "1500"))
+"""How many objects are damaged; few by default."""
+
 
 def run_once(options: Any, out: Path, **execution: Any) -> Outcome:
     (outcome,) = run(options, Execution(out=out, backend=execution.pop("backend", "serial"), **execution))
@@ -64,7 +68,7 @@ def test_damage_is_made_good_in_the_same_run(
     options, out, rng = toy_options("toy_noise"), tmp_path / "out", random.Random(1)
     first = run_once(options, out)
     whole = objects(out)
-    for name in rng.sample(sorted(whole), 60):
+    for name in rng.sample(sorted(whole), min(FLIPS, len(whole))):
         path = out / ".store" / "objects" / name[:2] / name
         path.write_bytes(spoil(whole[name], rng))
     (first.folder / "run.json").unlink()
@@ -145,7 +149,7 @@ def test_no_mutated_object_raises_or_comes_back_changed(tmp_path: Path) -> None:
         Payload({"failure": "no hand"}),
         Payload({}, {"template": np.ones(64, np.bool_)}),
     ]
-    for number in range(1500):
+    for number in range(MUTATIONS):
         payload, key = payloads[number % 3], digest({"number": number})
         data = spoil(encode(key, payload), rng)
         store.path(key).parent.mkdir(exist_ok=True)
@@ -227,9 +231,9 @@ def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkey
     store, key = Store(tmp_path), digest({"a": 1})
     store.open()
     store.write(key, Payload({"x": 1}))
-    real = stored._bytes
+    real = stored.read_bytes
     answers = [store.path(key).read_bytes()[:50]]
-    monkeypatch.setattr(stored, "_bytes", lambda path: answers.pop() if answers else real(path))
+    monkeypatch.setattr(stored, "read_bytes", lambda path: answers.pop() if answers else real(path))
     assert store.read(key) is None
     assert store.read(key) == Payload({"x": 1})
     assert not list(store.scratch.iterdir())
@@ -251,7 +255,7 @@ def test_an_object_that_cannot_be_opened_just_now_stays(
             return answers.pop()
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(stored, "_bytes", unable)
+    monkeypatch.setattr(stored, "read_bytes", unable)
     with pytest.raises(StoreError, match="run the same command again") as told:
         store.read(key)
     assert ("holds so many files open" in str(told.value)) == (number in (errno.EMFILE, errno.ENFILE))
@@ -266,7 +270,7 @@ def test_sectors_that_cannot_be_read_are_read_once_more(
     store, key = Store(tmp_path), digest({"a": 1})
     store.open()
     store.write(key, Payload({"x": 1}))
-    real, failures = stored._bytes, [True] * (2 if always else 1)
+    real, failures = stored.read_bytes, [True] * (2 if always else 1)
 
     def worn(path: Path) -> bytes:
         if failures:
@@ -274,7 +278,7 @@ def test_sectors_that_cannot_be_read_are_read_once_more(
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return real(path)
 
-    monkeypatch.setattr(stored, "_bytes", worn)
+    monkeypatch.setattr(stored, "read_bytes", worn)
     assert store.read(key) is None
     assert store.read(key) == (None if always else Payload({"x": 1}))
     assert not list(store.scratch.iterdir())
