@@ -215,7 +215,7 @@ def sha256_of(path: Path, progress: Progress | None = None) -> str:
         OSError: it cannot be read.
     """
     total = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return sha256_of_open(file, progress and (lambda done: progress(done, total)))
 
 
