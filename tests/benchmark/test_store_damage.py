@@ -23,6 +23,7 @@ from deid_bench.benchmark.storage.journal import Timing, add_timing, journal_pat
 from deid_bench.benchmark.storage.owner import Owner
 from deid_bench.benchmark.storage.store import Payload, Store, StoreError, encode
 from deid_bench.benchmark.storage.strict_zip import make_zip
+from deid_bench.files import read_bytes
 
 FLIPS = int(os.environ.get("DEID_BENCH_TEST_FLIPS", "60"))
 MUTATIONS = int(os.environ.get("DEID_BENCH_TEST_MUTATIONS", "1500"))
@@ -231,7 +232,7 @@ def test_a_good_object_that_came_meanwhile_is_not_removed(tmp_path: Path, monkey
     store, key = Store(tmp_path), digest({"a": 1})
     store.open()
     store.write(key, Payload({"x": 1}))
-    real = stored.read_bytes
+    real = read_bytes
     answers = [store.path(key).read_bytes()[:50]]
     monkeypatch.setattr(stored, "read_bytes", lambda path: answers.pop() if answers else real(path))
     assert store.read(key) is None
@@ -270,7 +271,7 @@ def test_sectors_that_cannot_be_read_are_read_once_more(
     store, key = Store(tmp_path), digest({"a": 1})
     store.open()
     store.write(key, Payload({"x": 1}))
-    real, failures = stored.read_bytes, [True] * (2 if always else 1)
+    real, failures = read_bytes, [True] * (2 if always else 1)
 
     def worn(path: Path) -> bytes:
         if failures:
