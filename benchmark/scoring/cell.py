@@ -97,7 +97,7 @@ def score_results(setting: Setting, results: CellResults) -> Scored:
         kinds = {**scored.arrays(), **report_diversity(values, setting, results, distances, scored)}
         arrays |= {f"{kind}_{index}": each for kind, each in kinds.items()}
     if setting.no_rates:
-        report_no_rates(values, setting.no_rates, results.distances)
+        report_no_rates(values, setting, results.distances)
     _report_images(values, setting, results, evaluated, units)
     _report_sets(values, results)
     _report_floors(values, setting, results, evaluated, place)

@@ -5,39 +5,44 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..metrics.metric import Metric
 from ..metrics.values import Undefined
-from ..results.cell import CellResults, Distances
+from ..results.cell import CellResults, Distances, Setting
 from ..results.tiles import Reader
 from .numbers import Values
 
-RATES = (
-    "rr",
-    "rr_cross",
-    "dir",
-    "dir_cross",
-    "rank1_with_source",
-    "rank1_without_source",
-    "eer_effective",
-    "eer",
-    "fnmr_at_fmr_10",
-    "fnmr_at_fmr_1",
-    "fnmr_at_fmr_0_1",
-    "d_prime",
-)
-"""What a reader would look for; each is absent with the dataset's reason."""
+
+def rates(metrics: Iterable[Metric], repetitions: int) -> list[str]:
+    """Numbers of a recogniser's distances that a run tells where nobody searches for queries alone.
+
+    Those of attackers stand with the attacks: protocols decide nothing about them.
+
+    Args:
+        metrics: to choose from.
+        repetitions: versions of each image; of one there is no diversity.
+    """
+    return [
+        each.name
+        for each in metrics
+        if each.source == "distances"
+        and each.protocol
+        and "queries" not in each.protocol
+        and (repetitions > 1 or each.column_set != "diversity")
+    ]
 
 
-def report_no_rates(values: Values, reason: str, recognizers: Iterable[str]) -> None:
-    """Record that there are no rates.
+def report_no_rates(values: Values, setting: Setting, recognizers: Iterable[str]) -> None:
+    """Record that there are no rates: all that a reader would look for is absent with the dataset's reason.
 
     Args:
         values: takes the absent numbers.
-        reason: by the dataset.
+        setting: why there are none.
         recognizers: by specification.
     """
+    absent = rates(values.catalogue.values(), setting.repetitions)
     for name in recognizers:
-        for metric in RATES:
-            values.add(metric, Undefined(reason), 0, name)
+        for metric in absent:
+            values.add(metric, Undefined(setting.no_rates), 0, name)
 
 
 def own_distances(results: CellResults, distances: Distances) -> dict[str, float | None]:

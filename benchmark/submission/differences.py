@@ -73,8 +73,8 @@ def number_verdicts(record: RunRecord, scored: Scored) -> list[Verdict]:
             what = f"says {plain(each.reason, 80)!r}, its distances give {plain(other.reason, 80)!r}"
         verdicts.append(Verdict(each.metric, each.recognizer, "different" if what else "equal", what))
     for (metric, recognizer), other in fresh.items():
-        if other.value is None and reason_is_open(other):
-            continue  # metrics of later versions have no values in its rows; see `left_out`
+        if _may_lack(record, other):
+            continue
         verdicts.append(Verdict(metric, recognizer, "different", "is missing in the record"))
     return verdicts
 
@@ -84,7 +84,15 @@ def left_out(record: RunRecord, scored: Scored) -> list[str]:
     named = {(each.metric, each.recognizer) for each in record.values}
     lacking = [each for each in scored.values.values if (each.metric, each.recognizer) not in named]
     of_images = [metric for metric in _of_images(record) if (metric, None) not in named]
-    return [each.metric for each in lacking if each.value is None and reason_is_open(each)] + of_images
+    return [each.metric for each in lacking if _may_lack(record, each)] + of_images
+
+
+def _may_lack(record: RunRecord, fresh: Value) -> bool:
+    """Whether a record of before may leave out a number, as there is none: see `left_out`.
+
+    Metrics of later versions have no values in its rows, and those of distances none where a dataset supports no rates.
+    """
+    return fresh.value is None and (reason_is_open(fresh) or fresh.reason == record.dataset.no_rates)
 
 
 def _of_images(record: RunRecord) -> list[str]:

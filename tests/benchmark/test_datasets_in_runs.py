@@ -13,6 +13,7 @@ from narrowed import present
 
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.records.record import load_record, record_bytes
+from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.cli import main
 from deid_bench.datasets.folder import FLAT
@@ -110,6 +111,31 @@ def test_a_flat_folder_gives_quality_and_drift_and_says_why_no_rates(
         assert any(FLAT in alarm for alarm in record.alarms)
         assert all(row.distances["toy_recognizer"] is not None for row in record.samples)
     assert "quality and drift alone; no attacker was tried" in capsys.readouterr().out
+
+
+def test_without_rates_every_number_of_distances_is_there_with_the_reason(hands: Path, tmp_path: Path) -> None:
+    """Those, and no others, that the same images give where it is known who is who; records of before may lack some."""
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, each in enumerate(sorted(hands.glob("*/*.png"))[:6]):
+        (flat / f"{number}.png").write_bytes(each.read_bytes())
+    own = ["--metric", f"{Path(__file__).parents[1] / 'my_metrics.py'}:OwnRatio", "--attacks", "none"]
+    for seeds in ("1", "2"):
+        rated, bare = (
+            load_record(run(tmp_path / f"{name}-{seeds}", str(place), *own, "--seeds", seeds))
+            for name, place in (("rated", hands), ("bare", flat))
+        )
+        absent = {each.metric: (each.value, each.reason) for each in bare.values if each.recognizer}
+        assert absent.keys() == {each.metric for each in rated.values if each.recognizer}
+        assert set(absent.values()) == {(None, FLAT)}
+        assert {"linkability", "d_sys", "singling_out"} <= absent.keys()
+    path = next((tmp_path / "bare-1").glob("*/run.json"))
+    record, distances = load_record(path), read(path.parent / DISTANCES_NAME)
+    before = record.model_copy(update={"values": [each for each in record.values if each.metric != "linkability"]})
+    for held, words in ((record, []), (before, ["values (that linkability are not among them)"])):
+        again = recompute(held, distances)
+        assert {verdict.outcome for verdict in again.verdicts if verdict.recognizer} == {"equal"}
+        assert [said for said in again.words if "linkability" in said] == words
 
 
 def test_three_images_of_nobody_known_need_no_split(hands: Path, tmp_path: Path) -> None:
@@ -237,8 +263,6 @@ def flat(hands: Path, folder: Path) -> Path:
 
 
 def test_the_notes_of_a_dataset_are_alarms_that_verify_expects(hands: Path, tmp_path: Path) -> None:
-    from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
-
     first = sorted(hands.glob("*/*.png"))[0]
     (first.parent / "copy.png").write_bytes(first.read_bytes())
     path = run(tmp_path / "out", str(hands))
