@@ -74,4 +74,4 @@ def command(results: tuple[Path, ...], out: Path, figures: tuple[str, ...], form
         click.secho(f"not drawn: {name}: {reason}", fg="yellow", err=True)
     for path, reason in written.left_out:
         click.secho(f"left out {path}: {reason}", fg="yellow", err=True)
-    return 1 if written.left_out or (named and written.refused) else 0
+    return 1 if written.left_out or (named and written.refused) or not written.files else 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +30,8 @@ from .preparation import one_at_a_time
 
 COPY = "byte-equal copy of another image of the same identity"
 _NAMED = 3
+_ROLES = frozenset({"gallery", "probe"})
+"""What stands as the session of sets that know who is to be asked, and not when a picture was taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +127,8 @@ def load_dataset(
         kept = set(itertools.islice(everybody, limit))
         samples = tuple(each for each in samples if each.identity in kept)
     notes += _remarks(samples, written, rates=not dataset.info.no_rates)
+    if dataset.info.modality == "palm" and not dataset.info.no_rates:  # faces are asked by session, where there are any
+        notes += _sessions(samples)
     return LoadedDataset(
         plugin=resolved,
         info=dataset.info,
@@ -159,6 +165,22 @@ def _remarks(samples: Sequence[Sample], written: Mapping[str, str], *, rates: bo
         )
     narrow = narrow_note((each.path, each.bits) for each in samples)
     return [*notes, narrow] if narrow else notes
+
+
+def _sessions(samples: Sequence[Sample]) -> list[str]:
+    """That images of one identity were taken in one session, where the dataset knows its sessions."""
+    count: Counter[tuple[str, str | None]] = Counter((each.identity, each.session) for each in samples)
+    whole = Counter(each.identity for each in samples)
+    named = {session for _, session in count if session is not None} - _ROLES
+    within = sum(math.comb(number, 2) for (_, session), number in count.items() if session in named)
+    pairs = sum(math.comb(number, 2) for number in whole.values())
+    if not within:
+        return []
+    which = "all" if within == pairs else f"{within} of"
+    return [
+        f"of one session are {which} {pairs} pairs of images of one identity: the same light, skin and background, so "
+        "that its people are found more easily than on another day"
+    ]
 
 
 def _first_few(names: Sequence[str]) -> str:

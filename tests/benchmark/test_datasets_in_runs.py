@@ -17,7 +17,7 @@ from deid_bench.benchmark.results.distances_file import DISTANCES_NAME, read
 from deid_bench.benchmark.submission.recompute import recompute
 from deid_bench.cli import main
 from deid_bench.datasets.folder import FLAT
-from deid_bench.datasets.images import write_png
+from deid_bench.datasets.images import read_image, write_png
 from deid_bench.plugins.entries import registry
 
 
@@ -272,3 +272,29 @@ def test_the_notes_of_a_dataset_are_alarms_that_verify_expects(hands: Path, tmp_
     assert record.alarms[0] == note
     found = recompute(record, read((path.parent / DISTANCES_NAME).read_bytes()))
     assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("sessions", "said"),
+    [
+        ("1122", "of one session are 10 of 30 pairs of images of one identity"),
+        ("1111", "of one session are all 30 pairs of images of one identity"),
+        ("1234", ""),
+        ("", ""),
+    ],
+)
+def test_pairs_of_one_session_are_an_alarm(sessions: str, said: str, hands: Path) -> None:
+    """Light, skin and background are the same there, so that people are found more easily than on another day."""
+    lines = ["file,identity,session"]
+    for person in sorted(each for each in hands.iterdir() if each.is_dir() and not each.name.startswith(".")):
+        images = sorted(person.glob("*.png"))[:3]
+        for number in range(4):
+            copy = person / f"more{number}.png"
+            pixels = read_image(images[0]).copy()
+            pixels[:8, : 8 + number] = 40 * number
+            copy.write_bytes(write_png(pixels))
+            lines.append(f"{copy.relative_to(hands)},{person.name},{sessions[number] if sessions else ''}")
+    (hands / "who.csv").write_text("\n".join(lines) + "\n")
+    notes = load_dataset(f"folder:path={hands},manifest=who.csv", 0, 1, None).notes
+    told = [each for each in notes if "session" in each]
+    assert [each.partition(":")[0] for each in told] == ([said] if said else [])
