@@ -10,8 +10,10 @@ from typing import get_args
 import pytest
 from package_files import ROOT, docstrings, modules
 
+from deid_bench.benchmark.metrics.catalogue import METRICS
 from deid_bench.benchmark.protocols import newest, protocols
 from deid_bench.benchmark.records.curves import CURVES, CurveName
+from deid_bench.benchmark.scoring.withheld import _BY_STAGE
 
 MODULES = modules()
 _HOME = "benchmark/planning/defaults.py"
@@ -131,3 +133,11 @@ def test_every_ability_stands_in_the_documentation() -> None:
     shown = set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
     named = {f"{path[:-3].replace('/', '.')}.{name}" for path, tree in MODULES.items() for name in abilities(tree)}
     assert named == shown
+
+
+def test_every_number_of_single_images_is_taken_by_the_crash_of_a_stage() -> None:
+    """Else a crash leaves a number of what happens to be left. Which pixels may change is said by the method itself."""
+    taken = frozenset[str]().union(*_BY_STAGE.values())
+    of_images = {each.name for each in METRICS.values() if each.source in ("rows", "run") and each.group != "cost"}
+    assert of_images - taken == {"roi_coverage"}
+    assert taken <= METRICS.keys()
