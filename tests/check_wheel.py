@@ -29,6 +29,7 @@ NEEDED = (
     "deid_bench/reports/board/templates/board.html",
     "deid_bench/reports/board/templates/board.css",
     "deid_bench/reports/board/templates/board_start.js",
+    "deid_bench/reports/codabench/templates/details.html",
     "deid_bench/reports/paper/printed/palm_deid.toml",
     "deid_bench/deidentifiers/assets/palm_tiny/unet/diffusion_pytorch_model.safetensors",
     "deid_bench/deidentifiers/assets/palm_skin/palm_skin.safetensors",
