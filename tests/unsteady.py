@@ -102,13 +102,16 @@ class AnalyzerOfItsProcess(FaultyAnalyzer):
 
 
 class SaltsItsImages:
-    """Paints by a hash, which Python salts in every process."""
+    """Colours a corner by a hash, which Python salts in every process; all distances stay in their place."""
 
     info = MethodInfo("salts_its_images", "1", ("palm",), "Paints by a hash")
 
     def deidentify(self, batch: Sequence[Request]) -> list[Image]:
-        salt = hash("a constant") % 2**64
-        return [np.random.default_rng(salt).integers(0, 256, each.image.shape, np.uint8) for each in batch]
+        salt = (hash("a constant") % 2**64).to_bytes(8, "little")
+        made = [255 - each.image for each in batch]
+        for each in made:
+            each[0, 0] = np.frombuffer(salt, np.uint8)[:3]
+        return made
 
 
 class EndsItsProcess:

@@ -28,14 +28,18 @@ class RecordChanged(RecordError):
     """A record, or a file beside it, is not what the run wrote."""
 
 
+Entry = tuple[RunRecord, Path]
+"""A record and the folder that it lies in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """Records below some folders, and files that cannot be read."""
 
-    records: list[tuple[RunRecord, Path]]
-    """Each with the folder that it lies in, in order of first appearance; of several with one digest the last."""
+    records: list[Entry]
+    """In order of first appearance; of several with one digest the last, if none before it is more complete."""
     left_out: list[tuple[Path, str]]
-    """Files that cannot be read or believed, and why."""
+    """Files that cannot be read or believed, or have other numbers than the one that stands for them, and why."""
 
 
 def collect(sources: Iterable[Path]) -> Collection:
@@ -48,7 +52,7 @@ def collect(sources: Iterable[Path]) -> Collection:
         RecordError: a source does not exist.
         RecordChanged: a source is a record, or its folder, that is not what the run wrote.
     """
-    found: dict[str, tuple[RunRecord, Path]] = {}
+    found: dict[str, Entry] = {}
     left_out = []
     for source, path in ((each, path) for each in sources for path in find_records(each)):
         try:
@@ -60,8 +64,34 @@ def collect(sources: Iterable[Path]) -> Collection:
         except RecordError as error:
             left_out.append((path, str(error)))
         else:
-            found[record.digest] = (record, path.parent)
+            known = found.get(record.digest)
+            found[record.digest], other = _of_one_digest(known, (record, path.parent))
+            if other:
+                left_out.append(other)
     return Collection(list(found.values()), left_out)
+
+
+def _of_one_digest(known: Entry | None, new: Entry) -> tuple[Entry, tuple[Path, str] | None]:
+    """Which of two records of the same work stands for it, and the other one with the reason, where it says otherwise.
+
+    A complete one goes before one that is not, the later one before the earlier.
+    """
+    if known is None or known[1].absolute() == new[1].absolute():
+        return new, None
+    kept, left = (known, new) if known[0].complete and not new[0].complete else (new, known)
+    differ = _numbers(kept[0]) ^ _numbers(left[0])
+    if not differ:
+        return kept, None
+    count = len({(metric, recognizer) for metric, recognizer, _ in differ})
+    how = "is complete" if kept[0].complete and not left[0].complete else "comes later"
+    return kept, (
+        left[1] / FILE_NAME,
+        f"{kept[1]} has a record of the same work with {count} other numbers, which {how} and is taken; remove one",
+    )
+
+
+def _numbers(record: RunRecord) -> set[tuple[str, str | None, float | None]]:
+    return {(each.metric, each.recognizer, each.value) for each in record.values}
 
 
 def load_written(path: Path) -> RunRecord:

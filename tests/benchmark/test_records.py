@@ -131,6 +131,25 @@ def test_damaged_replicates_are_as_none(tmp_path: Path, name: str, damage: Calla
     assert [each.digest for each, _ in found.records] == [record.digest]
 
 
+def test_of_two_records_of_the_same_work_with_other_numbers_one_is_named(tmp_path: Path) -> None:
+    record = load_record(sorted(GOLDEN.glob("*.json"))[0])
+    first, *others = record.values
+    edited = record.model_copy(update={"values": [first.model_copy(update={"value": 12.5}), *others]})
+    half = edited.model_copy(update={"counts": record.counts.model_copy(update={"retry": 1})})
+    assert record.complete
+    for name, each in (("a", record), ("b", edited)):
+        save_record(each, tmp_path / "both" / name)
+    found = collect([tmp_path / "both"])
+    assert [folder.name for _, folder in found.records] == ["b"]
+    assert [path.parent.name for path, _ in found.left_out] == ["a"]
+    assert "has a record of the same work with 1 other numbers, which comes later and is taken" in found.left_out[0][1]
+    for name, each in (("a", record), ("b", half)):
+        save_record(each, tmp_path / "complete" / name)
+    found = collect([tmp_path / "complete"])
+    assert [folder.name for _, folder in found.records] == ["a"]
+    assert "which is complete and is taken" in found.left_out[0][1]
+
+
 def test_looking_where_nothing_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no file or folder"):
         list(find_records(tmp_path / "nowhere"))
