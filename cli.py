@@ -159,10 +159,18 @@ def _called(args: list[str] | None) -> Any:
     stdout = sys.stdout
     try:
         return cli.main(args=args, prog_name="deid-bench", standalone_mode=False)
-    except SystemExit:
-        if sys.stdout is stdout:
+    except SystemExit as error:
+        if sys.stdout is stdout and not _nobody_reads(error):
             raise
         return EXIT_ENDED  # click replaces the stream and leaves where nobody reads on, as in `deid-bench list | head`
+
+
+def _nobody_reads(error: SystemExit) -> bool:
+    """Whether rich has left because its output goes into a pipe that is closed."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].name == "on_broken_pipe"
 
 
 def _show(error: click.ClickException) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +202,15 @@ def test_differences_of_what_is_best_in_the_middle_are_explained(
 ) -> None:
     assert main(["compare", str(folders["5"]), str(folders["120"])]) == 0
     assert "DIR: best at 100; A - B is of the distances from it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["compare"], ["list", "metrics"]], ids=str)
+def test_output_that_nobody_reads_on_is_no_fault_of_a_plug_in(words: list[str], folders: dict[str, Path]) -> None:
+    """As in `deid-bench compare a b | head`; tables are written by another library than lines."""
+    words = [*words, *map(str, list(folders.values())[:2])] if words == ["compare"] else words
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-P", "-m", "deid_bench", *words]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
