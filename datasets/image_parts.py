@@ -28,8 +28,8 @@ _MOST_BLOCKS = 2_000_000
 """Of 255 bytes each, of which the frames of a GIF file are made."""
 _BMP_HEADER = 1024
 
-Piece = tuple[int, int]
-"""Offset and length of a part of a file."""
+Piece = tuple[int, int] | bytes
+"""Offset and length of a part of a file, or what stands in its place."""
 
 
 class PartsError(ValueError):
@@ -53,6 +53,8 @@ def pixels_alone(stream: BinaryIO) -> BinaryIO:
         pieces = _jpeg(stream)
     elif head.startswith((b"GIF87a", b"GIF89a")):
         pieces = _gif(stream)
+    elif head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        pieces = _tiff(stream, "<" if head.startswith(b"II") else ">", big=head[2:4] in (b"+\0", b"\0+"))
     else:
         _check_header(stream, head)
         pieces = None
@@ -72,6 +74,11 @@ def without_texts(stream: BinaryIO) -> BinaryIO | None:
     return cast(BinaryIO, io.BufferedReader(Pieces(stream, png_chunks.needed(stream))))
 
 
+def is_view(stream: BinaryIO) -> bool:
+    """Whether something is left out of the file, so that compiled code cannot read it by itself."""
+    return isinstance(getattr(stream, "raw", None), Pieces)
+
+
 class Pieces(io.RawIOBase):
     """Some parts of a file, read-only, as if they were all of it.
 
@@ -82,15 +89,18 @@ class Pieces(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, pieces: list[Piece]) -> None:
         super().__init__()
-        self._stream, self._position, self._size = stream, 0, 0
+        self._position = self._size = 0
         self._starts: list[int] = []
-        self._pieces: list[Piece] = []
-        for offset, length in pieces:
-            if self._pieces and sum(self._pieces[-1]) == offset:
-                self._pieces[-1] = (self._pieces[-1][0], self._pieces[-1][1] + length)
-            else:
+        self._pieces: list[tuple[BinaryIO, int, int]] = []
+        for piece in pieces:
+            source = io.BytesIO(piece) if isinstance(piece, bytes) else stream
+            offset, length = (0, len(piece)) if isinstance(piece, bytes) else piece
+            last = self._pieces[-1] if self._pieces else (None, 0, 0)
+            if last[0] is source and last[1] + last[2] == offset:
+                self._pieces[-1] = (source, last[1], last[2] + length)
+            elif length:
                 self._starts.append(self._size)
-                self._pieces.append((offset, length))
+                self._pieces.append((source, offset, length))
             self._size += length
 
     def readable(self) -> bool:
@@ -116,12 +126,12 @@ class Pieces(io.RawIOBase):
         number = bisect_right(self._starts, self._position) - 1
         if number < 0:
             return 0
-        offset, length = self._pieces[number]
+        source, offset, length = self._pieces[number]
         inside = self._position - self._starts[number]
         if inside >= length:
             return 0
-        self._stream.seek(offset + inside)
-        data = self._stream.read(min(len(buffer), length - inside))
+        source.seek(offset + inside)
+        data = source.read(min(len(buffer), length - inside))
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -142,16 +152,18 @@ def _png(stream: BinaryIO) -> list[Piece] | None:
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length."""
 _SCAN, _COMMENT, _APP0, _APP1, _APP14, _APP15 = 0xDA, 0xFE, 0xE0, 0xE1, 0xEE, 0xEF
-_EXIF = b"Exif\0"
+_TURNED_BY = (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0")
+"""Beginnings of the segments that say how a picture is turned: EXIF, and XMP where there is none."""
+_LONGEST_NAME = 32
 
 
 def _jpeg(stream: BinaryIO) -> list[Piece] | None:
     """Everything up to the scan but comments and applications' parts; orientation and colour stay."""
     kept, aside, position = [(0, 2)], 0, 2
-    exif = False
+    left = MOST_ASIDE
     for _ in range(MOST_PARTS):
         stream.seek(position)
-        head = stream.read(9)
+        head = stream.read(4 + _LONGEST_NAME)
         if len(head) < 4 or head[0] != 0xFF:  # damaged, or filled up in a way that the decoder knows
             break
         marker, length = head[1], int.from_bytes(head[2:4], "big") + 2
@@ -163,8 +175,8 @@ def _jpeg(stream: BinaryIO) -> list[Piece] | None:
         elif marker == _SCAN:
             break
         needed = not (_APP0 <= marker <= _APP15 or marker == _COMMENT) or marker in (_APP0, _APP14)
-        if marker == _APP1 and head[4:].startswith(_EXIF) and not exif:
-            needed = exif = True
+        if marker == _APP1 and head[4:].startswith(_TURNED_BY) and length <= left:
+            needed, left = True, left - length
         aside += length if _APP0 <= marker <= _APP15 or marker == _COMMENT else 0
         kept += [(position, length)] if needed else []
         position += length
@@ -185,7 +197,8 @@ def _gif(stream: BinaryIO) -> list[Piece] | None:
     if len(head) < 13:
         return None
     position = 13 + _colours(head[10])
-    kept, aside, steps = [(0, position)], 0, 0
+    kept, aside = [(0, position)], 0
+    steps = {True: 0, False: 0}
     while True:
         stream.seek(position)
         start, mark = position, stream.read(2)
@@ -200,9 +213,10 @@ def _gif(stream: BinaryIO) -> list[Piece] | None:
         extension = mark[0] == _EXTENSION and mark[1] != _CONTROL
         for length in _blocks(stream, position):
             position += length
-            steps += 1
-            if steps > (MOST_PARTS if extension else _MOST_BLOCKS):
-                raise PartsError("it is made of too many blocks")
+            steps[extension] += 1
+            if steps[extension] > (MOST_PARTS if extension else _MOST_BLOCKS):
+                what = "extensions" if extension else "frames"
+                raise PartsError(f"it has more than {steps[extension] - 1:,} blocks of {what}")
         if extension:
             aside += position - start
         else:
@@ -231,11 +245,7 @@ def _blocks(stream: BinaryIO, position: int) -> Iterator[int]:
 
 
 def _check_header(stream: BinaryIO, head: bytes) -> None:
-    if head.startswith((b"II*\0", b"MM\0*")):
-        _check_tags(stream, "<" if head.startswith(b"II") else ">", big=False)
-    elif head.startswith((b"II+\0", b"MM\0+")):
-        _check_tags(stream, "<" if head.startswith(b"II") else ">", big=True)
-    elif head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
+    if head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP"):
         length = stream.seek(0, io.SEEK_END)
         if length > MOST_WHOLE:
             raise PartsError(f"all {length / 1e6:,.0f} MB are held at once, {MOST_WHOLE // 10**6} MB at most")
@@ -248,29 +258,45 @@ def _check_header(stream: BinaryIO, head: bytes) -> None:
 
 _STRIPS = frozenset({273, 279, 324, 325})
 """Tags that say where the pixels lie."""
+_NEEDED_TAGS = _STRIPS | {320, 347}
+"""These, the table of colours and that of JPEG: kept however long they are."""
+_LONG_TAG = 1 << 16
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of a value, by the number of its type."""
 
 
-def _check_tags(stream: BinaryIO, order: str, *, big: bool) -> None:
-    """A TIFF decoder reads the values of every tag of a file's first picture."""
+def _tiff(stream: BinaryIO, order: str, *, big: bool) -> list[Piece] | None:
+    """The file with its long tags emptied, as programs write their layers; a decoder reads those of the first picture.
+
+    What the tags speak of stays where it lies, for other parts are found by their place.
+    """
     place, number, entry = ("Q", "Q", "HHQ") if big else ("I", "H", "HHI")
     offset = _unpacked(stream, 8 if big else 4, order + place)
     count = None if offset is None else _unpacked(stream, offset, order + number)
     if offset is None or count is None:
-        return
+        return None
     if count > _MOST_ENTRIES:
         raise PartsError(f"it has {count:,} tags, of which at most {_MOST_ENTRIES:,} are read")
-    stream.seek(offset + struct.calcsize("=" + number))
-    width, held = (20 if big else 12), 0
-    table = stream.read(width * count)
-    for start in range(0, len(table) - width + 1, width):
-        tag, kind, values = struct.unpack_from(order + entry, table, start)
+    start = offset + struct.calcsize("=" + number)
+    stream.seek(start)
+    width, held, emptied = (20 if big else 12), 0, 0
+    table = bytearray(stream.read(width * count))
+    for at in range(0, len(table) - width + 1, width):
+        tag, kind, values = struct.unpack_from(order + entry, table, at)
         if tag in _STRIPS and values > _MOST_STRIPS:
             raise PartsError(f"it is made of {values:,} strips, of which at most {_MOST_STRIPS:,} are read")
-        held += values * _SIZES.get(kind, 1)
+        size = values * _SIZES.get(kind, 1)
+        if size > _LONG_TAG and tag not in _NEEDED_TAGS:
+            struct.pack_into(order + entry, table, at, tag, kind, 0)
+            emptied += size
+        else:
+            held += size
         if held > MOST_TAGS:
-            raise PartsError(f"its tags hold more than {MOST_TAGS // 10**6} MB (tag {tag}: {values:,} values)")
+            raise PartsError(f"its tags hold more than {MOST_TAGS // 10**6} MB")
+    if held + emptied <= MOST_ASIDE:
+        return None
+    end = start + len(table)
+    return [(0, start), bytes(table), (end, stream.seek(0, io.SEEK_END) - end)]
 
 
 def _unpacked(stream: BinaryIO, offset: int, form: str) -> int | None:

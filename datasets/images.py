@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .image_parts import PartsError, pixels_alone, without_texts
+from .image_parts import PartsError, is_view, pixels_alone, without_texts
 from .png_chunks import SIGNATURE
 from .sample_depth import WIDE, declared_bits, full_scale, is_wide, to_8_bits
 from .types import Image
@@ -246,7 +246,9 @@ def _lying(stream: BinaryIO, name: str, bits: int) -> tuple[Image, int]:
         wide = is_wide(picture)
         declared = declared_bits(picture, stream) if wide else 0
         narrow_colour = wide and not picture.mode.startswith("I") and (bits or declared or WIDE) < WIDE
-        _check_size(picture, name, narrow_colour, stream.seek(0, io.SEEK_END))
+        whole = narrow_colour or (picture.format == "TIFF" and is_view(stream))  # libtiff then gets it all at once
+        copies = 1 if whole else _COPIES.get(picture.format or "", 0)
+        _check_size(picture, name, narrow_colour, copies * stream.seek(0, io.SEEK_END))
         picture.load()  # before anything else is asked of it: a question that fails would hide damage
         orientation = _orientation(picture)
         if not narrow_colour:
@@ -259,11 +261,10 @@ _COPIES = {"WEBP": 3, "HEIF": 3, "AVIF": 3}
 """How many times a decoder holds the whole file, by what measuring says."""
 
 
-def _check_size(picture: PIL.Image.Image, name: str, narrow_colour: bool, size: int) -> None:
+def _check_size(picture: PIL.Image.Image, name: str, narrow_colour: bool, held: int) -> None:
     width, height = picture.size
     if min(picture.size) < MIN_SIDE:
         raise ImageError(f"{name}: expected at least {MIN_SIDE} px a side, got {width} x {height}; leave it out")
-    held = (1 if narrow_colour else _COPIES.get(picture.format or "", 0)) * size
     most = min(MAX_PIXELS, (MAX_WORK - held) // _bytes_per_pixel(picture, narrow_colour))
     if max(picture.size) > MAX_SIDE or width * height > most:
         raise ImageError(

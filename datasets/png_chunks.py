@@ -10,8 +10,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS = 100_000
 """Of one file; what follows is not looked at."""
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sBIT", b"eXIf", b"acTL", b"fcTL", b"IDAT", b"IEND"})
-_ORIENTATION = b"Raw profile type exif\0"
-"""Keyword under which some programs keep EXIF, and with it the orientation, in a text."""
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_KEYWORDS = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
+"""Keywords of EXIF, which some programs keep in a text, and of XMP."""
 _KEPT = 1 << 20
 """Bytes of such a text, inflated, up to which it is kept; Pillow's own limit."""
 _HEAD = 8
@@ -49,26 +50,29 @@ def significant_bits(stream: BinaryIO) -> int:
 
 def needed(stream: BinaryIO) -> list[tuple[int, int]]:
     """Offset and length of all that the pixels of a PNG file need, its orientation and the count of its frames."""
-    found = [(0, len(SIGNATURE))]
+    found, left = [(0, len(SIGNATURE))], _KEPT
     for kind, offset, length in chunks(stream):
         short = length <= _KEPT or kind == b"IDAT"
-        if (kind in _NEEDED and short) or _is_orientation(stream, kind, offset, length):
+        turns = length <= left and _turns(stream, kind, offset, length)
+        if (kind in _NEEDED and short) or turns:
             found.append((offset, length))
+            left -= length if turns else 0
     return found
 
 
-def _is_orientation(stream: BinaryIO, kind: bytes, offset: int, length: int) -> bool:
-    """Whether a text chunk is EXIF and short enough to be kept."""
-    if kind not in (b"tEXt", b"zTXt") or length > _KEPT:
+def _turns(stream: BinaryIO, kind: bytes, offset: int, length: int) -> bool:
+    """Whether a text chunk is EXIF or XMP, which say how the picture is turned, and short enough to be kept."""
+    if kind not in _TEXTS or length > _KEPT:
         return False
     stream.seek(offset + _HEAD)
-    data = stream.read(length - _HEAD - _CHECKSUM)
-    if not data.startswith(_ORIENTATION):
+    keyword, _, rest = stream.read(length - _HEAD - _CHECKSUM).partition(b"\0")
+    if keyword not in _KEYWORDS:
         return False
-    if kind != b"zTXt":
-        return kind == b"tEXt"
+    packed = kind == b"zTXt" or (kind == b"iTXt" and rest[:1] == b"\1")
+    text = rest[1:] if kind == b"zTXt" else rest[2:].split(b"\0", 2)[-1] if kind == b"iTXt" else rest
+    if not packed:
+        return True
     try:
-        inflated = zlib.decompressobj().decompress(data[len(_ORIENTATION) + 1 :], _KEPT + 1)
+        return len(zlib.decompressobj().decompress(text, _KEPT + 1)) <= _KEPT
     except zlib.error:
         return False
-    return len(inflated) <= _KEPT

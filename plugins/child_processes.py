@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,28 @@ Process = tuple[int, str]
 """A process id and when it was started, so that a number that is used again is not mistaken."""
 
 
-def children() -> set[Process]:
-    """What this process has started and is there; empty where that cannot be told."""
+def children(but: Collection[str] = ()) -> set[Process]:
+    """What this process has started and is there; empty where that cannot be told.
+
+    Args:
+        but: threads whose children are left out; as `threads` gives them.
+    """
     found = set()
     for listed in Path("/proc/self/task").glob("*/children") if sys.platform == "linux" else ():
-        with contextlib.suppress(OSError):
-            found |= {(int(pid), _started(int(pid))) for pid in listed.read_text().split()}
+        pids: list[str] = []
+        if listed.parent.name not in but:
+            with contextlib.suppress(OSError):
+                pids = listed.read_text().split()
+        for pid in pids:
+            with contextlib.suppress(OSError, IndexError):  # it has ended meanwhile
+                found.add((int(pid), _started(int(pid))))
     return found
+
+
+def other_threads() -> frozenset[str]:
+    """All threads of this process but the one that asks."""
+    listed = Path("/proc/self/task").glob("*") if sys.platform == "linux" else ()
+    return frozenset(each.name for each in listed) - {str(threading.get_native_id())}
 
 
 def young(processes: Iterable[Process], since: float) -> set[Process]:
@@ -89,6 +104,13 @@ def end_processes(processes: Iterable[Process]) -> int:
 
 def _command(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def reap(processes: Iterable[Process]) -> None:
+    """Take leave of children that have ended and of whom nobody else does, adopted ones."""
+    for pid, _ in processes:
+        with contextlib.suppress(OSError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 # ------------------------------------------------------------------------------------------------ orphans

@@ -79,10 +79,10 @@ def _of_one_digest(known: Entry | None, new: Entry) -> tuple[Entry, tuple[Path, 
     if known is None or known[1].absolute() == new[1].absolute():
         return new, None
     kept, left = (known, new) if known[0].complete and not new[0].complete else (new, known)
-    differ = _numbers(kept[0]) ^ _numbers(left[0])
-    if not differ:
+    here, there = _numbers(kept[0]), _numbers(left[0])
+    count = sum(here[key] != there[key] for key in here.keys() & there.keys())
+    if not count:
         return kept, None
-    count = len({(metric, recognizer) for metric, recognizer, _ in differ})
     how = "is complete" if kept[0].complete and not left[0].complete else "comes later"
     return kept, (
         left[1] / FILE_NAME,
@@ -90,8 +90,9 @@ def _of_one_digest(known: Entry | None, new: Entry) -> tuple[Entry, tuple[Path, 
     )
 
 
-def _numbers(record: RunRecord) -> set[tuple[str, str | None, float | None]]:
-    return {(each.metric, each.recognizer, each.value) for each in record.values}
+def _numbers(record: RunRecord) -> dict[tuple[str, str | None], float]:
+    """Those that are there: an earlier version may have fewer, or other reasons."""
+    return {(each.metric, each.recognizer): each.value for each in record.values if each.value is not None}
 
 
 def load_written(path: Path) -> RunRecord:

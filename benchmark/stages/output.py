@@ -8,7 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...plugins.child_processes import Process, adopt_orphans, children, descendants, end_processes, now, young
+from ...plugins.child_processes import (
+    Process,
+    adopt_orphans,
+    children,
+    descendants,
+    end_processes,
+    now,
+    other_threads,
+    reap,
+    young,
+)
 from ...plugins.isolation import own_output
 from ..planning.tasks import Task
 from ..storage.owner import Owner
@@ -19,19 +29,26 @@ MOST_BYTES = 2**16
 
 
 class Output:
-    """The standard output and error of one process while it carries out tasks, and the processes that it leaves."""
+    """The standard output and error of one process while it carries out tasks, and the processes that it leaves.
 
-    def __init__(self, store: Path) -> None:
+    Args:
+        store: the folder of the store.
+        adopt: take in what has left its parent. A worker need not: whoever ends it knows its own by their mark.
+    """
+
+    def __init__(self, store: Path, *, adopt: bool = False) -> None:
         self.log = store / LOG_NAME
         self.path = place_of(store, os.getpid())
         """What the chunk at hand has printed so far; a worker that dies leaves it behind."""
         self._left: set[Process] = set()
-        self._adopted = adopt_orphans(True)
+        self._adopts = adopt
+        self._adopted_before = adopt and adopt_orphans(True)
 
     @contextmanager
     def of(self, tasks: Sequence[Task]) -> Iterator[None]:
         """Everything inside prints into the log."""
-        before, began = children(), now()
+        others = other_threads()  # what these start meanwhile is theirs
+        before, began = children(others), now()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             target = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
@@ -44,14 +61,16 @@ class Output:
         finally:
             os.close(target)
             # Orphans that came meanwhile may be older, and somebody else's.
-            self._left |= young(children() - before, began)
+            self._left |= young(children(others) - before, began)
             collect(self.path, self.log, _title(tasks))
 
     def close(self) -> None:
         """End what plug-ins have left running."""
         end_processes([*self._left, *(each for pid, _ in self._left for each in descendants(pid))])
+        if self._adopts:
+            adopt_orphans(self._adopted_before)
+            reap(self._left)
         self._left.clear()
-        adopt_orphans(self._adopted)
 
 
 def place_of(store: Path, pid: int) -> Path:

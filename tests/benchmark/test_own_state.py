@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -23,10 +24,11 @@ from narrowed import present
 from deid_bench import cli
 from deid_bench.benchmark.planning.cells import RunOptions
 from deid_bench.benchmark.planning.loaded_dataset import load_dataset
+from deid_bench.benchmark.planning.tasks import Stage, Task
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.stages.guard import Crash, guarded
-from deid_bench.benchmark.stages.output import LOG_NAME, collect
+from deid_bench.benchmark.stages.output import LOG_NAME, Output, collect
 from deid_bench.benchmark.stages.remarks import listening
 from deid_bench.benchmark.storage.store import STORE_FOLDER
 from deid_bench.plugins.entries import Kind, PluginError, registry
@@ -256,6 +258,36 @@ def test_threads_and_children_end_with_the_run(
         time.sleep(0.1)
     assert not Path(f"/proc/{child}/stat").exists() or _state(child) == "Z"
     assert backend == "process" or "left running: forgotten" in (tmp_path / "err").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc to tell threads apart")
+def test_what_another_thread_starts_meanwhile_is_its_own(tmp_path: Path) -> None:
+    """A run in a notebook or a service ends what its plug-ins have started, and nobody else's processes."""
+    asked, started, done = threading.Event(), threading.Event(), threading.Event()
+    theirs: list[subprocess.Popen[bytes]] = []
+
+    def other() -> None:
+        asked.wait()
+        theirs.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"]))
+        started.set()
+        done.wait()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    output = Output(tmp_path, adopt=True)
+    try:
+        with output.of([Task(Stage.MEASURE, "0" * 64, "x")]):
+            asked.set()
+            started.wait()
+            own = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+        output.close()
+        assert own.wait(60) != 3600  # it ends, and nobody waits an hour for it
+        assert theirs[0].poll() is None
+    finally:
+        done.set()
+        theirs[0].kill()
+        theirs[0].wait()
+        thread.join()
 
 
 def _state(pid: int) -> str:

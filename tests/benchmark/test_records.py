@@ -143,6 +143,10 @@ def test_of_two_records_of_the_same_work_with_other_numbers_one_is_named(tmp_pat
     assert [folder.name for _, folder in found.records] == ["b"]
     assert [path.parent.name for path, _ in found.left_out] == ["a"]
     assert "has a record of the same work with 1 other numbers, which comes later and is taken" in found.left_out[0][1]
+    fewer = record.model_copy(update={"values": others})  # of a version that did not have the number
+    for name, each in (("a", fewer), ("b", record)):
+        save_record(each, tmp_path / "fewer" / name)
+    assert not collect([tmp_path / "fewer"]).left_out
     for name, each in (("a", record), ("b", half)):
         save_record(each, tmp_path / "complete" / name)
     found = collect([tmp_path / "complete"])

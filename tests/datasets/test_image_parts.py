@@ -57,12 +57,31 @@ def gif(blocks: int, label: int = 0xFE) -> bytes:
     return data[:end] + bytes([0x21, label]) + (b"\xff" + bytes(255)) * blocks + b"\0" + data[end:]
 
 
-def tiff(size: int) -> bytes:
+def tiff(size: int, compression: str = "raw", tag: int = 37724) -> bytes:
+    """With a tag in which Photoshop keeps its layers."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[65000], tags.tagtype[65000] = bytes(size), 7
+    tags[tag], tags.tagtype[tag] = bytes(size), 7
+    tags[0x0112] = 6
     stream = io.BytesIO()
-    PilImage.fromarray(COLOURS).save(stream, "TIFF", tiffinfo=tags)
+    PilImage.fromarray(COLOURS).save(stream, "TIFF", tiffinfo=tags, compression=compression)
     return stream.getvalue()
+
+
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def png_by_xmp(size: int) -> bytes:
+    def part(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    data, key = saved("PNG"), b"XML:com.adobe.xmp\0"
+    return data[:33] + part(b"prVt", bytes(size)) + part(b"iTXt", key + b"\0\0\0\0" + XMP) + data[33:]
+
+
+def jpeg_by_xmp(size: int) -> bytes:
+    data, body = saved("JPEG"), b"http://ns.adobe.com/xap/1.0/\0" + XMP
+    aside = b"\xff\xe2" + struct.pack(">H", 65535) + bytes(65533)
+    return data[:2] + aside * (size // 65537) + b"\xff\xe1" + struct.pack(">H", 2 + len(body)) + body + data[2:]
 
 
 LONG: dict[str, Callable[[], bytes]] = {
@@ -74,11 +93,14 @@ LONG: dict[str, Callable[[], bytes]] = {
     "colour profiles": lambda: jpeg(0xE2, MANY // 65537),
     "comments": lambda: jpeg(0xFE, MANY // 65537),
     "blocks of a comment": lambda: gif(50_000),
+    "a profile of a picture that XMP turns": lambda: jpeg_by_xmp(MANY),
+    "a chunk of a picture that XMP turns": lambda: png_by_xmp(MANY),
+    "layers": lambda: tiff(MANY),
 }
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "tags": (lambda: tiff(MANY), r"tags hold more than 8 MB \(tag 65000: 80,000,000 values\)"),
+    "tags": (lambda: tiff(MANY, tag=347), "tags hold more than 8 MB"),
     "too many chunks": (lambda: png(b"prVt", 1, MOST_PARTS), "more than 100,000 chunks"),
-    "too many blocks": (lambda: gif(MOST_PARTS), "too many blocks"),
+    "too many blocks": (lambda: gif(MOST_PARTS), "more than 100,000 blocks of extensions"),
     "a header": (
         lambda: b"BM" + struct.pack("<IHHII", MANY, 0, 0, MANY, MANY) + bytes(MANY),
         "header is said to be 80,000,000 bytes",
@@ -96,7 +118,8 @@ def test_what_the_pixels_do_not_need_is_not_held(what: str, tmp_path: Path) -> N
     found = read_image(path)
     assert time.monotonic() - before < 60  # a decoder that joins blocks one by one takes minutes
     head = path.read_bytes()[:3]
-    plain = decode_image(saved("GIF" if head == b"GIF" else "JPEG" if head[:2] == b"\xff\xd8" else "PNG"), "plain")
+    kind = {b"GIF": "GIF", b"II*": "TIFF", b"\xff\xd8\xff": "JPEG"}.get(head, "PNG")
+    plain = decode_image(saved(kind), "plain")
     assert (found == (plain if head == b"GIF" else np.rot90(plain, -1))).all()
     said, peak = peak_mb(path)
     assert said == str(found.shape)
@@ -112,6 +135,21 @@ def test_what_cannot_be_left_out_is_refused_before_it_is_read(what: str, tmp_pat
     with pytest.raises(ImageError, match=f"a.img: expected an image, got a file with too much beside.*{why}.*save it"):
         read_image(path)
     assert peak_mb(path)[1] < BASE_MB
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "jpeg"])
+def test_layers_are_left_out_of_packed_files(compression: str) -> None:
+    plain, layered = decode_image(tiff(10, compression), "plain"), decode_image(tiff(9_000_000, compression), "layered")
+    assert (plain == layered).all()
+
+
+def test_a_long_animation_may_have_a_comment() -> None:
+    frames = [PilImage.fromarray(np.random.default_rng(i).integers(0, 256, (700, 900), np.uint8)) for i in range(50)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    data = stream.getvalue()
+    assert len(data) > 256 * MOST_PARTS  # as many blocks, all of frames
+    assert decode_image(data[:-1] + b"\x21\xfe\x02ab\0;", "a").shape == (700, 900, 3)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP", "PPM"])

@@ -17,7 +17,7 @@ class SerialBackend:
     """Runs tasks here."""
 
     def __init__(self, settings: Settings) -> None:
-        self._output = Output(settings.store)
+        self._output = Output(settings.store, adopt=True)
         self._context = Context(Store(settings.store), settings.seconds_per_image, self._output)
 
     def run(self, chunks: Sequence[Chunk]) -> Iterator[TaskResult]:
