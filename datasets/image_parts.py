@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from . import png_chunks
@@ -87,7 +87,7 @@ class Pieces(io.RawIOBase):
         pieces: its parts, in their order.
     """
 
-    def __init__(self, stream: BinaryIO, pieces: list[Piece]) -> None:
+    def __init__(self, stream: BinaryIO, pieces: Sequence[Piece]) -> None:
         super().__init__()
         self._position = self._size = 0
         self._starts: list[int] = []
@@ -140,7 +140,7 @@ class Pieces(io.RawIOBase):
 # ------------------------------------------------------------------------------------------------ kinds of files
 
 
-def _png(stream: BinaryIO) -> list[Piece] | None:
+def _png(stream: BinaryIO) -> Sequence[Piece] | None:
     aside = count = 0
     for kind, _, length in png_chunks.chunks(stream):
         aside, count = aside + (length if kind != b"IDAT" else 0), count + 1
@@ -157,7 +157,7 @@ _TURNED_BY = (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0")
 _LONGEST_NAME = 32
 
 
-def _jpeg(stream: BinaryIO) -> list[Piece] | None:
+def _jpeg(stream: BinaryIO) -> Sequence[Piece] | None:
     """Everything up to the scan but comments and applications' parts; orientation and colour stay."""
     kept, aside, position = [(0, 2)], 0, 2
     left = MOST_ASIDE
@@ -190,7 +190,7 @@ def _jpeg(stream: BinaryIO) -> list[Piece] | None:
 _EXTENSION, _FRAME, _CONTROL = 0x21, 0x2C, 0xF9
 
 
-def _gif(stream: BinaryIO) -> list[Piece] | None:
+def _gif(stream: BinaryIO) -> Sequence[Piece] | None:
     """Header and frames with what controls them, without comments and applications' parts."""
     stream.seek(0)
     head = stream.read(13)
@@ -265,7 +265,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 """Bytes of a value, by the number of its type."""
 
 
-def _tiff(stream: BinaryIO, order: str, *, big: bool) -> list[Piece] | None:
+def _tiff(stream: BinaryIO, order: str, *, big: bool) -> Sequence[Piece] | None:
     """The file with its long tags emptied, as programs write their layers; a decoder reads those of the first picture.
 
     What the tags speak of stays where it lies, for other parts are found by their place.
