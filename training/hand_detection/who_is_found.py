@@ -88,9 +88,12 @@ def main() -> None:
                 looked = dict(zip(there, detector.analyze([framed(images[i], whole[i]) for i in there]), strict=True))
                 for index, sample in enumerate(samples):
                     hand = looked.get(index)
-                    found = isinstance(hand, HandAnalysis)
-                    right, first = found and hand.handedness == sample.hand, found and not hand.found_by
-                    seen[name][sample.groups["skin"]].append((found, right, first))
+                    if isinstance(hand, HandAnalysis):
+                        seen[name][sample.groups["skin"]].append(
+                            (True, hand.handedness == sample.hand, not hand.found_by)
+                        )
+                    else:
+                        seen[name][sample.groups["skin"]].append((False, False, False))
     click.echo(f"| framing | {' | '.join(f'{each} skin' for each in SKINS)} | at the first look | handedness right |")
     click.echo("|---" * (len(SKINS) + 3) + "|")
     for name, by_skin in seen.items():
