@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +14,8 @@ from ...suggestions import suggest
 
 LONGEST = 36
 """Characters that the platform keeps of a column's key and of its title."""
+_LEAST = 16
+"""Characters of a title that say what is measured, however long the recogniser is called."""
 ALL = "all"
 """Of a number of attackers: the worst of all recognisers."""
 
@@ -53,7 +56,8 @@ def columns_of(asked: Sequence[str], recognizers: Sequence[str], *, attacked: bo
     found: dict[str, Column] = {}
     for metric, recognizer in dict.fromkeys(pairs):
         key = _key(metric, recognizer, found)
-        found[key] = Column(key=key, title=_title(METRICS[metric], recognizer), metric=metric, recognizer=recognizer)
+        title = _title(METRICS[metric], recognizer, [each.title for each in found.values()])
+        found[key] = Column(key=key, title=title, metric=metric, recognizer=recognizer)
     return list(found.values())
 
 
@@ -106,11 +110,25 @@ def _why_not(metric: Metric, attacked: bool) -> str:
 
 def _key(metric: str, recognizer: str | None, taken: dict[str, Column]) -> str:
     key = re.sub(r"[^a-z0-9]+", "_", f"{metric}_{recognizer or ''}".lower()).strip("_")
-    return key if len(key) <= LONGEST and key not in taken else f"{metric[: LONGEST - 4]}_{len(taken)}"
+    return key if len(key) <= LONGEST and key not in taken else _numbered(metric, "_", taken)
 
 
-def _title(metric: Metric, recognizer: str | None) -> str:
+def _title(metric: Metric, recognizer: str | None, taken: Collection[str]) -> str:
+    """What is measured, then by whom; of a long recogniser the end stays, which tells it apart."""
     name = metric.heading if recognizer else metric.title
     unit = f" ({metric.unit})" if metric.unit else ""
-    title = f"{' '.join(name.split())}{unit}{f', {recognizer}' if recognizer else ''}"
-    return title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…"
+    what, whose = f"{' '.join(name.split())}{unit}", f", {recognizer}" if recognizer else ""
+    room = max(LONGEST - len(whose), _LEAST) if recognizer else LONGEST
+    what = what if len(what) <= room else f"{what[: room - 1]}…"
+    room = LONGEST - len(what)
+    whose = whose if len(whose) <= room else f", …{whose[len(whose) - room + 3 :]}"
+    title = what + whose
+    return _numbered(title, " ", taken) if title in taken else title
+
+
+def _numbered(text: str, before: str, taken: Collection[str]) -> str:
+    """The text, shortened for a number that nothing taken has."""
+    numbers = (f"{before}{number}" for number in itertools.count(2))
+    return next(
+        made for number in numbers if (made := f"{text[: LONGEST - len(number)].rstrip()}{number}") not in taken
+    )

@@ -195,8 +195,22 @@ def test_the_worst_attack_ranks_where_attackers_try() -> None:
     assert columns_of((), ["mtcc"], attacked=True, retrieval=True)[0].recognizer == "mtcc"  # alone it is the worst
     long = "mine:weights=registered_of_ours_number_one"
     found = columns_of(["rr", "fnmr_deidentified_at_fmr_0_1"], [long, f"{long}2"], attacked=False, retrieval=False)
-    assert len({each.key for each in found}) == 4
+    assert len({each.key for each in found}) == len({each.title for each in found}) == 4
     assert all(len(each.key) <= LONGEST and len(each.title) <= LONGEST for each in found)
+    assert [each.title.endswith("number_one2") for each in found] == [False, True, False, True]
+
+
+_LONG = "registered_of_ours_in_this_very_place"
+_NAMES = st.lists(st.from_regex(rf"[ab]{{1,2}}(:path={_LONG}[ab]?)?", fullmatch=True), max_size=6, unique=True)
+
+
+@settings(max_examples=60)
+@given(_NAMES.filter(bool))
+def test_no_two_columns_share_a_title_or_a_key(names: list[str]) -> None:
+    asked = ["rr", "fnmr_deidentified_at_fmr_0_1", "rank1_without_source", "ssim"]
+    found = columns_of(asked, names, attacked=False, retrieval=False)
+    assert len({each.key for each in found}) == len({each.title for each in found}) == 3 * len(names) + 1
+    assert all(0 < len(each.key) <= LONGEST and 0 < len(each.title) <= LONGEST for each in found)
 
 
 def test_where_a_folder_lies_is_in_no_bundle_and_left_to_participants(world: World, tmp_path: Path) -> None:
