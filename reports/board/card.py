@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...benchmark.metrics.catalogue import METRICS
 from ...benchmark.metrics.metric import NO_VALUE
 from ...benchmark.records.record import Plugin, RunRecord
+from ..leaderboard.alarm_words import shown_alarms
 from ..leaderboard.attacks import exposed_text, left_out, ran, rung_text, rungs
 from ..leaderboard.by_group import heading, kinds, rows
 from ..leaderboard.originals import on_originals
@@ -70,7 +71,7 @@ def _failures(record: RunRecord) -> list[tuple[str, str]]:
     rows = [("done", f"{counts.done} of {counts.planned}")]
     rows += [(name, str(count)) for name, count in (("failed", counts.failed), ("skipped", counts.skipped)) if count]
     rows += [(f"{count} ×", reason) for reason, count in sorted(counts.reasons.items(), key=lambda item: -item[1])]
-    return rows + [("note", text) for text in record.alarms]
+    return rows + [("note", text) for text in shown_alarms(record)]
 
 
 def _tool(plugin: Plugin, record: RunRecord) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from ...benchmark.readings.places import Standing
 from ...benchmark.records.comparable import setting_key
 from ...benchmark.records.record import RunRecord
 from ..explanation.page import facts
+from ..leaderboard.alarm_words import shown_alarms
 from ..leaderboard.direction import dominated
 from ..leaderboard.ranks import table_standings
 from ..leaderboard.table import Column, Row, Table, leaderboards
@@ -298,7 +299,7 @@ def _row(record: RunRecord, status: Mapping[str, str], label: str) -> dict[str, 
         "knows": record.method.knowledge,
         "status": status.get(record.digest, SELF_REPORTED),
         "sanity": record.method.family == "sanity",
-        "alarms": record.alarms,
+        "alarms": shown_alarms(record),
         "copy": _copies(record.method.spec),
     }
 

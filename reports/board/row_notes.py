@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..leaderboard.alarm_words import shown_alarms
 from ..leaderboard.verdict import verdict
 from .data import Tab
 
@@ -28,7 +29,7 @@ def row_notes(tab: Tab) -> dict[str, RowNote]:
         names = [each.spec for each in row.record.recognizers]
         ran = "" if set(names) == every else f"run with {', '.join(names) or 'no recogniser'}"
         found[row.record.digest] = RowNote(
-            verdict(row.record), tuple(row.record.alarms), ran, tab.void.get(row.record.digest, "")
+            verdict(row.record), tuple(shown_alarms(row.record)), ran, tab.void.get(row.record.digest, "")
         )
     return found
 
@@ -37,6 +38,6 @@ def alarms_of(tab: Tab) -> list[tuple[str, list[str]]]:
     """Every alarm once, with the methods that it is about."""
     found: dict[str, list[str]] = {}
     for row in tab.rows:
-        for text in row.record.alarms:
+        for text in shown_alarms(row.record):
             found.setdefault(text, []).append(row.record.method.spec)
     return list(found.items())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...benchmark.metrics.metric import Block, Metric
 from ...benchmark.records.counts import lacking
 from ...benchmark.records.record import RunRecord
+from .alarm_words import shown_alarms
 from .attacks import left_out, ran
 from .by_group import group_lines, rated
 from .originals import on_originals
@@ -262,5 +263,5 @@ def _print_problems(console: Console, record: RunRecord) -> None:
             console.print(f"  {count} × {reason}", style="yellow", highlight=False, markup=False)
     if counts.retry:
         console.print(f"  the same command tries {counts.retry} of these again", style="yellow", highlight=False)
-    for alarm in record.alarms:
+    for alarm in shown_alarms(record):
         console.print(f"  {record.method.spec}: {alarm}", style="yellow", highlight=False, markup=False)

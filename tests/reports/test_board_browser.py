@@ -342,6 +342,8 @@ def test_nothing_leaves_a_narrow_page(visit: Any) -> None:
     here = visit()
     here.page.set_viewport_size({"width": NARROW, "height": 800})
     assert here.across == NARROW
+    heading = here.page.locator("tr.columns > :first-child").first
+    assert heading.evaluate("e => e.getBoundingClientRect().width") > 100, "names are broken letter by letter"
     here.page.locator("button.open", has_text="identity").first.click()
     assert here.page.locator("dialog").first.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
 

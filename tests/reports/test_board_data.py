@@ -27,6 +27,7 @@ from deid_bench.reports.board.data import UNCHECKED, first_look, knowledge, make
 from deid_bench.reports.board.images import UNKNOWN, pictures
 from deid_bench.reports.board.page import render_board, write_board
 from deid_bench.reports.board.svg import BINS, det_svg, distributions_svg, nice_ticks, spread
+from deid_bench.reports.leaderboard.alarm_words import shown_alarms
 from deid_bench.reports.leaderboard.table import leaderboards
 
 
@@ -339,3 +340,14 @@ def test_numbers_that_no_stamp_covers_are_marked(rows: list[RunRecord]) -> None:
             if UNCHECKED in cell.text
         }
         assert found == set(unchecked)
+
+
+def test_alarms_are_shown_with_titles() -> None:
+    record = made_up(1)[0]
+    said = ["toy: threshold undetermined: rr_cross is anywhere from 1.0 to 2.0 %", "toy: dir is 154 %", "x: nothing is"]
+    shown = shown_alarms(record.model_copy(update={"alarms": said}))
+    assert shown == [
+        "toy: threshold undetermined: RR (other captures) is anywhere from 1.0 to 2.0 %",
+        "toy: DIR is 154 %",
+        "x: nothing is",
+    ]
