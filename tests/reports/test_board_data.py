@@ -343,7 +343,7 @@ def test_numbers_that_no_stamp_covers_are_marked(rows: list[RunRecord]) -> None:
 
 
 def test_alarms_are_shown_with_titles() -> None:
-    record = made_up(1)[0]
+    record: RunRecord = made_up_records.made_up(1)[0]
     said = ["toy: threshold undetermined: rr_cross is anywhere from 1.0 to 2.0 %", "toy: dir is 154 %", "x: nothing is"]
     shown = shown_alarms(record.model_copy(update={"alarms": said}))
     assert shown == [
