@@ -48,6 +48,17 @@ def test_every_command_parses(page: str, text: str) -> None:
         rest = [*context._protected_args, *context.args] if isinstance(command, click.Group) else []
 
 
+def test_ci_runs_every_shell_block_of_the_readme() -> None:
+    """By a word in it: were it by its number, a block put before the tests' would take their place without a word."""
+    blocks = _BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    asked = re.findall(r"readme_command\.py (\w+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    script = [sys.executable, "-P", str(ROOT / ".ci" / "readme_command.py")]
+    printed = [subprocess.check_output([*script, each], cwd=ROOT, text=True) for each in asked]
+    assert printed == blocks
+    assert "&& tox" in blocks[-1]
+    assert subprocess.run([*script, "nothing"], cwd=ROOT, capture_output=True, check=False).returncode == 1
+
+
 @pytest.mark.parametrize("kind", SCAFFOLDS)
 def test_the_page_of_a_kind_shows_what_new_writes_and_that_passes(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,7 @@ from ...benchmark.storage.store import STORE_FOLDER, save_file
 from ...benchmark.submission.signature import Signer
 from ...benchmark.submission.stamp import STAMP_NAME, STAMP_SIGNATURE_NAME, Stamp, load_stamp
 from ...files import open_regular, read_bytes
+from ..leaderboard.alarm_words import shown_alarms
 from ..leaderboard.merging import merged
 from ..leaderboard.originals import on_originals
 from ..leaderboard.reference import REFERENCE, beside, nowhere
@@ -305,6 +306,7 @@ def _card(template: Template, record: RunRecord, folder: Path, stamp: Stamp | No
     figures, missing = row_figures(record, folder)
     return template.render(
         record=record,
+        alarms=shown_alarms(record),
         verdict=verdict(record),
         links=[*links(record.method)],
         sections=sections(record),

@@ -70,6 +70,8 @@ class CellText:
     """The note without the interval."""
     number: str = ""
     """The text without the range."""
+    attacks: str = ""
+    """What stands behind the number of a worst case; it is part of both texts."""
     other_end: str = ""
     """The far end of the range over all thresholds of equal error, where its ends differ."""
 
@@ -170,7 +172,7 @@ def _labelled(record: RunRecord, value: Value | None, column: Column) -> CellTex
     label = worst_label(record, column.metric, column.recognizer)
     if not label or cell.order is None:
         return cell
-    return replace(cell, text=f"{cell.text} {label}", number=f"{cell.number} {label}")
+    return replace(cell, text=f"{cell.text} {label}", number=f"{cell.number} {label}", attacks=label)
 
 
 def _cell(value: Value | None, column: Column) -> CellText:
@@ -188,7 +190,7 @@ def _cell(value: Value | None, column: Column) -> CellText:
     interval = "[{}, {}]".format(*column.about.bounds(within.low, within.high)) if within else ""
     level = f"{100 * within.level:g} % interval {interval}; " if within else ""
     remark = f"n = {value.n}" + (f"; {value.reason}" if value.reason else "")
-    remark += f"; {ends[0]} to {ends[1]} over all thresholds of equal error" if value.range else ""
+    remark += f"; {ends[0]} to {ends[1]} over all thresholds of equal error" if over else ""
     number = text(value.value)
     other = (ends[0] if number == ends[1] else ends[1]) if over else ""
     return CellText(number + over, value.value, level + remark, spread, interval, remark, number, other)

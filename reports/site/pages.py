@@ -25,6 +25,7 @@ from ..board.data import SELF_REPORTED, full_name
 from ..board.marks import is_marked, marked, uncovered
 from ..board.page import Raw, csp_hash, render_board
 from ..board.reasons import reasons_of
+from ..leaderboard.alarm_words import shown_alarms
 from ..leaderboard.reference import REFERENCE, nowhere
 from ..leaderboard.table import TERMINAL, Row, Table, leaderboards
 from .badge import badge
@@ -168,7 +169,7 @@ def _pages(site: Site) -> Iterator[tuple[str, str]]:
         others = [other for other in site.members if _same_question(other, each) and other is not each]
         text = _render(
             "row.html", "../", **common, member=each, table=table, row=row, facts=sections(each.record),
-            citation=bibtex(each.record), history=others, headline=_headline(each),
+            citation=bibtex(each.record), history=others, headline=_headline(each), alarms=shown_alarms(each.record),
         )  # fmt: skip
         yield f"rows/{each.id}.html", text
 
@@ -226,7 +227,9 @@ def _headline(member: Member) -> tuple[str, str]:
     column, cell = min(said, key=lambda each: -math.inf if each[1].order is None else about.goodness(each[1].order))
     limited = ", limited" if member.record.dataset.limited else ""
     unit = f" {column.unit}" if column.unit and cell.order is not None else ""
-    return f"{column.title} ({column.recognizer}{limited})", f"{cell.text}{unit} {cell.interval}".strip()
+    bare = cell.text.removesuffix(f" {cell.attacks}") if cell.attacks else cell.text
+    parts = [f"{bare}{unit}", cell.attacks, cell.interval]
+    return f"{column.title} ({column.recognizer}{limited})", " ".join(each for each in parts if each)
 
 
 @cache
