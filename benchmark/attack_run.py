@@ -57,8 +57,8 @@ def attack(attacked: Attacked) -> AttackResults:
         tried = [(variant, each.attempt(variant)) for variant in plan.variants]
         found[name] = [made for _, made in tried if isinstance(made, VariantDistances)]
         for planned in plan.attacks:
-            lacking = [(variant.text, made) for variant, made in tried if variant.attack.id == planned.attack.id]
-            if why := _lacking([(text, made) for text, made in lacking if isinstance(made, str)], len(lacking)):
+            own = [(variant.text, made) for variant, made in tried if variant.attack.id == planned.attack.id]
+            if why := lacking([(text, made) for text, made in own if isinstance(made, str)], len(own)):
                 reasons[f"{planned.attack.id}/{name}"] = why
     return AttackResults(
         material.parrots,
@@ -70,7 +70,28 @@ def attack(attacked: Attacked) -> AttackResults:
     )
 
 
-def _lacking(reasons: Sequence[tuple[str, str]], tried: int) -> str:
+def unfit(variant: Variant, recognizer: str, has_layer: Callable[[], bool]) -> str:
+    """Why a combination says nothing with a recogniser; empty where it does.
+
+    Args:
+        variant: the combination.
+        recognizer: the recogniser's digest.
+        has_layer: whether it has a last layer; only asked where one is to be trained.
+    """
+    if variant.adapter is not None and variant.adapter.info.reads == "layer" and not has_layer():
+        return "the recogniser has no last layer that could be trained"
+    if variant.encoder is not None and variant.encoder.plugin.digest == recognizer:
+        return "what the method looks into is this recogniser: see the attacks before"
+    return ""
+
+
+def name_of(variant: Variant) -> VariantName:
+    """What the distances of a combination are kept under."""
+    gallery = "originals" if variant.gallery == "originals" else "parrot"
+    return VariantName(variant.attack.id, variant.text, gallery, variant.pooling)
+
+
+def lacking(reasons: Sequence[tuple[str, str]], tried: int) -> str:
     """Why an attack has no distances with a recogniser or, where some of its combinations have, why others have none.
 
     Args:
@@ -113,7 +134,8 @@ class _Run:
 
     def distances(self, variant: Variant) -> VariantDistances | str:
         """Distances of a combination, or why there are none."""
-        why = self._unfit(variant)
+        cls = self.recognizer.resolved.cls
+        why = unfit(variant, self.recognizer.digest, lambda: has_last_layer(cls))
         if why:
             return why
         parrot = variant.gallery != "originals"
@@ -130,17 +152,7 @@ class _Run:
         columns = self._templates(gallery, view.look, view.restored if parrot else None)
         matrix = self._compare(variant, state, rows, columns)
         matrix = pooled(self._again(variant, "probes", rows, matrix), self.material.images, variant.pooling)
-        name = VariantName(variant.attack.id, variant.text, "parrot" if parrot else "originals", variant.pooling)
-        return VariantDistances(name, matrix, self._controls(variant, state, columns, view))
-
-    def _unfit(self, variant: Variant) -> str:
-        """Why a combination says nothing with this recogniser; empty where it does."""
-        cls = self.recognizer.resolved.cls
-        if variant.adapter is not None and variant.adapter.info.reads == "layer" and not has_last_layer(cls):
-            return "the recogniser has no last layer that could be trained"
-        if variant.encoder is not None and variant.encoder.plugin.digest == self.recognizer.digest:
-            return "what the method looks into is this recogniser: see the attacks before"
-        return ""
+        return VariantDistances(name_of(variant), matrix, self._controls(variant, state, columns, view))
 
     def _prepared(self, variant: Variant) -> tuple[_View, str | None] | str:
         """What is fitted for a combination: how images are looked at, and the adapter's state; or why nothing is."""

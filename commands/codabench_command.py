@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from ..benchmark.planning.defaults import MOST_SEEDS
 from .options import completing, out_to, protocol_option
 from .strict import strict_command
 
 _BUNDLE = Path("codabench.zip")
-_OF_A_BUNDLE = ("protocol", "dataset", "image", "title", "columns", "start", "end")
+_OF_A_BUNDLE = ("protocol", "dataset", "image", "title", "columns", "seeds", "start", "end")
 _LONGEST_TITLE = 100
 
 
@@ -42,6 +43,13 @@ _LONGEST_TITLE = 100
     help="Column of the leaderboard; the first ranks. Repeatable. @all: the worst of all recognisers, for numbers of "
     "attackers.  [default: the worst attack, and what a board shows first]",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, MOST_SEEDS),
+    default=1,
+    show_default=True,
+    help="De-identified versions of each image that everybody makes; attackers pool them where there are several.",
+)
 @click.option("--start", type=click.DateTime(), help="When submissions are taken from, UTC.  [default: today]")
 @click.option("--end", type=click.DateTime(), help="Until when.  [default: without an end]")
 @click.option(
@@ -56,6 +64,7 @@ def command(
     image: str,
     title: str,
     columns: tuple[str, ...],
+    seeds: int,
     start: datetime | None,
     end: datetime | None,
     scored: Path | None,
@@ -80,7 +89,7 @@ def command(
     begin = start or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if end is not None and end <= begin:
         raise click.BadParameter(f"--end {end} is not after --start {begin}")
-    return _write(out, protocol, dataset, image, title, columns, begin, end)
+    return _write(out, protocol, dataset, image, title, columns, seeds, begin, end)
 
 
 def _write(
@@ -90,6 +99,7 @@ def _write(
     image: str,
     title: str,
     columns: tuple[str, ...],
+    seeds: int,
     start: datetime,
     end: datetime | None,
 ) -> int:
@@ -100,7 +110,7 @@ def _write(
     from ..reports.codabench.challenge import challenge_of
 
     rules = get_protocol(protocol)
-    challenge = challenge_of(rules, dataset, columns, title)
+    challenge = challenge_of(rules, dataset, columns, title, seeds)
     own = expanded(protocol).read_bytes() if rules.own else b""
     data = bundle(challenge, image, Schedule(start, end), own)
     save_file(out, data)

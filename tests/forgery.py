@@ -97,19 +97,24 @@ class World:
 
     def rescored(self, distances: PairDistances, data: Data | None = None) -> Data:
         """The record that a forger computes from forged distances, so that it contradicts itself nowhere."""
-        made = copy.deepcopy(data or self.data)
-        scored = score_results(*rebuild(RunRecord.model_validate(made), distances))
-        told = {(each["metric"], each["recognizer"]): each["reason"] for each in made["values"]}
-        made["values"] = [each.model_dump() for each in scored.values.values]
-        for each in made["values"]:
-            if "not measured" in (each["reason"] or ""):  # rows do not hold why
-                each["reason"] = told[each["metric"], each["recognizer"]]
-        made["curves"] = [each.model_dump() for each in scored.values.curves]
-        made["alarms"], made["counts"] = scored.alarms, scored.counts.model_dump()
-        made["attacks"] = None if scored.attacks is None else scored.attacks.model_dump()
-        for row, other in zip(made["samples"], scored.rows, strict=True):
-            row["distances"] = other.distances
-        return made
+        return rescored(distances, data or self.data)
+
+
+def rescored(distances: PairDistances, data: Data) -> Data:
+    """This record with all that follows from these distances, so that it contradicts itself nowhere."""
+    made = copy.deepcopy(data)
+    scored = score_results(*rebuild(RunRecord.model_validate(made), distances))
+    told = {(each["metric"], each["recognizer"]): each["reason"] for each in made["values"]}
+    made["values"] = [each.model_dump() for each in scored.values.values]
+    for each in made["values"]:
+        if "not measured" in (each["reason"] or ""):  # rows do not hold why
+            each["reason"] = told[each["metric"], each["recognizer"]]
+    made["curves"] = [each.model_dump() for each in scored.values.curves]
+    made["alarms"], made["counts"] = scored.alarms, scored.counts.model_dump()
+    made["attacks"] = None if scored.attacks is None else scored.attacks.model_dump()
+    for row, other in zip(made["samples"], scored.rows, strict=True):
+        row["distances"] = other.distances
+    return made
 
 
 def remember(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

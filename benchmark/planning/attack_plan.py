@@ -36,6 +36,7 @@ from .tasks import Plugin, plugin_of
 DEFAULT_SUITE = "attacks/1.0"
 NONE, BASIC, FULL = "none", "basic", "full"
 ALL_ALIKE = "the method draws nothing, so that all versions of an image are alike"
+NO_OWN = "the method brings no attack of its own"
 LEVELS = (NONE, BASIC, FULL)
 
 
@@ -227,11 +228,12 @@ def _needs_people(attack: Attack, own: Sequence[Plugin], method: Plugin) -> bool
     named = [text for text in attack.recognizer if text not in (FROZEN, ENCODER)]
     probes = [registry().resolve(Kind.ATTACKER, text).info for text in attack.probe if text != AS_PUBLISHED]
     infos: list[AttackerInfo] = [*probes, *(each.info for each in own)]
-    learns = bool(named) or any(_learns(each) for each in infos)
-    return learns or (attack.gallery != ("originals",) and _takes_donors(method))
+    taught = bool(named) or any(learns(each) for each in infos)
+    return taught or (attack.gallery != ("originals",) and _takes_donors(method))
 
 
-def _learns(info: AttackerInfo) -> bool:
+def learns(info: AttackerInfo) -> bool:
+    """Whether a part is fitted to auxiliary people."""
     return info.slot == "recognizer" or info.learns
 
 
@@ -274,7 +276,7 @@ class _Planner:
 
     def _hopeless(self, attack: Attack, own: Sequence[Plugin]) -> str:
         if attack.own and not own:
-            return "the method brings no attack of its own"
+            return NO_OWN
         if attack.pooling != ("one",) and self.repetitions == 1:
             return ONE_VERSION if self.method.info.stochastic else ALL_ALIKE
         if "seeded" in attack.gallery and not self.method.info.stochastic:
@@ -329,4 +331,4 @@ class _Planner:
     def _lacks(self, part: Plugin) -> str:
         """Why a part cannot be tried; empty when it can."""
         why = countable(part.resolved.create().lacks(self.target))
-        return why or (self.people.reason if _learns(part.info) else "")
+        return why or (self.people.reason if learns(part.info) else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from ...datasets.attacker_palms import AttackerPalms
@@ -70,8 +70,14 @@ def rendered_people(
                 before()
             palms.prepare(jobs, progress)
         found += palms.samples()
-    source = f"rendered palms of seeds reserved for attackers ({' and '.join(each.setting for each in sets)})"
-    return AuxiliaryPeople(tuple(found), source, known=rendered_digest(rule))
+    return replace(unrendered_people(rule), samples=tuple(found))
+
+
+def unrendered_people(rule: AuxiliaryRule) -> AuxiliaryPeople:
+    """Who `rendered_people` are, without a picture of them: for plans that nobody carries out."""
+    settings = " and ".join(each.setting for each in _sets(rule))
+    source = f"rendered palms of seeds reserved for attackers ({settings})"
+    return AuxiliaryPeople((), source, known=rendered_digest(rule))
 
 
 def rendered_digest(rule: AuxiliaryRule) -> str:

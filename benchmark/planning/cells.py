@@ -18,7 +18,7 @@ from ..storage.digest import digest, seed_from
 from ..storage.lock import Notice
 from ..suites import Suite
 from .attack_plan import NONE, AttackPlan, parse_asked, plan_attacks
-from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people
+from .auxiliary import AuxiliaryPeople, people_of_dataset, rendered_people, unrendered_people
 from .defaults import DEFAULT_DATASETS, MOST_SEEDS, default_protocol
 from .loaded_dataset import LoadedDataset, load_dataset
 from .preparation import one_at_a_time, require_weights
@@ -242,13 +242,18 @@ def people(
     """
 
     def find(suite: Suite) -> AuxiliaryPeople:
-        rule = suite.auxiliary
-        if dataset.info.rendered and dataset.info.modality == "palm":
-            return rendered_people(rule, jobs, progress, notice, before)
-        roles = None if protocol.retrieval is None else assign_roles(dataset.samples, protocol.retrieval)
-        return people_of_dataset(rule, protocol, dataset.samples, roles)
+        told = people_unrendered(dataset, protocol, suite)
+        return rendered_people(suite.auxiliary, jobs, progress, notice, before) if told.known else told
 
     return find
+
+
+def people_unrendered(dataset: LoadedDataset, protocol: Protocol, suite: Suite) -> AuxiliaryPeople:
+    """Who `people` finds, for plans that nobody carries out: of rendered palms there is no picture."""
+    if dataset.info.rendered and dataset.info.modality == "palm":
+        return unrendered_people(suite.auxiliary)
+    roles = None if protocol.retrieval is None else assign_roles(dataset.samples, protocol.retrieval)
+    return people_of_dataset(suite.auxiliary, protocol, dataset.samples, roles)
 
 
 def _resolved_plugin(kind: Kind, spec: str | Spec) -> Plugin:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..storage.store import StoreError
 from ..storage.strict_zip import Refused
 from . import verdict
+from .attacks_met import Asked, not_met
 from .pack import Packed
 from .read import Submission
 
@@ -38,9 +39,34 @@ def judged(
         return verdict.judge(submission.read(packed), request, submission.manifest.submitter.name)
     except Refused as error:
         return Unjudged(str(error), broken=False)
-    except (StoreError, MemoryError):
-        raise
     except Exception as error:  # a stranger's record may trip what a run's never does
-        if getattr(error, "exit_code", None) in (3, 4):  # weights, tools, places to write
+        if _of_this_machine(error):
             raise
         return Unjudged(f"{packed.folder}: it cannot be verified: {type(error).__name__}: {error}", broken=True)
+
+
+def attackers_not_met(report: verdict.Report, asked: Asked | None) -> str:
+    """In what the attackers of a judged record are not those that are asked for, in words; empty where they are.
+
+    Args:
+        report: the verdict on the record, which agrees.
+        asked: what everybody's method is attacked with; None: nobody attacks.
+
+    Raises:
+        StoreError, MemoryError: this machine fails, whatever the record.
+        WeightsError: weights or tools cannot be had here.
+    """
+    distances = report.submitted.distances
+    if asked is None or distances is None:
+        return ""
+    try:
+        return not_met(report.submitted.record, distances, asked)
+    except Exception as error:  # as above
+        if _of_this_machine(error):
+            raise
+        return f"attacks that cannot be planned here: {type(error).__name__}: {error}"
+
+
+def _of_this_machine(error: Exception) -> bool:
+    """Whether it fails, or weights, tools or places to write lack here, whatever the record."""
+    return isinstance(error, StoreError | MemoryError) or getattr(error, "exit_code", None) in (3, 4)

@@ -13,13 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..._version import __version__
 from ...benchmark.planning.attack_plan import NONE, wanted
-from ...benchmark.planning.cells import SCORE_VERSION, Cell, RunOptions, make_cells
+from ...benchmark.planning.auxiliary import AuxiliaryPeople
+from ...benchmark.planning.cells import SCORE_VERSION, Cell, RunOptions, make_cells, people_unrendered
 from ...benchmark.planning.loaded_dataset import LoadedDataset
 from ...benchmark.planning.tasks import Plugin
-from ...benchmark.protocols import Protocol
+from ...benchmark.protocols import Protocol, protocol_of
+from ...benchmark.records.record import Plugin as Said
 from ...benchmark.records.record import RunRecord
-from ...benchmark.suites import get_suite
+from ...benchmark.submission.attacks_met import Asked
+from ...benchmark.submission.pack import part_digest
+from ...benchmark.suites import Suite, get_suite
 from ...characters import plain
+from ...plugins.entries import Kind
 from ...plugins.specs import Spec
 from .columns import ChallengeError, Column, columns_of
 
@@ -36,6 +41,22 @@ class Part(_Model):
 
     spec: str
     version: str
+    digest: str
+    """Of its code, parameters and weights, too."""
+
+
+class Learned(_Model):
+    """On whom attackers learn."""
+
+    source: str
+    digest: str
+    """Of the people; empty: there is nobody."""
+    reason: str
+    """Why nothing can be learned on them; empty when it can."""
+    people: int
+    """How many."""
+    least: int
+    """So many have to be learned on; those in whose images no hand or face is found drop out."""
 
 
 class Challenge(_Model):
@@ -59,6 +80,14 @@ class Challenge(_Model):
     """Of attacks; empty: nobody attacks."""
     attacks: list[str] = Field(default_factory=list)
     """Ids of those that have to be tried, in the suite's order."""
+    level: str = ""
+    """What they are asked for by, as `--attacks` takes it."""
+    learned: Learned | None = None
+    """None: nobody attacks."""
+    seeds: int
+    """De-identified versions of each image by a method that draws; one by others."""
+    root_seed: int = 0
+    """Nobody picks the luckiest."""
     score_version: int = SCORE_VERSION
     columns: list[Column]
     """The first decides the order."""
@@ -66,17 +95,21 @@ class Challenge(_Model):
     def misfit(self, record: RunRecord) -> str:
         """Why a record is none of the challenge, in half a sentence; empty where it is one."""
         tried = record.attacks
+        attacks = (sorted({each.id for each in tried.about}), tried.asked) if tried else ([], [])
+        versions = self.seeds if record.method.stochastic else 1
         asked = [
             ("protocol", (self.protocol, self.protocol_digest), (record.protocol.id, record.protocol.digest)),
             ("dataset", self.dataset_digest, record.dataset.digest),
-            ("analyzer", self.analyzer, Part(spec=record.analyzer.spec, version=record.analyzer.version)),
+            ("analyzer", self.analyzer, _said(Kind.ANALYZER, record.analyzer)),
             (
                 "recognisers",
-                _named(self.recognizers),
-                _named([Part(spec=each.spec, version=each.version) for each in record.recognizers]),
+                _sorted(self.recognizers),
+                _sorted([_said(Kind.RECOGNIZER, each) for each in record.recognizers]),
             ),
             ("suite of attacks", self.suite, "" if tried is None else tried.suite),
-            ("attacks", sorted(self.attacks), sorted({each.id for each in tried.about} if tried else ())),
+            ("attacks", (sorted(self.attacks), [self.level] if self.level else []), attacks),
+            (f"number of versions (--seeds {versions})", versions, record.repetitions),
+            (f"seed (--root-seed {self.root_seed})", self.root_seed, record.root_seed),
             ("version of the scoring", self.score_version, record.score_version),
         ]
         odd = [what for what, expected, got in asked if expected != got]
@@ -84,8 +117,17 @@ class Challenge(_Model):
             return f"not the challenge's {', '.join(odd)}"
         return "of a part of the dataset (--limit)" if record.dataset.limited else ""
 
+    def attackers(self, record: RunRecord) -> Asked | None:
+        """What the method of a record of the challenge has to meet; None where nobody attacks."""
+        protocol = protocol_of(record.protocol.id, record.protocol.digest, record.protocol.rules)
+        if self.learned is None or protocol is None:
+            return None
+        people = AuxiliaryPeople((), self.learned.source, self.learned.reason, known=self.learned.digest)
+        suite = get_suite(self.suite)
+        return Asked(protocol, suite, (self.level,), people, self.learned.least, self.learned.people)
 
-def challenge_of(protocol: Protocol, dataset: str, columns: Sequence[str], title: str) -> Challenge:
+
+def challenge_of(protocol: Protocol, dataset: str, columns: Sequence[str], title: str, seeds: int = 1) -> Challenge:
     """The challenge of a protocol on a dataset.
 
     Args:
@@ -93,6 +135,7 @@ def challenge_of(protocol: Protocol, dataset: str, columns: Sequence[str], title
         dataset: specification; empty: the protocol's first that is at hand.
         columns: as typed, the one that ranks first; empty: a choice that suits the protocol.
         title: for people.
+        seeds: de-identified versions of each image by methods that draw.
 
     Raises:
         ChallengeError: a column cannot be had, or the dataset supports no rates of recognition.
@@ -105,7 +148,8 @@ def challenge_of(protocol: Protocol, dataset: str, columns: Sequence[str], title
             "ranks by them; take another dataset"
         )
     rule = protocol.attacks
-    suite = get_suite(rule.suite) if rule is not None and rule.level != NONE else None
+    level = NONE if rule is None else rule.level
+    suite = get_suite(rule.suite) if rule is not None and level != NONE else None
     recognizers = [_part(each) for each in cell.recognizers]
     names = [each.spec for each in recognizers]
     return Challenge(
@@ -119,7 +163,10 @@ def challenge_of(protocol: Protocol, dataset: str, columns: Sequence[str], title
         analyzer=_part(cell.analyzer),
         recognizers=recognizers,
         suite=suite.id if suite else "",
-        attacks=[name for name, why in wanted(suite, (rule.level,)).items() if not why] if suite and rule else [],
+        attacks=[name for name, why in wanted(suite, (level,)).items() if not why] if suite else [],
+        level=level if suite else "",
+        learned=_learned(cell.dataset, protocol, suite) if suite else None,
+        seeds=seeds,
         columns=columns_of(columns, names, attacked=suite is not None, retrieval=protocol.retrieval is not None),
     )
 
@@ -158,9 +205,26 @@ def _asked(dataset: LoadedDataset) -> str:
     return str(Spec(told.target, (*open_ones, *told.params)))
 
 
+def _learned(dataset: LoadedDataset, protocol: Protocol, suite: Suite) -> Learned:
+    found = people_unrendered(dataset, protocol, suite)
+    rule = suite.auxiliary
+    people = found.people or (rule.people if found.known else 0)
+    return Learned(
+        source=found.source,
+        digest=found.digest if people else "",
+        reason=found.reason,
+        people=people,
+        least=min(people, rule.least_people),
+    )
+
+
 def _part(plugin: Plugin) -> Part:
-    return Part(spec=plugin.resolved.text, version=str(plugin.info.version))
+    return Part(spec=plugin.resolved.text, version=str(plugin.info.version), digest=plugin.digest)
 
 
-def _named(parts: Sequence[Part]) -> list[tuple[str, str]]:
-    return sorted((each.spec, each.version) for each in parts)
+def _said(kind: Kind, plugin: Said) -> Part:
+    return Part(spec=plugin.spec, version=plugin.version, digest=part_digest(kind, plugin))
+
+
+def _sorted(parts: Sequence[Part]) -> list[tuple[str, str, str]]:
+    return sorted((each.spec, each.version, each.digest) for each in parts)

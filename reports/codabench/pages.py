@@ -21,8 +21,10 @@ _PARTICIPATE = """\
 2. Write a method: `deid-bench new method my_method` writes a package to start from.
 3. Run it under the rules of this challenge:
 
-        deid-bench run --protocol {rules} --dataset {dataset_asked} --method ./my.py:MyMethod
+        deid-bench run --protocol {rules} --dataset {dataset_asked} --method ./my.py:MyMethod --seeds {seeds}
 
+   {seeds_said} The root seed, the attacks and everything else stay as
+   the command has them, so that all rows are made alike.
 4. Pack what the run wrote, one method only, and upload the zip:
 
         deid-bench pack results/… -o submission.zip
@@ -43,12 +45,20 @@ images from what its rows say of them. The first column ranks.
 {columns}
 
 **No score** gets a submission that contradicts itself, whose numbers are not those of its distances, that is of other
-rules or other images, or that lacks the number of the first column. The detailed results say why. A number that cannot
-be computed anew is not shown.
+rules, images, seeds or attackers, in whose run something crashed, or that lacks the number of the first column. The
+detailed results say why, and how many images failed. A number that cannot be computed anew is not shown.{attacks_said}
 
 **What this does not prove.** Distances, measures of images and labels are the submitter's word until images are made
 anew with the method at hand, which organisers do for whom they choose: `deid-bench verify submission.zip --method …`.
 """
+
+_MANY_SEEDS = "A method that draws nothing leaves `--seeds` out; it gives one version of each image."
+_ONE_SEED = "That is one version of each image."
+_ATTACKED = """
+
+**Attackers.** Every attack of the suite is tried, or cannot be tried for a reason that follows from what the method
+says of itself (it draws nothing, does not blur, does not say what it may repaint, …). A submission that leaves one out
+for another reason gets no score."""
 
 _TERMS = """\
 # Terms
@@ -79,6 +89,9 @@ def pages(challenge: Challenge) -> dict[str, tuple[str, str]]:
         "recognizers": ", ".join(each.spec for each in challenge.recognizers),
         "attackers": f" and the attackers of {challenge.suite}" if challenge.suite else "",
         "columns": "\n".join(lines),
+        "seeds": str(challenge.seeds),
+        "seeds_said": _MANY_SEEDS if challenge.seeds > 1 else _ONE_SEED,
+        "attacks_said": _ATTACKED if challenge.suite else "",
     }
     named = {
         "overview": ("Overview", _OVERVIEW),

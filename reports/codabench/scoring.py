@@ -14,9 +14,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...benchmark.records.record import RunRecord
 from ...benchmark.storage.store import save_file
 from ...benchmark.storage.strict_zip import Refused, make_zip
-from ...benchmark.submission.fenced import Unjudged, judged
+from ...benchmark.submission.fenced import Unjudged, attackers_not_met, judged
 from ...benchmark.submission.pack import LIMITS
 from ...benchmark.submission.read import Submission
 from ...benchmark.submission.verdict import Report
@@ -76,10 +77,27 @@ def _outcome(challenge: Challenge, folder: Path) -> Outcome:
 def _scored(challenge: Challenge, report: Report) -> Outcome:
     if not report.agrees or report.stamp.status == "self-reported":
         return Outcome(NOT_ENOUGH, report)
+    record = report.submitted.record
+    if why := _crashed(record):
+        return Outcome(why, report)
+    if why := attackers_not_met(report, challenge.attackers(record)):
+        return Outcome(f"not the challenge's attackers: {plain(why, 0)}", report)
     cells = [_cell(column, report) for column in challenge.columns]
     first = cells[0]
     lacks = f"it has no number to rank by: {first.column.title}: {first.reason}" if first.value is None else ""
     return Outcome(lacks, report, cells)
+
+
+def _crashed(record: RunRecord) -> str:
+    """That numbers of a record are those of what happened to be left; empty where nothing crashed.
+
+    An image that a method refuses is none of these: it counts as the protocol says.
+    """
+    crashes = [plain(each) for each in record.failures if each.outcome == "crashed"]
+    if not crashes and not record.counts.retry:
+        return ""
+    why = crashes[0] if crashes else f"pieces of work: {record.counts.retry}"
+    return f"its run is not whole, as something crashed or took too long ({why}); the same command tries it again"
 
 
 def _cell(column: Column, report: Report) -> Cell:

@@ -409,9 +409,14 @@ def test_without_the_number_that_ranks_there_is_no_score(
     [
         ({"protocol_digest": "0" * 64}, "protocol"),
         ({"dataset_digest": "0" * 64}, "dataset"),
-        ({"analyzer": {"spec": "toy_analyzer", "version": "2"}}, "analyzer"),
-        ({"recognizers": [{"spec": name, "version": "1"} for name in ("toy_recognizer", "mtcc")]}, "recognisers"),
+        ({"analyzer": {"spec": "toy_analyzer", "version": "2", "digest": "0"}}, "analyzer"),
+        (
+            {"recognizers": [{"spec": each, "version": "1", "digest": "0"} for each in ("toy_recognizer", "mtcc")]},
+            "recognisers",
+        ),
         ({"suite": "attacks/1.0", "attacks": ["A0", "A1"]}, "suite of attacks, attacks"),
+        ({"root_seed": 3}, "seed (--root-seed 3)"),
+        ({"seeds": 8}, "number of versions (--seeds 8)"),
         ({"score_version": 1}, "version of the scoring"),
     ],
 )
