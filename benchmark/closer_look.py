@@ -6,7 +6,7 @@ the paper's own evaluation and the noise floor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -46,6 +46,16 @@ class CloserLook:
     features: Sequence[SetFeatures]
     floors: Mapping[str, Mapping[str, float | Undefined]] = field(default_factory=dict)
     seed_lpips: Mapping[str, Sequence[float | Undefined]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Vectors:
+    """Features that came with LPIPS."""
+
+    originals: dict[str, NDArray[np.float64]]
+    """By sample id."""
+    deidentified: dict[str, NDArray[np.float64]]
+    """By digest of the de-identify task."""
 
 
 def bring_networks(cells: Sequence[Cell], notice: Callable[[str], None] | None = None) -> None:
@@ -104,7 +114,7 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
     looked = _look(here, tasks, made, executor, ledger)
     beyond: list[tuple[Network, bool]] = [("vgg16", False), ("vgg16", True), ("inception", True)]
     return CloserLook(
-        looked,
+        looked if isinstance(looked, Undefined) else looked[0],
         _perceive(here, tasks, made, executor, ledger) if full else NOT_IN_BASIC,
         [
             _features_of_look(looked, versions),
@@ -118,21 +128,34 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
 
 def _look(
     here: Mapping[str, str], tasks: Tasks, made: Sequence[Version], executor: Executor, ledger: Ledger
-) -> dict[str, Payload | None] | Undefined:
+) -> tuple[dict[str, Payload | None], _Vectors] | Undefined:
+    """LPIPS of each pair, and AlexNet's features, which come with it."""
     if LOOK_WEIGHTS not in here:
         return no_weights(LOOK_WEIGHTS)
-    found = {each.deidentify.digest: tasks.look(each) for each in made}
-    _make("LPIPS", Stage.LOOK, list(found.values()), executor, ledger)
-    return {digest: executor.read(task) for digest, task in found.items()}
+    todo = {each.deidentify.digest: tasks.look(each) for each in made}
+    _make("LPIPS", Stage.LOOK, list(todo.values()), executor, ledger)
+    looked: dict[str, Payload | None] = {}
+    vectors = _Vectors({}, {})
+    for each in made:
+        digest = each.deidentify.digest
+        payload = executor.read(todo[digest])
+        looked[digest] = None if payload is None else Payload(payload.meta)
+        if payload is not None and payload.arrays:
+            vectors.originals.setdefault(each.sample.sample_id, payload.arrays["original"])
+            vectors.deidentified[digest] = payload.arrays["deidentified"]
+    return looked, vectors
 
 
-def _features_of_look(looked: Mapping[str, Payload | None] | Undefined, versions: Sequence[Version]) -> SetFeatures:
-    """AlexNet's features, which came with LPIPS: one row for each original and one for each version of it."""
-    if isinstance(looked, Undefined):
-        return SetFeatures("alexnet", False, looked, looked)
-    seen = [looked[each.deidentify.digest] for each in versions]
-    lacking = [each for each in seen if each is None or not each.arrays]
-    if lacking or not seen:
+def _features_of_look(
+    found: tuple[Mapping[str, Payload | None], _Vectors] | Undefined, versions: Sequence[Version]
+) -> SetFeatures:
+    """AlexNet's features: one row for each original and one for each version of it."""
+    if isinstance(found, Undefined):
+        return SetFeatures("alexnet", False, found, found)
+    looked, vectors = found
+    digests = [each.deidentify.digest for each in versions]
+    lacking = [looked[each] for each in digests if each not in vectors.deidentified]
+    if lacking or not digests:
         why = Undefined("no image")
         if lacking:
             first = Undefined("could not be measured") if lacking[0] is None else measured(lacking[0].meta, LOOKED[0])
@@ -140,13 +163,10 @@ def _features_of_look(looked: Mapping[str, Payload | None] | Undefined, versions
                 f"{len(lacking)} images have no features: {first.reason if isinstance(first, Undefined) else ''}"
             )
         return SetFeatures("alexnet", False, why, why)
-    payloads = [each for each in seen if each is not None]
-    firsts = {
-        each.sample.sample_id: payload for each, payload in zip(reversed(versions), reversed(payloads), strict=True)
-    }
-    originals = [firsts[name].arrays["original"] for name in dict.fromkeys(each.sample.sample_id for each in versions)]
-    deidentified = [payload.arrays["deidentified"] for payload in payloads]
-    return SetFeatures("alexnet", False, np.stack(originals), np.stack(deidentified))
+    names = dict.fromkeys(each.sample.sample_id for each in versions)
+    originals = _filled(len(names), (vectors.originals[each] for each in names))
+    deidentified = _filled(len(digests), (vectors.deidentified[each] for each in digests))
+    return SetFeatures("alexnet", False, originals, deidentified)
 
 
 def _perceive(
@@ -211,9 +231,20 @@ def _stacked(tasks: Sequence[Task], executor: Executor) -> NDArray[np.float64] |
     reasons = [why for why in map(executor.reason, tasks) if why]
     if reasons:
         return Undefined(f"{len(reasons)} images have no features: {reasons[0]}")
-    payloads = [executor.read(task) for task in tasks]
-    rows = [payload.arrays["features"] for payload in payloads if payload is not None]
-    return np.stack(rows).astype(np.float64) if rows else Undefined("no image")
+    payloads = (payload for task in tasks if (payload := executor.read(task)) is not None)
+    rows = _filled(len(tasks), (payload.arrays["features"] for payload in payloads))
+    return rows if len(rows) else Undefined("no image")
+
+
+def _filled(count: int, vectors: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Vectors as rows, at most `count`, put into their places one by one: a list would take as much again."""
+    rows = np.empty((0, 0))
+    number = 0
+    for number, each in enumerate(vectors, 1):
+        if number == 1:
+            rows = np.empty((count, each.size))
+        rows[number - 1] = each
+    return rows[:number]
 
 
 def _floors(

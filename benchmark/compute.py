@@ -60,7 +60,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
         versions=versions,
         failed=failed,
         crashed=frozenset(executor.problems),
-        analyses={each.deidentify.digest: executor.read(each.analyze) for each in made},
+        survived={each.deidentify.digest: _survived(each, executor) for each in made},
         measures={each.deidentify.digest: executor.read(each.measure) for each in made},
         looked=extra.looked,
         perceived=extra.perceived,
@@ -274,6 +274,12 @@ def _coverage_and_hash(version: Version, executor: Executor) -> tuple[float | No
     if payload is None:
         return None, None
     return payload.meta.get("roi_coverage"), hashlib.sha256(payload.blobs["image.png"]).hexdigest()
+
+
+def _survived(version: Version, executor: Executor) -> bool | None:
+    """Whether the hand or face is still found; its analysis, mask and all, is too large to be kept of every image."""
+    payload = executor.read(version.analyze)
+    return None if payload is None else payload.failure is None
 
 
 def _originals_alone(cell: Cell, executor: Executor) -> AbstractContextManager[None]:

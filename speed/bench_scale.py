@@ -2,14 +2,15 @@
 
 Templates are drawn, not made of images: unit vectors around one direction for each palm, those of de-identified images
 further off. The comparisons that a large run asks for go into a store as its blocks; then all numbers and intervals of
-one recogniser are computed as a run does. Shown are processor seconds, because other work may be going on, and the
-largest size of the process. `--held 1000000000` holds everything in memory.
+one recogniser are computed as a run does, with measures of every image as it has them. Shown are processor seconds,
+because other work may be going on, and the largest size of the process. `--held 1000000000` holds everything in memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,15 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from deid_bench.benchmark.metrics.quality.distribution import Network
 from deid_bench.benchmark.metrics.values import Undefined
 from deid_bench.benchmark.planning.cell_tasks import Version
 from deid_bench.benchmark.planning.comparisons import comparisons, is_large
+from deid_bench.benchmark.planning.sizing import INCEPTION
 from deid_bench.benchmark.planning.tasks import Stage, Task
 from deid_bench.benchmark.protocols import get_protocol
 from deid_bench.benchmark.results.blocks import join_blocks
-from deid_bench.benchmark.results.cell import CellResults, Distances, Setting
+from deid_bench.benchmark.results.cell import CellResults, Distances, SetFeatures, Setting
 from deid_bench.benchmark.results.tiles import by_image, whole
 from deid_bench.benchmark.scoring.cell import Scored, score_results
+from deid_bench.benchmark.stages.measure import DRIFTS, LOOKED, PIXELS
 from deid_bench.benchmark.storage import spilled
 from deid_bench.benchmark.storage.host import peak_memory_mb
 from deid_bench.benchmark.storage.store import Payload, Store
@@ -39,6 +43,7 @@ from deid_bench.recognizers.matching.vector_matching import vector_distances
 NUMBERS = 128
 """Of a template."""
 NAME = "drawn"
+MEASURED = (*PIXELS, "roi_changed", *DRIFTS.values())
 Vectors = NDArray[np.float32]
 
 
@@ -107,7 +112,24 @@ def compared(
     return distances, pairs, seconds
 
 
-def scored(samples: list[Sample], made: list[Version], versions: int, distances: Distances) -> Scored:
+def measures(names: Sequence[str]) -> Payload:
+    """As they are read from the store: every image has numbers and names of its own."""
+    return Payload(json.loads(json.dumps({"values": dict.fromkeys(names, 0.5), "reasons": {}})))
+
+
+def drawn_features(originals: int, versions: int) -> list[SetFeatures]:
+    """Drawn in place of what Inception and AlexNet give."""
+    rng = np.random.default_rng(1)
+    sizes: list[tuple[Network, int]] = [("alexnet", 256), ("inception", INCEPTION)]
+    return [
+        SetFeatures(network, False, rng.random((originals, numbers)), rng.random((versions, numbers)))
+        for network, numbers in sizes
+    ]
+
+
+def scored(
+    samples: list[Sample], made: list[Version], versions: int, distances: Distances, features: Sequence[SetFeatures]
+) -> Scored:
     """All numbers of one recogniser."""
     digests = [each.deidentify.digest for each in made]
     nothing: dict[str, Any] = dict.fromkeys(digests)
@@ -116,15 +138,15 @@ def scored(samples: list[Sample], made: list[Version], versions: int, distances:
         versions=made,
         failed=nothing,
         crashed=frozenset(),
-        analyses=nothing,
-        measures=nothing,
+        survived=dict.fromkeys(digests, True),
+        measures={each: measures(MEASURED) for each in digests},
         perceived=Undefined("not asked for"),
-        looked=Undefined("not asked for"),
-        coverage=nothing,
-        images=nothing,
+        looked={each: measures(LOOKED) for each in digests},
+        coverage=dict.fromkeys(digests, 0.5),
+        images={each: hashlib.sha256(each.encode()).hexdigest() for each in digests},
         usable=samples,
         distances={NAME: distances},
-        features=(),
+        features=features,
         floors={},
         seed_lpips={},
         seconds={},
@@ -139,6 +161,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=7881, help="originals (default 7881, those of NTU-PI)")
     parser.add_argument("--versions", type=int, default=10, help="de-identified versions of each (default 10)")
     parser.add_argument("--held", type=int, default=spilled.HELD, help="numbers of one kind that are held in memory")
+    parser.add_argument("--features", action="store_true", help="with distances of sets, which take a minute or two")
     parser.add_argument("--max-mb", type=float, default=3 * 1024, help="fail if the process was larger (default 3072)")
     options = parser.parse_args()
     spilled.HELD = options.held
@@ -154,12 +177,13 @@ def main() -> None:
         store.open()
         distances, pairs, seconds = compared(store, made, originals, hidden)
         del originals, hidden
+        features = drawn_features(len(samples), len(made)) if options.features else []
         before = peak_memory_mb()
         console.print(
             f"{len(samples):,} x {options.versions}: {pairs:,} comparisons, {seconds:.1f} CPU s, {before:.0f} MiB"
         )
         wall, cpu = time.perf_counter(), time.process_time()
-        found = scored(samples, made, options.versions, distances)
+        found = scored(samples, made, options.versions, distances, features)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = peak_memory_mb()
     numbers = [each for each in found.values.values if each.value is not None and each.recognizer]

@@ -139,7 +139,7 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
     elsewhere, unknown = _time_of(untimed, _elsewhere)
     originals, versions = len(cell.samples), len(groups["de-identify"])
     people = len({each.identity for each in cell.samples})
-    size = Size(originals, versions, people, cell.repetitions, len(cell.recognizers))
+    size = Size(originals, versions, people, cell.repetitions, len(cell.recognizers), cell.quality)
     return Estimate(
         stages={name: (len(tasks), len(tasks) - len(todo[name])) for name, tasks in groups.items()},
         images=versions,

@@ -122,10 +122,11 @@ class CellResults:
     """Why there is no image, or None."""
     crashed: frozenset[str]
     """Digests of tasks that were not stored and are tried again."""
-    analyses: Mapping[str, Payload | None]
+    survived: Mapping[str, bool | None]
+    """Whether the analyzer still finds the hand or face in an image that was made; None where it crashed."""
     measures: Mapping[str, Payload | None]
     looked: Mapping[str, Payload | None] | Undefined
-    """LPIPS and AlexNet's features by digest of the de-identify task, or why there are none."""
+    """LPIPS by digest of the de-identify task, or why there is none."""
     perceived: Mapping[str, Payload | None] | Undefined
     """What `--quality full` adds of each pair, or why there is none."""
     coverage: Mapping[str, float | None]
@@ -153,8 +154,3 @@ class CellResults:
     def made(self) -> list[Version]:
         """Versions that exist, in the order of the rows of `Distances.deidentified`."""
         return [each for each in self.versions if self.failed[each.deidentify.digest] is None]
-
-    def survived(self, version: Version) -> bool | None:
-        """Whether the analyzer still finds the hand or face; None where it crashed."""
-        payload = self.analyses.get(version.deidentify.digest)
-        return None if payload is None else payload.failure is None

@@ -194,9 +194,10 @@ def _report_images(
     thing = "hand" if setting.protocol.modality == "palm" else "face"
     reason = None if versions else f"no {thing} was found in any original"
     kept = {each.deidentify.digest for each in made}
-    survived = [float(each.deidentify.digest in kept and results.survived(each) is True) for each in versions]
+    digests = [each.deidentify.digest for each in versions]
+    survived = [float(each in kept and results.survived[each] is True) for each in digests]
     values.add_share("survival", survived, everybody, reason=reason, levels=units.levels)
-    failed = [float(each.deidentify.digest not in kept) for each in versions]
+    failed = [float(each not in kept) for each in digests]
     values.add_share("failure_rate", failed, everybody, reason=reason, levels=units.levels)
 
 
@@ -247,7 +248,7 @@ def _counts(setting: Setting, results: CellResults, told: Sequence[Failure]) -> 
     reasons.update(counted(METHOD, failures))
     for name, distances in results.distances.items():
         reasons.update(counted(name, distances.problems.values()))
-    lost = sum(1 for each in results.made if results.survived(each) is False)
+    lost = sum(1 for each in results.made if results.survived[each.deidentify.digest] is False)
     if lost:
         thing = "hand" if setting.protocol.modality == "palm" else "face"
         reasons[f"detector: no {thing} found in the de-identified image"] = lost
@@ -301,7 +302,7 @@ def _version_row(results: CellResults, version: Version, own: Mapping[str, Mappi
         repetition=version.repetition,
         status="done" if why is None else "failed",
         reason=why,
-        survived=results.survived(version) if why is None else None,
+        survived=results.survived[key] if why is None else None,
         measures=measures,
         distances={name: values.get(key) for name, values in own.items()},
         task=key,

@@ -150,11 +150,7 @@ def rebuild(
         versions=versions,
         failed=failed,
         crashed=frozenset(map(str, range(record.counts.retry))),
-        analyses={
-            digest: Payload() if row.survived else Payload({"failure": "not found"})
-            for digest, row in by_digest.items()
-            if row.survived is not None
-        },
+        survived={digest: row.survived for digest, row in by_digest.items()},
         measures=payloads,
         looked=payloads,
         perceived=NOT_IN_BASIC if record.quality == "basic" else payloads,

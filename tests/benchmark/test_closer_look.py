@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +25,8 @@ from deid_bench.benchmark.metrics.quality import perceptual
 from deid_bench.benchmark.metrics.quality.networks import feature_networks, inception
 from deid_bench.benchmark.records.record import record_bytes
 from deid_bench.benchmark.run import Execution, Outcome, run
-from deid_bench.benchmark.storage.store import Store
+from deid_bench.benchmark.scoring.cell import build_record
+from deid_bench.benchmark.storage.store import Payload, Store
 from deid_bench.datasets.images import decode_png, read_image
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torchvision.models._utils")
@@ -176,3 +179,33 @@ def test_what_a_run_would_like_is_fetched_once_and_its_absence_stops_nothing(
 def test_damaged_weights_are_not_at_hand() -> None:
     """The tests' own folder holds empty files of these names."""
     assert at_hand("basic") == {}
+
+
+def test_scoring_holds_numbers_and_tables_of_features_and_no_analysis_or_image(
+    toy_options: Callable[..., RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, networks: Any
+) -> None:
+    """Masks of all images would not fit where comparisons do. Of templates a worker keeps what a budget allows."""
+    networks("lpips-alex", "fid-inception")
+    arrays: list[tuple[str, weakref.ref[np.ndarray]]] = []
+    read = Store.read
+    held: list[set[str]] = []
+
+    def noted(store: Store, digest: str) -> Payload | None:
+        payload = read(store, digest)
+        if payload is not None:
+            arrays.extend((name, weakref.ref(each)) for name, each in payload.arrays.items())
+        return payload
+
+    def looked_at(cell: Any, results: Any, host: Any) -> Any:
+        gc.collect()
+        held.append({name for name, each in arrays if each() is not None} - {"distances", "template"})
+        assert not any(payload.arrays or payload.blobs for payload in results.looked.values())
+        return build_record(cell, results, host)
+
+    monkeypatch.setattr(Store, "read", noted)
+    monkeypatch.setattr("deid_bench.benchmark.run.build_record", looked_at)
+    outcome = go(toy_options("toy_noise", repetitions=2), tmp_path / "out")
+    assert number(outcome, "survival") > 0
+    assert number(outcome, "fd_alexnet") > 0
+    assert {"mask", "template", "original", "deidentified", "features"} <= {name for name, _ in arrays}
+    assert held == [set()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from deid_bench.benchmark.planning import estimate as planning
 from deid_bench.benchmark.planning.cells import RunOptions, make_cells
 from deid_bench.benchmark.planning.estimate import Estimate, estimate
 from deid_bench.benchmark.planning.shipped_times import ShippedTimes, key_of, shipped
+from deid_bench.benchmark.planning.sizing import Size
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.journal import read_timings
 from deid_bench.benchmark.storage.store import STORE_FOLDER, Store
@@ -121,3 +124,19 @@ def test_the_table_is_of_built_in_plugins_and_names_its_machine() -> None:
 
 def test_a_plugin_of_a_file_has_no_time_of_a_built_in_one() -> None:
     assert key_of("deidentify", "Spec(target='mine.py:Blurring', params=())") not in shipped().seconds
+
+
+def test_the_page_on_sizing_reads_from_the_formula_what_scoring_takes() -> None:
+    page = importlib.resources.files("deid_bench").joinpath("docs/sizing.md").read_text(encoding="utf-8")
+    palms, images = Size(7881, 78810, 2035, 10, 1), Size(100_000, 100_000, 10_000, 1, 1)
+    full = replace(palms, quality="full")
+    gib = [round(each.memory / 2**30, 1) for each in (palms, full)]
+    assert f"{gib[0]} GiB, nearly all of it because of the images ({gib[1]} with" in " ".join(page.split())
+    assert f"Scoring: {images.memory / 2**30:.0f} GiB, most of it because of the identities" in " ".join(page.split())
+
+
+@pytest.mark.parametrize("versions", [1_000, 100_000])
+def test_an_image_more_takes_its_features_in_memory_at_least(versions: int) -> None:
+    """In double precision, and those of Inception once more while two sets of them are compared."""
+    few, more = (Size(1_000, count, 100, 1, 1, "basic").memory for count in (versions, 2 * versions))
+    assert more - few >= versions * 8 * (2048 + 256 + 2048)

@@ -139,7 +139,7 @@ def scored(protocol_id: str, mates: float = 0.0, seed: int = 0, score_version: i
         versions=versions,
         failed=dict.fromkeys(digests),
         crashed=frozenset(),
-        analyses=dict.fromkeys(digests, Payload()),
+        survived=dict.fromkeys(digests, True),
         measures=dict.fromkeys(digests, Payload({"values": {}, "reasons": {}})),
         looked={},
         perceived={},
