@@ -20,6 +20,7 @@ import shutil
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ _NO_OBJECT = frozenset({errno.EIO, errno.EINVAL, errno.ENXIO, errno.EISDIR, errn
 one is about (files or memory that the process has run out of, a server that is away) is over some day."""
 
 
+def _no_place(root: Path, why: str) -> StoreError:
+    return StoreError(f"cannot keep results in {root}: {why}; choose a folder on a POSIX file system with --out")
+
+
 def _unreadable(path: Path, error: OSError) -> StoreError:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         what = "end the program that holds so many files open, or raise the limit (ulimit -n)"
@@ -110,26 +115,45 @@ class Store:
         self._mark = ""
 
     def open(self) -> None:
-        """Create the folders, check that they can be written and sweep up what dead processes left behind.
+        """Create the folders, check that they do what the store needs and sweep up what dead processes left behind.
 
         Only what was left by processes of this very machine and process-id namespace is swept: another's may be alive.
 
         Raises:
-            StoreError: read-only, full, or not a folder.
+            StoreError: read-only, full, not a folder, or one where a renamed file is not seen at once.
         """
         here = Owner.here()
         try:
             (self.root / "objects").mkdir(parents=True, exist_ok=True)
             self.scratch.mkdir(exist_ok=True)
-            probe = self.scratch / f"{here.mark}-probe-{secrets.token_hex(4)}"
-            probe.write_bytes(b"x")
-            probe.unlink()
+            self._probe(here)
         except OSError as error:
             raise explain_os_error(error, self.root) from error
         for path in self.scratch.iterdir():
             owner = Owner.parse(path.name)
             if owner is not None and owner.is_dead(here):
                 _remove(path)
+
+    def _probe(self, here: Owner) -> None:
+        """Put a file into another one's place, as objects are, and look whether it stands there."""
+        name = f"{here.mark}-probe-{secrets.token_hex(4)}"
+        place, fresh = self.scratch / name, self.scratch / f"{name}-new"
+        try:
+            place.write_bytes(b"old")
+            fresh.write_bytes(b"new")
+            try:
+                fresh.replace(place)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise _no_place(self.root, f"a file cannot be renamed there ({error.strerror or error})") from error
+            listed = {each.name for each in self.scratch.iterdir()}
+            if place.name not in listed or fresh.name in listed or place.read_bytes() != b"new":
+                raise _no_place(self.root, "a file that is renamed there is not seen under its new name at once")
+        finally:
+            for each in (place, fresh):
+                with suppress(OSError):
+                    each.unlink()
 
     def path(self, digest: str) -> Path:
         """Where the object of that digest lies, or would."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,50 @@ def test_a_payload_comes_back_as_it_was(store: Store) -> None:
     assert found.meta == payload.meta
     np.testing.assert_array_equal(found.arrays["a"], payload.arrays["a"])
     assert found.blobs == payload.blobs
+
+
+def _unseen(self: Path, target: Path) -> Path:
+    """Renames, as far as anybody is told, and shows the file under its old name for a while."""
+    return target
+
+
+def _copied(self: Path, target: Path) -> Path:
+    """A share that copies, and takes the old name away later."""
+    target.write_bytes(self.read_bytes())
+    return target
+
+
+def _refused(self: Path, target: Path) -> Path:
+    raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+
+@pytest.mark.parametrize(
+    ("rename", "said"),
+    [
+        (_unseen, "a file that is renamed there is not seen under its new name at once"),
+        (_copied, "a file that is renamed there is not seen under its new name at once"),
+        (_refused, f"a file cannot be renamed there ({os.strerror(errno.ENOTSUP)})"),
+    ],
+)
+def test_a_folder_that_does_not_rename_as_objects_need_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rename: Callable[[Path, Path], Path], said: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", rename)
+        with pytest.raises(StoreError) as caught:
+            Store(tmp_path).open()
+    words = f"cannot keep results in {tmp_path}: {said}; choose a folder on a POSIX file system with --out"
+    assert str(caught.value) == words
+    assert not list((tmp_path / "tmp").iterdir())
+    Store(tmp_path).open()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_folder_whose_listing_lags_behind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", lambda self: iter(()))
+        with pytest.raises(StoreError, match="is not seen under its new name at once"):
+            Store(tmp_path).open()
 
 
 @settings(max_examples=30, deadline=None)
