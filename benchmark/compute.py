@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..datasets.base import Sample
+from ..plugins.entries import PluginRef
 from .attack_material import Attacked
 from .attack_run import attack
 from .closer_look import CloserLook, at_hand, look_closely
@@ -39,7 +40,7 @@ def compute(cell: Cell, executor: Executor, chosen: Callable[[Version], bool] | 
     tasks, ledger = Tasks(cell), Ledger(executor.problems, executor.remarks)
     with _originals_alone(cell, executor):
         missing = find_originals(cell, tasks, executor, ledger)
-    versions = tasks.versions(lambda sample: missing[sample.sample_id] is None)
+    versions = tasks.versions(lambda sample: missing[sample.sample_id] is None, missing)
     if chosen is not None:
         versions = [each for each in versions if chosen(each)]
     failed, made, extra, plugged = _images(cell, tasks, versions, executor, ledger)
@@ -127,7 +128,7 @@ def compute_images(cell: Cell, tasks: Tasks, only: Collection[str], executor: Ex
             missing.update(find_originals(cell, tasks, executor, ledger, (sample.sample_id,)))
         return missing[sample.sample_id] is None
 
-    versions = tasks.versions(usable, only)
+    versions = tasks.versions(usable, missing, only)
     failed, made, _, _ = _images(cell, tasks, versions, executor, ledger)
     there = [each for each in cell.samples if each.sample_id in only and missing[each.sample_id] is None]
     _embed(cell, tasks, there, made, executor)
@@ -227,11 +228,26 @@ def _take_down_attacks(
         if recipe is None or not (executor.reason(task) or "").startswith(UNRESTORED):
             by = "" if task.plugin is None else names[task.plugin]
             kinds.setdefault((task.stage, by), []).append(task)
+        if task.stage is Stage.COMPARE:
+            _take_down_pairs(task, names, executor, ledger)
     for by, asked in light.items():
         reasons = {each.digest: _unrestored(executor.reason(each)) for each in asked.values()}
         ledger.add(Stage.RESTORE.value, by, "attacks", asked.values(), reasons)
     for (stage, by), made in kinds.items():
         ledger.add(stage.value, by, "attacks", made, {each.digest: executor.reason(each) for each in made})
+
+
+def _take_down_pairs(task: Task, names: Mapping[PluginRef, str], executor: Executor, ledger: Ledger) -> None:
+    """Pairs of an attack that the recogniser gave no proper distance of."""
+    made = executor.read(task)
+    if made is None or task.plugin is None:
+        return
+    distances = made.arrays["distances"]
+    bad = BadPairs(distances.size)
+    if "bad" in made.arrays:
+        bad.take(made.arrays["bad"], 0, 0, within=False)
+    rows = [f"probe {index} of an attack" for index in range(len(distances))]
+    ledger.add_pairs(names[task.plugin], "attacks", bad, (rows, [f"mate {i}" for i in range(distances.shape[1])]))
 
 
 def _unrestored(reason: str | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +39,7 @@ from .planning.tasks import Plugin
 from .records.record import FILE_NAME, Host, RecordError, RunRecord, load_record, record_bytes
 from .results.cell import CellResults
 from .scoring.cell import build_record
-from .storage.cell_files import are_whole, save_cell_files
+from .storage.cell_files import are_whole, load_cell_files, save_cell_files
 from .storage.host import machine, packages, peak_memory_mb
 from .storage.lock import Busy, hold
 from .storage.store import STORE_FOLDER, Payload, Store, StoreError
@@ -201,7 +203,7 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
         or record.dataset.limited != cell.dataset.limited
         or record.counts.retry
         or could_see_more(record, cell.quality)
-        or not _told_by_the_same_groups(cell, record)
+        or not _of_the_same_labels(cell, record, out / STORE_FOLDER)
     ):
         return None
     if not are_whole(out / STORE_FOLDER, cell.digest, folder):
@@ -209,10 +211,25 @@ def finished(cell: Cell, out: Path) -> Outcome | None:
     return Outcome(record, folder, from_store=True)
 
 
-def _told_by_the_same_groups(cell: Cell, record: RunRecord) -> bool:
-    """Whether the record knows the groups that the dataset knows now; they are labels and in no digest."""
+def _of_the_same_labels(cell: Cell, record: RunRecord, store: Path) -> bool:
+    """Whether the record says of the dataset what there is to say now: that is in no digest.
+
+    These are the groups of its people, what is passed over, and remarks on its files.
+    """
+    dataset, groups = record.dataset, record.groups.groups if record.groups else ()
+    if dict(cell.dataset.passed_over) != dataset.passed_over or list(cell.dataset.notes) != dataset.notes:
+        return False
     known = {(kind, group) for each in cell.queries for kind, group in each.groups.items()}
-    return known == {(each.kind, each.group) for each in (record.groups.groups if record.groups else ())}
+    if known != {(each.kind, each.group) for each in groups}:
+        return False
+    said = load_cell_files(store, cell.digest)
+    return not known or said is None or said.labels == _labels(cell)
+
+
+def _labels(cell: Cell) -> str:
+    """SHA-256 of who belongs to which group; empty where the dataset knows none."""
+    told = {each.sample_id: dict(each.groups) for each in cell.queries if each.groups}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest() if told else ""
 
 
 @contextmanager
@@ -258,7 +275,7 @@ def _run_cell(cell: Cell, execution: Execution, jobs: int, executor: Executor) -
     folder = execution.out / cell.name
     # The record comes last: where it stands, everything stands.
     written = {**files, **_previews(record, cell, results, executor), FILE_NAME: record_bytes(record)}
-    save_cell_files(executor.store.root, cell.digest, folder, written, executor.asked)
+    save_cell_files(executor.store.root, cell.digest, folder, written, executor.asked, _labels(cell))
     return Outcome(record, folder, from_store=False)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,9 @@ from .options import (
     run_options,
 )
 from .strict import strict_command
+
+if TYPE_CHECKING:
+    from ..benchmark.run import Outcome
 
 
 @strict_command("run")
@@ -51,9 +55,6 @@ def command(**values: Any) -> int:
     from ..benchmark.run import Execution, run
     from ..benchmark.storage.store import STORE_FOLDER, Store
     from ..reports.board.page import update_board
-    from ..reports.leaderboard.table import records_json
-    from ..reports.leaderboard.terminal import print_impaired, print_outcomes
-    from .data_tables import passed_line
     from .progress import Bars
 
     execution = Execution(
@@ -65,16 +66,35 @@ def command(**values: Any) -> int:
         not values["no_wait"],
     )
     left_out: list[str] = []
+    done: list[Outcome] = []
     with Bars(values["quiet"] or values["as_json"]) as bars:
-        outcomes = run(
-            make_run_options(values),
-            execution,
-            bars,
-            prepare_progress=bars.prepare,
-            on_busy=left_out.append,
-            on_cell=partial(bars.cell, Store(execution.out / STORE_FOLDER)),
-        )
+        try:
+            outcomes = run(
+                make_run_options(values),
+                execution,
+                bars,
+                on_outcome=done.append,
+                prepare_progress=bars.prepare,
+                on_busy=left_out.append,
+                on_cell=partial(bars.cell, Store(execution.out / STORE_FOLDER)),
+            )
+        except Exception:
+            if done:  # what was finished before stands on the board
+                bars.note(f"{len(done)} finished: {update_board(values['out'], reference=values['reference'])}")
+            raise
     board: Path = update_board(values["out"], notice=bars.note, reference=values["reference"])
+    _show(outcomes, board, values)
+    for text in left_out:
+        click.echo(f"left out: {text}", err=True)
+    return 0 if not left_out and all(each.record.complete for each in outcomes) else 1
+
+
+def _show(outcomes: Sequence[Outcome], board: Path, values: Mapping[str, Any]) -> None:
+    """The finished cells, as asked for."""
+    from ..reports.leaderboard.table import records_json
+    from ..reports.leaderboard.terminal import print_impaired, print_outcomes
+    from .data_tables import passed_line
+
     if values["as_json"]:
         click.echo(records_json([each.record for each in outcomes]))
     elif not values["quiet"]:
@@ -88,6 +108,3 @@ def command(**values: Any) -> int:
                 click.secho(f"{dataset.spec}: {dataset.no_rates}; no attacker was tried", fg="yellow")
     if values["as_json"] or values["quiet"]:
         print_impaired(outcomes)
-    for text in left_out:
-        click.echo(f"left out: {text}", err=True)
-    return 0 if not left_out and all(each.record.complete for each in outcomes) else 1

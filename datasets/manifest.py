@@ -106,7 +106,7 @@ def check_samples(samples: Sequence[Sample]) -> None:
 
     Raises:
         DatasetError: there is none, an id occurs twice or could not serve as a relative file name, or an identity is
-            of two subjects or of two hands.
+            of two subjects or of two hands, or a person in two groups of one kind.
         TypeError: one is not made as the contract says.
     """
     if not samples:
@@ -114,6 +114,7 @@ def check_samples(samples: Sequence[Sample]) -> None:
     seen: set[str] = set()
     owners: dict[str, Sample] = {}
     hands: dict[str, Sample] = {}
+    grouped: dict[tuple[str, str], tuple[str, str]] = {}
     for sample in samples:
         _check_types(sample)
         name = sample.sample_id
@@ -137,6 +138,13 @@ def check_samples(samples: Sequence[Sample]) -> None:
                 f"hand ({other.sample_id}) and a {sample.hand} one ({name}): correct one of them, or give each hand an "
                 "identity of its own and the person as subject"
             )
+        for kind, group in sample.groups.items():
+            known, where = grouped.setdefault((sample.subject, kind), (group, name))
+            if known != group:
+                raise DatasetError(
+                    f"expected one {kind} for a person, whose numbers stand in one group; {sample.subject!r} is "
+                    f"{known!r} ({where}) and {group!r} ({name}): correct one of them, or leave out {kind}"
+                )
 
 
 def _check_types(sample: object) -> None:

@@ -27,6 +27,8 @@ _BLOCKS: Mapping[tuple[Takes, Group], frozenset[Block]] = {
 }
 _PRIVACY: frozenset[Block] = frozenset({"privacy", "retrieval"})
 """Where numbers of a recogniser stand."""
+THE_METRIC = "the metric "
+"""How reasons begin that say what it gave."""
 _ROUNDING = 1e-9
 """So much of its size may a number lie outside of its metric's range."""
 
@@ -162,20 +164,20 @@ def number(
             found = call()
             value = float(found) if type(found) is not bool and isinstance(found, Real) else None
     except SystemExit as error:
-        return Undefined(f"the metric failed: {way_out(error)}")
+        return Undefined(f"{THE_METRIC}failed: {way_out(error)}")
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, *through)):
             raise
-        return Undefined(f"the metric failed: {plain(said(error), 200)}")
+        return Undefined(f"{THE_METRIC}failed: {plain(said(error), 200)}")
     if isinstance(found, Undefined):
         return Undefined(plain(found.reason, 200))
     if value is None:
-        return Undefined(f"the metric gave {type(found).__name__} in place of a number")
+        return Undefined(f"{THE_METRIC}gave {type(found).__name__} in place of a number")
     if not math.isfinite(value):
-        return Undefined(f"the metric gave {value}")
+        return Undefined(f"{THE_METRIC}gave {value}")
     # Sums are rounded: one that should be 1 may be a little more.
     slack = _ROUNDING * max(1.0, abs(value))
     if (low is not None and value < low - slack) or (high is not None and value > high + slack):
         bounds = "..".join("" if each is None else f"{each:g}" for each in (low, high))
-        return Undefined(f"the metric gave {value:g}, which is outside of the range {bounds} that it declares")
+        return Undefined(f"{THE_METRIC}gave {value:g}, which is outside of the range {bounds} that it declares")
     return value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.base import Sample
 from ...weights.files import digest as weight_digest
-from ..protocols import ProtocolError
 from .cells import Cell
 from .tasks import (
     ImageRef,
@@ -23,6 +22,8 @@ from .tasks import (
     measure_task,
 )
 
+NOBODY_ELSE = "the method takes other people's images, and in none of these was anything found"
+"""Why an image is skipped in which something was found."""
 LOOK_WEIGHTS = "lpips-alex"
 """Weight file of the network that every run looks at images with."""
 
@@ -82,22 +83,31 @@ class Tasks:
             for each in self._cell.samples
         }
 
-    def versions(self, usable: Callable[[Sample], bool], only: Collection[str] | None = None) -> list[Version]:
+    def versions(
+        self,
+        usable: Callable[[Sample], bool],
+        lacking: MutableMapping[str, str | None],
+        only: Collection[str] | None = None,
+    ) -> list[Version]:
         """De-identified versions of the samples to de-identify whose hand or face was found.
 
         Args:
             usable: whether it was found. Of samples that the wanted versions do not need it is not asked.
+            lacking: by sample id, why there is no version although it was found; written to.
             only: ids of the samples whose versions are wanted; None for all.
         """
-        cell = self._cell
+        cell, needs = self._cell, self._cell.method.info.needs
         queries = {each.sample_id for each in cell.queries}
         wanted = queries if only is None else queries & set(only)
         made = []
         for index, sample in enumerate(cell.samples):
             if sample.sample_id not in wanted or not usable(sample):
                 continue
-            donor = self._donor(usable, index) if "donor" in cell.method.info.needs else None
+            donor = self._donor(usable, index) if "donor" in needs else None
             targets = [self.located(each) for each in self.targets(usable, sample)]
+            if ("donor" in needs and donor is None) or ("targets" in needs and not targets):
+                lacking[sample.sample_id] = NOBODY_ELSE
+                continue
             for repetition in range(cell.repetitions):
                 made.append(self._version(sample, repetition, donor, targets))
         return made
@@ -143,31 +153,26 @@ class Tasks:
         """The original, and the digest of where the hand or face is in it."""
         return self.image(sample), self.analysis(sample)
 
-    def _donor(self, usable: Callable[[Sample], bool], index: int) -> Located:
-        """A sample of another person, the same hand where there is one: the next in the dataset's order."""
+    def _donor(self, usable: Callable[[Sample], bool], index: int) -> Located | None:
+        """A sample of another person, the same hand where there is one: the next in the dataset's order.
+
+        None where nothing was found in anybody else's images.
+        """
         samples = self._cell.samples
         sample = samples[index]
         others = [each for each in (*samples[index + 1 :], *samples[:index]) if each.subject != sample.subject]
         same_hand = (each for each in others if each.hand == sample.hand)
         found = next((each for each in itertools.chain(same_hand, others) if usable(each)), None)
-        if found is None:
-            raise ProtocolError(
-                f"{self._cell.method.resolved.text} needs another person's image; this dataset has one person only"
-            )
-        return self.located(found)
+        return None if found is None else self.located(found)
 
     def targets(self, usable: Callable[[Sample], bool], sample: Sample | None = None) -> list[Sample]:
-        """The method's targets, images of other people than the sample's; empty for methods that need none."""
+        """The method's targets, images of other people than the sample's; empty for methods that need none, and where
+        nothing was found in anybody else's images."""
         info, (candidates, _) = self._cell.method.info, self._cell.targets
         if "targets" not in info.needs:
             return []
         others = (each for each in candidates if sample is None or each.subject != sample.subject)
-        kept = list(itertools.islice(filter(usable, others), info.targets))
-        if not kept:
-            raise ProtocolError(
-                f"{self._cell.method.resolved.text} needs images of other people as targets; this dataset has none"
-            )
-        return kept
+        return list(itertools.islice(filter(usable, others), info.targets))
 
     def version_embed(self, version: Version, recognizer: Plugin) -> Task:
         """Template of a de-identified image, aligned as the protocol says."""

@@ -161,7 +161,8 @@ class Cell:
 
 def _slug(text: str) -> str:
     kept = "".join(each if each.isalnum() or each in "._+" else "-" for each in text)
-    return kept.strip("-")[:60]
+    # Folders' names are bounded in bytes, of which a character may take four.
+    return kept.strip("-").encode()[:60].decode(errors="ignore")
 
 
 def make_cells(
@@ -208,6 +209,7 @@ def make_cells(
         _check_fit(dataset, protocol)
         attacked = asked != (NONE,) and _can_be_attacked(dataset, options.attacks)
         for method in methods:
+            _check_others(method, dataset)
             repetitions = options.repetitions if method.info.stochastic else 1
             plan = None
             if attacked:
@@ -346,6 +348,14 @@ def _check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
     protocol.eval_subjects([each.subject for each in dataset.samples])
     if protocol.retrieval:
         assign_roles(dataset.samples, protocol.retrieval)
+
+
+def _check_others(method: Plugin, dataset: LoadedDataset) -> None:
+    """A method that takes another person's image needs another person."""
+    if "donor" in method.info.needs and len({each.subject for each in dataset.samples}) < 2:
+        raise ProtocolError(
+            f"{method.resolved.text} needs another person's image; {dataset.spec} has images of one person only"
+        )
 
 
 def _other_modality(dataset: LoadedDataset, protocol: Protocol) -> str:

@@ -53,7 +53,7 @@ class Estimate:
 def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
     """The tasks of a cell by the name of their stage, as if every hand or face is found and nothing fails."""
     tasks = Tasks(cell)
-    versions = tasks.versions(lambda sample: True)
+    versions = tasks.versions(lambda sample: True, {})
     groups: dict[str, list[Task]] = {"analyze originals": list(tasks.detections.values())}
     if cell.protocol.crop:
         groups["cut"] = list(tasks.originals.values())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...plugins.isolation import Generators, no_end, output_on_stderr, way_out
 from ..metrics.base import Comparisons, Identities
-from ..metrics.plugged import Plugged, number
+from ..metrics.plugged import THE_METRIC, Plugged, number
 from ..metrics.values import Undefined
 from ..planning.tasks import Stage
 from ..records.failures import Failure, Outcome
@@ -144,7 +144,10 @@ def _asked(plugged: Plugged, comparisons: Comparisons) -> float | Undefined:
             found = plugged.measure(comparisons)
     except SystemExit as error:
         raise Misstep(way_out(error)) from error
-    return _number(plugged, lambda: found)
+    value = _number(plugged, lambda: found)
+    if isinstance(value, Undefined) and not isinstance(found, Undefined):
+        raise Misstep(value.reason.removeprefix(THE_METRIC))  # what is no answer says nothing about what was measured
+    return value
 
 
 def _number(plugged: Plugged, call: Callable[[], object]) -> float | Undefined:

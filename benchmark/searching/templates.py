@@ -85,7 +85,7 @@ def people_of(cell: Cell, recognizer: Plugin, executor: Executor) -> People:
 
     embeds = tasks.original_embeds(recognizer)
     there = [each for each in cell.samples if usable(each)]
-    versions = tasks.versions(usable)
+    versions = tasks.versions(usable, missing)
     made = _make(executor, "embed: originals", [embeds[each.sample_id] for each in there])
     asked = {each.sample_id for each in cell.queries} if cell.roles is not None else set()
     enrolled = _enrolled(

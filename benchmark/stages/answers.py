@@ -70,6 +70,8 @@ def _problem(found: Analysis, shape: tuple[int, int]) -> str:
         given = getattr(found, name)
         if (given is not None or name not in _OPTIONAL) and (problem := _not_numbers(given, expected)):
             return f"{name}: expected finite numbers of shape {expected}, got {problem}"
+    if isinstance(found, FaceAnalysis) and not np.ptp(np.asarray(found.landmarks_5), axis=0).any():
+        return "landmarks_5: expected five places, got one"
     height, width = shape
     left, top, right, bottom = (float(each) for each in np.asarray(found.box))
     if not (left < right and top < bottom and left < width and top < height and right > 0 and bottom > 0):

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ...analyzers.base import Analyzer, Missing
 from ...datasets.types import Image
 from ..metrics.base import ImageMetric
-from ..metrics.plugged import number
+from ..metrics.plugged import THE_METRIC, number
 from ..metrics.values import Undefined
 from ..planning.tasks import Stage, Task
 from ..storage.store import Payload
+from . import answers
 from .guard import Crash, guarded
 from .inputs import Context, Made, load_analysis, load_image, load_plugin, load_region
 from .twice import alike, made_twice
@@ -129,10 +130,14 @@ def _floor_one(task: Task, analyzer: Analyzer, context: Context) -> Made:
     if not isinstance(image, np.ndarray) or before is None:
         return Crash("the image or its analysis is gone; run the same command again")
 
-    def again() -> Payload:
+    def again() -> Payload | Crash:
         _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, FLOOR_JPEG_QUALITY])
         saved = cast(Image, np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]))  # type: ignore[index]
-        (after,) = analyzer.analyze([saved])
+        answer = analyzer.analyze([saved])
+        checked = answers.analysis(answer, analyzer.info.modality, image.shape[:2])
+        if isinstance(checked, Crash):
+            return checked
+        after = answer[0] if checked.failure is None else Missing(checked.failure)
         return Payload(plain(drifts(before, after, image.shape)))
 
     return guarded(again, context.seconds_per_image, of=task.plugin)
@@ -166,7 +171,10 @@ def _metric_one(task: Task, metric: ImageMetric, context: Context) -> Made:
         found = guarded(ask, context.seconds_per_image, of=task.plugin)
         if isinstance(found, Crash):
             return found
-        return Payload(plain({"value": number(lambda: found, low=metric.info.low, high=metric.info.high)}))
+        value = number(lambda: found, low=metric.info.low, high=metric.info.high)
+        if isinstance(value, Undefined) and not isinstance(found, Undefined):
+            return Crash(value.reason.removeprefix(THE_METRIC))  # what is no answer says nothing about the images
+        return Payload(plain({"value": value}))
 
     return made_twice(measure, lambda a, b: "" if alike(a, b) else TWO_NUMBERS, task.plugin, "measure")
 

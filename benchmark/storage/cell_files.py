@@ -29,9 +29,13 @@ class CellFiles:
     """Name of the cell's folder below the results folder."""
     sha256: Mapping[str, str]
     """By path below that folder."""
+    labels: str = ""
+    """Digest of the labels that the files were made with."""
 
 
-def save_cell_files(store: Path, cell: str, folder: Path, files: Mapping[str, bytes], used: Iterable[str]) -> None:
+def save_cell_files(
+    store: Path, cell: str, folder: Path, files: Mapping[str, bytes], used: Iterable[str], labels: str = ""
+) -> None:
     """Write the files of a cell, and then what they have to be.
 
     Killed in between, the run finds files that do not fit what is said of them, and makes them again from the store.
@@ -42,6 +46,7 @@ def save_cell_files(store: Path, cell: str, folder: Path, files: Mapping[str, by
         folder: for the files.
         files: by path below it, in the order in which to write them.
         used: digests of objects.
+        labels: digest of what else the files depend on, which is in no digest of the cell.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -50,7 +55,8 @@ def save_cell_files(store: Path, cell: str, folder: Path, files: Mapping[str, by
         save_file(folder / name, data)
     save_file(store / _FOLDER / f"{cell}.objects", b"".join(bytes.fromhex(each) for each in sorted(used)))
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    text = json.dumps({"folder": folder.name, "sha256": sums}, sort_keys=True, indent=1)
+    said = {"folder": folder.name, "sha256": sums} | ({"labels": labels} if labels else {})
+    text = json.dumps(said, sort_keys=True, indent=1)
     save_file(store / _FOLDER / f"{cell}.json", (text + "\n").encode())
 
 
@@ -58,7 +64,8 @@ def load_cell_files(store: Path, cell: str) -> CellFiles | None:
     """What is said of a cell's files; None where nothing is said that can be read."""
     try:
         data = json.loads(read_bytes(store / _FOLDER / f"{cell}.json").decode("utf-8"))
-        return CellFiles(str(data["folder"]), {str(name): str(each) for name, each in data["sha256"].items()})
+        sums = {str(name): str(each) for name, each in data["sha256"].items()}
+        return CellFiles(str(data["folder"]), sums, str(data.get("labels", "")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -110,6 +110,12 @@ def test_what_only_looks_like_an_analysis_is_a_crash(change: dict[str, Any], wor
     assert words in made.reason
 
 
+def test_landmarks_in_one_place_are_no_face() -> None:
+    found = answered([replace(FACE, landmarks_5=np.full((5, 2), 7.0, np.float32))], "face")
+    assert isinstance(found, Crash)
+    assert "landmarks_5: expected five places, got one" in found.reason
+
+
 def test_a_hand_without_a_pixel_is_none() -> None:
     made = answered([replace(HAND, mask=np.zeros(SHAPE, np.bool_))])
     assert isinstance(made, Payload)

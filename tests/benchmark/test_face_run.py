@@ -270,9 +270,9 @@ def test_targets_are_in_the_digests(tmp_path: Path) -> None:
     one, two = (make_cells(options(tmp_path, "toy_lookalike", root_seed=seed), 1)[0] for seed in (0, 1))
     first, second = (Tasks(cell).targets(lambda sample: True) for cell in (one, two))
     assert first != second
-    task = Tasks(one).versions(lambda sample: True)[0].deidentify
+    task = Tasks(one).versions(lambda sample: True, {})[0].deidentify
     assert (task.targets, len(task.images), len(task.inputs)) == (3, 4, 4)
-    fewer = Tasks(one).versions(lambda sample: sample.sample_id != first[0].sample_id)[0].deidentify
+    fewer = Tasks(one).versions(lambda sample: sample.sample_id != first[0].sample_id, {})[0].deidentify
     assert fewer.digest != task.digest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,49 @@ def test_where_nobody_knows_who_takes_part_no_group_has_a_number(made: Path, tmp
     assert all("the detector fell over" in (each.reason or "") for each in groups.groups)
     assert groups.numbers == []
     assert groups.tests == []
+
+
+def test_labels_that_were_changed_are_read_again(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are in no digest, and counts of groups may stay: everybody changes places."""
+    hands = tmp_path / "hands"
+    shutil.copytree(made.parents[2] / "hands", hands)
+    arguments = ["run", "--out", str(tmp_path / "out"), "--backend", "serial", "-m", "toy_noise", "--quiet"]
+    arguments += ["-d", f"folder:path={hands},manifest=who.csv,groups=size+home", "--attacks", "none"]
+    arguments += ["--analyzer", "toy_analyzer", "--recognizer", "toy_recognizer"]
+    assert main(arguments) == 0
+    (path,) = (tmp_path / "out").glob("*/run.json")
+    first = load_record(path)
+    assert main(arguments) == 0
+    assert load_record(path).host == first.host  # answered from the store
+    table = hands / "who.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    people = {line[1]: line[2] for line in lines[1:]}
+    turned = dict(zip(people, reversed(people.values()), strict=True))
+    table.write_text("\n".join(",".join([*line[:2], turned.get(line[1], line[2]), *line[3:]]) for line in lines) + "\n")
+    assert main(arguments) == 0
+    second = load_record(path)
+    assert second.digest == first.digest
+    counts = [[(each.group, each.people, each.images) for each in present(record.groups).groups]
+              for record in (first, second)]  # fmt: skip
+    assert counts[0] == counts[1]
+    assert present(second.groups).numbers != present(first.groups).numbers
+    # So is what is passed over.
+    (hands / "notes.txt").write_text("hello")
+    assert main([each for each in arguments if each != "--quiet"]) == 0
+    assert "passed over 1 other file type (.txt)" in capsys.readouterr().out
+    assert load_record(path).dataset.passed_over == {"other file type (.txt)": 1}
+
+
+def test_a_person_is_in_one_group_of_a_kind(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hands = tmp_path / "hands"
+    shutil.copytree(made.parents[2] / "hands", hands)
+    table = hands / "who.csv"
+    lines = table.read_text().splitlines()
+    lines[1] = lines[1].replace("tall", "short")
+    table.write_text("\n".join(lines) + "\n")
+    arguments = ["run", "--out", str(tmp_path / "out"), "-m", "toy_noise", "--analyzer", "toy_analyzer"]
+    arguments += ["--recognizer", "toy_recognizer", "-d", f"folder:path={hands},manifest=who.csv,groups=size"]
+    assert main(arguments) == 2
+    assert "expected one size for a person" in capsys.readouterr().err

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deid_bench.benchmark.compute import _take_down_pairs
+from deid_bench.benchmark.planning.cell_tasks import NOBODY_ELSE
 from deid_bench.benchmark.planning.cells import RunOptions
+from deid_bench.benchmark.planning.loaded_dataset import load_dataset
 from deid_bench.benchmark.planning.tasks import Stage, Task
+from deid_bench.benchmark.protocols import ProtocolError
 from deid_bench.benchmark.records.failures import MOST_REASONS, OTHERS, told_apart
 from deid_bench.benchmark.records.record import RunRecord
 from deid_bench.benchmark.results.acquired import acquired
@@ -24,8 +30,11 @@ from deid_bench.benchmark.results.ledger import Ledger
 from deid_bench.benchmark.results.tiles import whole
 from deid_bench.benchmark.run import Execution, Outcome, run
 from deid_bench.benchmark.scoring.cell import score_results
+from deid_bench.benchmark.storage.store import Payload
 from deid_bench.benchmark.submission.recompute import rebuild, recompute
 from deid_bench.cli import main
+from deid_bench.datasets.images import read_image, write_png
+from deid_bench.plugins.entries import Kind, PluginRef, Spec
 
 FAULTY = Path(__file__).parents[1] / "faulty.py"
 HEALTHY = "toy_recognizer"
@@ -336,3 +345,53 @@ def test_what_is_taken_down_in_parts_is_counted_of_all_of_them() -> None:
     assert (found["analyze"].count, found["analyze"].total, found["analyze"].first) == (2, 3, ["s0", "s2"])
     assert (found["compare"].count, found["compare"].total) == (8, 20)
     assert found["compare"].first == ["a x b", "c x d"]
+
+
+def test_an_analyzer_that_falls_over_leaves_a_record_where_a_method_takes_others_images(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    """That nobody else can be taken is what came of the crash, and no word about the dataset."""
+    samples = load_dataset(toy_options("other").specs("datasets")[0], 0, 1, None).samples
+    mine = [each for each in samples if each.subject == samples[0].subject]
+    seen = "+".join(hashlib.sha256(read_image(each.path).tobytes()).hexdigest()[:8] for each in mine)
+    options = toy_options("toy_noise", "other", analyzer=f"{FAULTY}:SeesSome:seen={seen}")
+    first, second = run(options, Execution(out=tmp_path / "out", backend="serial"))
+    assert not first.record.complete
+    counts = second.record.counts
+    assert (counts.done, counts.skipped, second.record.complete) == (0, len(samples), False)
+    assert sum(NOBODY_ELSE in reason for reason in counts.reasons) == 1
+    assert any("the detector fell over" in reason for reason in counts.reasons)
+    assert all(each.value is None for each in second.record.values if each.recognizer)
+
+
+def test_a_method_that_takes_others_images_needs_others(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:
+    for number in range(4):
+        target = tmp_path / "hands" / ("left" if number < 2 else "right")
+        target.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8)
+        (target / f"{number}.png").write_bytes(write_png(pixels))
+    lines = [f"left/{number}.png,left,anna" if number < 2 else f"right/{number}.png,right,anna" for number in range(4)]
+    (tmp_path / "hands" / "who.csv").write_text("\n".join(["file,identity,subject", *lines]) + "\n")
+    options = toy_options("other", datasets=(f"folder:path={tmp_path / 'hands'},manifest=who.csv",))
+    with pytest.raises(ProtocolError, match=r"other needs another person's image; .* has images of one person only"):
+        run(options, Execution(out=tmp_path / "out", backend="serial"))
+
+
+def test_pairs_of_attacks_without_a_distance_are_in_the_ledger() -> None:
+    plugin = PluginRef(Kind.RECOGNIZER, Spec("odd"))
+    tasks = [Task(Stage.COMPARE, str(number) * 64, "odd", plugin=plugin) for number in range(2)]
+    distances = np.ones((2, 3), np.float32)
+    made = {
+        tasks[0].digest: Payload({}, {"distances": distances}),
+        tasks[1].digest: Payload({}, {"distances": distances, "bad": np.array([[0, 1, 0], [0, 0, 2]], np.uint8)}),
+    }
+    ledger: Ledger = Ledger({})
+    executor: Any = SimpleNamespace(read=lambda task: made[task.digest])
+    for task in tasks:
+        _take_down_pairs(task, {plugin: "odd"}, executor, ledger)
+    found = {(each.about, each.outcome, each.reason, each.count, each.total) for each in ledger.failures()}
+    assert found == {
+        ("attacks", "not acquired", "distances are not finite", 1, 12),
+        ("attacks", "not acquired", "distances are negative", 1, 12),
+    }
+    assert all(each.impairs for each in ledger.failures())

@@ -187,8 +187,8 @@ def resource_limits() -> tuple[int, int]:
     ("how", "why"),
     [
         ("raise", r"the metric failed: KeyError: 'an odd\nmessage'"),
-        ("nan", "the metric gave nan"),
-        ("text", "the metric gave str in place of a number"),
+        ("nan", "the metric failed: gave nan"),
+        ("text", "the metric failed: gave str in place of a number"),
     ],
 )
 def test_what_fails_is_no_number_and_says_why(
@@ -198,7 +198,25 @@ def test_what_fails_is_no_number_and_says_why(
     record, name = one(toy_options, tmp_path / "out", f"{BROKEN}{given}"), f"broken{given}"
     assert present(record.value(name, TOY)).value is None
     assert present(record.value(name, TOY)).reason == why
+    (failure,) = record.failures
+    assert (failure.stage, failure.outcome, record.complete) == ("metric", "crashed", False)
     assert present(record.value("rr", TOY)).value is not None
+
+
+def test_a_metric_of_images_that_gives_no_number_has_crashed(
+    toy_options: Callable[..., RunOptions], tmp_path: Path
+) -> None:
+    for gives, why in (("'seven'", "gave str in place of a number"), ("-1.0", "gave -1, which is outside")):
+        (tmp_path / f"said{len(why)}.py").write_text(
+            "from dataclasses import replace\nfrom my_metrics import EdgeLoss\n\nclass Says(EdgeLoss):\n"
+            f"    info = replace(EdgeLoss.info, name='says')\n\n    def measure(self, *_):\n        return {gives}\n"
+        )
+        record = one(toy_options, tmp_path / f"out{len(why)}", f"{tmp_path}/said{len(why)}.py:Says")
+        value = present(record.value("says"))
+        assert (value.value, record.complete) == (None, False)
+        (failure,) = record.failures
+        assert (failure.stage, failure.outcome) == ("metric", "crashed")
+        assert why in failure.reason
 
 
 def test_two_definitions_of_one_name_are_two_columns(toy_options: Callable[..., RunOptions], tmp_path: Path) -> None:

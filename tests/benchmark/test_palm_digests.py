@@ -48,7 +48,7 @@ def task_digests(protocol: str) -> str:
     recognizer = plugin("recognizer")
     cell = Cell(get_protocol(protocol), dataset, method, analyzer, (recognizer,), 2, 7)
     tasks = Tasks(cell)
-    versions = tasks.versions(lambda sample: sample.sample_id != "s30")
+    versions = tasks.versions(lambda sample: sample.sample_id != "s30", {})
     embeds = tasks.original_embeds(recognizer)
     made = [*tasks.originals.values(), *embeds.values()]
     for each in versions:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from narrowed import present
 
-from deid_bench.benchmark.planning.cells import RunOptions, make_cells
+from deid_bench.benchmark.planning.cells import RunOptions, _slug, make_cells
 from deid_bench.benchmark.records.record import RunRecord, load_record
 from deid_bench.benchmark.run import Execution, run
 from deid_bench.benchmark.storage.store import StoreError
@@ -423,3 +423,9 @@ def test_distances_that_depend_on_the_order_of_a_pair_are_refused(
     eer = outcome.record.value("eer", "lopsided")
     assert eer is not None
     assert eer.value is None
+
+
+@pytest.mark.parametrize("text", ["手" * 100, "a" * 100, "ä/b" * 50, "👋🏽" * 40, "-" * 80])
+def test_names_of_folders_are_bounded_in_bytes(text: str) -> None:
+    assert len(_slug(text).encode()) <= 60
+    assert _slug(text) == _slug(text).encode().decode()

@@ -161,7 +161,7 @@ def _pair(
 
 
 def _percent(share: float) -> float:
-    return min(100.0, 100.0 * share)
+    return 100.0 * share if not 100.0 * share > 100.0 else 100.0  # what is no number stays none
 
 
 @dataclass(frozen=True, slots=True)
