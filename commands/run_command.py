@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ def command(**values: Any) -> int:
     return 0 if not left_out and all(each.record.complete for each in outcomes) else 1
 
 
-def _show(outcomes: Sequence[Outcome], board: Path, values: Mapping[str, Any]) -> None:
+def _show(outcomes: Sequence[Outcome], board: Path, values: dict[str, Any]) -> None:
     """The finished cells, as asked for."""
     from ..reports.leaderboard.table import records_json
     from ..reports.leaderboard.terminal import print_impaired, print_outcomes
