@@ -59,7 +59,10 @@ class Results(Sequence[Outcome]):
         return f"<Results of {len(self)} cells: {cells}{more}>"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each number: method, dataset, protocol, recogniser, metric, value, interval, n, reason.
+        """One row for each number: method, dataset, protocol, recogniser, metric, value, interval, range, n, reason.
+
+        A number at a threshold of equal error lies between `range_low` and `range_high` over all of these thresholds,
+        which originals that separate wholly leave open; both are empty where there is one threshold.
 
         Raises:
             ImportError: pandas is not installed.
@@ -80,6 +83,8 @@ class Results(Sequence[Outcome]):
                     "std": value.std,
                     "low": value.interval.low if value.interval else None,
                     "high": value.interval.high if value.interval else None,
+                    "range_low": value.range.low if value.range else None,
+                    "range_high": value.range.high if value.range else None,
                     "n": value.n,
                     "reason": value.reason,
                     "record": each.record.digest,

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,31 @@ def marked(mark: str) -> list[Process]:
             if int(entry.name) != os.getpid() and wanted in (entry / "environ").read_bytes().split(b"\0"):
                 found.append((int(entry.name), _started(int(entry.name))))
     return found
+
+
+# ------------------------------------------------------------------------------------------------ ended together
+
+
+@dataclass(slots=True)
+class Ended:
+    """What was ended."""
+
+    count: int = 0
+
+
+@contextmanager
+def ended_together() -> Iterator[Ended]:
+    """Processes that are started inside and left running end with the block, daemons too (Linux).
+
+    Yields:
+        How many there were, once the block is left.
+    """
+    before_adoption, others, ended = adopt_orphans(True), other_threads(), Ended()
+    before, began = children(others), now()
+    try:
+        yield ended
+    finally:
+        left = young(children(others) - before, began)
+        ended.count = end_processes([*left, *(each for pid, _ in left for each in descendants(pid))])
+        adopt_orphans(before_adoption)
+        reap(left)

@@ -130,12 +130,14 @@ class LeavesThingsRunning:
 
     info = _info("leaves_things_running")
 
-    def __init__(self, note: str = "note.txt", daemon: bool = False, dies: bool = False) -> None:
+    def __init__(self, note: str = "note.txt", daemon: bool = False, dies: bool = False, thread: bool = True) -> None:
         self.note, self.daemon, self.dies = Path(note), daemon, dies  # no file that the digest would cover
+        self.thread = thread
 
     def deidentify(self, batch: Sequence[Request]) -> list[Any]:
         if not self.note.exists():
-            threading.Thread(target=time.sleep, args=(3600,), name="forgotten").start()
+            if self.thread:
+                threading.Thread(target=time.sleep, args=(3600,), name="forgotten").start()
             if self.daemon:
                 then = f"open({str(self.note)!r} + '~', 'w').write(str(os.getpid()))"
                 subprocess.run([sys.executable, "-c", _DAEMON.format(then=then)], check=True)

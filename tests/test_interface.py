@@ -49,6 +49,9 @@ def test_a_frame_has_a_row_for_each_number(words: dict[str, Any]) -> None:
     value = record.value("rr", "toy_recognizer")
     assert value is not None
     assert rr.value.item() == value.value
+    spans = [(each.range.low, each.range.high) if each.range else (None, None) for each in record.values]
+    told = frame[["range_low", "range_high"]].astype(object).where(frame[["range_low", "range_high"]].notna(), None)
+    assert list(map(tuple, told.to_numpy())) == spans
 
 
 def test_a_sweep_makes_a_cell_for_each_value(words: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from ...datasets.base import (
 from ...datasets.frames import files_of_several
 from ...datasets.manifest import alike_names, check_samples, manifest_digest, under_two_identities, without_copies
 from ...datasets.sample_depth import narrow_note
-from ...files import expanded, is_folder
+from ...files import PathError, expanded, is_folder
 from ...plugins.entries import Kind, Resolved, Scalar, registry
 from ...plugins.specs import Spec
 from ..storage.lock import Notice
@@ -79,9 +80,12 @@ def dataset_spec(spec: str | Spec) -> Spec:
         PathError: it is a path that may not be looked at, or of a user that there is not.
     """
     text = spec if isinstance(spec, str) else spec.target
-    if text not in registry().entries(Kind.DATASET) and is_folder(expanded(text)):
-        params = () if isinstance(spec, str) else spec.params
-        return Spec("folder", (("path", text), *params))
+    if text not in registry().entries(Kind.DATASET):
+        if is_folder(expanded(text)):
+            params = () if isinstance(spec, str) else spec.params
+            return Spec("folder", (("path", text), *params))
+        if {os.sep, "/"} & set(text) and ":" not in text:
+            raise PathError(f"there is no folder {text}; name one that is there, or a dataset of `deid-bench list`")
     return Spec.parse(spec) if isinstance(spec, str) else spec
 
 

@@ -41,6 +41,7 @@ def table_notes(
     yield from remarks
     if any(each.metric.endswith("_paper") for each in columns):
         yield "Quality is by the paper's own evaluation (its rules for resizing)."
+    yield from _open_thresholds(rows, columns)
     yield from _missing(published, rows, columns)
     for why, titles in _grouped((why, title) for title, why in unmarked).items():
         yield f"{titles}: best not marked, {why}."
@@ -61,6 +62,21 @@ def _about_printed(published: PublishedTable, rows: Sequence[PaperRow], dataset:
     boxes = dict.fromkeys(f"{each.knowledge} {each.of}" for each in published.columns if each.knowledge)
     if boxes:
         yield f"WB, BB: white box, black box; printed: {', '.join(boxes)}."
+
+
+def _open_thresholds(rows: Sequence[PaperRow], columns: Sequence[PaperColumn]) -> Iterator[str]:
+    """Numbers at a threshold that is not determined; in the table stands the end that is worst for privacy."""
+    told = []
+    for row in rows:
+        for column, cell in zip(columns, row.cells, strict=True):
+            within = cell.value.range if cell.value is not None and cell.number is not None else None
+            if within is None:
+                continue
+            low, high = column.about.text(within.low), column.about.text(within.high)
+            if low != high:
+                told.append(f"{row.label}: {column.title} {low} to {high}")
+    if told:
+        yield f"Over all thresholds of equal error, which the originals leave open: {'; '.join(told)}."
 
 
 def _missing(published: PublishedTable, rows: Sequence[PaperRow], columns: Sequence[PaperColumn]) -> Iterator[str]:

@@ -298,3 +298,11 @@ def test_pairs_of_one_session_are_an_alarm(sessions: str, said: str, hands: Path
     notes = load_dataset(f"folder:path={hands},manifest=who.csv", 0, 1, None).notes
     told = [each for each in notes if "session" in each]
     assert [each.partition(":")[0] for each in told] == ([said] if said else [])
+
+
+@pytest.mark.parametrize("name", ["./nofolder", "photoz/", "/nowhere/at/all", "~/no such folder"])
+def test_a_path_where_nothing_is_is_no_misspelled_dataset(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "-m", "blurring", "--dataset", name]) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert f"there is no folder {name}" in err
+    assert "did you mean" not in err

@@ -642,3 +642,18 @@ def test_libraries_are_put_back_as_they_were_and_new_names_stay() -> None:
         assert (np.mean, list(sys.path)) == before
     finally:
         del vars(np)["brand_new"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc to see what is left")
+@pytest.mark.parametrize("daemon", [False, True])
+def test_check_ends_what_a_plug_in_leaves_running(
+    daemon: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = tmp_path / "note.txt"
+    cli.main(["check", f"{STRANGE}:LeavesThingsRunning:note={note},daemon={str(daemon).lower()},thread=false"])
+    child = int(note.read_text())
+    until = time.monotonic() + 60
+    while _state(child) != "Z" and time.monotonic() < until:  # as it is where it is gone
+        time.sleep(0.1)
+    assert _state(child) == "Z"
+    assert "left 1 process running, ended now" in capsys.readouterr().err
