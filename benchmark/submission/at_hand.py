@@ -137,7 +137,7 @@ def _other_parts(cell: Cell, record: RunRecord) -> str:
     if len(cell.recognizers) != len(record.recognizers):
         odd.append("a recogniser that stands in the record twice")
     pairs = [(cell.method, record.method), (cell.analyzer, record.analyzer)]
-    if cell.method.name != record.method.name:
+    if cell.method.resolved.name != record.method.name:
         return (
             f"--method names {plain(cell.method.resolved.text)}, and the record is of {plain(record.method.spec)}: "
             "name that one, too (--method may be given several times)"
