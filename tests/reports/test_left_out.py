@@ -13,7 +13,7 @@ from narrowed import present
 from written import save_record
 
 from deid_bench.benchmark.metrics.catalogue import METRICS
-from deid_bench.benchmark.records.record import Curve, RunRecord, Value, load_record
+from deid_bench.benchmark.records.record import Curve, Range, RunRecord, Value, load_record
 from deid_bench.benchmark.results.scores_file import SCORES_NAME
 from deid_bench.cli import main
 from deid_bench.reports.board.ablation import sweeps
@@ -28,6 +28,7 @@ from deid_bench.reports.leaderboard.reference import nowhere
 from deid_bench.reports.leaderboard.table import leaderboards
 from deid_bench.reports.leaderboard.terminal import print_outcomes
 from deid_bench.reports.paper import build
+from deid_bench.reports.paper.notes import _open_thresholds
 from deid_bench.reports.paper.parts import PaperCell, PaperColumn, PaperRow
 from deid_bench.reports.site.pages import site_files
 
@@ -390,3 +391,19 @@ def test_recognisers_of_one_title_each_say_why_nothing_is_marked(monkeypatch: py
     cells = tuple(PaperCell(record.value("rr", name), "", None) for name in RECOGNIZERS)
     _, unmarked, _ = build._marked([PaperRow("a", "b", record, cells)], columns, {record.digest: Path("nowhere")})
     assert unmarked == [("RR", f"as {name} has none") for name in RECOGNIZERS]
+
+
+def test_tables_of_a_paper_say_over_which_range_a_number_lies() -> None:
+    """What is printed is the end that is worst for privacy; alone it would be quoted wrongly."""
+    value = Value(metric="rr", recognizer=MTCC, value=83.3, n=24, range=Range(low=83.3, high=95.8))
+    narrow = value.model_copy(update={"range": Range(low=83.3, high=83.30001)})
+    columns = [PaperColumn(METRICS["rr"], MTCC, f"RR {MTCC}", None)]
+    rows = [
+        PaperRow(name, "", None, (PaperCell(each, "", None),))
+        for name, each in (("pixelation", value), ("blurring", narrow), ("masking", None))
+    ]
+    (said,) = _open_thresholds(rows, columns)
+    assert said == (
+        f"Over all thresholds of equal error, which the originals leave open: pixelation: RR {MTCC} 83.3 to 95.8."
+    )
+    assert list(_open_thresholds(rows[1:], columns)) == []
