@@ -17,7 +17,7 @@ from ..datasets.base import Sample
 from .engine.execute import Executor
 from .metrics.quality.distribution import WEIGHTS, Network
 from .metrics.values import Undefined
-from .planning.cell_tasks import LOOK_WEIGHTS, Tasks, Version
+from .planning.cell_tasks import LOOK_WEIGHTS, Tasks, Version, evaluated_subjects
 from .planning.cells import Cell, Quality
 from .planning.tasks import ImageRef, Stage, Task, between_task, features_task, floor_task, perceive_task
 from .records.failures import About
@@ -102,8 +102,7 @@ def look_closely(cell: Cell, tasks: Tasks, made: Sequence[Version], executor: Ex
     """Carry out the stages; what lacks its weights is left without a value, with the reason."""
     samples = {each.sample_id: each for each in cell.samples}
     sources = [samples[name] for name in dict.fromkeys(each.sample.sample_id for each in made)]
-    everyone = frozenset(each.subject for each in cell.samples)
-    evaluated = everyone if cell.dataset.info.no_rates else cell.protocol.eval_subjects(sorted(everyone))
+    evaluated = evaluated_subjects(cell)
     counted = [each for each in sources if each.subject in evaluated]
     versions = [each for each in made if each.sample.subject in evaluated]
     full, here = cell.quality == "full", at_hand(cell.quality)

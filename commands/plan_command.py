@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..characters import plain
 from .durations import duration
 from .options import json_option, make_run_options, quick_words, run_options
 from .strict import strict_command
@@ -55,6 +58,7 @@ def show_plan(values: dict[str, Any]) -> int:
         (cell, finished(cell, values["out"]) is not None, estimate(cell, store, journal))
         for cell in make_cells(options, jobs)
     ]
+    _warn([found for _, done, found in rows if not done], values["out"])
     if values["as_json"]:
         parent = click.get_current_context().parent
         plugins = tuple(parent.params.get("plugins", ())) if parent else ()
@@ -87,6 +91,8 @@ def _row_data(cell: Cell, done: bool, found: Estimate) -> dict[str, Any]:
         "scoring_memory_bytes": found.memory,
         "scoring_scratch_bytes": found.scratch,
         "image_bytes": found.disk,
+        "store_bytes": sum(found.objects.values()),
+        "store_files": len(found.objects),
     }
 
 
@@ -123,13 +129,31 @@ def _taken(todo: list[Estimate], jobs: int, attacked: bool) -> str:
     """What the cells to do will take, in a sentence or two."""
     images, pairs = sum(each.images for each in todo), sum(each.comparisons for each in todo)
     memory, disk = max(each.memory for each in todo), sum(each.disk for each in todo)
+    objects = _objects(todo)
     scratch = max(each.scratch for each in todo)
     files = f", {scratch / 10**6:.0f} MB of scratch files meanwhile" if scratch else ""
     text = (
         f"to do: {images} de-identified images, {pairs} comparisons; about {memory / 2**20:.0f} MiB to score them "
-        f"(workers come on top){files} and {disk / 10**6:.0f} MB of images on disk; "
+        f"(workers come on top){files} and on disk {disk / 10**6:.0f} MB of images, "
+        f"with what else is stored {sum(objects.values()) / 10**6:.0f} MB in {len(objects)} files; "
     )
     return f"{text}{_time(todo, jobs)}; scoring{' and attackers come' if attacked else ' comes'} on top"
+
+
+def _objects(todo: Iterable[Estimate]) -> dict[str, int]:
+    """Bytes of what is not in the store, by digest: what several cells need is there once."""
+    return {digest: size for each in todo for digest, size in each.objects.items()}
+
+
+def _warn(todo: Iterable[Estimate], out: Path) -> None:
+    """Say on stderr where the disk has less room than that."""
+    there = next((each for each in (out.absolute(), *out.absolute().parents) if each.is_dir()), None)
+    if there is None:
+        return
+    free, wanted = shutil.disk_usage(there).free, sum(_objects(todo).values())
+    if free < wanted:
+        room = f"only {free / 10**6:.0f} MB are free in {plain(out)}"
+        click.echo(f"{room}, and the run leaves about {wanted / 10**6:.0f} MB there", err=True)
 
 
 def _time(todo: list[Estimate], jobs: int) -> str:

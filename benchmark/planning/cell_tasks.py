@@ -39,6 +39,12 @@ class Version:
     measure: Task
 
 
+def evaluated_subjects(cell: Cell) -> frozenset[str]:
+    """The people whose images numbers of sets are about."""
+    everyone = frozenset(each.subject for each in cell.samples)
+    return everyone if cell.dataset.info.no_rates else cell.protocol.eval_subjects(sorted(everyone))
+
+
 class Tasks:
     """The tasks of a cell.
 

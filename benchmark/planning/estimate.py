@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
-from ...datasets.base import Sample
-from ...datasets.image_parts import pixels_alone
-from ...datasets.images import open_image, pillow_formats
-from ...weights.files import offline, status
+from ...weights.files import digest, offline, status
+from ..metrics.quality.distribution import WEIGHTS
 from ..storage.journal import Timing, read_timings
 from ..storage.store import Store
-from .cell_tasks import LOOK_WEIGHTS, Tasks
+from .cell_tasks import LOOK_WEIGHTS, Tasks, Version, evaluated_subjects
 from .cells import Cell
 from .comparisons import comparisons, is_large
+from .disk import bytes_ahead
 from .shipped_times import Key, key_of, shipped
 from .sizing import Size
-from .tasks import Task
-
-_IMAGE_BYTES = 1.5
-"""Of PNG, for each pixel of a photograph: the guess where the store holds none of the method's images yet."""
+from .tasks import ImageRef, Task, between_task, features_task, metric_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +45,17 @@ class Estimate:
     """Bytes of scratch files while that process works, where `TMPDIR` says."""
     disk: int
     """Bytes of the images that are not in the store."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of whatever is not in the store, images as well, by digest; without attackers."""
 
 
 def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
     """The tasks of a cell by the name of their stage, as if every hand or face is found and nothing fails."""
     tasks = Tasks(cell)
-    versions = tasks.versions(lambda sample: True, {})
+    return _grouped(cell, tasks, tasks.versions(lambda sample: True, {}))
+
+
+def _grouped(cell: Cell, tasks: Tasks, versions: Sequence[Version]) -> dict[str, list[Task]]:
     groups: dict[str, list[Task]] = {"analyze originals": list(tasks.detections.values())}
     if cell.protocol.crop:
         groups["cut"] = list(tasks.originals.values())
@@ -62,7 +64,7 @@ def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
         "de-identify": [each.deidentify for each in versions],
         "analyze de-identified": [each.analyze for each in versions],
         "measure": [each.measure for each in versions],
-        "look": [tasks.look(each) for each in versions] if _can_look() else [],
+        "look": [tasks.look(each) for each in versions] if _can_have(LOOK_WEIGHTS) else [],
         "embed": [],
         "compare": [],
     }
@@ -77,9 +79,35 @@ def planned_tasks(cell: Cell) -> dict[str, list[Task]]:
     return groups
 
 
-def _can_look() -> bool:
+def _untold(cell: Cell, tasks: Tasks, versions: Sequence[Version]) -> dict[str, list[Task]]:
+    """Tasks that leave an object for every image, and that no plan has among its stages: features, metrics, seeds."""
+    found: dict[str, list[Task]] = {}
+    inception = WEIGHTS["inception"]
+    if _can_have(inception):
+        weights, evaluated = {inception: digest(inception)}, evaluated_subjects(cell)
+        seen = [each for each in versions if each.sample.subject in evaluated]
+        images = [ImageRef.stored(each.deidentify.digest) for each in seen]
+        images += {each.sample.sample_id: tasks.image(each.sample) for each in seen}.values()
+        found["features"] = [features_task("", each, "inception", weights) for each in images]
+    if _can_have(LOOK_WEIGHTS):
+        weights = {LOOK_WEIGHTS: digest(LOOK_WEIGHTS)}
+        found["between"] = [
+            between_task("", one.deidentify.digest, other.deidentify.digest, weights)
+            for one, other in pairwise(versions)
+            if one.sample is other.sample
+        ]
+    for metric in cell.metrics:
+        if metric.info.takes == "images":
+            found[metric.resolved.text] = [
+                metric_task("", tasks.image(each.sample), each.deidentify.digest, tasks.analysis(each.sample), metric)
+                for each in versions
+            ]
+    return found
+
+
+def _can_have(weights: str) -> bool:
     """Whether the network is here, or the run would try to fetch it."""
-    state = status(LOOK_WEIGHTS).state
+    state = status(weights).state
     return state == "ready" or (state == "absent" and not offline())
 
 
@@ -133,16 +161,18 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
         store: of the results folder; it need not exist.
         journal: its times.
     """
-    groups = planned_tasks(cell)
+    tasks = Tasks(cell)
+    versions = tasks.versions(lambda sample: True, {})
+    groups, journal = _grouped(cell, tasks, versions), list(journal)
     todo = {name: [each for each in tasks if not store.has(each.digest)] for name, tasks in groups.items()}
     seconds, untimed = _time_of((each for tasks in todo.values() for each in tasks), _typical(journal).get)
     elsewhere, unknown = _time_of(untimed, _elsewhere)
-    originals, versions = len(cell.samples), len(groups["de-identify"])
+    objects = bytes_ahead(cell, groups | _untold(cell, tasks, versions), store, journal)
     people = len({each.identity for each in cell.samples})
-    size = Size(originals, versions, people, cell.repetitions, len(cell.recognizers), cell.quality)
+    size = Size(len(cell.samples), len(versions), people, cell.repetitions, len(cell.recognizers), cell.quality)
     return Estimate(
-        stages={name: (len(tasks), len(tasks) - len(todo[name])) for name, tasks in groups.items()},
-        images=versions,
+        stages={name: (len(some), len(some) - len(todo[name])) for name, some in groups.items()},
+        images=len(versions),
         comparisons=sum(each.pairs for each in groups["compare"]),
         seconds=seconds,
         untimed=len(untimed),
@@ -150,7 +180,8 @@ def estimate(cell: Cell, store: Store, journal: Iterable[Timing]) -> Estimate:
         unknown=len(unknown),
         memory=size.memory,
         scratch=size.scratch,
-        disk=len(todo["de-identify"]) * _image_bytes(cell, store, groups["de-identify"]),
+        disk=sum(objects[each.digest] for each in todo["de-identify"]),
+        objects=objects,
     )
 
 
@@ -159,22 +190,3 @@ def _typical(journal: Iterable[Timing]) -> dict[Key, float]:
     for each in journal:
         found[each.stage, each.plugin].append(each.seconds / each.pairs)
     return {kind: median(seconds) for kind, seconds in found.items()}
-
-
-def _image_bytes(cell: Cell, store: Store, tasks: Iterable[Task]) -> int:
-    """Of one image in the store: as those that are there, else by the pixels of the first image that opens."""
-    there = [store.path(each.digest).stat().st_size for each in tasks if store.has(each.digest)]
-    if there:
-        return int(median(there))
-    return next((int(_IMAGE_BYTES * each) for each in map(_pixels, cell.samples) if each), 0)
-
-
-def _pixels(sample: Sample) -> int:
-    """Of an image, by its header; 0 where that cannot be read, which is the run's to say."""
-    from PIL import Image
-
-    try:
-        with open_image(sample.path) as stream, Image.open(pixels_alone(stream), formats=pillow_formats()) as image:
-            return image.width * image.height
-    except Exception:  # of files that are no images Pillow raises nearly everything
-        return 0
