@@ -117,27 +117,42 @@ def reap(processes: Iterable[Process]) -> None:
 # ------------------------------------------------------------------------------------------------ orphans
 
 _SET_SUBREAPER, _GET_SUBREAPER = 36, 37
+_adopting = threading.Lock()
+_adopters: list[bool] = []
+"""For everybody who asked for orphans, whether the process was given them before."""
 
 
-def adopt_orphans(wanted: bool) -> bool:
-    """Whether descendants of this process become its children when their parents end (Linux).
+def adopt_orphans() -> None:
+    """From now on descendants of this process become its children when their parents end (Linux)."""
+    with _adopting:
+        _adopters.append(_given_orphans())
+        _ask_for_orphans(True)
 
-    Args:
-        wanted: from now on.
 
-    Returns:
-        Whether they did before.
-    """
+def leave_orphans() -> None:
+    """As before `adopt_orphans`, once everybody who asked for them has left them."""
+    with _adopting:
+        before = _adopters.pop() if _adopters else False
+        if not _adopters:
+            _ask_for_orphans(before)
+
+
+def _given_orphans() -> bool:
+    given = ctypes.c_int()
+    with contextlib.suppress(OSError, AttributeError):
+        _prctl()(_GET_SUBREAPER, ctypes.byref(given), 0, 0, 0)
+    return bool(given.value)
+
+
+def _ask_for_orphans(wanted: bool) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        _prctl()(_SET_SUBREAPER, ctypes.c_ulong(wanted), 0, 0, 0)
+
+
+def _prctl() -> Any:
     if sys.platform != "linux":
-        return False
-    before = ctypes.c_int()
-    try:
-        prctl: Any = ctypes.CDLL(None).prctl
-        prctl(_GET_SUBREAPER, ctypes.byref(before), 0, 0, 0)
-        prctl(_SET_SUBREAPER, ctypes.c_ulong(wanted), 0, 0, 0)
-    except (OSError, AttributeError):
-        return False
-    return bool(before.value)
+        raise OSError
+    return ctypes.CDLL(None).prctl
 
 
 # ------------------------------------------------------------------------------------------------ marks
@@ -194,12 +209,13 @@ def ended_together() -> Iterator[Ended]:
     Yields:
         How many there were, once the block is left.
     """
-    before_adoption, others, ended = adopt_orphans(True), other_threads(), Ended()
+    adopt_orphans()
+    others, ended = other_threads(), Ended()
     before, began = children(others), now()
     try:
         yield ended
     finally:
         left = young(children(others) - before, began)
         ended.count = end_processes([*left, *(each for pid, _ in left for each in descendants(pid))])
-        adopt_orphans(before_adoption)
+        leave_orphans()
         reap(left)

@@ -14,6 +14,7 @@ from ...plugins.child_processes import (
     children,
     descendants,
     end_processes,
+    leave_orphans,
     now,
     other_threads,
     reap,
@@ -42,7 +43,8 @@ class Output:
         """What the chunk at hand has printed so far; a worker that dies leaves it behind."""
         self._left: set[Process] = set()
         self._adopts = adopt
-        self._adopted_before = adopt and adopt_orphans(True)
+        if adopt:
+            adopt_orphans()
 
     @contextmanager
     def of(self, tasks: Sequence[Task]) -> Iterator[None]:
@@ -68,7 +70,8 @@ class Output:
         """End what plug-ins have left running."""
         end_processes([*self._left, *(each for pid, _ in self._left for each in descendants(pid))])
         if self._adopts:
-            adopt_orphans(self._adopted_before)
+            leave_orphans()
+            self._adopts = False  # closing it twice does no harm
             reap(self._left)
         self._left.clear()
 

@@ -31,6 +31,7 @@ from deid_bench.benchmark.stages.guard import Crash, guarded
 from deid_bench.benchmark.stages.output import LOG_NAME, Output, collect
 from deid_bench.benchmark.stages.remarks import listening
 from deid_bench.benchmark.storage.store import STORE_FOLDER
+from deid_bench.plugins.child_processes import _given_orphans
 from deid_bench.plugins.entries import Kind, PluginError, registry
 from deid_bench.plugins.isolation import Generators
 from deid_bench.plugins.process_settings import SETTINGS
@@ -657,3 +658,15 @@ def test_check_ends_what_a_plug_in_leaves_running(
         time.sleep(0.1)
     assert _state(child) == "Z"
     assert "left 1 process running, ended now" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs orphans that can be adopted")
+def test_orphans_are_left_once_nobody_asks_for_them(tmp_path: Path) -> None:
+    before = _given_orphans()
+    first, second = Output(tmp_path, adopt=True), Output(tmp_path, adopt=True)
+    assert _given_orphans()
+    first.close()
+    first.close()
+    assert _given_orphans()
+    second.close()
+    assert _given_orphans() == before
