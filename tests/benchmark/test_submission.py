@@ -179,7 +179,7 @@ def test_with_the_method_at_hand_it_is_verified(world: World) -> None:
     ("changes", "reason"),
     [
         ({"method": "toy_noise:strength=50"}, "toy_noise: another params"),
-        ({"method": "identity"}, "another name"),
+        ({"method": "identity"}, "--method names identity, and the record is of toy_noise"),
         ({"method": "no_such_method"}, "no deidentifier named"),
         ({"dataset": ""}, "name the dataset"),
     ],
