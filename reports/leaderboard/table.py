@@ -70,10 +70,10 @@ class CellText:
     """The note without the interval."""
     number: str = ""
     """The text without the range."""
-    attacks: str = ""
-    """What stands behind the number of a worst case; it is part of both texts."""
     other_end: str = ""
     """The far end of the range over all thresholds of equal error, where its ends differ."""
+    attacks: str = ""
+    """What stands behind the number of a worst case; it is part of both texts."""
 
 
 @dataclass(frozen=True, slots=True)

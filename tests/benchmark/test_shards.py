@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,11 @@ def test_what_goes_wrong_in_a_part_is_said_and_tried_again(
 @pytest.mark.parametrize(
     ("options", "blank", "said"),
     [
-        (("-m", "refuses_some"), 0, "failed of 18 images (method: too dark)"),
+        (("-m", "refuses_some"), 0, r"failed of 18 images \(method: too dark\)"),
         (
             ("-m", "toy_noise", "-r", f"{FAULTY}:Faulty:fault=align"),
             0,
-            "embed crashed for 4 of 18 de-identified images",
+            r"embed crashed for \d+ of 18 de-identified images",
         ),
         (("-m", "toy_noise"), 18, "no image was de-identified: 18 skipped, 0 failed"),
     ],
@@ -132,10 +133,10 @@ def test_a_part_is_as_complete_as_a_run_of_it(
     plan, arguments = write_plan(*options, blank=blank)
     assert work(plan, "1/1") == 1
     (line,) = [each for each in capsys.readouterr().err.splitlines() if each]
-    assert said in line
+    (told,) = re.findall(said, line)
     run = ["run", *arguments, "--backend", "serial", "--quiet", "--out", str(tmp_path / "whole")]
     assert main(run) == 1
-    assert said in capsys.readouterr().err
+    assert told in capsys.readouterr().err
 
 
 def test_a_part_of_several_in_which_nothing_is_found_is_done(write_plan: Callable[..., tuple[Path, list[str]]]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from deid_bench import files
 from deid_bench.cli import main
+from deid_bench.files import open_regular
 from deid_bench.weights import files as weights
 from deid_bench.weights.files import Packaged, Url, WeightsError, WeightSpec
 
@@ -272,14 +273,14 @@ def test_a_file_that_may_not_be_read_is_no_bug(
     weights.register(make_spec())
     (tmp_path / "given").write_bytes(DATA)
     path = weights.add("test-net", tmp_path / "given")
-    real = Path.open
+    real = open_regular
 
-    def refuse(self: Path, *words: Any, **options: Any) -> Any:
-        if self == path:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
-        return real(self, *words, **options)
+    def refuse(asked: Path) -> Any:
+        if asked == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(asked))
+        return real(asked)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("deid_bench.files.open_regular", refuse)
     monkeypatch.setattr(files, "_hashes", {})
     assert weights.status("test-net").state == "damaged"
     assert main(["weights", "verify"]) == 3
