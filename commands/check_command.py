@@ -28,13 +28,17 @@ def command(spec: str, kind: str | None, as_json: bool) -> int:
     deid-bench check ./my.py:MyMethod
     """
     from ..benchmark.plugin_checks.contracts import kind_of, run_checks
-    from ..plugins.child_processes import ended_together
+    from ..plugins.child_processes import Offspring
 
-    with ended_together() as ended:
-        results = run_checks(spec, kind_of(spec, kind or ""))
-    if ended.count:
-        what = "process" if ended.count == 1 else "processes"
-        click.echo(f"{spec} left {ended.count} {what} running, ended now; a run ends them, too", err=True)
+    offspring = Offspring(adopt=True)
+    try:
+        with offspring.watched():
+            results = run_checks(spec, kind_of(spec, kind or ""))
+    finally:
+        ended = offspring.end()
+    if ended:
+        what = "process" if ended == 1 else "processes"
+        click.echo(f"{spec} left {ended} {what} running, ended now; a run ends them, too", err=True)
     if as_json:
         click.echo(json.dumps([_row(each) for each in results], indent=1))
     else:

@@ -17,7 +17,7 @@ from . import png_chunks
 
 MOST_ASIDE = 1 << 20
 """Bytes beside the pixels that are left where they are; most files have far fewer."""
-MOST_PARTS = 100_000
+MOST_PARTS = png_chunks.MOST_CHUNKS
 """Chunks, segments or blocks of extensions that a file may be made of."""
 MOST_TAGS = 8_000_000
 """Bytes that the tags of a TIFF file may hold."""

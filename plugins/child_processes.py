@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,62 +23,26 @@ Process = tuple[int, str]
 """A process id and when it was started, so that a number that is used again is not mistaken."""
 
 
-def children(but: Collection[str] = ()) -> set[Process]:
-    """What this process has started and is there; empty where that cannot be told.
+def state_of(process: int | str) -> list[str]:
+    """What the system says of a process beside its number and name: field 0 its state, 1 its parent, 19 its start.
 
     Args:
-        but: threads whose children are left out; as `threads` gives them.
+        process: its id, or `self`.
+
+    Raises:
+        OSError: there is none, or the system does not tell.
     """
-    found = set()
-    for listed in Path("/proc/self/task").glob("*/children") if sys.platform == "linux" else ():
-        pids: list[str] = []
-        if listed.parent.name not in but:
-            with contextlib.suppress(OSError):
-                pids = listed.read_text().split()
-        for pid in pids:
-            with contextlib.suppress(OSError, IndexError):  # it has ended meanwhile
-                found.add((int(pid), _started(int(pid))))
-    return found
-
-
-def other_threads() -> frozenset[str]:
-    """All threads of this process but the one that asks."""
-    listed = Path("/proc/self/task").glob("*") if sys.platform == "linux" else ()
-    return frozenset(each.name for each in listed) - {str(threading.get_native_id())}
-
-
-def young(processes: Iterable[Process], since: float) -> set[Process]:
-    """Those that were started at a time or after it.
-
-    Args:
-        processes: of this machine.
-        since: as `now` gives it.
-    """
-    return {(pid, started) for pid, started in processes if int(started) >= int(since)}
-
-
-def now() -> float:
-    """The time in the unit that processes have the time of their start in."""
-    if sys.platform != "linux":
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
-
-
-def _started(pid: int) -> str:
     # The name stands in brackets and may hold anything.
-    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    return Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def descendants(pid: int) -> list[Process]:
     """All processes that a process has started and that are there, theirs too; empty where that cannot be told."""
     parents: dict[int, list[Process]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat") if sys.platform == "linux" else ():
-        try:
-            # The name stands in brackets and may hold anything.
-            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append((int(entry.parent.name), fields[19]))
+    for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):
+            fields = state_of(entry.name)
+            parents.setdefault(int(fields[1]), []).append((int(entry.name), fields[19]))
     found, waiting = [], [pid]
     while waiting:
         children = parents.get(waiting.pop(), [])
@@ -92,26 +55,77 @@ def end_processes(processes: Iterable[Process]) -> int:
     """Kill those that are still the same; returns how many."""
     ended = 0
     for pid, started in processes:
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            fields = stat.rpartition(")")[2].split()
-            if fields[19] == started and fields[0] != "Z" and b"resource_tracker" not in _command(pid):
+        with contextlib.suppress(OSError):
+            fields = state_of(pid)
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if fields[19] == started and fields[0] != "Z" and b"resource_tracker" not in command:
                 os.kill(pid, signal.SIGKILL)
                 ended += 1
-        except OSError:
-            continue
     return ended
 
 
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+class Offspring:
+    """Processes that are started in some blocks and left running, to be ended together.
+
+    Args:
+        adopt: take in what has left its parent (Linux), until they are ended.
+    """
+
+    def __init__(self, *, adopt: bool) -> None:
+        self._left: set[Process] = set()
+        self._adopts = adopt
+        if adopt:
+            _adopt_orphans()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """What is started inside, by this thread or by one that is new, counts."""
+        others = _other_threads()  # what these start meanwhile is theirs
+        before, began = _children(others), _now()
+        try:
+            yield
+        finally:
+            # Orphans that came meanwhile may be older, and somebody else's.
+            self._left |= {each for each in _children(others) - before if int(each[1]) >= int(began)}
+
+    def end(self) -> int:
+        """End what is left, and what that has started; returns how many. Once more does no harm."""
+        ended = end_processes([*self._left, *(each for pid, _ in self._left for each in descendants(pid))])
+        if self._adopts:
+            self._adopts = False
+            _leave_orphans()
+            for pid, _ in self._left:  # adopted ones have nobody else who takes leave of them
+                with contextlib.suppress(OSError):
+                    os.waitpid(pid, os.WNOHANG)
+        self._left.clear()
+        return ended
 
 
-def reap(processes: Iterable[Process]) -> None:
-    """Take leave of children that have ended and of whom nobody else does, adopted ones."""
-    for pid, _ in processes:
-        with contextlib.suppress(OSError):
-            os.waitpid(pid, os.WNOHANG)
+def _children(but: Collection[str]) -> set[Process]:
+    """What this process has started and is there, without that of some threads; empty where that cannot be told."""
+    found = set()
+    for listed in Path("/proc/self/task").glob("*/children") if sys.platform == "linux" else ():
+        pids: list[str] = []
+        if listed.parent.name not in but:
+            with contextlib.suppress(OSError):
+                pids = listed.read_text().split()
+        for pid in pids:
+            with contextlib.suppress(OSError, IndexError):  # it has ended meanwhile
+                found.add((int(pid), state_of(pid)[19]))
+    return found
+
+
+def _other_threads() -> frozenset[str]:
+    """All threads of this process but the one that asks."""
+    listed = Path("/proc/self/task").glob("*") if sys.platform == "linux" else ()
+    return frozenset(each.name for each in listed) - {str(threading.get_native_id())}
+
+
+def _now() -> float:
+    """The time in the unit that processes have the time of their start in."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
 
 
 # ------------------------------------------------------------------------------------------------ orphans
@@ -122,15 +136,15 @@ _adopters: list[bool] = []
 """For everybody who asked for orphans, whether the process was given them before."""
 
 
-def adopt_orphans() -> None:
+def _adopt_orphans() -> None:
     """From now on descendants of this process become its children when their parents end (Linux)."""
     with _adopting:
         _adopters.append(_given_orphans())
         _ask_for_orphans(True)
 
 
-def leave_orphans() -> None:
-    """As before `adopt_orphans`, once everybody who asked for them has left them."""
+def _leave_orphans() -> None:
+    """As before `_adopt_orphans`, once everybody who asked for them has left them."""
     with _adopting:
         before = _adopters.pop() if _adopters else False
         if not _adopters:
@@ -188,34 +202,5 @@ def marked(mark: str) -> list[Process]:
     for entry in Path("/proc").glob("[0-9]*") if mark and sys.platform == "linux" else ():
         with contextlib.suppress(OSError, IndexError):
             if int(entry.name) != os.getpid() and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                found.append((int(entry.name), _started(int(entry.name))))
+                found.append((int(entry.name), state_of(entry.name)[19]))
     return found
-
-
-# ------------------------------------------------------------------------------------------------ ended together
-
-
-@dataclass(slots=True)
-class Ended:
-    """What was ended."""
-
-    count: int = 0
-
-
-@contextmanager
-def ended_together() -> Iterator[Ended]:
-    """Processes that are started inside and left running end with the block, daemons too (Linux).
-
-    Yields:
-        How many there were, once the block is left.
-    """
-    adopt_orphans()
-    others, ended = other_threads(), Ended()
-    before, began = children(others), now()
-    try:
-        yield ended
-    finally:
-        left = young(children(others) - before, began)
-        ended.count = end_processes([*left, *(each for pid, _ in left for each in descendants(pid))])
-        leave_orphans()
-        reap(left)

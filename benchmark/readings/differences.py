@@ -16,7 +16,8 @@ from ..statistics.comparison import SIGNIFICANT as SIGNIFICANT
 from ..statistics.comparison import Difference, compare
 from ..statistics.uncertainty import Interval
 
-NO_DIFFERENCE = "–"
+NO_DIFFERENCE = NO_VALUE
+"""Verdict on two methods that cannot be told apart."""
 
 
 class NotComparable(ValueError):

@@ -8,18 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...plugins.child_processes import (
-    Process,
-    adopt_orphans,
-    children,
-    descendants,
-    end_processes,
-    leave_orphans,
-    now,
-    other_threads,
-    reap,
-    young,
-)
+from ...plugins.child_processes import Offspring
 from ...plugins.isolation import own_output
 from ..planning.tasks import Task
 from ..storage.owner import Owner
@@ -41,39 +30,28 @@ class Output:
         self.log = store / LOG_NAME
         self.path = place_of(store, os.getpid())
         """What the chunk at hand has printed so far; a worker that dies leaves it behind."""
-        self._left: set[Process] = set()
-        self._adopts = adopt
-        if adopt:
-            adopt_orphans()
+        self._offspring = Offspring(adopt=adopt)
 
     @contextmanager
     def of(self, tasks: Sequence[Task]) -> Iterator[None]:
         """Everything inside prints into the log."""
-        others = other_threads()  # what these start meanwhile is theirs
-        before, began = children(others), now()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            target = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
-        except OSError:  # a disk that is full or read-only: the store says so itself
-            yield
-            return
-        try:
-            with own_output(target):
+        with self._offspring.watched():
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                target = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)
+            except OSError:  # a disk that is full or read-only: the store says so itself
                 yield
-        finally:
-            os.close(target)
-            # Orphans that came meanwhile may be older, and somebody else's.
-            self._left |= young(children(others) - before, began)
-            collect(self.path, self.log, _title(tasks))
+                return
+            try:
+                with own_output(target):
+                    yield
+            finally:
+                os.close(target)
+                collect(self.path, self.log, _title(tasks))
 
     def close(self) -> None:
         """End what plug-ins have left running."""
-        end_processes([*self._left, *(each for pid, _ in self._left for each in descendants(pid))])
-        if self._adopts:
-            leave_orphans()
-            self._adopts = False  # closing it twice does no harm
-            reap(self._left)
-        self._left.clear()
+        self._offspring.end()
 
 
 def place_of(store: Path, pid: int) -> Path:

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...plugins.child_processes import state_of
+
 _MARK = re.compile(r"([\w.-]{1,40})\+(\w{1,12})\+(\d+)\+(\d+)\+(\d+)")
 
 
@@ -94,9 +96,8 @@ def _namespace() -> int:
 
 
 def _started(process: str) -> int:
-    """Field 22 of the process's state; the name in field 2 may hold blanks and brackets."""
     try:
-        return int(Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
+        return int(state_of(process)[19])
     except (OSError, ValueError, IndexError):
         return 0
 
