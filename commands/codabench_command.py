@@ -79,6 +79,12 @@ def command(
     deid-bench codabench -o bundle.zip --image you/deid-bench:0.1.0 -p ./mine.toml -d iitd --column rank1_worst@all
     deid-bench codabench --score input -o output
     """
+    from ..benchmark.protocols import get_protocol
+    from ..benchmark.storage.store import save_file
+    from ..files import expanded
+    from ..reports.codabench.bundle import Schedule, bundle
+    from ..reports.codabench.challenge import challenge_of
+
     if scored is not None:
         return _score(scored, out)
     if not image:
@@ -89,30 +95,10 @@ def command(
     begin = start or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if end is not None and end <= begin:
         raise click.BadParameter(f"--end {end} is not after --start {begin}")
-    return _write(out, protocol, dataset, image, title, columns, seeds, begin, end)
-
-
-def _write(
-    out: Path,
-    protocol: str,
-    dataset: str,
-    image: str,
-    title: str,
-    columns: tuple[str, ...],
-    seeds: int,
-    start: datetime,
-    end: datetime | None,
-) -> int:
-    from ..benchmark.protocols import get_protocol
-    from ..benchmark.storage.store import save_file
-    from ..files import expanded
-    from ..reports.codabench.bundle import Schedule, bundle
-    from ..reports.codabench.challenge import challenge_of
-
     rules = get_protocol(protocol)
     challenge = challenge_of(rules, dataset, columns, title, seeds)
     own = expanded(protocol).read_bytes() if rules.own else b""
-    data = bundle(challenge, image, Schedule(start, end), own)
+    data = bundle(challenge, image, Schedule(begin, end), own)
     save_file(out, data)
     columns_said = f"{len(challenge.columns)} columns, ranked by {challenge.columns[0].title}"
     click.echo(f"{out}: {challenge.protocol} on {challenge.dataset}, {columns_said}")

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 ALL = "all"
 TABLES = ("II", "III", "IV", "V", "VI", "VII", "DeDiM-1")
 ATTACKS, GROUPS = "attacks", "groups"
+_REFUSES = {
+    ATTACKS: {"printed": "printed numbers"},
+    GROUPS: {
+        "intervals": "form without intervals", "printed": "printed numbers", "unmeasured": "rows without a number",
+        "sanity": "choice of methods", "one_recognizer": "form of one recogniser",
+    },
+}  # fmt: skip
+"""Options that these tables do not follow, and what they do not have."""
 
 
 @strict_command("tables")
@@ -65,7 +73,6 @@ def command(
     deid-bench tables results --table V --format latex --fit column -o paper
     deid-bench tables results --table attacks --no-sanity --one-recognizer --format latex
     """
-    from ..benchmark.storage.store import save_file
     from ..reports.figures.data import load_entries
     from ..reports.paper.build import paper_tables
     from ..reports.paper.formats import file_name, format_tables
@@ -73,13 +80,13 @@ def command(
 
     groups, left_out = load_entries(results)
     records = [(entry.record, entry.folder) for group in groups for entry in group.entries]
-    if [each.lower() for each in wanted] == [ATTACKS]:
-        _check_attacks()
-        wanted_parts = Selection(**shown)
-        return max(_attacks([record for record, _ in records], wanted_parts, form, fit, out), _say_left_out(left_out))
-    if [each.lower() for each in wanted] == [GROUPS]:
-        _check_groups()
-        return max(_groups([record for record, _ in records], form, out), _say_left_out(left_out))
+    alone = wanted[0].lower() if len(wanted) == 1 else ""
+    if alone in _REFUSES:
+        _refuse(alone)
+        every = [record for record, _ in records]
+        if alone == ATTACKS:
+            return max(_attacks(every, Selection(**shown), form, fit, out), _say_left_out(left_out))
+        return max(_groups(every, form, fit, out), _say_left_out(left_out))
     for name in (ATTACKS, GROUPS):
         if any(each.lower() == name for each in wanted):
             raise click.UsageError(f"table {name} is not one of the papers'; ask for it by itself")
@@ -92,13 +99,9 @@ def command(
     if not tables and not lacking:
         click.secho("no record belongs into a table of the papers", fg="yellow", err=True)
     if out is None:
-        if tables:
-            click.echo(format_tables(tables, form, fit), nl=False)
+        _write([("", format_tables(tables, form, fit))] if tables else [], None)
     else:
-        for table in tables:
-            path = out / file_name(table, form)
-            save_file(path, format_tables([table], form, fit).encode("utf-8"))
-            click.echo(path)
+        _write([(file_name(each, form), format_tables([each], form, fit)) for each in tables], out)
     return 1 if left_out or lacking or not tables else 0
 
 
@@ -108,70 +111,61 @@ def _say_left_out(left_out: Sequence[tuple[Path, str]]) -> int:
     return 1 if left_out else 0
 
 
-def _check_attacks() -> None:
-    """Make sure that nothing is asked of the table of attacks that only the papers' tables have.
-
-    Raises:
-        click.UsageError: something is.
-    """
-    if click.get_current_context().get_parameter_source("printed") is not ParameterSource.DEFAULT:
-        raise click.UsageError(f"table {ATTACKS} has no printed numbers; leave --printed and --no-printed away")
-
-
-def _attacks(records: Sequence[RunRecord], parts: Selection, form: str, fit: Fit, out: Path | None) -> int:
-    """The table of attacks, printed or written."""
-    from ..benchmark.storage.store import save_file
-    from ..reports.paper.attack_table import attack_tables, format_attacks
-
-    attacked = [each for each in records if each.attacks is not None]
-    if not attacked:
-        click.secho("no record has attacks; run with --attacks basic", fg="yellow", err=True)
-        return 1
-    if others := len(records) - len(attacked):
-        click.secho(f"{others} record{'s' * (others > 1)} without attacks", fg="yellow", err=True)
-    tables = attack_tables(attacked, parts)
-    if not tables:
-        click.secho("nothing is left of the table of attacks; leave out less", fg="yellow", err=True)
-        return 1
-    if out is None:
-        click.echo(format_attacks(tables, form, fit), nl=False)
-        return 0
-    for table in tables:
-        path = out / table.file_name(form)
-        save_file(path, format_attacks([table], form, fit).encode("utf-8"))
-        click.echo(path)
-    return 0
-
-
-def _check_groups() -> None:
-    """Make sure that nothing is asked of the tables of groups that only other tables have.
+def _refuse(table: str) -> None:
+    """Make sure that nothing is asked of a table that only others have.
 
     Raises:
         click.UsageError: something is.
     """
     context = click.get_current_context()
-    for name in ("fit", "intervals", "printed", "unmeasured", "sanity", "one_recognizer"):
+    for name, what in _REFUSES[table].items():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise click.UsageError(f"table {GROUPS} takes --format and -o alone; leave --{name.replace('_', '-')} away")
+            raise click.UsageError(f"table {table} has no {what}; leave the option of {name.replace('_', ' ')} away")
 
 
-def _groups(records: Sequence[RunRecord], form: str, out: Path | None) -> int:
-    """The tables of groups of people, printed or written."""
+def _write(files: Sequence[tuple[str, str]], out: Path | None) -> int:
+    """Put texts into files of a folder, or print them."""
     from ..benchmark.storage.store import save_file
+
+    for name, text in files:
+        if out is None:
+            click.echo(text, nl=False)
+        else:
+            save_file(out / name, text.encode("utf-8"))
+            click.echo(out / name)
+    return 0
+
+
+def _having(records: Sequence[RunRecord], part: str, what: str, hint: str) -> list[RunRecord]:
+    """Records that have a part; how many have not is said."""
+    found = [each for each in records if getattr(each, part) is not None]
+    if not found:
+        click.secho(f"no record has {what}; {hint}", fg="yellow", err=True)
+    elif others := len(records) - len(found):
+        click.secho(f"{others} record{'s' * (others > 1)} without {what}", fg="yellow", err=True)
+    return found
+
+
+def _attacks(records: Sequence[RunRecord], parts: Selection, form: str, fit: Fit, out: Path | None) -> int:
+    """The table of attacks, printed or written."""
+    from ..reports.paper.attack_table import attack_tables, format_attacks
+
+    attacked = _having(records, "attacks", "attacks", "run with --attacks basic")
+    if not attacked:
+        return 1
+    tables = attack_tables(attacked, parts)
+    if not tables:
+        click.secho("nothing is left of the table of attacks; leave out less", fg="yellow", err=True)
+        return 1
+    if out is None:
+        return _write([("", format_attacks(tables, form, fit))], None)
+    return _write([(each.file_name(form), format_attacks([each], form, fit)) for each in tables], out)
+
+
+def _groups(records: Sequence[RunRecord], form: str, fit: Fit, out: Path | None) -> int:
+    """The tables of groups of people, printed or written."""
     from ..reports.paper.formats import EXTENSIONS
     from ..reports.paper.group_table import group_table
 
-    known = [each for each in records if each.groups is not None]
-    if not known:
-        click.secho("no record has groups of people; the dataset has to know them", fg="yellow", err=True)
-        return 1
-    if others := len(records) - len(known):
-        click.secho(f"{others} record{'s' * (others > 1)} without groups of people", fg="yellow", err=True)
-    text = group_table(known, form)
-    if out is None:
-        click.echo(text, nl=False)
-        return 0
-    path = out / f"groups{EXTENSIONS[form]}"
-    save_file(path, text.encode("utf-8"))
-    click.echo(path)
-    return 0
+    known = _having(records, "groups", "groups of people", "the dataset has to know them")
+    return _write([(f"groups{EXTENSIONS[form]}", group_table(known, form, fit))], out) if known else 1

@@ -42,12 +42,12 @@ def check_fit(dataset: LoadedDataset, protocol: Protocol) -> None:
 
 
 def check_others(method: Plugin, dataset: LoadedDataset) -> None:
-    """A method that takes another person's image needs another person.
+    """A method that takes images of other people, as donors or targets, needs another person.
 
     Raises:
         ProtocolError: there is none.
     """
-    if "donor" in method.info.needs and len({each.subject for each in dataset.samples}) < 2:
+    if {"donor", "targets"} & {*method.info.needs} and len({each.subject for each in dataset.samples}) < 2:
         raise ProtocolError(
             f"{method.resolved.text} needs another person's image; {dataset.spec} has images of one person only"
         )

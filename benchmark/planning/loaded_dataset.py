@@ -56,11 +56,15 @@ class LoadedDataset:
     """People were left out by a limit: such a set is for a first look, and comparable to nothing."""
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Names of the parameters that say where something lies on this machine."""
+        cls: object = self.plugin.cls
+        return cls.places if isinstance(cls, HidesPlaces) else ()
+
+    @property
     def params(self) -> Mapping[str, Scalar]:
         """The parameters without those that say where something lies on this machine."""
-        cls: object = self.plugin.cls
-        places = cls.places if isinstance(cls, HidesPlaces) else ()
-        kept = {key: value for key, value in self.plugin.params.items() if key not in places}
+        kept = {key: value for key, value in self.plugin.params.items() if key not in self.places}
         return kept | ({"name": self.label} if self.label and "name" in kept else {})
 
     @property

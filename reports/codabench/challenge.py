@@ -199,8 +199,7 @@ def _cell(protocol: Protocol, dataset: str) -> Cell:
 
 def _asked(dataset: LoadedDataset) -> str:
     """As somebody else types it: where the files lie is theirs to say."""
-    places = getattr(dataset.plugin.cls, "places", ())
-    open_ones = tuple((name, "…") for name, _ in dataset.plugin.spec.params if name in places)
+    open_ones = tuple((name, "…") for name, _ in dataset.plugin.spec.params if name in dataset.places)
     told = Spec.parse(dataset.spec)
     return str(Spec(told.target, (*open_ones, *told.params)))
 

@@ -53,7 +53,7 @@ def rows(record: RunRecord, kind: str) -> Iterator[tuple[str, str]]:
     if record.groups is None:
         return
     for metric, recognizer, told, test in numbers_of(record, kind):
-        parts = [f"{each.group} {number_text(each)}" for each in told]
+        parts = [" ".join(filter(None, (each.group, *number_parts(each)))) for each in told]
         said = f" ({_words(test)}: p = {chances(test)} after Holm)" if test else ""
         yield f"{title_of(metric)}{', ' + recognizer if recognizer else ''}", "; ".join(parts) + said
     for group in record.groups.groups:
@@ -83,10 +83,10 @@ def about(metric: str) -> Metric:
     return METRICS.get(metric, METRICS["survival"])
 
 
-def number_text(found: GroupNumber) -> str:
-    """`97.9 [88.0, 99.7]`."""
+def number_parts(found: GroupNumber) -> tuple[str, str]:
+    """`97.9` and `[88.0, 99.7]`, which is empty where there is no interval."""
     shown, within = about(found.metric), found.interval
-    return shown.text(found.value) + (" [{}, {}]".format(*shown.bounds(within.low, within.high)) if within else "")
+    return shown.text(found.value), "[{}, {}]".format(*shown.bounds(within.low, within.high)) if within else ""
 
 
 def chances(test: GroupTest) -> str:

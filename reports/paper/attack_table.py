@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,7 +16,7 @@ from ..figures.drawn import named
 from ..leaderboard.attacks import NUMBERS, Rung, attack_rows, rungs
 from ..leaderboard.table import NOT_MEASURED
 from .fitting import Fit, Grid
-from .formats import EXTENSIONS, csv_text, markdown_text, slug
+from .formats import EXTENSIONS, aligned, csv_lines, markdown_text, pipe_table, slug
 from .latex import latex_grid
 from .notes import MOST_REASONS
 from .parts import PaperCell, PaperColumn
@@ -86,12 +84,8 @@ def format_attacks(tables: Sequence[AttackTable], form: str, fit: Fit = "text") 
         fit: what a LaTeX table has to fit into.
     """
     if form == "csv":
-        buffer = io.StringIO()
         (heading, *rows), *others = [attack_rows(each.records) for each in tables]
-        rows += [row for one in others for row in one[1:]]
-        lines = [[csv_text(cell) for cell in row] for row in (heading, *rows)]
-        csv.writer(buffer, lineterminator="\n").writerows(lines)
-        return buffer.getvalue()
+        return csv_lines([heading, *rows, *(row for one in others for row in one[1:])])
     if form == "latex":
         return "\n".join(_latex(each, fit) for each in tables)
     one = {"markdown": _markdown, "text": _text}[form]
@@ -99,18 +93,11 @@ def format_attacks(tables: Sequence[AttackTable], form: str, fit: Fit = "text") 
 
 
 def _markdown(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    marked = [list(_HEADINGS), ["---"] * len(_HEADINGS), *rows]
-    table = "".join("| " + " | ".join(map(markdown_text, line)) + " |\n" for line in marked)
-    return table + "".join(f"\n- {markdown_text(each)}" for each in notes) + "\n" * bool(notes)
+    return pipe_table(_HEADINGS, rows) + "".join(f"\n- {markdown_text(each)}" for each in notes) + "\n" * bool(notes)
 
 
 def _text(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    widths = [max(len(line[index]) for line in [_HEADINGS, *rows]) for index in range(len(_HEADINGS))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
-        for line in [_HEADINGS, *rows]
-    ]
-    return "".join(lines) + "".join(f"\n{each}" for each in notes) + "\n" * bool(notes)
+    return "\n".join([*aligned([_HEADINGS, *rows]), "", *notes, *[""] * bool(notes)])
 
 
 def _latex(table: AttackTable, fit: Fit) -> str:

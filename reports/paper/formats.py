@@ -59,6 +59,26 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+]+", "-", text).strip("-.")[:40]
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines of text, every column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def pipe_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of plain text as a pipe table of GitHub's Markdown."""
+    lines = [[markdown_text(cell) for cell in line] for line in (heads, *rows)]
+    lines.insert(1, ["---"] * len(heads))
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def csv_lines(rows: Sequence[Sequence[str | float | None]]) -> str:
+    """Rows as CSV, every cell inert."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([[csv_text(cell) for cell in row] for row in rows])
+    return buffer.getvalue()
+
+
 # ------------------------------------------------------------------------------------------------ CSV
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +11,11 @@ from ...benchmark.records.comparable import group_key
 from ...benchmark.records.groups import GroupNumber, Groups, GroupTest
 from ...benchmark.records.record import RunRecord
 from ..figures.data import clean_label
-from ..leaderboard.by_group import about, chances, kinds, number_text, numbers_of, title_of
-from .formats import csv_text, markdown_text
-from .latex import escape
-from .shown import LONGEST_TITLE, shown_label
+from ..leaderboard.by_group import about, chances, kinds, number_parts, numbers_of, title_of
+from .fitting import Fit, Grid
+from .formats import aligned, csv_lines, markdown_text, pipe_table
+from .latex import latex_grid
+from .shown import LONGEST_TITLE, Block, Shown, shown_label
 
 NOTE = (
     "In brackets 95 % intervals, had other people of the group been taken; p: how often people who are put into groups "
@@ -28,31 +28,64 @@ CSV_FIELDS = (
 """One line of the CSV file is one number of one group, or a group that is not rated."""
 
 
+_ABSENT = Shown(NO_VALUE, "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A number with a recogniser."""
+
+    title: str
+    recognizer: str
+    cells: list[Shown]
+    """Of each rated group."""
+    chances: str
+    """How likely such differences are by chance."""
+
+    @property
+    def texts(self) -> list[str]:
+        cells = [each.joined(each.number, str) for each in self.cells]
+        return [self.title, self.recognizer, *cells, self.chances]
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
     """One kind of group of one method."""
 
     title: str
-    heads: list[str]
-    """Number, recogniser, the rated groups, and how likely such differences are by chance."""
-    rows: list[list[str]]
+    groups: list[str]
+    """The rated ones."""
+    rows: list[_Row]
     unrated: list[str]
-    """Groups of too few people, by name."""
+    """Groups of too few people, by name, and why."""
+    digest: str
+    """Of the record."""
+
+    @property
+    def heads(self) -> list[str]:
+        return ["number", "recognizer", *self.groups, _CHANCES]
+
+    @property
+    def notes(self) -> list[str]:
+        return [*self.unrated, *[NOTE] * bool(self.rows)]
 
 
-def group_table(records: Sequence[RunRecord], form: str) -> str:
+_CHANCES = "p; after Holm"
+
+
+def group_table(records: Sequence[RunRecord], form: str, fit: Fit = "text") -> str:
     """The tables in that form; CSV has every number of the record, the others those of the cards.
 
     Args:
         records: of datasets that know groups of people.
         form: `text`, `markdown`, `latex` or `csv`.
+        fit: what a LaTeX table has to fit into.
     """
     if form == "csv":
-        buffer = io.StringIO()
-        lines = [CSV_FIELDS, *(line for record in records for line in _csv_lines(record))]
-        csv.writer(buffer, lineterminator="\n").writerows([csv_text(cell) for cell in line] for line in lines)
-        return buffer.getvalue()
-    write = {"text": _text, "markdown": _markdown, "latex": _latex}[form]
+        return csv_lines([CSV_FIELDS, *(line for record in records for line in _csv_lines(record))])
+    if form == "latex":
+        return "\n".join(_latex(each, fit) for each in _tables(records))
+    write = {"text": _text, "markdown": _markdown}[form]
     return "\n".join(write(each) for each in _tables(records))
 
 
@@ -70,18 +103,13 @@ def _table(record: RunRecord, kind: str, title: str) -> _Table:
     rated = [each for each in groups if each.reason is None]
     rows = []
     for metric, recognizer, numbers, test in numbers_of(record, kind):
-        by_group = {each.group: each for each in numbers}
-        cells = [_cell(by_group.get(each.group)) for each in rated]
-        rows.append(
-            [title_of(metric), shown_label(recognizer) if recognizer else "", *cells, chances(test) if test else ""]
-        )
-    heads = ["number", "recognizer", *(shown_label(f"{each.group} ({each.people})") for each in rated), "p; after Holm"]
+        by_group = {each.group: Shown(*number_parts(each), "", "") for each in numbers}
+        cells = [by_group.get(each.group, _ABSENT) for each in rated]
+        name = shown_label(recognizer) if recognizer else ""
+        rows.append(_Row(title_of(metric), name, cells, chances(test) if test else ""))
+    heads = [shown_label(f"{each.group} ({each.people})") for each in rated]
     unrated = [f"{each.group} ({each.people} people): {each.reason}" for each in groups if each.reason is not None]
-    return _Table(title, heads, rows, [clean_label(each, LONGEST_TITLE) for each in unrated])
-
-
-def _cell(number: GroupNumber | None) -> str:
-    return NO_VALUE if number is None else number_text(number)
+    return _Table(title, heads, rows, [clean_label(each, LONGEST_TITLE) for each in unrated], record.digest)
 
 
 def _groups(record: RunRecord) -> Groups:
@@ -93,40 +121,26 @@ def _groups(record: RunRecord) -> Groups:
 
 
 def _text(table: _Table) -> str:
-    lines = [table.title]
-    if table.rows:
-        widths = [max(map(len, column)) for column in zip(table.heads, *table.rows, strict=True)]
-        lines += ["", *(_aligned(line, widths) for line in [table.heads, *table.rows])]
-    return "\n".join([*lines, "", *table.unrated, *[NOTE] * bool(table.rows), ""])
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+    lines = ["", *aligned([table.heads, *(row.texts for row in table.rows)])] if table.rows else []
+    return "\n".join([table.title, *lines, "", *table.notes, ""])
 
 
 def _markdown(table: _Table) -> str:
-    lines = [f"**{markdown_text(table.title)}**", ""]
-    if table.rows:
-        marked = [table.heads, *table.rows]
-        cells = ["| " + " | ".join(map(markdown_text, line)) + " |" for line in marked]
-        lines += [cells[0], "|---" * len(table.heads) + "|", *cells[1:], ""]
-    return "\n".join(
-        [*lines, *(f"- {markdown_text(each)}" for each in [*table.unrated, *[NOTE] * bool(table.rows)]), ""]
-    )
+    shown = pipe_table(table.heads, [row.texts for row in table.rows]) if table.rows else ""
+    notes = "".join(f"- {markdown_text(each)}\n" for each in table.notes)
+    return f"**{markdown_text(table.title)}**\n\n{shown}{chr(10) * bool(shown)}{notes}"
 
 
-def _latex(table: _Table) -> str:
-    lines = [
-        r"% needs \usepackage{booktabs}", r"\begin{table*}", r"\centering", rf"\caption{{{escape(table.title)}}}",
-        r"\scriptsize",
-    ]  # fmt: skip
-    if table.rows:
-        body = [" & ".join(map(escape, line)) + r" \\" for line in [table.heads, *table.rows]]
-        lines += [rf"\begin{{tabular}}{{@{{}}l{'r' * (len(table.heads) - 1)}@{{}}}}", r"\toprule", body[0], r"\midrule"]
-        lines += [*body[1:], r"\bottomrule", r"\end{tabular}", "", r"\smallskip"]
-    notes = [*table.unrated, *[NOTE] * bool(table.rows)]
-    lines += [r"\begin{minipage}{\linewidth}", r"\raggedright", *(rf"{escape(each)}\par" for each in notes)]
-    return "\n".join([*lines, r"\end{minipage}", r"\end{table*}", ""])
+def _latex(table: _Table, fit: Fit) -> str:
+    if not table.rows:
+        return "".join(f"% {each}\n" for each in (f"{table.title}: no group is rated", *table.notes))
+    rows = [
+        (", ".join(filter(None, (row.title, row.recognizer))), [*row.cells, Shown(row.chances, "", "", "")])
+        for row in table.rows
+    ]
+    heads = tuple(("", each) for each in (*table.groups, _CHANCES))
+    label = f"groups-{hashlib.sha256(f'{table.title}{table.digest}'.encode()).hexdigest()[:8]}"
+    return latex_grid(table.title, label, Grid(heads, (Block("", rows),)), table.notes, fit)
 
 
 def _csv_lines(record: RunRecord) -> Iterator[list[str | float | None]]:

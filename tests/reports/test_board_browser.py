@@ -15,7 +15,7 @@ from narrowed import present
 from deid_bench.characters import inert
 from deid_bench.reports.board.page import write_board
 
-from .browsing import LANDSCAPE, NARROW, Watched, launched
+from .browsing import LANDSCAPE, NARROW, Watched
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -38,12 +38,6 @@ def _made_up() -> ModuleType:
 
 
 made_up_records = _made_up()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

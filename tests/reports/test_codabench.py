@@ -39,27 +39,10 @@ from deid_bench.reports.codabench.columns import LONGEST, ChallengeError, column
 from deid_bench.reports.codabench.yaml_text import yaml_text
 from deid_bench.reports.leaderboard.reference import shipped
 
+from .toy_challenge import rules
+
 RECORD, DISTANCES = "records/000/run.json", "records/000/distances.npz"
-RULES = """\
-id = "toy-challenge/1.0"
-modality = "palm"
-title = "Toy"
-source = "deid-bench"
-summary = "For tests."
-analyzer = "toy_analyzer"
-recognizers = ["toy_recognizer"]
-
-[split]
-dev_share = 0.0
-seed = 0
-
-[threshold]
-rule = "eer"
-from = "eval"
-
-[alignment]
-probe = "own-else-original"
-"""
+RULES = rules("toy-challenge/1.0")
 REQUIRED = {
     "version", "title", "image", "terms", "pages", "phases", "tasks", "leaderboards",
 }  # fmt: skip

@@ -32,32 +32,11 @@ from deid_bench.reports.codabench import scoring
 from deid_bench.reports.codabench.challenge import Challenge
 from deid_bench.reports.leaderboard.reference import shipped
 
+from .toy_challenge import ATTACKS, rules
+
 PEOPLE = 12
 NAME = "toy_recognizer"
-RULES = """\
-id = "toy-attacked/1.0"
-modality = "palm"
-title = "Toy"
-source = "deid-bench"
-summary = "For tests."
-analyzer = "toy_analyzer"
-recognizers = ["toy_recognizer"]
-
-[split]
-dev_share = 0.0
-seed = 0
-
-[threshold]
-rule = "eer"
-from = "eval"
-
-[alignment]
-probe = "own-else-original"
-
-[attacks]
-suite = "attacks/1.0"
-level = "basic"
-"""
+RULES = rules("toy-attacked/1.0", ATTACKS)
 Members = dict[str, bytes]
 Change = Callable[[AttackResults], AttackResults]
 

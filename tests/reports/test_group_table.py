@@ -126,7 +126,7 @@ def test_the_command_writes_it_and_says_what_knows_no_groups(
     for form, ending in (("csv", "csv"), ("latex", "tex")):
         assert main(["tables", str(tmp_path), "--table", "groups", "--format", form, "-o", str(out)]) == 0
         assert (out / f"groups.{ending}").read_text() == group_table([faces], form)
-    for more in (["--table", "V"], ["--fit", "page"], ["--no-sanity"], ["--one-recognizer"]):
+    for more in (["--table", "V"], ["--no-intervals"], ["--no-sanity"], ["--one-recognizer"]):
         assert main(["tables", str(tmp_path), "--table", "groups", *more]) == 2
     shutil.rmtree(tmp_path / "a")
     assert main(["tables", str(tmp_path), "--table", "groups"]) == 1

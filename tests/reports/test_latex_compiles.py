@@ -13,9 +13,11 @@ import pytest
 from narrowed import present
 
 from deid_bench.benchmark.records.record import Interval, RunRecord, Value, load_record
+from deid_bench.reports.leaderboard.reference import shipped
 from deid_bench.reports.paper.attack_table import attack_tables, format_attacks
 from deid_bench.reports.paper.build import paper_tables
 from deid_bench.reports.paper.fitting import Fit
+from deid_bench.reports.paper.group_table import group_table
 from deid_bench.reports.paper.latex import latex_table
 from deid_bench.reports.paper.selection import Selection, select
 
@@ -141,3 +143,18 @@ def test_no_table_of_attacks_runs_off_the_page(tmp_path: Path, fit: Fit) -> None
     for each in made:
         check_latex(each)
     check_pages(tmp_path, fit, made)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine (pdflatex)")
+@pytest.mark.parametrize("fit", get_args(Fit))
+def test_no_table_of_groups_runs_off_the_page(tmp_path: Path, fit: Fit) -> None:
+    """People of up to five groups, and of one kind whose groups are all too small."""
+    known = [each for each in shipped().records if each.groups is not None]
+    rare = present(known[0].groups)
+    few = [each.model_copy(update={"reason": "fewer than 10 people: named, not rated"}) for each in rare.groups]
+    unrated = known[0].model_copy(
+        update={"groups": rare.model_copy(update={"groups": few, "numbers": [], "tests": []})}
+    )
+    made = group_table([*known, unrated], "latex", fit)
+    assert f"% {unrated.method.spec}" in made
+    check_pages(tmp_path, fit, [made])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from written import save_record
 from deid_bench.benchmark.submission.stamp import Stamp, write_stamp
 from deid_bench.reports.site.pages import site_files, slug
 
-from .browsing import LANDSCAPE, NARROW, Watched, launched
+from .browsing import LANDSCAPE, NARROW, Watched
 from .made_up_records import made_up
 
 pytestmark = pytest.mark.slow
@@ -25,12 +24,6 @@ PAGES = {
     "method": f"methods/{slug(ROWS[3].method.name)}.html",
     "dataset": f"datasets/{slug('palm-mini')}.html",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
