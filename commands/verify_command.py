@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from .strict import strict_command
 
 if TYPE_CHECKING:
     from ..benchmark.submission.read import Submission
-    from ..benchmark.submission.verdict import Report
+    from ..benchmark.submission.verdict import Report, RerunRequest
 
 _SHOWN = 20
 
@@ -92,11 +92,9 @@ def command(
     deid-bench verify both.zip --method blurring --method ./mine.py:Mine
     deid-bench verify submission.zip --method blurring -o results --sign ~/.ssh/id_ed25519
     """
-    from ..benchmark.records.record import RecordError
     from ..benchmark.storage.strict_zip import Refused
-    from ..benchmark.submission.fenced import Unjudged, judged
     from ..benchmark.submission.read import Submission
-    from ..benchmark.submission.verdict import RerunRequest, install
+    from ..benchmark.submission.verdict import RerunRequest
     from ..plugins.entries import registry
 
     _check_own_key(own_key, out)
@@ -106,34 +104,54 @@ def command(
     request = RerunRequest(methods[0], dataset, count, others=methods[1:]) if methods else None
     submitted = Submission(submission)
     _check_signature(submitted, key)
-    data: list[dict[str, Any]] = []
-    installed: list[str] = []
-    refused: list[str] = []
-    broken: list[str] = []
-    passed = True
+    told = _judged(submitted, request, out, own_key, quiet=as_json)
+    if not told.records and not told.broken:
+        raise Refused("; ".join(told.refused))
+    refused, littered = [*told.refused, *told.broken], submitted.passed_over
+    if as_json:
+        data = {"records": told.records, "installed": told.installed, "refused": refused, "passed_over": littered}
+        click.echo(json.dumps(data, indent=1))
+    _say([] if as_json else told.installed, refused, [] if as_json else littered)
+    return 0 if told.passed and not refused else 1
+
+
+@dataclass(slots=True)
+class _Told:
+    """What came of the records of a submission."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    """Verdicts."""
+    installed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    passed: bool = True
+    """Whether nothing speaks against any of them."""
+
+
+def _judged(
+    submitted: Submission, request: RerunRequest | None, out: Path | None, own_key: Path | None, *, quiet: bool
+) -> _Told:
+    """Check every record, show the verdicts unless `quiet`, and put what holds into `out`."""
+    from ..benchmark.records.record import RecordError
+    from ..benchmark.submission.fenced import Unjudged, judged
+    from ..benchmark.submission.verdict import install
+
+    told = _Told()
     for packed in submitted.manifest.records:  # one at a time: a hundred may not fit into memory together
         report = judged(submitted, packed, request)
         if isinstance(report, Unjudged):
-            (broken if report.broken else refused).append(report.reason)
+            (told.broken if report.broken else told.refused).append(report.reason)
             continue
-        passed = passed and _passes(report, request is not None)
-        data.append(_data(report))
-        if not as_json:
+        told.passed = told.passed and _passes(report, request is not None)
+        told.records.append(_data(report))
+        if not quiet:
             _show(report)
         if out:
             try:
-                installed.append(str(install(report, out, own_key)))
+                told.installed.append(str(install(report, out, own_key)))
             except RecordError as error:
-                refused.append(str(error))
-    if not data and not broken:
-        raise Refused("; ".join(refused))
-    refused += broken
-    littered = submitted.passed_over
-    if as_json:
-        told = {"records": data, "installed": installed, "refused": refused, "passed_over": littered}
-        click.echo(json.dumps(told, indent=1))
-    _say([] if as_json else installed, refused, [] if as_json else littered)
-    return 0 if passed and not refused else 1
+                told.refused.append(str(error))
+    return told
 
 
 def _check_own_key(key: Path | None, out: Path | None) -> None:
