@@ -151,9 +151,10 @@ def _png(stream: BinaryIO) -> Sequence[Piece] | None:
 
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length."""
-_SCAN, _COMMENT, _APP0, _APP1, _APP14, _APP15 = 0xDA, 0xFE, 0xE0, 0xE1, 0xEE, 0xEF
-_TURNED_BY = (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0")
-"""Beginnings of the segments that say how a picture is turned: EXIF, and XMP where there is none."""
+_SCAN, _COMMENT, _APP0, _APP1, _APP2, _APP14, _APP15 = 0xDA, 0xFE, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
+_TOLD_BY = {_APP1: (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0"), _APP2: (b"MPF\0",)}
+"""Beginnings of the segments that say how a picture is turned (EXIF, and XMP where there is none), and that further
+pictures lie behind it."""
 _LONGEST_NAME = 32
 
 
@@ -175,7 +176,7 @@ def _jpeg(stream: BinaryIO) -> Sequence[Piece] | None:
         elif marker == _SCAN:
             break
         needed = not (_APP0 <= marker <= _APP15 or marker == _COMMENT) or marker in (_APP0, _APP14)
-        if marker == _APP1 and head[4:].startswith(_TURNED_BY) and length <= left:
+        if head[4:].startswith(_TOLD_BY.get(marker, ())) and length <= left:
             needed, left = True, left - length
         aside += length if _APP0 <= marker <= _APP15 or marker == _COMMENT else 0
         kept += [(position, length)] if needed else []

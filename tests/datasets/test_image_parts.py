@@ -20,6 +20,7 @@ from PIL import TiffImagePlugin
 
 from deid_bench.datasets.image_parts import MOST_PARTS, PartsError, Pieces, pixels_alone
 from deid_bench.datasets.images import ImageError, decode_image, read_image
+from deid_bench.pictures.picture_files import read_picture
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (40, 32, 3), dtype=np.uint8)
 MANY = 80_000_000
@@ -141,6 +142,21 @@ def test_what_cannot_be_left_out_is_refused_before_it_is_read(what: str, tmp_pat
 def test_layers_are_left_out_of_packed_files(compression: str) -> None:
     plain, layered = decode_image(tiff(10, compression), "plain"), decode_image(tiff(9_000_000, compression), "layered")
     assert (plain == layered).all()
+
+
+def test_further_pictures_behind_a_jpeg_are_still_told(tmp_path: Path) -> None:
+    """Also where a long segment is left out: what a written file will not have is said."""
+    stream = io.BytesIO()
+    first, second = (PilImage.fromarray(each) for each in (COLOURS, 255 - COLOURS))
+    first.save(stream, "MPO", save_all=True, append_images=[second])
+    data = stream.getvalue()
+    aside = (b"\xff\xef" + struct.pack(">H", 65535) + bytes(65533)) * 20
+    (tmp_path / "plain.jpg").write_bytes(data)
+    (tmp_path / "long.jpg").write_bytes(data[:2] + aside + data[2:])
+    assert (read_image(tmp_path / "long.jpg") == read_image(tmp_path / "plain.jpg")).all()
+    plain, long = (read_picture(tmp_path / name) for name in ("plain.jpg", "long.jpg"))
+    assert plain.notes
+    assert (long.kind, long.notes) == (plain.kind, plain.notes)
 
 
 def test_a_long_animation_may_have_a_comment() -> None:
